@@ -1,0 +1,114 @@
+"""Every error this package raises.
+
+::
+
+    FiqxError
+    ├── InvalidInputError (ValueError)         an argument has the wrong shape, dtype, range or name
+    │   └── DeviceMismatchError                arrays on different devices in one call
+    ├── ImageError (ValueError)                a picture that cannot be used; ``.status`` is its row status
+    ├── SourceError (ValueError)               an input named by the user cannot be listed
+    ├── ModelError (ValueError)                an ONNX file that is not a usable face-recognition network
+    │   └── NotCalibratedError                 a scaled quality was asked of a model without α and r
+    ├── OutputError (OSError)                  an output cannot be written, exists already or belongs to another run
+    ├── DependencyError (ImportError)          an optional package is missing
+    ├── BackendError (RuntimeError)            an inference backend failed
+    │   ├── BackendUnavailableError            the backend, device or precision asked for is not on this machine
+    │   ├── InferenceError                     the backend failed while running
+    │   └── ParityError                        two sessions of one graph disagree
+    └── CudaError (RuntimeError)               a CUDA call failed
+        └── CudaUnavailableError               a device array was given, and this build or machine has no CUDA
+
+Each derives from the builtin in parentheses too, so ``except ValueError`` keeps working.
+"""
+
+from __future__ import annotations
+
+__all__ = [
+    "BackendError",
+    "BackendUnavailableError",
+    "CudaError",
+    "CudaUnavailableError",
+    "DependencyError",
+    "DeviceMismatchError",
+    "FiqxError",
+    "ImageError",
+    "InferenceError",
+    "InvalidInputError",
+    "ModelError",
+    "NotCalibratedError",
+    "OutputError",
+    "ParityError",
+    "SourceError",
+]
+
+
+class FiqxError(Exception):
+    """Base of every error of this package."""
+
+
+class InvalidInputError(FiqxError, ValueError):
+    """An argument has the wrong shape, dtype, range or name."""
+
+
+class DeviceMismatchError(InvalidInputError):
+    """Arrays on different devices were given to one call."""
+
+
+class ImageError(FiqxError, ValueError):
+    """A picture that cannot be used.
+
+    Parameters
+    ----------
+    message
+        What is wrong with the picture.
+    status
+        The row status it leads to: ``decode_error``, ``too_small`` or ``unsupported``.
+    """
+
+    def __init__(self, message: str, *, status: str) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class SourceError(FiqxError, ValueError):
+    """An input named by the user (file, folder, list, table) cannot be listed."""
+
+
+class ModelError(FiqxError, ValueError):
+    """An ONNX file that is not a usable face-recognition network."""
+
+
+class NotCalibratedError(ModelError):
+    """A scaled quality was asked of a model that has no α and r."""
+
+
+class OutputError(FiqxError, OSError):
+    """An output cannot be written, exists already, or belongs to a run with another configuration."""
+
+
+class DependencyError(FiqxError, ImportError):
+    """An optional package is missing; the message names the extra that brings it."""
+
+
+class BackendError(FiqxError, RuntimeError):
+    """An inference backend failed."""
+
+
+class BackendUnavailableError(BackendError):
+    """The backend, device or precision asked for is not available on this machine."""
+
+
+class InferenceError(BackendError):
+    """The backend failed while running a graph."""
+
+
+class ParityError(BackendError):
+    """Two sessions of one graph disagree by more than the tolerance."""
+
+
+class CudaError(FiqxError, RuntimeError):
+    """A CUDA call failed."""
+
+
+class CudaUnavailableError(CudaError):
+    """A device array was given, but this build or this machine has no CUDA."""
