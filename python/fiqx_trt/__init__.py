@@ -1,5 +1,47 @@
-"""Explain and measure face-image quality: what a face recogniser can do with a picture, and why."""
+"""Explain and measure face-image quality: what a face recogniser can do with a picture, and why.
+
+The public names are loaded when they are first used; importing the package itself needs NumPy and the native extension
+only.
+
+Examples
+--------
+>>> import fiqx_trt as fx
+>>> with fx.load_model("dlib-resnet") as model:          # doctest: +SKIP
+...     quality = fx.serfiq(model, faces)                # faces: uint8 (N, 150, 150, 3) RGB
+"""
 
 from __future__ import annotations
 
+import importlib
+from typing import TYPE_CHECKING
+
+from fiqx_trt import kernels
+
+if TYPE_CHECKING:
+    from fiqx_trt.models import Model, ModelSpec, load_model
+    from fiqx_trt.quality.base import Quality
+    from fiqx_trt.quality.magface import magface
+    from fiqx_trt.quality.serfiq import serfiq
+
 __version__ = "0.1.0"
+
+__all__ = ["Model", "ModelSpec", "Quality", "__version__", "kernels", "load_model", "magface", "serfiq"]
+
+_HOME = {
+    "Model": "fiqx_trt.models",
+    "ModelSpec": "fiqx_trt.models",
+    "Quality": "fiqx_trt.quality.base",
+    "load_model": "fiqx_trt.models",
+    "magface": "fiqx_trt.quality.magface",
+    "serfiq": "fiqx_trt.quality.serfiq",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(_HOME[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_HOME})

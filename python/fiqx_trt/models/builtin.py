@@ -1,0 +1,56 @@
+"""Models that come with the package: converted once from openly licensed weights into the user's cache."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from fiqx_trt.cache import cache_dir, write_atomic
+
+__all__ = ["BUILTIN", "DEFAULT_MODEL", "builtin_model"]
+
+DEFAULT_MODEL = "dlib-resnet"
+#: Part of the cached file's name; raise it when a conversion changes.
+CONVERSION = 1
+
+
+def _dlib_resnet() -> tuple[Path, dict[str, Any]]:
+    from fiqx_trt.onnx_export import dlib_resnet
+
+    weights = dlib_resnet.find_weights()
+    path = _converted("dlib-resnet", weights, lambda: dlib_resnet.build_dlib_resnet(weights).SerializeToString())
+    return path, {
+        "name": "dlib-resnet",
+        "input_size": (150, 150),
+        "mean": dlib_resnet.MEAN,
+        "std": dlib_resnet.STD,
+        "color": "rgb",
+        "template": "dlib",
+        "source": "dlib_face_recognition_resnet_model_v1 (Davis King), from the package face_recognition_models",
+        "licence": "CC0-1.0",
+    }
+
+
+#: Name → function that returns the converted file and the fields of its spec.
+BUILTIN: Mapping[str, Callable[[], tuple[Path, dict[str, Any]]]] = {"dlib-resnet": _dlib_resnet}
+
+
+def builtin_model(name: str) -> tuple[Path, dict[str, Any]]:
+    """Return the converted file of a built-in model and the fields of its spec.
+
+    Raises
+    ------
+    DependencyError
+        The package with its weights is not installed.
+    """
+    return BUILTIN[name]()
+
+
+def _converted(name: str, weights: Path, convert: Callable[[], bytes]) -> Path:
+    digest = hashlib.sha256(weights.read_bytes()).hexdigest()[:16]
+    path = cache_dir("models") / f"{name}-{CONVERSION}-{digest}.onnx"
+    if not path.is_file():
+        write_atomic(path, convert())
+    return path

@@ -1,0 +1,159 @@
+"""Open a model by name or by file."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from fiqx_trt.errors import ModelError
+from fiqx_trt.models.builtin import BUILTIN, DEFAULT_MODEL, builtin_model
+from fiqx_trt.models.infer import infer_spec
+from fiqx_trt.models.model import Model, RuntimeChoice
+from fiqx_trt.models.spec import ModelSpec, read_sidecar, sidecar_path
+from fiqx_trt.onnx_export.split import read_model
+
+if TYPE_CHECKING:
+    import onnx
+
+__all__ = ["guess_message", "load_model", "load_spec"]
+
+logger = logging.getLogger(__name__)
+
+
+def load_model(
+    model: str | Path = DEFAULT_MODEL,
+    *,
+    backend: str = "auto",
+    precision: str = "auto",
+    device: str = "auto",
+    max_batch: int | None = None,
+    threads: int | None = None,
+    input_size: tuple[int, int] | None = None,
+    mean: float | Sequence[float] | None = None,
+    std: float | Sequence[float] | None = None,
+    color: str | None = None,
+    template: str | None = None,
+    image: str | None = None,
+    embedding: str | None = None,
+    pre_dropout: str | None = None,
+    features: str | None = None,
+    alpha: float | None = None,
+    r: float | None = None,
+    gamma: float | None = None,
+) -> Model:
+    """Open a recognition model.
+
+    Parameters
+    ----------
+    model
+        Name of a built-in model, or an ONNX file. A sidecar of the same name with the suffix ``.json`` is read.
+    backend, precision, device
+        ``"auto"`` or a name, see :func:`fiqx_trt.runtime.open_session`. What is asked for by name and not available is
+        an error.
+    max_batch, threads
+        Rows per run and threads; ``None`` lets the backend choose. They never change a number.
+    input_size, mean, std, color, template
+        Fields of the :class:`ModelSpec` that replace the sidecar's and the inferred ones. A single ``mean`` or ``std``
+        holds for every channel.
+    image, embedding, pre_dropout, features
+        Names of tensors in the graph, where the taps found by themselves are not the wanted ones.
+    alpha, r, gamma
+        Calibration.
+
+    Returns
+    -------
+    Model
+        An open model; close it, or use it in a ``with`` statement.
+
+    Raises
+    ------
+    ModelError
+        The file is not an ONNX recognition network.
+    BackendUnavailableError
+        What was asked for by name is not available.
+    DependencyError
+        The weights of a built-in model are not installed.
+    """
+    given = {
+        "input_size": input_size,
+        "mean": mean,
+        "std": std,
+        "color": color,
+        "template": template,
+        "image": image,
+        "embedding": embedding,
+        "pre_dropout": pre_dropout,
+        "features": features,
+        "alpha": alpha,
+        "r": r,
+        "gamma": gamma,
+    }
+    spec, _, graph = _resolve(model, {name: value for name, value in given.items() if value is not None})
+    if spec.guesses:
+        logger.warning("%s", guess_message(spec))
+    return Model(spec, graph, RuntimeChoice(backend, precision, device, max_batch, threads))
+
+
+def load_spec(model: str | Path, given: Mapping[str, Any] | None = None) -> tuple[ModelSpec, Path]:
+    """Return the complete contract of a model and its ONNX file, without opening a session.
+
+    Parameters
+    ----------
+    model
+        As in :func:`load_model`.
+    given
+        Fields that win over everything else.
+
+    Raises
+    ------
+    ModelError, DependencyError
+        As in :func:`load_model`.
+    """
+    spec, path, _ = _resolve(model, given or {})
+    return spec, path
+
+
+def _resolve(model: str | Path, given: Mapping[str, Any]) -> tuple[ModelSpec, Path, onnx.ModelProto]:
+    if str(model) in BUILTIN:
+        path, fields = builtin_model(str(model))
+    else:
+        path, fields = Path(model), {}
+        if not path.is_file():
+            raise ModelError(
+                f"no model {str(model)!r}: neither a file nor a built-in model ({', '.join(BUILTIN)}). "
+                "Give the path of an ONNX file or one of these names"
+            )
+    sidecar = sidecar_path(path)
+    if sidecar.is_file():
+        fields = {**fields, **_stated(read_sidecar(sidecar))}
+    fields.update(given)
+    _spread(fields)
+    graph = read_model(path)
+    spec = infer_spec(graph, fields, path=path, sha256=hashlib.sha256(path.read_bytes()).hexdigest())
+    return spec, path, graph
+
+
+def guess_message(spec: ModelSpec) -> str:
+    """Say in one line what was guessed about a model and how to state it."""
+    fields = ", ".join(f"{name}={getattr(spec, name)!r}" for name in spec.guesses)
+    return f"{spec.name}: guessed {fields}. Wrong scaling gives silent nonsense: state them in the sidecar or by keyword"
+
+
+def _stated(sidecar: dict[str, Any]) -> dict[str, Any]:
+    """Drop what a sidecar holds but does not state: guesses, the hash, and empty fields."""
+    guesses = sidecar.get("guesses", ())
+    return {k: v for k, v in sidecar.items() if k not in (*guesses, "guesses", "sha256") and v not in ("", None)}
+
+
+def _spread(fields: dict[str, Any]) -> None:
+    """Repeat a single mean or std for every channel."""
+    channels = 1 if fields.get("color") == "gray" else 3
+    for name in ("mean", "std"):
+        value = fields.get(name)
+        if value is not None:
+            fields[name] = (float(value),) * channels if isinstance(value, (int, float)) else tuple(map(float, value))
+
+

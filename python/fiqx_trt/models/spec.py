@@ -1,0 +1,152 @@
+"""The contract of a recognition model: what its input wants, where its taps are, how its quality is scaled."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from fiqx_trt.cache import write_atomic
+from fiqx_trt.errors import InvalidInputError, ModelError
+
+__all__ = ["ModelSpec", "sidecar_path"]
+
+COLORS = ("rgb", "bgr", "gray")
+OPTIONAL_NUMBERS = ("alpha", "r", "gamma")
+
+
+@dataclass(frozen=True)
+class ModelSpec:
+    """Everything about a recognition model that its ONNX file does not say by itself.
+
+    Parameters
+    ----------
+    name
+        Short name, used in messages and metadata.
+    input_size
+        Height and width of the aligned face in pixels.
+    mean, std
+        Per channel, in raw intensity 0..255 and in the *model's* channel order: the network receives ``(x - mean) / std``.
+    color
+        Channel order of the model: ``"rgb"``, ``"bgr"`` or ``"gray"``. Callers always give RGB.
+    template
+        Name of the alignment template (:data:`fiqx_trt.faces.align.TEMPLATES`).
+    image, embedding, pre_dropout, features
+        Names of the input tensor and of the three taps in the graph.
+    alpha, r
+        Scaling of the quality, ``Q̂ = σ(α (Q - r))`` (Terhörst et al., Eq. 2); ``None`` where the model is not calibrated.
+    gamma
+        Exponent of the pixel-quality map (Terhörst et al., Eq. 6); ``None`` where the model is not calibrated.
+    calibration
+        In words: on what α, r and γ were measured.
+    source, licence
+        Where the weights come from, and under which licence.
+    sha256
+        Hash of the ONNX file.
+    guesses
+        Names of the fields that were neither given nor found in the graph, so that a default was taken.
+    """
+
+    name: str
+    input_size: tuple[int, int] = (112, 112)
+    mean: tuple[float, ...] = (127.5, 127.5, 127.5)
+    std: tuple[float, ...] = (127.5, 127.5, 127.5)
+    color: str = "rgb"
+    template: str = "arcface"
+    image: str = ""
+    embedding: str = ""
+    pre_dropout: str = ""
+    features: str = ""
+    alpha: float | None = None
+    r: float | None = None
+    gamma: float | None = None
+    calibration: str = ""
+    source: str = ""
+    licence: str = ""
+    sha256: str = ""
+    guesses: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Check every field once."""
+        height, width = self.input_size
+        if height < 1 or width < 1:
+            raise InvalidInputError(f"input_size is {self.input_size}; give a positive height and width in pixels")
+        if self.color not in COLORS:
+            raise InvalidInputError(f"color is {self.color!r}; the orders known are {', '.join(COLORS)}")
+        channels = 1 if self.color == "gray" else 3
+        for field in ("mean", "std"):
+            value = getattr(self, field)
+            if len(value) != channels:
+                raise InvalidInputError(f"{field} has {len(value)} numbers; a {self.color} model wants {channels}")
+        if any(s == 0 for s in self.std):
+            raise InvalidInputError(f"std is {self.std}; a zero would divide by zero")
+
+    @property
+    def calibrated(self) -> bool:
+        """Whether Q̂ can be computed."""
+        return self.alpha is not None and self.r is not None
+
+    def replace(self, **fields: Any) -> ModelSpec:
+        """Return a copy with some fields changed (:func:`dataclasses.replace`)."""
+        return dataclasses.replace(self, **fields)
+
+    def to_json(self) -> str:
+        """Return the sidecar's text: every field, one a line, stable order."""
+        fields = dataclasses.asdict(self)
+        return json.dumps(fields, indent=2, ensure_ascii=False) + "\n"
+
+    def save(self, path: Path) -> None:
+        """Write the sidecar atomically."""
+        write_atomic(path, self.to_json().encode())
+
+
+def sidecar_path(model: Path) -> Path:
+    """Return where the sidecar of an ONNX file lies: the same name with the suffix ``.json``.
+
+    Examples
+    --------
+    >>> sidecar_path(Path("models/r100.onnx")).name
+    'r100.json'
+    """
+    return model.with_suffix(".json")
+
+
+def read_sidecar(path: Path) -> dict[str, Any]:
+    """Read the fields of a sidecar, checked by name and type.
+
+    Raises
+    ------
+    ModelError
+        The file is not JSON, or a field is unknown or of the wrong type.
+    """
+    try:
+        fields = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ModelError(f"cannot read the model's sidecar {path}: {error}") from error
+    if not isinstance(fields, dict):
+        raise ModelError(f"the sidecar {path} holds a {type(fields).__name__}; it must be one JSON object")
+    known = {field.name for field in dataclasses.fields(ModelSpec)}
+    unknown = sorted(set(fields) - known)
+    if unknown:
+        raise ModelError(f"the sidecar {path} has unknown fields {', '.join(unknown)}; known are {', '.join(sorted(known))}")
+    return {name: _typed(path, name, value) for name, value in fields.items()}
+
+
+def _typed(path: Path, name: str, value: Any) -> Any:
+    try:
+        if name in OPTIONAL_NUMBERS:
+            return None if value is None else float(value)
+        if name in ("mean", "std"):
+            return tuple(float(v) for v in value)
+        if name == "input_size":
+            height, width = value
+            return int(height), int(width)
+        if name == "guesses":
+            return tuple(str(v) for v in value)
+    except (TypeError, ValueError) as error:
+        raise ModelError(f"the sidecar {path} has {name} = {value!r}: {error}") from error
+    if not isinstance(value, str):
+        raise ModelError(f"the sidecar {path} has {name} = {value!r}; it must be a text")
+    return value

@@ -1,0 +1,130 @@
+"""What a quality method is, and the table of those this package knows."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.metadata import entry_points
+from typing import TYPE_CHECKING, ClassVar, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fiqx_trt.errors import InvalidInputError
+
+if TYPE_CHECKING:
+    from fiqx_trt.models.model import Extracted, Model
+
+__all__ = ["METHODS", "MethodOptions", "Quality", "QualityMethod", "create_method", "method_names"]
+
+#: Name → ``module:class``. Listing the names imports nothing; other packages add theirs through the entry-point group
+#: ``fiqx_trt.quality``.
+METHODS: Mapping[str, str] = {
+    "magface": "fiqx_trt.quality.magface:MagFace",
+    "serfiq": "fiqx_trt.quality.serfiq:SerFiq",
+}
+
+
+@dataclass(frozen=True)
+class Quality:
+    """The quality of N faces.
+
+    Parameters
+    ----------
+    raw
+        ``(N,)`` float64, the method's own number; NaN where it is not defined.
+    scaled
+        ``(N,)`` float64 in [0, 1], comparable to a human eye (Terhörst et al., Eq. 2); ``None`` where the method has no
+        scaling or the model is not calibrated.
+    """
+
+    raw: NDArray[np.float64]
+    scaled: NDArray[np.float64] | None = None
+
+
+@dataclass(frozen=True)
+class MethodOptions:
+    """The options of all methods; each reads those it knows.
+
+    Parameters
+    ----------
+    passes
+        Number m of stochastic passes.
+    dropout
+        Probability p that a unit is dropped, in (0, 1).
+    seed
+        Seed of the dropout masks.
+    estimator
+        ``"sampled"`` or ``"closed-form"``.
+    distance
+        ``"pairs"``: mean over the m(m-1)/2 pairs; ``"paper"``: the factor 2/m² as printed in Terhörst et al., Eq. 1.
+    """
+
+    passes: int = 100
+    dropout: float = 0.5
+    seed: int = 0
+    estimator: str = "sampled"
+    distance: str = "pairs"
+
+
+class QualityMethod(Protocol):
+    """A face-image quality method: faces in, one number each out."""
+
+    name: ClassVar[str]
+    higher_is_better: ClassVar[bool]
+    needs_model: ClassVar[bool]
+
+    @classmethod
+    def from_options(cls, options: MethodOptions) -> QualityMethod:
+        """Build the method from the options it knows, checked."""
+        ...
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Names of its columns in a table of scores, the raw quality first."""
+        ...
+
+    @property
+    def parameters(self) -> Mapping[str, object]:
+        """Every setting that changes a number."""
+        ...
+
+    def notes(self, model: Model) -> tuple[str, ...]:
+        """What a user should know before reading the numbers of this model; empty when there is nothing."""
+        ...
+
+    def score(self, model: Model | None, faces: NDArray[np.uint8], extracted: Extracted | None) -> Quality:
+        """Score ``(N, H, W, 3)`` aligned faces whose taps are already extracted."""
+        ...
+
+
+def method_names() -> tuple[str, ...]:
+    """Return the names of all registered methods, sorted.
+
+    Examples
+    --------
+    >>> "serfiq" in method_names()
+    True
+    """
+    added = {entry.name for entry in entry_points(group="fiqx_trt.quality")}
+    return tuple(sorted(added | set(METHODS)))
+
+
+def create_method(name: str, options: MethodOptions | None = None) -> QualityMethod:
+    """Build a method by name.
+
+    Raises
+    ------
+    InvalidInputError
+        The name is unknown, or an option is out of range.
+    """
+    options = options or MethodOptions()
+    target = METHODS.get(name)
+    if target is None:
+        target = next((e.value for e in entry_points(group="fiqx_trt.quality") if e.name == name), None)
+    if target is None:
+        raise InvalidInputError(f"no quality method is called {name!r}; there are {', '.join(method_names())}")
+    module, _, attribute = target.partition(":")
+    factory: type[QualityMethod] = getattr(importlib.import_module(module), attribute)
+    return factory.from_options(options)

@@ -1,0 +1,78 @@
+"""MagFace: quality as the length of the embedding before normalisation (Meng et al., CVPR 2021)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fiqx_trt.errors import InvalidInputError
+from fiqx_trt.quality.base import MethodOptions, Quality
+
+if TYPE_CHECKING:
+    from fiqx_trt.models.model import Extracted, Model
+
+__all__ = ["MagFace", "magface"]
+
+
+class MagFace:
+    """The norm of the unnormalised embedding; meaningful for models trained to put quality there."""
+
+    name: ClassVar[str] = "magface"
+    higher_is_better: ClassVar[bool] = True
+    needs_model: ClassVar[bool] = True
+
+    @classmethod
+    def from_options(cls, options: MethodOptions) -> MagFace:
+        """Build it; it has no options."""
+        return cls()
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The norm."""
+        return ("magface",)
+
+    @property
+    def parameters(self) -> Mapping[str, object]:
+        """No setting changes a number."""
+        return {}
+
+    def notes(self, model: Model) -> tuple[str, ...]:
+        """Say when the model was not trained for it."""
+        if "magface" in f"{model.spec.name} {model.spec.source}".lower():
+            return ()
+        return (
+            f"magface is the length of the embedding; nothing says that {model.spec.name} was trained with the MagFace "
+            "loss, and the length of another model's embedding need not follow quality",
+        )
+
+    def score(self, model: Model | None, faces: NDArray[np.uint8], extracted: Extracted | None) -> Quality:
+        """Score faces whose taps are extracted."""
+        if model is None or extracted is None:
+            raise InvalidInputError("magface needs a recognition model; give one")
+        return Quality(np.linalg.norm(extracted.embedding.astype(np.float64), axis=1))
+
+
+def magface(model: Model, faces: NDArray[np.uint8]) -> Quality:
+    """Return the length of the unnormalised embedding of aligned faces.
+
+    Parameters
+    ----------
+    model
+        A recognition model trained with the MagFace loss.
+    faces
+        ``(N, H, W, 3)`` uint8 RGB, of the model's input size.
+
+    Returns
+    -------
+    Quality
+        ``.raw`` is ``(N,)`` float64 ≥ 0, higher is better; ``.scaled`` is ``None``.
+
+    Raises
+    ------
+    InvalidInputError
+        The faces are not as described.
+    """
+    return MagFace().score(model, faces, model.extract(faces))

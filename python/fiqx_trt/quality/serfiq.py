@@ -1,0 +1,233 @@
+"""SER-FIQ: quality as the robustness of an embedding against dropout (Terhörst et al., Eq. 1 and 2)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fiqx_trt import kernels
+from fiqx_trt.errors import InvalidInputError
+from fiqx_trt.quality.base import MethodOptions, Quality
+
+if TYPE_CHECKING:
+    from fiqx_trt.models.model import Extracted, Model
+
+__all__ = ["SerFiq", "quality_of_distance", "scale_quality", "serfiq"]
+
+ESTIMATORS = ("sampled", "closed-form")
+DISTANCES = ("pairs", "paper")
+#: Bytes of dropped-out copies of h that exist at one time.
+EXPANDED_BYTES = 64 << 20
+
+
+def sigmoid(x: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return 1 / (1 + e^-x) without overflow."""
+    return np.asarray(0.5 * (1.0 + np.tanh(0.5 * x)))
+
+
+def quality_of_distance(distance: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return Q = 2 σ(-d̄), in (0, 1] (Terhörst et al., Eq. 1).
+
+    Parameters
+    ----------
+    distance
+        ``(N,)`` mean distance d̄ ≥ 0 of the stochastic embeddings.
+
+    Examples
+    --------
+    >>> float(quality_of_distance(np.array([0.0]))[0])
+    1.0
+    """
+    return 2.0 * sigmoid(-distance)
+
+
+def scale_quality(raw: NDArray[np.float64], *, alpha: float, r: float) -> NDArray[np.float64]:
+    """Return Q̂ = σ(α (Q - r)), in [0, 1] (Terhörst et al., Eq. 2).
+
+    Examples
+    --------
+    >>> float(scale_quality(np.array([0.88]), alpha=130, r=0.88)[0])
+    0.5
+    """
+    return sigmoid(alpha * (raw - r))
+
+
+def closed_form_distance(
+    pre_dropout: NDArray[np.float32],
+    embedding: NDArray[np.float32],
+    column_norms: NDArray[np.float64],
+    *,
+    dropout: float,
+) -> NDArray[np.float64]:
+    """Return the expected distance of two dropped-out embeddings, without sampling.
+
+    With the head ``e = A h + b``, inverted dropout of probability p adds noise of covariance
+    ``p/(1-p) A diag(h²) Aᵀ``. With ``t`` its trace over ``‖e‖²``, two normalised noisy embeddings lie
+    ``d̄ ≈ sqrt(2t / (1+t))`` apart. The trace is ``p/(1-p) Σ_k h_k² ‖A_:k‖²``: one dot product per face.
+
+    Parameters
+    ----------
+    pre_dropout
+        ``(N, F)`` input h of the head.
+    embedding
+        ``(N, D)`` raw embedding e.
+    column_norms
+        ``(F,)`` squared norms ‖A_:k‖².
+    dropout
+        Probability p in (0, 1).
+
+    Returns
+    -------
+    ndarray
+        ``(N,)`` float64; NaN for a zero embedding.
+    """
+    # Row sums, not matrix products: a BLAS product may add in another order when the number of rows changes.
+    noise = dropout / (1.0 - dropout) * (np.square(pre_dropout, dtype=np.float64) * column_norms).sum(axis=1)
+    power = np.square(embedding, dtype=np.float64).sum(axis=1)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        t = noise / power
+        return np.asarray(np.sqrt(2.0 * t / (1.0 + t)))
+
+
+@dataclass(frozen=True)
+class SerFiq:
+    """SER-FIQ of a recognition model.
+
+    Parameters
+    ----------
+    passes, dropout, seed, estimator, distance
+        See :class:`fiqx_trt.quality.base.MethodOptions`.
+
+    Raises
+    ------
+    InvalidInputError
+        An option is out of range.
+    """
+
+    name: ClassVar[str] = "serfiq"
+    higher_is_better: ClassVar[bool] = True
+    needs_model: ClassVar[bool] = True
+
+    passes: int = 100
+    dropout: float = 0.5
+    seed: int = 0
+    estimator: str = "sampled"
+    distance: str = "pairs"
+
+    def __post_init__(self) -> None:
+        """Check the options once."""
+        if self.estimator not in ESTIMATORS:
+            raise InvalidInputError(f"estimator is {self.estimator!r}; choose one of {', '.join(ESTIMATORS)}")
+        if self.distance not in DISTANCES:
+            raise InvalidInputError(f"distance is {self.distance!r}; choose one of {', '.join(DISTANCES)}")
+        if self.passes < 2:
+            raise InvalidInputError(f"passes is {self.passes}; a distance needs at least 2")
+        if not 0.0 < self.dropout < 1.0:
+            raise InvalidInputError(f"dropout is {self.dropout}; give a probability between 0 and 1, both excluded")
+        if not 0 <= self.seed < 2**64:
+            raise InvalidInputError(f"seed is {self.seed}; give an integer from 0 to 2**64 - 1")
+
+    @classmethod
+    def from_options(cls, options: MethodOptions) -> SerFiq:
+        """Build it from the common options."""
+        return cls(options.passes, options.dropout, options.seed, options.estimator, options.distance)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Raw quality Q, scaled quality Q̂."""
+        return ("serfiq", "serfiq_scaled")
+
+    @property
+    def parameters(self) -> Mapping[str, object]:
+        """Every setting that changes a number."""
+        common = {"serfiq.estimator": self.estimator, "serfiq.dropout": self.dropout, "serfiq.distance": self.distance}
+        if self.estimator == "closed-form" and self.distance == "pairs":
+            return common
+        if self.estimator == "closed-form":
+            return {**common, "serfiq.passes": self.passes}
+        return {**common, "serfiq.passes": self.passes, "serfiq.seed": self.seed}
+
+    def notes(self, model: Model) -> tuple[str, ...]:
+        """Say when Q̂ cannot be given."""
+        if model.spec.calibrated:
+            return ()
+        return (
+            f"the model {model.spec.name} is not calibrated, so serfiq_scaled stays empty; "
+            "run `fiqx-trt calibrate` on a set of typical faces, or give alpha and r",
+        )
+
+    def score(self, model: Model | None, faces: NDArray[np.uint8], extracted: Extracted | None) -> Quality:
+        """Score faces whose taps are extracted."""
+        if model is None or extracted is None:
+            raise InvalidInputError("serfiq needs a recognition model; give one")
+        distance = self.mean_distance(model, extracted)
+        if self.distance == "paper":
+            distance = distance * ((self.passes - 1) / self.passes)
+        raw = quality_of_distance(distance)
+        spec = model.spec
+        if spec.alpha is None or spec.r is None:
+            return Quality(raw)
+        return Quality(raw, scale_quality(raw, alpha=spec.alpha, r=spec.r))
+
+    def mean_distance(self, model: Model, extracted: Extracted) -> NDArray[np.float64]:
+        """Return d̄ of every face, ``(N,)`` float64."""
+        if self.estimator == "closed-form":
+            return closed_form_distance(
+                extracted.pre_dropout, extracted.embedding, model.head_column_norms, dropout=self.dropout
+            )
+        return self._sampled_distance(model, extracted.pre_dropout)
+
+    def _sampled_distance(self, model: Model, pre_dropout: NDArray[np.float32]) -> NDArray[np.float64]:
+        count, features = pre_dropout.shape
+        group = max(1, EXPANDED_BYTES // (4 * features * self.passes))
+        parts = []
+        for start in range(0, count, group):
+            h = pre_dropout[start : start + group]
+            dropped = kernels.dropout_expand(h, passes=self.passes, dropout=self.dropout, seed=self.seed)
+            embeddings = model.head(dropped, rows_per_face=self.passes)
+            parts.append(kernels.pair_spread(embeddings.reshape(len(h), self.passes, -1)))
+        return np.concatenate(parts) if parts else np.zeros(0)
+
+
+def serfiq(
+    model: Model,
+    faces: NDArray[np.uint8],
+    *,
+    passes: int = 100,
+    dropout: float = 0.5,
+    seed: int = 0,
+    estimator: str = "sampled",
+    distance: str = "pairs",
+) -> Quality:
+    """Return the SER-FIQ quality of aligned faces (Terhörst et al., Eq. 1 and 2).
+
+    Parameters
+    ----------
+    model
+        A recognition model (:func:`fiqx_trt.load_model`).
+    faces
+        ``(N, H, W, 3)`` uint8 RGB, of the model's input size.
+    passes, dropout, seed
+        m stochastic passes of the head, the probability that a unit is dropped, and the seed of the masks. The masks
+        are the same for every face, so a score depends on the face and the seed alone.
+    estimator
+        ``"sampled"``, or ``"closed-form"``: the same quantity without sampling.
+    distance
+        ``"pairs"`` (default) or ``"paper"``, see :class:`fiqx_trt.quality.base.MethodOptions`.
+
+    Returns
+    -------
+    Quality
+        ``.raw`` Q in (0, 1] and ``.scaled`` Q̂ in [0, 1] (``None`` when the model is not calibrated), each ``(N,)``.
+
+    Raises
+    ------
+    InvalidInputError
+        The faces or an option are not as described.
+    """
+    method = SerFiq(passes, dropout, seed, estimator, distance)
+    return method.score(model, faces, model.extract(faces))

@@ -1,0 +1,99 @@
+"""From face records to table rows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fiqx_trt.faces.prepare import FaceRecord
+from fiqx_trt.models.model import Model
+from fiqx_trt.quality.base import QualityMethod
+
+__all__ = ["Scorer"]
+
+Row = dict[str, "str | int | float | None"]
+LANDMARKS = ("left_eye", "right_eye", "nose", "mouth_left", "mouth_right")
+
+
+@dataclass(frozen=True)
+class Scorer:
+    """Quality methods over one model, applied to batches of face records.
+
+    Parameters
+    ----------
+    model
+        The recogniser; ``None`` when no method needs one.
+    methods
+        The methods, in the order of their columns.
+    """
+
+    model: Model | None
+    methods: Sequence[QualityMethod]
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Names of the methods' columns."""
+        return tuple(name for method in self.methods for name in method.columns)
+
+    @property
+    def parameters(self) -> Mapping[str, object]:
+        """Every setting of the methods that changes a number."""
+        return {name: value for method in self.methods for name, value in method.parameters.items()}
+
+    def notes(self) -> tuple[str, ...]:
+        """What the user should know before reading the numbers."""
+        if self.model is None:
+            return ()
+        return tuple(note for method in self.methods for note in method.notes(self.model))
+
+    def rows(self, records: Sequence[FaceRecord]) -> list[Row]:
+        """Return one row per record, in order; only ``ok`` rows carry numbers."""
+        usable = [record for record in records if record.image is not None]
+        numbers = iter(self._numbers(usable))
+        return [_row(record, next(numbers) if record.image is not None else {}) for record in records]
+
+    def _numbers(self, records: Sequence[FaceRecord]) -> list[dict[str, float | None]]:
+        """Return the methods' columns of each record; a column is ``None`` where the method gives nothing."""
+        if not records:
+            return []
+        faces = np.stack([record.image for record in records if record.image is not None])
+        extracted = self.model.extract(faces) if self.model is not None else None
+        table: dict[str, NDArray[np.float64] | None] = {}
+        for method in self.methods:
+            quality = method.score(self.model, faces, extracted)
+            table.update(zip(method.columns, (quality.raw, quality.scaled), strict=False))
+        return [
+            {name: None if values is None else float(values[i]) for name, values in table.items()}
+            for i in range(len(records))
+        ]
+
+
+def _row(record: FaceRecord, numbers: Mapping[str, float | None]) -> Row:
+    row: Row = {
+        "path": record.path,
+        "face": record.face,
+        "faces": record.faces,
+        "status": record.status,
+        "error": record.error or None,
+        **_geometry(record),
+    }
+    broken = [name for name, value in numbers.items() if value is not None and not np.isfinite(value)]
+    if broken:
+        row["status"] = "not_finite"
+        row["error"] = f"{broken[0]} is not a finite number for this face"
+    elif record.status == "ok":
+        row.update(numbers)
+    return row
+
+
+def _geometry(record: FaceRecord) -> Row:
+    if record.status != "ok" or record.box is None or record.landmarks is None:
+        return {}
+    row: Row = dict(zip(("x0", "y0", "x1", "y1"), map(float, record.box), strict=True))
+    row["confidence"] = None if record.confidence is None else float(record.confidence)
+    for name, (x, y) in zip(LANDMARKS, record.landmarks, strict=True):
+        row[f"{name}_x"], row[f"{name}_y"] = float(x), float(y)
+    return row
