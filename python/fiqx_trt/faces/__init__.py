@@ -1,0 +1,14 @@
+"""From what the user names to aligned faces: sources, decoding, detection, alignment, batches.
+
+==========  ====================================================================
+module      does
+==========  ====================================================================
+`sources`   files, folders, globs, lists and tables to one `Source` per picture
+`header`    format and size of a picture without decoding it
+`decode`    bytes to an RGB array
+`detect`    where the faces of a picture and their five landmarks are
+`align`     a face moved to a model's template
+`prepare`   one source to its face records, a bad one to a row that says why
+`batch`     many sources to batches of records, ahead of their consumer
+==========  ====================================================================
+"""
