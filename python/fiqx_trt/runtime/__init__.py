@@ -1,0 +1,218 @@
+"""Running ONNX graphs: one session type over several inference engines.
+
+:func:`open_session` opens a graph on a backend by name, or on the first of :data:`AUTO` that works here.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import importlib.util
+import logging
+from collections.abc import Callable
+from importlib.metadata import entry_points
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING
+
+from fiqx_trt.errors import BackendError, BackendUnavailableError, FiqxError, InvalidInputError, ModelError
+from fiqx_trt.runtime.base import Feeds, Session, TensorInfo, first_line
+from fiqx_trt.runtime.graph import Graph, read_graph
+from fiqx_trt.runtime.machine import cuda_missing
+from fiqx_trt.runtime.options import PRECISIONS, Options
+
+if TYPE_CHECKING:
+    import onnx
+
+__all__ = ["AUTO", "BACKENDS", "Session", "TensorInfo", "available_backends", "open_session"]
+
+logger = logging.getLogger(__name__)
+
+# Name -> module with `unavailable(device) -> str | None` and `open_graph(graph, options) -> Session`. Other
+# packages add theirs through the entry-point group "fiqx_trt.backends". A module is imported when it is used.
+BACKENDS = {
+    "torch": "fiqx_trt.runtime.torch",
+    "openvino": "fiqx_trt.runtime.openvino",
+    "onnxruntime": "fiqx_trt.runtime.onnxruntime",
+}
+# What `backend="auto"` tries, in this order; on device="cuda" ONNX Runtime stands in its place there too.
+AUTO = (
+    ("tensorrt", "cuda"),
+    ("torch", "cuda"),
+    ("openvino", "cpu"),
+    ("onnxruntime", "cpu"),
+    ("torch", "cpu"),
+)
+AUTO_CUDA = (("tensorrt", "cuda"), ("torch", "cuda"), ("onnxruntime", "cuda"))
+
+
+def open_session(
+    model: Path | str | bytes | onnx.ModelProto,
+    *,
+    backend: str = "auto",
+    precision: str = "auto",
+    device: str = "auto",
+    max_batch: int | None = None,
+    threads: int | None = None,
+    probe: Feeds | None = None,
+) -> Session:
+    """Open an ONNX graph for running.
+
+    Parameters
+    ----------
+    model
+        Path of an ``.onnx`` file, its bytes, or a ModelProto.
+    backend
+        A name of :data:`BACKENDS`, or ``"auto"`` for the first of :data:`AUTO` that works. ``session.notes``
+        names each one that was skipped, with the reason.
+    precision
+        ``"fp32"``, ``"bf16"``, ``"fp16"``, or ``"auto"``: the fastest that this machine has instructions for
+        and that passes the parity gate on `probe`; without a probe, one that needs no gate.
+    device
+        ``"cpu"``, ``"cuda"``, ``"cuda:1"`` …, or ``"auto"``.
+    max_batch
+        The most rows of one native run, or None to leave it to the backend. It bounds memory;
+        :meth:`Session.run` takes any number of rows all the same.
+    threads
+        Processor threads, or None for all.
+    probe
+        A few real rows, as for :meth:`Session.run`, for the parity gate of ``precision="auto"``.
+
+    Raises
+    ------
+    InvalidInputError
+        An argument is none of the allowed values.
+    ModelError
+        The file is no usable ONNX graph, or no backend can open it.
+    BackendUnavailableError
+        The backend, device or precision asked for is not on this machine.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from onnx import TensorProto, helper
+    >>> row = [helper.make_tensor_value_info(n, TensorProto.FLOAT, ["N", 2]) for n in ("x", "y")]
+    >>> graph = helper.make_graph([helper.make_node("Relu", ["x"], ["y"])], "tiny", row[:1], row[1:])
+    >>> model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+    >>> with open_session(model, backend="openvino", max_batch=1) as session:
+    ...     session.run({"x": np.array([[-1, 2]], np.float32)})["y"]
+    array([[0., 2.]], dtype=float32)
+    """
+    _check(backend, precision, device, max_batch, threads)
+    graph = read_graph(model)
+
+    def options(on: str) -> Options:
+        return Options(on, precision, max_batch, threads, probe)
+
+    if backend != "auto":
+        return _open_named(backend, graph, device, options)
+    return _open_first(graph, device, options)
+
+
+def available_backends() -> list[tuple[str, bool, str]]:
+    """Return every backend's name, whether it runs here, and where it runs or why it does not.
+
+    Imports each installed one.
+    """
+    rows = []
+    for name in dict.fromkeys([name for name, _ in AUTO] + list(_registered())):
+        reasons = {device: _unavailable(name, device) for device in ("cuda", "cpu")}
+        devices = [device for device, reason in reasons.items() if reason is None]
+        told = (
+            "on " + " and ".join(devices)
+            if devices
+            else reasons["cuda"]
+            if name == "tensorrt"
+            else reasons["cpu"]
+        )
+        rows.append((name, bool(devices), str(told)))
+    return rows
+
+
+def _check(backend: str, precision: str, device: str, max_batch: int | None, threads: int | None) -> None:
+    names = ["auto", *dict.fromkeys([name for name, _ in AUTO] + list(_registered()))]
+    if backend not in names:
+        raise InvalidInputError(f"backend '{backend}' is unknown; give one of {', '.join(names)}")
+    if precision not in PRECISIONS:
+        raise InvalidInputError(f"precision '{precision}' is unknown; give one of {', '.join(PRECISIONS)}")
+    kind, colon, index = device.partition(":")
+    if device not in ("auto", "cpu", "cuda") and not (kind == "cuda" and colon and index.isdecimal()):
+        raise InvalidInputError(
+            f"device '{device}' is unknown; give auto, cpu, cuda, or cuda:1 for the second GPU"
+        )
+    for name, value in (("max_batch", max_batch), ("threads", threads)):
+        if value is not None and value < 1:
+            raise InvalidInputError(f"{name} is {value}; give 1 or more, or None to leave it to the backend")
+
+
+def _open_named(backend: str, graph: Graph, device: str, options: Callable[[str], Options]) -> Session:
+    devices = [device] if device != "auto" else ["cuda", "cpu"]
+    reasons = {one: _unavailable(backend, one) for one in devices}
+    for one, reason in reasons.items():
+        if reason is None:
+            return _module(backend).open_graph(graph, options(one))  # type: ignore[no-any-return]
+    told = "; ".join(dict.fromkeys(str(reason) for reason in reasons.values()))
+    here = ", ".join(f"{name} {reason}" for name, available, reason in available_backends() if available)
+    asked = f"backend '{backend}'" + (f" on device '{device}'" if device != "auto" else "")
+    raise BackendUnavailableError(
+        f"{asked} was asked for and cannot be used: {told}. Usable here: {here or 'none'}"
+    )
+
+
+def _open_first(graph: Graph, device: str, options: Callable[[str], Options]) -> Session:
+    skipped: list[str] = []
+    refusals: list[FiqxError] = []
+    for name, kind in _candidates(device):
+        one = device if device.startswith("cuda") else kind
+        reason = _unavailable(name, one)
+        if reason is None:
+            try:
+                session: Session = _module(name).open_graph(graph, options(one))
+            except (BackendError, ModelError) as error:
+                refusals.append(error)
+                reason = str(error)
+            else:
+                session.notes = (*skipped, *session.notes)
+                return session
+        skipped.append(f"{name} on {one} skipped: {reason}")
+        _say_once(skipped[-1])
+    told = "; ".join(skipped)
+    if refusals and all(isinstance(error, ModelError) for error in refusals):
+        raise ModelError(f"no backend can open {graph.label}: {told}")
+    raise BackendUnavailableError(f"no backend can run {graph.label} as asked for: {told}")
+
+
+def _candidates(device: str) -> list[tuple[str, str]]:
+    if device.startswith("cuda"):
+        return list(AUTO_CUDA)
+    return [(name, kind) for name, kind in AUTO if device in ("auto", kind)]
+
+
+@functools.cache
+def _registered() -> dict[str, str]:
+    return {**{point.name: point.value for point in entry_points(group="fiqx_trt.backends")}, **BACKENDS}
+
+
+def _unavailable(name: str, device: str) -> str | None:
+    """Return why a backend cannot run on a device; imports it only where the device exists."""
+    if name not in _registered():
+        package = "" if importlib.util.find_spec(name) else f"the {name} package is not installed, and "
+        return f"{package}no backend of that name is registered"
+    missing = cuda_missing() if device.startswith("cuda") else None
+    if missing is not None:
+        return missing
+    try:
+        reason: str | None = _module(name).unavailable(device)
+    except ImportError as error:
+        extra = "" if name == "openvino" else f"[{name}]"
+        return f"{first_line(error)} (cure: python -m pip install 'fiqx-trt{extra}')"
+    return reason
+
+
+def _module(name: str) -> ModuleType:
+    return importlib.import_module(_registered()[name])
+
+
+@functools.cache
+def _say_once(text: str) -> None:
+    logger.info("%s", text)

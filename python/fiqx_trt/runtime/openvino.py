@@ -1,0 +1,250 @@
+"""OpenVINO on the CPU: the default where there is no GPU.
+
+Small native batches on one or a few streams are measured once per machine (:mod:`fiqx_trt.runtime.tuning`).
+bfloat16 is used by ``precision="auto"`` only where the processor has instructions for it and the probe faces
+pass the parity gate.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+from collections import deque
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import openvino
+
+from fiqx_trt.errors import BackendUnavailableError, ModelError
+from fiqx_trt.runtime import machine, parity, tuning
+from fiqx_trt.runtime.base import Chunk, Feeds, Session, TensorInfo, first_line
+from fiqx_trt.runtime.graph import Graph
+from fiqx_trt.runtime.options import Options
+
+__all__ = ["OpenVinoSession", "open_graph", "unavailable"]
+
+HINTS = {"fp32": "f32", "bf16": "bf16", "fp16": "f16"}
+CAPABILITIES = {"bf16": "BF16", "fp16": "FP16"}
+
+
+def unavailable(device: str) -> str | None:
+    """Return why this backend cannot run on a device, or None when it can."""
+    if device != "cpu":
+        return "the OpenVINO backend runs on the CPU only"
+    return None
+
+
+def open_graph(graph: Graph, options: Options) -> Session:
+    """Open a graph with the precision and the native batch that suit this machine."""
+    if options.precision == "auto":
+        precision, reason = _auto_precision(graph, options)
+    else:
+        precision, reason = options.precision, f"{options.precision}: asked for"
+        _require(precision)
+    choice, measured = _choice(graph, options, precision)
+    return OpenVinoSession(
+        graph, precision=precision, choice=choice, threads=options.threads, notes=(reason, measured)
+    )
+
+
+class OpenVinoSession(Session):
+    """A graph compiled by OpenVINO for the CPU with a fixed native batch.
+
+    Parameters
+    ----------
+    graph
+        What to run.
+    precision
+        ``"fp32"``, ``"bf16"`` or ``"fp16"``: the type of the arithmetic, not of inputs and outputs.
+    choice
+        Rows per native run, and runs in flight.
+    threads
+        Threads for all streams together; None for all processors.
+    notes
+        Why these were chosen.
+    """
+
+    def __init__(
+        self,
+        graph: Graph,
+        *,
+        precision: str = "fp32",
+        choice: tuning.Choice = tuning.REFERENCE,
+        threads: int | None = None,
+        notes: Sequence[str] = (),
+    ) -> None:
+        try:
+            model = _core().read_model(graph.data)
+            if graph.static_batch is None:
+                model.reshape(_fixed_batch(graph.inputs, choice.batch))
+            self._compiled = _core().compile_model(
+                model, "CPU", _properties(precision, choice.streams, threads)
+            )
+        except RuntimeError as error:
+            raise ModelError(f"OpenVINO cannot open {graph.label}: {first_line(error)}") from error
+        self._ports = (
+            _ports(self._compiled.inputs, graph.inputs),
+            _ports(self._compiled.outputs, graph.outputs),
+        )
+        # One request more than streams is being filled or emptied while the others compute.
+        self._requests = [self._compiled.create_infer_request() for _ in range(choice.streams + 1)]
+        super().__init__(
+            backend="openvino",
+            device="cpu",
+            precision=precision,
+            batch=choice.batch,
+            inputs=graph.inputs,
+            outputs=_sharpened(graph.outputs, self._compiled.outputs, self._ports[1]),
+            notes=notes,
+        )
+
+    def _run(self, chunks: Sequence[Chunk]) -> list[Chunk]:
+        results: list[Chunk] = []
+        free = deque(self._requests)
+        busy: deque[Any] = deque()
+        try:
+            for chunk in chunks:
+                if not free:
+                    results.append(self._collect(busy[0]))
+                    free.append(busy.popleft())
+                request = free.popleft()
+                busy.append(request)
+                # The chunk's memory is read in place; `chunks` keeps it alive until the request is done.
+                feeds = {i: chunk[info.name] for i, info in zip(self._ports[0], self.inputs, strict=True)}
+                request.start_async(feeds, share_inputs=True)
+            while busy:
+                results.append(self._collect(busy[0]))
+                busy.popleft()
+        finally:
+            for request in busy:  # after an error or Ctrl-C: nothing may still read the caller's arrays
+                request.cancel()
+                _settle(request)
+        return results
+
+    def _collect(self, request: Any) -> Chunk:
+        request.wait()
+        return {
+            info.name: np.array(request.get_output_tensor(i).data)
+            for i, info in zip(self._ports[1], self.outputs, strict=True)
+        }
+
+    def _close(self) -> None:
+        self._requests = []
+        del self._compiled
+
+
+@functools.cache
+def _core() -> Any:
+    return openvino.Core()
+
+
+def _properties(precision: str, streams: int, threads: int | None) -> dict[str, Any]:
+    properties = {
+        "INFERENCE_PRECISION_HINT": HINTS[precision],
+        "NUM_STREAMS": str(streams),
+        "EXECUTION_MODE_HINT": "PERFORMANCE" if precision != "fp32" else "ACCURACY",
+        "CACHE_DIR": "",
+        "ENABLE_CPU_PINNING": False,  # several processes on one machine must not fight for the same cores
+    }
+    if threads is not None:
+        properties["INFERENCE_NUM_THREADS"] = str(threads)
+    return properties
+
+
+def _fixed_batch(inputs: Sequence[TensorInfo], batch: int) -> dict[str, Any]:
+    return {
+        info.name: openvino.PartialShape([batch, *(-1 if d is None else d for d in info.shape[1:])])
+        for info in inputs
+    }
+
+
+def _ports(ports: Sequence[Any], infos: Sequence[TensorInfo]) -> list[int]:
+    """Return the index of each tensor's port, by name, or by the file's order where the name is lost."""
+    found = {name: i for i, port in enumerate(ports) for name in port.get_names()}
+    return [found.get(info.name, i) for i, info in enumerate(infos)]
+
+
+def _sharpened(infos: Sequence[TensorInfo], ports: Sequence[Any], order: Sequence[int]) -> list[TensorInfo]:
+    """Replace the file's output shapes by the inferred ones."""
+    sharp = []
+    for info, index in zip(infos, order, strict=True):
+        shape = ports[index].get_partial_shape()
+        if shape.rank.is_dynamic or len(shape) == 0:
+            sharp.append(info)
+            continue
+        dims = (d.get_length() if d.is_static else None for d in list(shape)[1:])
+        sharp.append(TensorInfo(info.name, (None, *dims), info.dtype))
+    return sharp
+
+
+def _settle(request: Any) -> None:
+    try:
+        request.wait()
+    except RuntimeError:  # cancelled, or failed a second time: the first error is already on its way
+        return
+
+
+def _require(precision: str) -> None:
+    wanted = CAPABILITIES.get(precision)
+    if wanted is not None and wanted not in _core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
+        raise BackendUnavailableError(
+            f"precision '{precision}' was asked for, and OpenVINO does not offer it on this processor "
+            f"({machine.cpu_signature()}): use precision='auto' or 'fp32'"
+        )
+
+
+def _key(graph: Graph, options: Options, precision: str) -> tuple[object, ...]:
+    threads = options.threads or machine.cpu_count()
+    version = openvino.get_version()
+    return ("openvino", version, machine.cpu_signature(), graph.digest, precision, threads, options.max_batch)
+
+
+def _choice(graph: Graph, options: Options, precision: str) -> tuple[tuning.Choice, str]:
+    if graph.free_shape:
+        return tuning.REFERENCE, "batch 1: the input's shape is free"
+    threads = options.threads or machine.cpu_count()
+    groups = tuning.levels(threads, options.max_batch, graph.static_batch)
+
+    def open_at(choice: tuning.Choice) -> Session:
+        return OpenVinoSession(graph, precision=precision, choice=choice, threads=options.threads)
+
+    return tuning.tuned(_key(graph, options, precision), open_at, groups, graph.inputs)
+
+
+def _auto_precision(graph: Graph, options: Options) -> tuple[str, str]:
+    if not machine.has_bf16():
+        return "fp32", "fp32: this processor has no bf16 instructions"
+    if options.probe is None:
+        return "fp32", "fp32: no probe faces were given for the bf16 parity gate"
+    result = _gate(graph, options, options.probe)
+    if result.cosine_min >= parity.MIN_COSINE["bf16"] and result.finite:
+        return "bf16", f"bf16: the parity gate passed, {result}"
+    return "fp32", f"fp32: bf16 failed the parity gate, {result}, wanted {parity.MIN_COSINE['bf16']}"
+
+
+def _gate(graph: Graph, options: Options, probe: Feeds) -> parity.Parity:
+    """Compare bf16 with fp32 on the probe, once per graph, machine and probe."""
+    bits = hashlib.sha256()
+    for name in sorted(probe):
+        bits.update(
+            f"{name} {probe[name].shape} {probe[name].dtype} ".encode()
+            + np.ascontiguousarray(probe[name]).tobytes()
+        )
+    key = ("gate", *_key(graph, options, "bf16"), bits.hexdigest())
+    kept = tuning.recall(key)
+    if kept is None:
+        with (
+            OpenVinoSession(
+                graph, precision="fp32", threads=options.threads, choice=_first(graph)
+            ) as reference,
+            OpenVinoSession(graph, precision="bf16", threads=options.threads, choice=_first(graph)) as fast,
+        ):
+            result = parity.compare(fast, reference, probe)
+        kept = {"cosine_min": result.cosine_min, "max_abs": result.max_abs, "finite": result.finite}
+        tuning.remember(key, **kept)
+    return parity.Parity(float(kept["cosine_min"]), float(kept["max_abs"]), bool(kept["finite"]))
+
+
+def _first(graph: Graph) -> tuning.Choice:
+    return tuning.Choice(graph.static_batch or 1, 1)

@@ -1,0 +1,36 @@
+"""What a caller asked of a session, checked once before any backend sees it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from fiqx_trt.runtime.base import Feeds
+
+__all__ = ["PRECISIONS", "Options"]
+
+PRECISIONS = ("auto", "fp32", "bf16", "fp16")
+
+
+@dataclass(frozen=True)
+class Options:
+    """The request of one :func:`fiqx_trt.runtime.open_session` call, for one backend.
+
+    Attributes
+    ----------
+    device
+        ``"cpu"``, ``"cuda"`` or ``"cuda:1"`` …; never ``"auto"``.
+    precision
+        One of :data:`PRECISIONS`.
+    max_batch
+        The most rows of one native run; None leaves it to the backend.
+    threads
+        Processor threads; None leaves it to the backend.
+    probe
+        Feeds for the parity gate, or None.
+    """
+
+    device: str
+    precision: str = "auto"
+    max_batch: int | None = None
+    threads: int | None = None
+    probe: Feeds | None = None

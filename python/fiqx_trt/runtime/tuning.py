@@ -1,0 +1,246 @@
+"""Choosing rows per native run and parallel streams: measured once per machine and remembered.
+
+A larger batch or a second stream may only be chosen when it gives the very bits that batch 1 on one stream
+gives, for every row at two positions. So the choice, which depends on timings, can change the speed and nothing
+else.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from fiqx_trt.cache import cache_dir, write_atomic
+from fiqx_trt.errors import FiqxError
+from fiqx_trt.runtime.base import Chunk, Session, TensorInfo
+from fiqx_trt.runtime.graph import Graph
+
+__all__ = [
+    "REFERENCE",
+    "Choice",
+    "lawful_batch",
+    "levels",
+    "position_law",
+    "recall",
+    "remember",
+    "sample",
+    "tune",
+    "tuned",
+]
+
+logger = logging.getLogger(__name__)
+
+Open = Callable[["Choice"], Session]
+
+BATCHES = (1, 4, 16, 64)
+GAIN = 1.10  # a larger batch or a second stream must be this much faster to be worth its padding or latency
+PATIENCE = 1.0  # seconds that running one choice may take
+DEADLINE = 4.0  # seconds after which no further choice is tried
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Rows of one native run, and how many runs are in flight on threads of their own."""
+
+    batch: int
+    streams: int
+
+
+REFERENCE = Choice(1, 1)
+
+
+def levels(threads: int, max_batch: int | None = None, static_batch: int | None = None) -> list[list[Choice]]:
+    """Return the choices worth trying, grouped by batch size, the smallest first.
+
+    Examples
+    --------
+    >>> [[(c.batch, c.streams) for c in group] for group in levels(2, max_batch=4)]
+    [[(1, 1), (1, 2)], [(4, 1), (4, 2)]]
+    """
+    if static_batch is not None:
+        sizes = [static_batch]
+    else:
+        largest = BATCHES[-1] if max_batch is None else max_batch
+        sizes = [b for b in BATCHES if b < largest] + [min(largest, BATCHES[-1])]
+    streams = sorted({1, max(1, threads // 4), max(1, threads // 2), threads})
+    return [[Choice(size, s) for s in streams] for size in sizes]
+
+
+def tuned(
+    key: Sequence[object], open_at: Open, options: Sequence[Sequence[Choice]], inputs: Sequence[TensorInfo]
+) -> tuple[Choice, str]:
+    """Return the choice remembered under a key, or measure and remember it, and a sentence that says so.
+
+    Parameters
+    ----------
+    key
+        Everything the speed depends on: backend, its version, processor, model, precision, threads.
+    open_at, options, inputs
+        As for :func:`tune`.
+    """
+    first = options[0][0]
+    if sum(len(group) for group in options) == 1:
+        return first, f"batch {first.batch}: the only choice"
+    kept = recall(key)
+    if kept is None:
+        choice, rate = tune(open_at, options, inputs)
+        kept = {"batch": choice.batch, "streams": choice.streams, "rows_per_second": round(rate, 1)}
+        remember(key, **kept)
+    choice = Choice(int(kept["batch"]), int(kept["streams"]))
+    return (
+        choice,
+        f"batch {choice.batch}, {choice.streams} stream(s): measured {kept['rows_per_second']} rows/s",
+    )
+
+
+def lawful_batch(open_at: Open, graph: Graph, batch: int) -> tuple[Choice, str]:
+    """Return one fixed batch where a row's bits do not depend on its place in it, and batch 1 where they do.
+
+    For devices whose kernels differ between batch sizes: there the batch is fixed, never measured.
+    """
+    if graph.static_batch is not None:
+        return Choice(graph.static_batch, 1), f"batch {graph.static_batch}: fixed in the file"
+    if batch == 1:
+        return REFERENCE, "batch 1: asked for"
+    try:
+        with open_at(Choice(batch, 1)) as session:
+            if position_law(session, sample(graph.inputs, batch)):
+                return Choice(batch, 1), f"batch {batch}: rows agree bit for bit wherever they stand"
+    except FiqxError as error:
+        return REFERENCE, f"batch 1: a batch of {batch} does not run ({error})"
+    return REFERENCE, f"batch 1: in a batch of {batch} a row's bits depend on its place"
+
+
+def tune(
+    open_at: Open, options: Sequence[Sequence[Choice]], inputs: Sequence[TensorInfo]
+) -> tuple[Choice, float]:
+    """Measure the choices and return the fastest lawful one with its rows per second.
+
+    Stops at the first batch size that brings no gain, or that would take too long to try.
+
+    Parameters
+    ----------
+    open_at
+        Opens a session with a given choice.
+    options
+        Choices by batch size, as from :func:`levels`; the very first one is the reference for the bits.
+    inputs
+        The graph's inputs, for the random rows.
+    """
+    best, end = options[0][0], time.perf_counter() + DEADLINE
+    with open_at(best) as reference:
+        best_rate = _rate(reference, sample(inputs, max(2, best.batch)))
+        for group in options:
+            quick = [c for c in group if c != options[0][0] and 4 * c.batch / best_rate <= PATIENCE]
+            rates = {}
+            for choice in quick:
+                if time.perf_counter() < end:
+                    rates[choice] = _trial(open_at, choice, reference, inputs)
+            fastest = max(rates, key=lambda choice: rates[choice], default=best)
+            if rates.get(fastest, 0.0) > GAIN * best_rate:
+                best, best_rate = fastest, rates[fastest]
+            elif group is not options[0]:
+                break
+    return best, best_rate
+
+
+def _trial(open_at: Open, choice: Choice, reference: Session, inputs: Sequence[TensorInfo]) -> float:
+    rows = sample(inputs, max(2, choice.batch))
+    try:
+        with open_at(choice) as session:
+            if not position_law(session, rows, reference.run(rows)):
+                logger.info(
+                    "%s with %s gives other bits than batch 1 and is not used", session.backend, choice
+                )
+                return 0.0
+            count = max(2 * choice.batch * choice.streams, 4)
+            return _rate(session, {name: np.resize(a, (count, *a.shape[1:])) for name, a in rows.items()})
+    except FiqxError as error:
+        logger.info("%s does not open or run (%s) and is not used", choice, error)
+        return 0.0
+
+
+def _rate(session: Session, rows: Chunk) -> float:
+    count = len(next(iter(rows.values())))
+    session.run(rows)
+    seconds: list[float] = []
+    while len(seconds) < 5 and sum(seconds) < PATIENCE / 4:
+        start = time.perf_counter()
+        session.run(rows)
+        seconds.append(time.perf_counter() - start)
+    return count / max(min(seconds), 1e-9)
+
+
+def position_law(session: Session, rows: Chunk, expected: Chunk | None = None) -> bool:
+    """Whether a row's result is the same, bit for bit, at another position and among other neighbours.
+
+    Parameters
+    ----------
+    session
+        The session to check.
+    rows
+        Feeds, two rows or more.
+    expected
+        Results the rows must have; None compares the session with itself alone.
+    """
+    here = session.run(rows)
+    there = session.run({name: np.roll(array, 1, axis=0) for name, array in rows.items()})
+    alone = session.run({name: array[:1] for name, array in rows.items()})
+    for name, value in here.items():
+        same = np.array_equal(np.roll(value, 1, axis=0), there[name], equal_nan=True)
+        same = same and np.array_equal(value[:1], alone[name], equal_nan=True)
+        if expected is not None:
+            same = same and np.array_equal(value, expected[name], equal_nan=True)
+        if not same:
+            return False
+    return True
+
+
+def sample(inputs: Sequence[TensorInfo], rows: int) -> Chunk:
+    """Return random feeds (standard normal, or 0…255 for integers), always the same for the same inputs."""
+    rng = np.random.default_rng(20)
+    feeds: Chunk = {}
+    for info in inputs:
+        shape = (rows, *(d or 1 for d in info.shape[1:]))
+        if np.issubdtype(info.dtype, np.floating):
+            feeds[info.name] = rng.standard_normal(shape, dtype=np.float32).astype(info.dtype)
+        else:
+            feeds[info.name] = rng.integers(0, 256, shape).astype(info.dtype)
+    return feeds
+
+
+def recall(key: Sequence[object]) -> dict[str, Any] | None:
+    """Return what was remembered under a key; None where there is nothing, or nothing readable."""
+    try:
+        content = json.loads(_file(key).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    if not isinstance(content, dict) or content.get("format") != FORMAT or content.get("key") != _plain(key):
+        return None
+    return content
+
+
+def remember(key: Sequence[object], **values: object) -> None:
+    """Keep values under a key for later runs; a cache that cannot be written is not an error."""
+    content = {"format": FORMAT, "key": _plain(key), **values}
+    try:
+        write_atomic(_file(key), json.dumps(content, indent=1).encode())
+    except OSError as error:
+        logger.warning("the measured runtime settings are not kept: %s", error)
+
+
+def _plain(key: Sequence[object]) -> list[str]:
+    return [str(part) for part in key]
+
+
+def _file(key: Sequence[object]) -> Any:
+    name = hashlib.sha256(json.dumps(_plain(key)).encode()).hexdigest()[:32]
+    return cache_dir("runtime") / f"{name}.json"
