@@ -1,0 +1,254 @@
+"""The three tensors of a recognition network that everything else reads.
+
+Found by walking back from the embedding, so they need no knowledge of the architecture; each can be
+named instead.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import onnx
+
+from fiqx_trt.errors import ModelError
+from fiqx_trt.onnx_export.view import GraphView, Shape, describe, shape_text
+
+_FLOAT = onnx.TensorProto.FLOAT
+#: Operators that hand their data on unchanged, in another shape or number format at most.
+_SAME_VALUES = frozenset(["Cast", "Dropout", "Flatten", "Identity", "Reshape", "Squeeze", "Unsqueeze"])
+#: What exporters build a vector's length from, besides the reduction itself.
+_LENGTH_PARTS = frozenset(
+    ["Abs", "Add", "Cast", "Clip", "Expand", "Identity", "Max", "Mul", "Pow", "Reciprocal", "Reshape",
+     "Sqrt", "Squeeze", "Unsqueeze"]
+)  # fmt: skip
+_LENGTH_SUMS = frozenset(["ReduceL2", "ReduceSum", "ReduceSumSquare"])
+
+
+@dataclass(frozen=True)
+class Taps:
+    """Names of the tensors this package reads from a recognition network.
+
+    Attributes
+    ----------
+    image
+        The input, float32 of shape ``(N, 3, H, W)``.
+    embedding
+        The embedding before its L2 normalisation, ``(N, D)`` (``(N, D, 1, 1)`` where a convolution is last).
+    pre_dropout
+        What the last linear layer reads, ``(N, F)`` (``(N, C, h, w)`` when that layer is a convolution;
+        its values in C order are then the F units).
+    features
+        The deepest rank-4 tensor with at least 4×4 positions, ``(N, C, h, w)``.
+    """
+
+    image: str
+    embedding: str
+    pre_dropout: str
+    features: str
+
+
+def find_taps(
+    model: onnx.ModelProto,
+    *,
+    image: str | None = None,
+    embedding: str | None = None,
+    pre_dropout: str | None = None,
+    features: str | None = None,
+) -> Taps:
+    """Find the image input, embedding, pre-dropout vector and feature map of a network.
+
+    Parameters
+    ----------
+    model
+        A face-recognition network.
+    image, embedding, pre_dropout, features
+        Tensor names that replace what would be found. An L2 normalisation that ends in `embedding` is
+        walked behind in any case.
+
+    Returns
+    -------
+    Taps
+        The four tensor names.
+
+    Raises
+    ------
+    ModelError
+        A name is not in the graph, or a tensor cannot be told; the message says what to give instead.
+
+    Examples
+    --------
+    >>> from fiqx_trt.onnx_export.mobilefacenet import build_mobilefacenet
+    >>> find_taps(build_mobilefacenet())
+    Taps(image='image', embedding='embedding', pre_dropout='flatten', features='conv_sep.prelu')
+    """
+    view = GraphView(model)
+    image = _image_input(view, image)
+    output = view.require(embedding, "embedding") if embedding else _embedding_output(view)
+    embedding = _behind_normalisation(view, output)
+    pre_dropout = (
+        view.require(pre_dropout, "pre_dropout") if pre_dropout else _last_linear_input(view, embedding)
+    )
+    features = view.require(features, "features") if features else _deepest_spatial(view, pre_dropout)
+    return Taps(image, embedding, pre_dropout, features)
+
+
+def tensor_shapes(model: onnx.ModelProto) -> dict[str, Shape]:
+    """Shapes of every tensor that shape inference can tell.
+
+    Returns
+    -------
+    dict
+        Tensor name to shape; ``None`` stands for a dimension that is not constant, such as the batch.
+
+    Raises
+    ------
+    ModelError
+        The graph contradicts itself.
+    """
+    weights = {t.name: tuple(t.dims) for t in model.graph.initializer}
+    return {**weights, **GraphView(model).shapes}
+
+
+def _image_input(view: GraphView, name: str | None) -> str:
+    """Return the one graph input that is a float picture ``(N, 3, H, W)``."""
+    if name is not None and name not in view.inputs:
+        raise ModelError(f"the graph has no input {name!r}; its inputs are {view.inputs}")
+    candidates = [name] if name else [i for i in view.inputs if len(view.shapes.get(i, ())) == 4]
+    if not candidates:
+        listed = ", ".join(f"{i!r} {shape_text(view.shapes.get(i, ()))}" for i in view.inputs) or "none"
+        raise ModelError(
+            f"no image input: wanted one of rank 4, (N, 3, H, W); the graph's inputs are {listed}"
+        )
+    if len(candidates) > 1:
+        raise ModelError(f"several image inputs: {candidates}; name the right one with image=")
+    _check_image(view, candidates[0])
+    return candidates[0]
+
+
+def _check_image(view: GraphView, name: str) -> None:
+    """Refuse a picture in a layout, size or number format that is not fed by this package."""
+    shape = view.shapes.get(name, ())
+    given = f"image input {name!r} has shape {shape_text(shape)}"
+    if len(shape) != 4:
+        raise ModelError(f"{given}; wanted rank 4, (N, 3, H, W)")
+    if shape[3] in (1, 3) and shape[1] not in (1, 3):
+        raise ModelError(
+            f"{given}: channels last; wanted channels first, (N, 3, H, W). Transpose it when converting "
+            f"(tf2onnx: --inputs-as-nchw {name})"
+        )
+    if shape[1] not in (1, 3):
+        raise ModelError(f"{given}; wanted 3 colour channels, (N, 3, H, W)")
+    if None in shape[2:]:
+        raise ModelError(
+            f"{given}: its height and width must be constant. Fix them with python -m "
+            f"onnxruntime.tools.make_dynamic_shape_fixed --input_name {name} --input_shape 1,3,112,112"
+        )
+    if view.types[name].elem_type != _FLOAT:
+        kind = str(onnx.TensorProto.DataType.Name(view.types[name].elem_type)).lower()
+        raise ModelError(f"image input {name!r} is {kind}; wanted float32")
+
+
+def _embedding_output(view: GraphView) -> str:
+    """Return the one float output that holds a vector per picture."""
+    found = [o for o in view.outputs if o in view.dynamic and _is_vector(view, o)]
+    chosen = [o for o in found if o.lower() in ("embedding", "embeddings")] or found
+    if len(chosen) == 1:
+        return str(chosen[0])
+    listed = ", ".join(f"{o!r} {shape_text(view.shapes.get(o, ()))}" for o in view.outputs) or "none"
+    what = "several outputs could be" if found else "no output is"
+    raise ModelError(f"{what} the embedding, (N, D): the outputs are {listed}; name it with embedding=")
+
+
+def _is_vector(view: GraphView, name: str) -> bool:
+    shape = view.shapes.get(name)
+    if shape is None or len(shape) < 2 or view.types[name].elem_type != _FLOAT:
+        return False
+    return shape[1] != 1 and all(d == 1 for d in shape[2:])
+
+
+def _behind_normalisation(view: GraphView, output: str) -> str:
+    """Return the tensor that a final L2 normalisation reads; `output` itself when there is none."""
+    name = output
+    while (node := view.producers.get(name)) is not None:
+        if node.op_type == "LpNormalization":
+            return str(node.input[0])
+        if node.op_type in ("Div", "Mul"):
+            pairs = [node.input[:2], node.input[1::-1]][: 1 if node.op_type == "Div" else 2]
+            return next((str(x) for x, length in pairs if _is_length_of(view, length, x)), output)
+        if node.op_type not in _SAME_VALUES:
+            return output
+        name = node.input[0]
+    return output
+
+
+def _is_length_of(view: GraphView, name: str, x: str) -> bool:
+    """Whether `name` is computed from `x` alone, as a length (or its reciprocal) is."""
+    pending, summed = [name], False
+    while pending:
+        tensor = pending.pop()
+        if tensor == x:
+            continue
+        node = view.producers.get(tensor)
+        if node is None or node.op_type not in _LENGTH_PARTS | _LENGTH_SUMS:
+            return False
+        summed |= node.op_type in _LENGTH_SUMS
+        pending.extend(view.data_inputs(node))
+    return summed
+
+
+def _last_linear_input(view: GraphView, embedding: str) -> str:
+    """Walk back from the embedding to the last linear layer and return what it reads, before any dropout."""
+    name = embedding
+    while (node := view.producers.get(name)) is not None:
+        data = view.data_inputs(node)
+        if len(data) != 1:
+            raise ModelError(
+                f"no last linear layer: walking back from {embedding!r}, {describe(node)} joins the branches "
+                f"{data}; name the tensor the last layer reads with pre_dropout="
+            )
+        name = data[0]
+        if _is_linear(view, node):
+            return _before_dropout(view, name)
+    raise ModelError(
+        f"no last linear layer (Gemm, MatMul or a convolution with a 1×1 output) between the input {name!r} "
+        f"and the embedding {embedding!r}; name the tensor it reads with pre_dropout="
+    )
+
+
+def _is_linear(view: GraphView, node: onnx.NodeProto) -> bool:
+    if node.op_type == "Conv":
+        return view.shapes.get(node.output[0], ())[2:] == (1, 1)
+    return node.op_type in ("Gemm", "MatMul")
+
+
+def _before_dropout(view: GraphView, name: str) -> str:
+    while (node := view.producers.get(name)) is not None and node.op_type in ("Dropout", "Identity"):
+        name = str(node.input[0])
+    return name
+
+
+def _deepest_spatial(view: GraphView, pre_dropout: str) -> str:
+    """Return the deepest map of at least 4×4 positions on the path, else the deepest of more than one."""
+    maps = [
+        (name, min(h, w), h * w)
+        for name in view.bottlenecks(pre_dropout)
+        if name not in view.inputs
+        for h, w in [_extent(view.shapes.get(name, ()))]
+    ]
+    for name, side, _ in maps:
+        if side >= 4:
+            return name
+    for name, _, positions in maps:
+        if positions > 1:
+            return name
+    raise ModelError(
+        f"no spatial layer: no rank-4 tensor with more than one position leads to {pre_dropout!r}; "
+        "name one with features="
+    )
+
+
+def _extent(shape: Shape) -> tuple[int, int]:
+    """Height and width of a rank-4 shape; (0, 0) for any other."""
+    if len(shape) != 4 or shape[2] is None or shape[3] is None:
+        return 0, 0
+    return shape[2], shape[3]

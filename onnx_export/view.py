@@ -1,0 +1,219 @@
+"""Reading an ONNX graph: producers, constants, shapes and the edges that carry image data.
+
+`GraphView` is what taps, cutting and folding share; it never changes the graph it looks at.
+"""
+
+from __future__ import annotations
+
+import difflib
+import math
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnx import numpy_helper, shape_inference
+from onnx.reference import ReferenceEvaluator
+
+from fiqx_trt.errors import ModelError
+
+Shape = tuple[int | None, ...]
+
+#: Operators whose first input is the data; the others say how it is reshaped, clipped or reduced.
+FIRST_INPUT_IS_DATA = frozenset(
+    ["BatchNormalization", "Clip", "Dropout", "Expand", "Pad", "Reshape", "Resize", "Slice", "Squeeze",
+     "Tile", "ReduceL2", "ReduceMax", "ReduceMean", "ReduceSum", "ReduceSumSquare", "TopK",
+     "Unsqueeze", "Upsample"]
+)  # fmt: skip
+#: Operators that read a tensor's shape only: what they return no longer depends on the picture.
+SHAPE_ONLY = frozenset(("Shape", "Size"))
+#: Initializers above this size (bytes) are left out while shapes are inferred: no shape depends on them.
+_SMALL = 4096
+
+
+class GraphView:
+    """A read-only index over the graph of a model.
+
+    Parameters
+    ----------
+    model
+        Any ONNX model whose nodes are in topological order, as the standard demands.
+
+    Attributes
+    ----------
+    model, graph, nodes
+        The model, its graph and the graph's nodes.
+    initializers
+        Weight tensors by name.
+    producers
+        The node that makes a tensor, by the tensor's name.
+    inputs
+        Names of the graph's inputs that are not initializers.
+    outputs
+        Names of the graph's outputs.
+    """
+
+    def __init__(self, model: onnx.ModelProto) -> None:
+        self.model = model
+        self.graph = model.graph
+        self.nodes = list(model.graph.node)
+        self.initializers = {t.name: t for t in model.graph.initializer}
+        self.producers = {name: node for node in self.nodes for name in node.output if name}
+        self.inputs = [v.name for v in model.graph.input if v.name not in self.initializers]
+        self.outputs = [v.name for v in model.graph.output]
+        self._constants: dict[str, NDArray[np.generic]] = {}
+
+    @cached_property
+    def dynamic(self) -> frozenset[str]:
+        """Names of the tensors whose values depend on a graph input, not on its shape alone."""
+        found = set(self.inputs)
+        for node in self.nodes:
+            if node.op_type not in SHAPE_ONLY and not found.isdisjoint(_data_names(node)):
+                found.update(filter(None, node.output))
+        return frozenset(found)
+
+    @cached_property
+    def types(self) -> dict[str, onnx.TypeProto.Tensor]:
+        """Element type and shape of every tensor for which inference finds them."""
+        graph = infer(skeleton(self.model)).graph
+        values = [*graph.value_info, *graph.output, *graph.input]
+        return {v.name: v.type.tensor_type for v in values if v.type.HasField("tensor_type")}
+
+    @cached_property
+    def shapes(self) -> dict[str, Shape]:
+        """Shapes by tensor name; ``None`` stands for a dimension that is not constant."""
+        return {name: _shape(kind) for name, kind in self.types.items() if kind.HasField("shape")}
+
+    def data_inputs(self, node: onnx.NodeProto) -> list[str]:
+        """Return the inputs of a node that carry image data: no weights, no shapes, no limits."""
+        return [name for name in _data_names(node) if name in self.dynamic]
+
+    def constant(self, name: str) -> NDArray[np.generic] | None:
+        """Value of a tensor that depends on no graph input; ``None`` for any other tensor."""
+        if name in self._constants:
+            return self._constants[name]
+        value: NDArray[np.generic] | None = None
+        if name in self.initializers:
+            value = numpy_helper.to_array(self.initializers[name])
+        elif name in self.producers:
+            value = self._evaluate(self.producers[name], name)
+        if value is not None:
+            self._constants[name] = value
+        return value
+
+    def _evaluate(self, node: onnx.NodeProto, name: str) -> NDArray[np.generic] | None:
+        if not self.dynamic.isdisjoint(node.input) or node.op_type in SHAPE_ONLY:
+            return None
+        feeds = {i: self.constant(i) for i in node.input if i}
+        if any(value is None for value in feeds.values()):
+            return None
+        values = [onnx.helper.make_tensor_value_info(i, onnx.TensorProto.UNDEFINED, None) for i in feeds]
+        result = onnx.helper.make_tensor_value_info(name, onnx.TensorProto.UNDEFINED, None)
+        graph = onnx.helper.make_graph([node], "constant", values, [result])
+        single = onnx.helper.make_model(graph, opset_imports=self.model.opset_import)
+        answer: NDArray[np.generic] = ReferenceEvaluator(single).run([name], feeds)[0]
+        return answer
+
+    def require(self, name: str, role: str) -> str:
+        """Return `name` when the graph has such an image-dependent tensor.
+
+        Raises
+        ------
+        ModelError
+            There is none; the message lists names that look like it.
+        """
+        if name in self.dynamic:
+            return name
+        near = difflib.get_close_matches(name, self.dynamic, n=3, cutoff=0.5)
+        hint = f"similar names: {', '.join(map(repr, near))}" if near else f"its outputs are {self.outputs}"
+        raise ModelError(f"the graph has no tensor {name!r} to use as {role}; {hint}")
+
+    def bottlenecks(self, name: str) -> Iterator[str]:
+        """Tensors that every path from the inputs to `name` runs through, the deepest (`name`) first."""
+        yield name
+        frontier = {name}
+        for node in reversed(self.nodes):
+            if not frontier.isdisjoint(node.output):
+                frontier.difference_update(node.output)
+                frontier.update(self.data_inputs(node))
+                if len(frontier) == 1:
+                    yield from frontier
+
+
+def describe(node: onnx.NodeProto) -> str:
+    """Name and operator of a node, for messages."""
+    return f"node {node.name or node.output[0]!r} ({node.op_type})"
+
+
+def attribute(node: onnx.NodeProto, name: str, default: Any = None) -> Any:
+    """Value of a node's attribute, or `default` when it is not set."""
+    for item in node.attribute:
+        if item.name == name:
+            return onnx.helper.get_attribute_value(item)
+    return default
+
+
+def reads(node: onnx.NodeProto) -> Iterator[str]:
+    """Every tensor name a node needs, those its subgraphs capture included."""
+    yield from filter(None, node.input)
+    for item in node.attribute:
+        for graph in (*item.graphs, *([item.g] if item.HasField("g") else [])):
+            for inner in graph.node:
+                yield from reads(inner)
+            yield from (v.name for v in graph.output)
+
+
+def skeleton(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Replace large weights by inputs of the same type: a model small enough to infer shapes on."""
+    small = onnx.ModelProto(ir_version=max(model.ir_version, 4), opset_import=model.opset_import)
+    small.functions.extend(model.functions)
+    graph, source = small.graph, model.graph
+    graph.name = source.name or "graph"
+    graph.node.extend(source.node)
+    graph.output.extend(source.output)
+    graph.value_info.extend(source.value_info)
+    weights = {t.name for t in source.initializer}
+    graph.input.extend(v for v in source.input if v.name not in weights)
+    for tensor in source.initializer:
+        if tensor.ByteSize() <= _SMALL and tensor.data_location != onnx.TensorProto.EXTERNAL:
+            graph.initializer.append(tensor)
+        else:
+            graph.input.append(onnx.helper.make_tensor_value_info(tensor.name, tensor.data_type, tensor.dims))
+    return small
+
+
+def infer(model: onnx.ModelProto, *, strict: bool = False) -> onnx.ModelProto:
+    """Shape inference with this package's error.
+
+    Raises
+    ------
+    ModelError
+        The graph contradicts itself.
+    """
+    try:
+        return shape_inference.infer_shapes(model, strict_mode=strict, data_prop=True)
+    except Exception as error:  # the checker's C++ exceptions share no base class
+        reason = " ".join(str(error).split())
+        raise ModelError(f"the graph's shapes contradict each other: {reason[:300]}") from error
+
+
+def count(shape: Sequence[int | None]) -> int | None:
+    """Return the number of elements of a shape; ``None`` when one of its dimensions is not constant."""
+    return None if None in shape else math.prod(d or 0 for d in shape)
+
+
+def shape_text(shape: Sequence[int | None]) -> str:
+    """Write a shape as ``(N, 3, 112, 112)``; ``?`` is a dimension that is not constant."""
+    return f"({', '.join('?' if d is None else str(d) for d in shape)})"
+
+
+def _data_names(node: onnx.NodeProto) -> list[str]:
+    if node.op_type in FIRST_INPUT_IS_DATA:
+        return list(node.input[:1])
+    return list(reads(node))
+
+
+def _shape(kind: onnx.TypeProto.Tensor) -> Shape:
+    return tuple(d.dim_value if d.HasField("dim_value") and d.dim_value > 0 else None for d in kind.shape.dim)
