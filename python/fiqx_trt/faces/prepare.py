@@ -1,0 +1,274 @@
+"""One source to its face records: read, decode, detect, choose, align. A bad picture is a row, no error."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from contextlib import nullcontext
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, Protocol, get_args
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from fiqx_trt.errors import (
+    BackendUnavailableError,
+    DependencyError,
+    ImageError,
+    InvalidInputError,
+    ModelError,
+)
+from fiqx_trt.faces.align import Template, align, template_by_name
+from fiqx_trt.faces.decode import MAX_PIXELS, decode
+from fiqx_trt.faces.header import read_header
+
+if TYPE_CHECKING:
+    from fiqx_trt.faces.detect import Detections
+
+__all__ = ["MIN_FACE", "STATUSES", "FacePreparer", "FaceRecord", "FaceSource"]
+
+_logger = logging.getLogger(__name__)
+
+STATUSES = ("ok", "no_face", "several_faces", "decode_error", "too_small", "unsupported", "not_finite")
+"""Every status a row can have. ``not_finite`` is given later, by what computes the numbers."""
+
+MIN_FACE = 16
+"""Shortest side, in pixels, of a face's box or of an aligned crop that is not ``too_small``."""
+
+Select = Literal["largest", "all", "single"]
+
+_LARGE = 16_000_000  # pixels; pictures above are in memory one at a time
+_STRETCH = 0.03  # relative change of the aspect ratio that is worth a warning
+
+
+class FaceSource(Protocol):
+    """What `FacePreparer` reads: `fiqx_trt.faces.sources.Source` or anything like it."""
+
+    @property
+    def path(self) -> str:
+        """The name in the row."""
+
+    def read(self) -> bytes:
+        """Return the file's bytes or raise `ImageError`."""
+
+
+class FaceDetector(Protocol):
+    """What finds faces: see `fiqx_trt.faces.detect`. Must be usable from several threads at once."""
+
+    def detect(self, image: NDArray[np.uint8]) -> Detections:
+        """Find the faces of an RGB picture ``(H, W, 3)``."""
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class FaceRecord:
+    """One face of one input, or why there is none.
+
+    Parameters
+    ----------
+    path
+        The input.
+    face, faces
+        Which face this is, from 0, and how many were found. An aligned crop is face 0 of 1.
+    status, error
+        One of `STATUSES`, and for a person what is wrong (empty when ``ok``).
+    image
+        The aligned face, ``(H, W, 3)`` uint8 RGB; ``None`` unless ``ok``.
+    box, confidence, landmarks
+        Of a detected face: ``(4,)`` x0, y0, x1, y1; in ``[0, 1]``; ``(5, 2)``. Pixels of the upright picture.
+    """
+
+    path: str
+    face: int
+    faces: int
+    status: str
+    error: str = ""
+    image: NDArray[np.uint8] | None = None
+    box: NDArray[np.float32] | None = None
+    confidence: float | None = None
+    landmarks: NDArray[np.float32] | None = None
+
+
+class FacePreparer:
+    """Turn sources into aligned faces of a model's input size.
+
+    Parameters
+    ----------
+    size
+        ``(height, width)`` the model wants.
+    template
+        Where it wants the landmarks: a template or its name.
+    detector
+        ``"auto"``: a picture that has the model's input size already is an aligned crop, any other is
+        searched with the default detector, opened when first needed. A detector: every picture is searched
+        with it. ``None``: nothing is searched; a picture of another size is ``unsupported``.
+    aligned
+        Every picture is an aligned crop and resized if needed; excludes a detector.
+    select
+        ``"largest"``: the face with the largest box. ``"all"``: every face, largest first. ``"single"``: more
+        than one face is the status ``several_faces``.
+    min_face
+        Faces and crops whose shorter side has fewer pixels are ``too_small``.
+    max_pixels
+        Larger pictures are ``unsupported``, and not decoded.
+    threads
+        Threads of the default detector.
+
+    Raises
+    ------
+    InvalidInputError
+        An argument is out of range, or two contradict each other.
+
+    Examples
+    --------
+    >>> from fiqx_trt.faces.sources import Source
+    >>> prepare = FacePreparer((112, 112), "arcface", aligned=True)
+    >>> [(record.status, record.error) for record in prepare(Source("missing.jpg"))]
+    [('decode_error', 'no such file')]
+    """
+
+    def __init__(
+        self,
+        size: tuple[int, int],
+        template: Template | str,
+        *,
+        detector: FaceDetector | Literal["auto"] | str | None = "auto",
+        aligned: bool = False,
+        select: Select | str = "largest",
+        min_face: int = MIN_FACE,
+        max_pixels: int = MAX_PIXELS,
+        threads: int | None = None,
+    ) -> None:
+        if len(size) != 2 or min(size) < 1:
+            raise InvalidInputError(f"size is (height, width) in pixels, not {size!r}")
+        if select not in get_args(Select):
+            raise InvalidInputError(f"select is one of {', '.join(get_args(Select))}, not {select!r}")
+        if isinstance(detector, str) and detector != "auto":
+            raise InvalidInputError(f'detector is "auto", None or a detector, not {detector!r}')
+        if aligned and detector not in (None, "auto"):
+            raise InvalidInputError("aligned pictures are not searched for faces: give no detector")
+        if min_face < 1:
+            raise InvalidInputError(f"min_face is at least 1 pixel, not {min_face}")
+        self.size = (int(size[0]), int(size[1]))
+        self.template = template_by_name(template) if isinstance(template, str) else template
+        self.aligned = aligned
+        self.select = select
+        self.min_face = min_face
+        self.max_pixels = max_pixels
+        self._threads = threads
+        self._detector = None if isinstance(detector, str) else detector
+        self._auto = detector == "auto" and not aligned
+        self._opening = threading.Lock()
+        self._large = threading.Lock()
+        self._warned = False
+
+    def __call__(self, source: FaceSource) -> list[FaceRecord]:
+        """Prepare one source; safe to call from several threads.
+
+        Returns
+        -------
+        list of FaceRecord
+            At least one. More only with ``select="all"``.
+
+        Raises
+        ------
+        DependencyError, BackendUnavailableError, ModelError
+            When the default detector is needed and cannot be opened on this machine.
+        MemoryError
+            When memory runs out.
+        """
+        try:
+            return self._records(source)
+        except ImageError as error:
+            return [_failed(source.path, error.status, str(error))]
+        except (MemoryError, DependencyError, BackendUnavailableError, ModelError):
+            raise
+        except Exception as error:
+            _logger.debug("unexpected error at %r", source.path, exc_info=True)
+            return [_failed(source.path, "decode_error", f"unexpected {type(error).__name__}: {error}")]
+
+    def _records(self, source: FaceSource) -> list[FaceRecord]:
+        data = source.read()
+        header = read_header(data)
+        with self._large if header.pixels > _LARGE else nullcontext():
+            image = decode(data, max_pixels=self.max_pixels, header=header)
+            del data
+            if min(image.shape[:2]) < self.min_face:
+                raise ImageError(
+                    f"a picture of {image.shape[1]} x {image.shape[0]} px; the shorter side of a face must "
+                    f"have at least {self.min_face} px",
+                    status="too_small",
+                )
+            if self.aligned or (self._auto and image.shape[:2] == self.size):
+                return [FaceRecord(source.path, 0, 1, "ok", image=self._resized(image))]
+            return self._detected(source.path, image)
+
+    def _resized(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        height, width = image.shape[:2]
+        if (height, width) == self.size:
+            return image
+        if not self._warned and abs(width * self.size[0] / (height * self.size[1]) - 1.0) > _STRETCH:
+            self._warned = True
+            _logger.warning(
+                "aligned pictures of %d x %d px are stretched to the model's %d x %d px; without --aligned "
+                "the face is searched and aligned instead",
+                width,
+                height,
+                self.size[1],
+                self.size[0],
+            )
+        shrinks = height >= self.size[0] and width >= self.size[1]
+        way = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+        return cv2.resize(image, (self.size[1], self.size[0]), interpolation=way)  # type: ignore[no-any-return]
+
+    def _detected(self, path: str, image: NDArray[np.uint8]) -> list[FaceRecord]:
+        detector = self._open_detector()
+        if detector is None:
+            if image.shape[:2] == self.size:
+                return [FaceRecord(path, 0, 1, "ok", image=image)]
+            raise ImageError(
+                f"a picture of {image.shape[1]} x {image.shape[0]} px where the model takes {self.size[1]} x "
+                f"{self.size[0]}, and no detector: say that the pictures are aligned, or give a detector",
+                status="unsupported",
+            )
+        found = detector.detect(image)
+        boxes = np.asarray(found.boxes, np.float32).reshape(-1, 4)
+        faces = len(boxes)
+        if not faces:
+            raise ImageError("no face found", status="no_face")
+        if faces > 1 and self.select == "single":
+            return [_failed(path, "several_faces", f"{faces} faces found where one is wanted", faces)]
+        area = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
+        order = np.argsort(-area, kind="stable")[: None if self.select == "all" else 1]
+        return [self._face(path, image, found, int(index), face) for face, index in enumerate(order)]
+
+    def _face(
+        self, path: str, image: NDArray[np.uint8], found: Detections, index: int, face: int
+    ) -> FaceRecord:
+        faces = len(found.boxes)
+        box = np.asarray(found.boxes[index], np.float32)
+        landmarks = np.asarray(found.landmarks[index], np.float32)
+        width, height = float(box[2] - box[0]), float(box[3] - box[1])
+        if not min(width, height) >= self.min_face:
+            message = f"a face of {width:.0f} x {height:.0f} px; the shorter side must have at least"
+            return _failed(path, "too_small", f"{message} {self.min_face} px", faces, face)
+        try:
+            aligned = align(image, landmarks, self.template, self.size)
+        except InvalidInputError as error:
+            return _failed(path, "no_face", f"the detector's landmarks are not a face: {error}", faces, face)
+        return FaceRecord(
+            path, face, faces, "ok", "", aligned, box, float(found.confidence[index]), landmarks
+        )
+
+    def _open_detector(self) -> FaceDetector | None:
+        if self._detector is None and self._auto:
+            with self._opening:
+                if self._detector is None:
+                    from fiqx_trt.faces.detect import open_detector
+
+                    self._detector = open_detector(threads=self._threads)
+        return self._detector
+
+
+def _failed(path: str, status: str, error: str, faces: int = 0, face: int = 0) -> FaceRecord:
+    return FaceRecord(path, face, faces, status, " ".join(error.split()))

@@ -1,0 +1,217 @@
+"""What the user names as input, turned into one `Source` per picture, lazily and in a fixed order.
+
+===========================  ===========================================================================
+input                        means
+===========================  ===========================================================================
+a file                       that picture, whatever its suffix; one that is missing is a row that says so
+a folder                     the pictures in it and below, sorted by the bytes of their names
+``a/**/*.jpg``               a glob; a file or folder of exactly that name comes first
+``@list.txt``                the pictures the file lists, one a line, ``#`` comments; write ``./@x`` for a
+                             file of that name
+``-``                        the pictures listed on standard input, one a line or ended by NUL
+``x.csv .jsonl .parquet``    the pictures in its column ``path`` (or another); earlier score files as well
+===========================  ===========================================================================
+
+Relative paths in lists and tables are relative to the current directory, as with other programs. Each line is
+one picture: folders and globs in lists are not expanded. Nothing is dropped silently: duplicates stay, what
+cannot be read becomes a row, and an input that names no picture at all is an error.
+"""
+# Names are texts here, of any bytes, spelled as the user does; Path would respell them.
+# ruff: noqa: PTH
+
+from __future__ import annotations
+
+import os
+import stat
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import BinaryIO
+
+from fiqx_trt.errors import ImageError, SourceError
+from fiqx_trt.faces.lists import TABLE_SUFFIXES, read_list, read_names, read_table
+from fiqx_trt.faces.walk import PICTURE_SUFFIXES, Found, expand_glob, has_magic, walk_folder
+
+__all__ = ["MAX_BYTES", "PICTURE_SUFFIXES", "Source", "iter_sources"]
+
+MAX_BYTES = 1 << 29
+"""Largest file that is read, in bytes; larger ones are ``unsupported``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One input: a picture file.
+
+    Parameters
+    ----------
+    path
+        As it is named in the row. Bytes that are not UTF-8 are kept as ``os.fsdecode`` keeps them.
+    problem
+        Why it cannot be read, when the listing knows already.
+    """
+
+    path: str
+    problem: str = field(default="", repr=False)
+
+    def read(self) -> bytes:
+        """Read the file.
+
+        Raises
+        ------
+        ImageError
+            ``decode_error`` when it cannot be read, ``unsupported`` when it is larger than `MAX_BYTES`.
+        """
+        if self.problem:
+            raise ImageError(self.problem, status="decode_error")
+        if not self.path:
+            raise ImageError("the row names no file", status="decode_error")
+        try:
+            # Not blocking, so that a pipe without a writer is refused instead of waited for.
+            with open(self.path, "rb", buffering=0, opener=_open_without_waiting) as file:
+                _require_file(os.fstat(file.fileno()))
+                return file.readall()
+        except (OSError, ValueError) as error:
+            raise ImageError(_why(error), status="decode_error") from error
+
+
+def _open_without_waiting(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NONBLOCK | os.O_CLOEXEC)
+
+
+def _require_file(status: os.stat_result) -> None:
+    if not stat.S_ISREG(status.st_mode):
+        raise ImageError("not a regular file", status="decode_error")
+    if status.st_size > MAX_BYTES:
+        message = f"a file of {status.st_size:,} bytes: more than the limit of {MAX_BYTES:,}"
+        raise ImageError(message, status="unsupported")
+
+
+def _why(error: OSError | ValueError) -> str:
+    if isinstance(error, ImageError):
+        raise error
+    if isinstance(error, FileNotFoundError):
+        return "no such file"
+    if isinstance(error, IsADirectoryError):
+        return "a folder, not a picture file"
+    return f"cannot be read: {getattr(error, 'strerror', None) or error}"
+
+
+def iter_sources(
+    specs: Sequence[str | Path] | str | Path,
+    *,
+    null_separated: bool = False,
+    stdin: BinaryIO | None = None,
+    column: str | None = None,
+    on_skip: Callable[[str], None] | None = None,
+) -> Iterator[Source]:
+    """List the pictures that the inputs name.
+
+    Parameters
+    ----------
+    specs
+        The inputs; see the table above.
+    null_separated
+        Names on standard input end with NUL, as ``find -print0`` writes them.
+    stdin
+        Read in the place of standard input.
+    column
+        The column of tables that holds the paths; ``None`` means ``path``.
+    on_skip
+        Called with each file in a folder that does not end like a picture.
+
+    Returns
+    -------
+    iterator of Source
+        One per picture. Memory grows with the largest single folder, not with the number of pictures.
+
+    Raises
+    ------
+    SourceError
+        At once: an input that does not exist or names no picture, a table without the column. While
+        iterating: a list or table that turns out to be broken further down.
+    """
+    named = [specs] if isinstance(specs, (str, os.PathLike)) else list(specs)
+    lister = _Lister(null_separated, stdin, column, on_skip or (lambda _: None))
+    inputs = [os.fspath(spec) for spec in named]
+    if not inputs:
+        raise SourceError("no input given: name files, folders, globs, @lists, tables or - (standard input)")
+    if inputs.count("-") > 1:
+        raise SourceError("standard input (-) can be named once only")
+    for spec in inputs:
+        lister.check(spec)
+    return (source for spec in inputs for source in lister.sources(spec))
+
+
+@dataclass(frozen=True)
+class _Lister:
+    null_separated: bool
+    stdin: BinaryIO | None
+    column: str | None
+    on_skip: Callable[[str], None]
+
+    def check(self, spec: str) -> None:
+        """Raise `SourceError` for what is certainly a mistake, before any work is done."""
+        if spec == "-" or _is_pipe(spec.removeprefix("@")):
+            return  # can be read once only
+        quiet = _Lister(self.null_separated, self.stdin, self.column, lambda _: None)
+        next(quiet.sources(spec))
+
+    def sources(self, spec: str) -> Iterator[Source]:
+        empty = True
+        try:
+            for path, problem in self._found(spec):
+                empty = False
+                yield Source(path, problem)
+        except OSError as error:
+            raise SourceError(f"cannot list {spec!r}: {error.strerror or error}") from error
+        if empty:
+            raise SourceError(_nothing(spec))
+
+    def _found(self, spec: str) -> Iterator[Found]:
+        if spec == "-":
+            stream = self.stdin if self.stdin is not None else _standard_input()
+            names = read_names(stream, name="standard input", null_separated=self.null_separated)
+            return ((name, "") for name in names)
+        if spec.startswith("@") and len(spec) > 1:
+            return ((name, "") for name in read_list(spec[1:]))
+        if os.path.isdir(spec):
+            return walk_folder(spec, on_skip=self.on_skip)
+        suffix = os.path.splitext(spec)[1].lower()
+        if os.path.lexists(spec):
+            return self._file(spec, suffix)
+        if has_magic(spec):
+            return expand_glob(spec, on_skip=self.on_skip)
+        if not suffix or suffix in TABLE_SUFFIXES or spec.endswith("/"):
+            raise SourceError(f"no such file or folder: {spec!r}")
+        return iter([(spec, "")])  # a missing picture is a row that says so
+
+    def _file(self, spec: str, suffix: str) -> Iterator[Found]:
+        if suffix in TABLE_SUFFIXES:
+            return ((name, "") for name in read_table(spec, column=self.column))
+        if suffix == ".tar":
+            raise SourceError(f"{spec!r} is a tar archive, which is not read; unpack it and name the folder")
+        return iter([(spec, "")])
+
+
+def _is_pipe(path: str) -> bool:
+    try:
+        return stat.S_ISFIFO(os.stat(path).st_mode)
+    except (OSError, ValueError):
+        return False
+
+
+def _standard_input() -> BinaryIO:
+    # The raw file: a thread that waits inside a buffered reader would hold its lock at interpreter exit.
+    return getattr(sys.stdin.buffer, "raw", sys.stdin.buffer)
+
+
+def _nothing(spec: str) -> str:
+    if spec == "-":
+        return "standard input names no picture"
+    if os.path.isdir(spec):
+        suffixes = " ".join(sorted(PICTURE_SUFFIXES))
+        return f"no picture in the folder {spec!r} or below; files that end in {suffixes} are taken"
+    if has_magic(spec) and not os.path.lexists(spec):
+        return f"no picture matches {spec!r}"
+    return f"{spec!r} names no picture"
