@@ -1,0 +1,211 @@
+"""The record of a run beside its table: ``<out>.meta.json``."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any, Literal, TypeAlias
+
+from fiqx_trt.errors import InvalidInputError, OutputError
+from fiqx_trt.rows.schema import Column, Kind
+from fiqx_trt.rows.text import shown
+
+__all__ = ["Parameter", "RunMeta", "State", "meta_path", "utc_now"]
+
+State: TypeAlias = Literal["running", "interrupted", "complete"]
+Parameter: TypeAlias = "str | int | float | bool | Sequence[str | int | float] | None"
+
+_SETTINGS = ("version", "model_sha256", "backend", "device", "precision")
+
+
+@dataclass(frozen=True)
+class RunMeta:
+    """What made a table: enough to repeat the run, and to refuse mixing two.
+
+    The caller gives everything up to `notes`; the table's writer keeps the rest.
+
+    Parameters
+    ----------
+    command_line
+        The program's arguments.
+    version
+        The version of this package.
+    model, model_sha256
+        Name or path of the model, and the SHA-256 of its weights.
+    backend, device, precision
+        What really ran, not what was asked for.
+    parameters
+        Every further setting that changes a number, flat: scalars or short lists of scalars.
+    notes
+        Remarks for the reader, such as why a backend was passed over.
+    columns
+        The columns of the table.
+    state
+        ``running``, ``interrupted`` or ``complete``.
+    counts
+        Rows per status.
+    rows, inputs
+        Rows and inputs in the table.
+    started, finished
+        UTC times, ISO 8601; `finished` is ``None`` until then.
+    duration_s
+        Seconds of work, added up over resumed runs (what a killed run took is not known).
+    resumed
+        How often the run was continued.
+    retry
+        Whether the run redoes the failed inputs of a complete table.
+
+    Raises
+    ------
+    InvalidInputError
+        If a setting is no JSON value (a NumPy number, NaN, …).
+    """
+
+    command_line: Sequence[str]
+    version: str
+    model: str
+    model_sha256: str
+    backend: str
+    device: str
+    precision: str
+    parameters: Mapping[str, Parameter] = field(default_factory=dict)
+    notes: Sequence[str] = ()
+    columns: Sequence[Column] = ()
+    state: State = "running"
+    counts: Mapping[str, int] = field(default_factory=dict)
+    rows: int = 0
+    inputs: int = 0
+    started: str = ""
+    finished: str | None = None
+    duration_s: float = 0.0
+    resumed: int = 0
+    retry: bool = False
+
+    def __post_init__(self) -> None:
+        try:
+            self.configuration  # noqa: B018
+        except (TypeError, ValueError) as error:
+            settings = {name: getattr(self, name) for name in (*_SETTINGS, "parameters")}
+            raise InvalidInputError(
+                f"a setting is text, a finite number, a boolean or a list of them ({error}): {settings}"
+            ) from error
+
+    @property
+    def configuration(self) -> dict[str, Any]:
+        """The settings that change a number, and the columns, as JSON values."""
+        settings: dict[str, Any] = {name: getattr(self, name) for name in _SETTINGS}
+        settings["parameters"] = dict(self.parameters)
+        settings["columns"] = {column.name: column.kind for column in self.columns}
+        plain: dict[str, Any] = json.loads(json.dumps(settings, allow_nan=False))
+        return plain
+
+    @property
+    def configuration_sha256(self) -> str:
+        """SHA-256 of the canonical JSON (sorted keys, no blanks) of `configuration` and the column order."""
+        whole = {**self.configuration, "columns": [[c.name, c.kind] for c in self.columns]}
+        text = json.dumps(whole, sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    def differences(self, other: RunMeta) -> list[str]:
+        """Return one phrase per setting in which `other`, the new run, differs from this one."""
+        before, now = _flat(self.configuration), _flat(other.configuration)
+        names = [*before, *(name for name in now if name not in before)]
+        return [
+            f"{name} was {_value(before, name)}, now {_value(now, name)}"
+            for name in names
+            if before.get(name, _ABSENT) != now.get(name, _ABSENT)
+        ]
+
+    def write(self, path: Path) -> None:
+        """Write the record to `path`, replacing an old one atomically."""
+        values = {f.name: getattr(self, f.name) for f in fields(self)}
+        values |= {"command_line": list(self.command_line), "notes": list(self.notes)}
+        values |= {"columns": {c.name: c.kind for c in self.columns}, "counts": dict(self.counts)}
+        values |= {"parameters": dict(self.parameters), "configuration_sha256": self.configuration_sha256}
+        # ASCII, because arguments may hold undecodable bytes, which only \\u escapes carry through JSON
+        text = json.dumps(values, indent=1, allow_nan=False) + "\n"
+        _replace_file(path, text.encode("ascii"))
+
+    @classmethod
+    def read(cls, path: Path) -> RunMeta:
+        """Read a record.
+
+        Raises
+        ------
+        OutputError
+            If `path` is missing, not JSON, or not such a record.
+        """
+        try:
+            values = json.loads(path.read_bytes())
+            columns = tuple(Column(name, _kind(kind)) for name, kind in values["columns"].items())
+            meta = cls(**{f.name: values[f.name] for f in fields(cls)} | {"columns": columns})
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            raise OutputError(f"{shown(path)} is no record of a run ({_reason(error)})") from error
+        if values.get("configuration_sha256") != meta.configuration_sha256:
+            raise OutputError(
+                f"{shown(path)} was changed: its configuration_sha256 does not fit its settings"
+            )
+        return meta
+
+
+def meta_path(table: Path) -> Path:
+    """Return the place of the record of the table at `table`.
+
+    Examples
+    --------
+    >>> meta_path(Path("out/s.csv")).name
+    's.csv.meta.json'
+    """
+    return table.with_name(table.name + ".meta.json")
+
+
+def utc_now() -> str:
+    """Return the time now, UTC, ISO 8601 with seconds."""
+    return datetime.now(timezone.utc).isoformat(timespec="seconds")
+
+
+_ABSENT = object()
+
+
+def _kind(kind: str) -> Kind:
+    if kind not in ("str", "int", "float"):
+        raise ValueError(f"unknown column kind {kind!r}")
+    return kind  # type: ignore[return-value]
+
+
+def _flat(configuration: Mapping[str, Any]) -> dict[str, Any]:
+    flat = {name: configuration[name] for name in _SETTINGS}
+    flat |= configuration["parameters"]
+    # lists compare order; as one value they would make an unreadable message when a single column is added
+    flat["columns"] = " ".join(configuration["columns"])
+    return flat
+
+
+def _value(settings: Mapping[str, Any], name: str) -> str:
+    return shown(settings[name]) if name in settings else "not set"
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, OSError):
+        return error.strerror or str(error)
+    return f"{type(error).__name__}: {error}"
+
+
+def _replace_file(path: Path, data: bytes) -> None:
+    temporary = path.with_name(path.name + ".tmp")
+    try:
+        with temporary.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+        raise

@@ -1,0 +1,75 @@
+"""Parquet tables: written in row groups from a stream of rows, read the same way."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from fiqx_trt.errors import SourceError
+from fiqx_trt.rows.schema import Column, Kind, Row, Value
+from fiqx_trt.rows.text import escape_text, shown
+
+__all__ = ["read_columns", "read_parquet", "write_parquet"]
+
+ROW_GROUP = 16_384
+"""Rows held in memory at once."""
+
+_TYPES = {"str": pa.string(), "int": pa.int64(), "float": pa.float64()}
+
+
+def write_parquet(path: Path, columns: Sequence[Column], rows: Iterable[Row]) -> None:
+    """Write checked rows to `path` and sync it; the same rows always give the same bytes."""
+    schema = pa.schema([(column.name, _TYPES[column.kind]) for column in columns])
+    source = iter(rows)
+    with path.open("wb") as file:
+        with pq.ParquetWriter(file, schema) as writer:
+            while group := list(islice(source, ROW_GROUP)):
+                arrays = [_array(column, group) for column in columns]
+                writer.write_table(pa.table(arrays, schema=schema), row_group_size=ROW_GROUP)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def read_columns(path: Path) -> tuple[Column, ...]:
+    """Return the columns of a Parquet file.
+
+    Raises
+    ------
+    SourceError
+        If it is no Parquet file, or a column is neither text nor a number.
+    """
+    try:
+        schema = pq.read_schema(path)
+    except pa.ArrowInvalid as error:
+        raise SourceError(f"{shown(path)} is no Parquet file: {error}") from error
+    return tuple(Column(entry.name, _kind(path, entry)) for entry in schema)
+
+
+def read_parquet(path: Path) -> Iterator[dict[str, Value]]:
+    """Yield the rows as plain Python values, text as it is in the file."""
+    with pq.ParquetFile(path) as file:
+        for batch in file.iter_batches(batch_size=ROW_GROUP):
+            yield from batch.to_pylist()
+
+
+def _array(column: Column, rows: Sequence[Row]) -> Any:
+    values: list[Value] = [row[column.name] for row in rows]
+    if column.kind == "str":
+        values = [escape_text(value) if isinstance(value, str) else value for value in values]
+    return pa.array(values, type=_TYPES[column.kind])
+
+
+def _kind(path: Path, entry: Any) -> Kind:
+    if pa.types.is_string(entry.type) or pa.types.is_large_string(entry.type):
+        return "str"
+    if pa.types.is_integer(entry.type):
+        return "int"
+    if pa.types.is_floating(entry.type):
+        return "float"
+    raise SourceError(f"{shown(path)}: column {entry.name} has type {entry.type}; give text or numbers")

@@ -1,0 +1,198 @@
+"""The growing file ``<out>.partial``: locked against a second writer, appended to in batches, synced."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import logging
+import os
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from fiqx_trt.errors import OutputError
+from fiqx_trt.rows.lines import LineFormat
+from fiqx_trt.rows.schema import Row, ends_input, starts_input
+from fiqx_trt.rows.text import shown
+
+__all__ = ["Kept", "PartialFile", "is_locked", "scan"]
+
+logger = logging.getLogger(__name__)
+
+SYNC_SECONDS = 5.0
+"""At most so many seconds of rows are lost in a power cut; a killed process alone loses none."""
+
+_NO_LOCKS = (errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOLCK, errno.ENOSYS)
+
+
+class PartialFile:
+    """An append-only file that one process at a time can open.
+
+    The lock is the kernel's (``flock``), so it goes away with the process, however that ends.
+
+    Parameters
+    ----------
+    path
+        The file.
+    create
+        ``"new"``: it must not exist; ``"any"``: it may; ``"never"``: it must.
+
+    Raises
+    ------
+    OutputError
+        If another process holds it.
+    FileExistsError, FileNotFoundError
+        As `create` says; other ``OSError`` as the system says.
+    """
+
+    def __init__(self, path: Path, *, create: Literal["new", "any", "never"]) -> None:
+        self.path = path
+        flags = {"new": os.O_CREAT | os.O_EXCL, "any": os.O_CREAT, "never": 0}[create]
+        while True:
+            self._fd = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CLOEXEC | flags, 0o666)
+            try:
+                _lock(self._fd, path)
+                if _is_same_file(self._fd, path):
+                    break
+            except BaseException:
+                os.close(self._fd)
+                raise
+            os.close(self._fd)  # another run finished and renamed it between open and lock
+        self.size = os.fstat(self._fd).st_size
+        self._synced = time.monotonic()
+
+    def append(self, data: bytes | bytearray) -> None:
+        """Write all of `data`, or nothing: what was written of it before an error is cut away again."""
+        left = memoryview(data)
+        try:
+            while left:
+                left = left[os.write(self._fd, left) :]
+        except BaseException:
+            with contextlib.suppress(OSError):
+                os.ftruncate(self._fd, self.size)
+            raise
+        self.size += len(data)
+        if time.monotonic() - self._synced > SYNC_SECONDS:
+            self.sync()
+
+    def truncate(self, size: int) -> None:
+        """Cut the file to its first `size` bytes."""
+        os.ftruncate(self._fd, size)
+        self.size = size
+
+    def sync(self) -> None:
+        """Wait until everything written is on the disk."""
+        os.fsync(self._fd)
+        self._synced = time.monotonic()
+
+    def close(self) -> None:
+        """Close the file and give up the lock; closing again does nothing."""
+        fd, self._fd = self._fd, -1
+        if fd >= 0:
+            os.close(fd)
+
+
+@dataclass
+class Kept:
+    """The whole inputs at the beginning of a partial file.
+
+    Parameters
+    ----------
+    size
+        Bytes to keep.
+    inputs, counts
+        Inputs, and rows per status, within them.
+    """
+
+    size: int = 0
+    inputs: int = 0
+    counts: Counter[str] = field(default_factory=Counter)
+
+
+def scan(path: Path, lines: LineFormat) -> Kept:
+    """Find out how much of a partial file is whole inputs, reading it once; memory holds one record.
+
+    A torn or unreadable record ends the search: it and everything behind it will be computed again. The last
+    input counts only if its rows show that none is missing (`ends_input`); computing one input too many is
+    cheap, missing a face would be wrong.
+
+    Raises
+    ------
+    OutputError
+        If the file begins with another header.
+    """
+    kept = Kept()
+    tail = Kept()  # the input being read
+    before: Row | None = None
+    with path.open("rb") as file:
+        records = lines.records(file)
+        if not _read_header(path, lines, next(records, b"") if lines.header else b""):
+            return kept
+        kept.size = len(lines.header)
+        for record in records:
+            try:
+                row = lines.decode(record)
+                first = starts_input(before, row)
+            except ValueError as error:
+                logger.warning("%s: rows after input %d are damaged (%s)", shown(path), kept.inputs, error)
+                break
+            if first:
+                _add(kept, tail)
+                tail = Kept(inputs=1)
+            tail.size += len(record)
+            tail.counts[str(row["status"])] += 1
+            before = row
+    if before is not None and ends_input(before):
+        _add(kept, tail)
+    return kept
+
+
+def is_locked(path: Path) -> bool:
+    """Say whether a process is writing the partial file at `path` now."""
+    try:
+        PartialFile(path, create="never").close()
+    except OutputError:
+        return True
+    except OSError:
+        return False
+    return False
+
+
+def _add(kept: Kept, tail: Kept) -> None:
+    kept.size += tail.size
+    kept.inputs += tail.inputs
+    kept.counts += tail.counts
+
+
+def _read_header(path: Path, lines: LineFormat, record: bytes) -> bool:
+    if record == lines.header:
+        return True
+    if not record:
+        return False  # killed while the header was being written
+    raise OutputError(
+        f"{shown(path)} begins with another header than this run writes; use --overwrite to start anew"
+    )
+
+
+def _lock(fd: int, path: Path) -> None:
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        raise OutputError(
+            f"another process is writing {shown(path)}; wait for it, or give another --out"
+        ) from error
+    except OSError as error:
+        if error.errno not in _NO_LOCKS:
+            raise
+        logger.warning("%s: this file system has no locks; start no second run on it", shown(path))
+
+
+def _is_same_file(fd: int, path: Path) -> bool:
+    try:
+        there = path.stat()
+    except FileNotFoundError:
+        return False
+    return os.path.samestat(os.fstat(fd), there)

@@ -1,0 +1,82 @@
+r"""Text that any table format can carry: undecodable bytes, lone surrogates and NUL are written as escapes.
+
+File names are bytes; Python shows a byte that is not UTF-8 as a lone surrogate (``os.fsdecode``). JSON and
+Parquet cannot hold one and a CSV holding the raw byte is no longer UTF-8, so all three formats use one rule:
+
+==============================  =============  ==============================================
+in Python                       in the table   meaning
+==============================  =============  ==============================================
+``"\udc80"`` … ``"\udcff"``     ``\x80``…      the byte 0x80 … 0xff of a file name
+``"\0"``                        ``\x00``       NUL, which many CSV readers refuse
+any other lone surrogate        ``\ud800``…    its code point, lower-case hexadecimal
+backslashes right before one    doubled        so that reading is unambiguous
+of these codes, real or not
+everything else                 unchanged      ordinary names, backslashes included
+==============================  =============  ==============================================
+"""
+
+from __future__ import annotations
+
+import re
+
+__all__ = ["escape_text", "shown", "unescape_text"]
+
+_CODE = r"(?:x(?:00|[89a-f][0-9a-f])|ud[89a-f][0-9a-f]{2})"
+_TO_ESCAPE = re.compile(r"(\\*)([\x00\ud800-\udfff])|(\\+)(?=" + _CODE + ")")
+_ESCAPED = re.compile(r"(\\+)(" + _CODE + ")")
+
+
+def escape_text(text: str) -> str:
+    r"""Return `text` as valid Unicode without NUL; `unescape_text` undoes it exactly.
+
+    Examples
+    --------
+    >>> escape_text("caf\udce9.jpg") == r"caf\xe9.jpg"
+    True
+    >>> escape_text(r"photos\x.jpg") == r"photos\x.jpg"
+    True
+    """
+    return _TO_ESCAPE.sub(_escape_match, text)
+
+
+def unescape_text(text: str) -> str:
+    r"""Return the text that `escape_text` was given.
+
+    Examples
+    --------
+    >>> unescape_text(r"caf\xe9.jpg") == "caf\udce9.jpg"
+    True
+    """
+    return _ESCAPED.sub(_unescape_match, text) if "\\" in text else text
+
+
+def shown(text: object) -> str:
+    """Return `text` for a one-line message: as it is when printable, else quoted with escapes."""
+    plain = str(text)
+    return plain if plain.isprintable() else repr(plain)
+
+
+def _escape_match(match: re.Match[str]) -> str:
+    before, char, run = match.groups()
+    if char is None:
+        return str(run) * 2
+    return str(before) * 2 + "\\" + _code_of(ord(char))
+
+
+def _code_of(point: int) -> str:
+    if point == 0:
+        return "x00"
+    if 0xDC80 <= point <= 0xDCFF:
+        return f"x{point - 0xDC00:02x}"
+    return f"u{point:04x}"
+
+
+def _unescape_match(match: re.Match[str]) -> str:
+    run, code = match.groups()
+    kept = "\\" * (len(run) // 2)
+    return kept + (_char_of(code) if len(run) % 2 else code)
+
+
+def _char_of(code: str) -> str:
+    point = int(code[1:], 16)
+    return chr(point + 0xDC00 if code[0] == "x" and point else point)
