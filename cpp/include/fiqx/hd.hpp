@@ -1,0 +1,21 @@
+#pragma once
+/// How a formula and a loop are marked for the compiler at hand.
+///
+/// FIQX_HD    on a formula of body/: callable on host and device, always inlined into its loop.
+/// FIQX_SIMD  on a CPU loop: compiled for AVX-512, AVX2 and baseline x86-64, chosen when the library is loaded, so
+///            that one binary runs on every x86-64. The sums keep their order and contraction is off, so the three
+///            versions return the same bits.
+
+#if defined(__CUDACC__)
+#define FIQX_HD __host__ __device__ __forceinline__
+#else
+#define FIQX_HD inline __attribute__((always_inline))
+#endif
+
+// AddressSanitizer is not ready when the loader chooses the version, so its build has the baseline alone.
+#if defined(__x86_64__) && defined(__gnu_linux__) && defined(__GNUC__) && !defined(__clang__) && \
+    !defined(__CUDACC__) && !defined(__SANITIZE_ADDRESS__)
+#define FIQX_SIMD __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
+#else
+#define FIQX_SIMD
+#endif

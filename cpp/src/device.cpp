@@ -1,0 +1,33 @@
+#include "fiqx/device.hpp"
+
+#include "fiqx/error.hpp"
+
+// The services of a build without CUDA; cuda/device.cu has those of a build with it.
+#if !defined(FIQX_WITH_CUDA)
+
+namespace fiqx::device {
+namespace {
+
+[[noreturn]] void unavailable() { throw CudaUnavailableError(reason()); }
+
+}  // namespace
+
+bool built() { return false; }
+int count() { return 0; }
+
+std::string reason() {
+    return "this build of fiqx_trt has no CUDA; give NumPy arrays (x.cpu().numpy(), cupy.asnumpy(x)), or install it "
+           "again where nvcc is found, with -C cmake.define.FIQX_CUDA=ON";
+}
+
+int owner(const void*, const std::string&) { unavailable(); }
+void* allocate(std::size_t, int) { unavailable(); }
+void release(void*, int) noexcept {}
+void to_host(void*, const void*, std::size_t, const Place&) { unavailable(); }
+void from_host(void*, const void*, std::size_t, const Place&) { unavailable(); }
+void wait(const Place&, std::uintptr_t) { unavailable(); }
+void synchronize(const Place&) { unavailable(); }
+
+}  // namespace fiqx::device
+
+#endif

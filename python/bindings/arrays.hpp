@@ -1,0 +1,76 @@
+#pragma once
+// Python arrays to fiqx::Tensor and back. NumPy arrays are on the CPU; objects with __cuda_array_interface__ on CUDA.
+
+#include <pybind11/numpy.h>
+#include <pybind11/pybind11.h>
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "fiqx/tensor.hpp"
+
+namespace fiqx::python {
+
+namespace py = pybind11;
+
+using Stream = std::optional<std::uintptr_t>;
+
+/// One call of a kernel: borrows the arguments, and gives or allocates the result.
+class Call {
+public:
+    explicit Call(const char* kernel) : kernel_(kernel) {}
+
+    /// A readable view of an argument. A NumPy array that is not C-contiguous, aligned and in native byte order is
+    /// copied; a device array must be C-contiguous. Throws InvalidInputError, CudaUnavailableError.
+    Tensor input(const py::object& object, const char* name);
+    /// A view that the kernel writes: refuses everything that `input` would have to copy, and read-only memory.
+    Tensor writable(const py::object& object, const char* name);
+    /// `out`, or a new array where it is None. May be called without the GIL.
+    Output output(const py::object& out);
+    /// Runs the kernel without the GIL and returns the array that its Output gave.
+    template <class Kernel>
+    py::object run(const Kernel& kernel) {
+        {
+            const py::gil_scoped_release released;
+            kernel();
+        }
+        return result_;
+    }
+
+private:
+    Tensor view(const py::object& object, const char* name, bool write);
+    Tensor host(const py::array& array, const char* name, bool write);
+    Tensor device(const py::object& object, const char* name, bool write);
+
+    const char* kernel_;
+    std::vector<py::object> alive_;  // copies of arguments, until the call is over
+    py::object result_ = py::none();
+};
+
+/// The value of a named choice; throws InvalidInputError with the list of names.
+template <class T>
+T choice(const char* kernel, const char* name, const std::string& given, const std::map<std::string, T>& choices) {
+    const auto found = choices.find(given);
+    if (found != choices.end()) { return found->second; }
+    std::string names;
+    for (const auto& entry : choices) { names += (names.empty() ? "\"" : ", \"") + entry.first + "\""; }
+    Checker(kernel).require(false, std::string(name) + " is \"" + given + "\", wanted one of " + names);
+    return T{};
+}
+
+/// A new array: NumPy on the CPU, DeviceArray on CUDA.
+py::object allocate(DType dtype, const Shape& shape, const Place& place);
+/// The NumPy dtype of a DType.
+py::dtype numpy_dtype(DType dtype);
+/// The DType of a NumPy kind and size; nothing if no kernel knows it.
+std::optional<DType> dtype_of(char kind, std::int64_t size);
+
+void bind_device(py::module_& module);
+void bind_dropout_expand(py::module_& module);
+void bind_face_input(py::module_& module);
+void bind_pair_spread(py::module_& module);
+
+}  // namespace fiqx::python
