@@ -17,7 +17,7 @@ one picture: folders and globs in lists are not expanded. Nothing is dropped sil
 cannot be read becomes a row, and an input that names no picture at all is an error.
 """
 # Names are texts here, of any bytes, spelled as the user does; Path would respell them.
-# ruff: noqa: PTH
+# ruff: noqa: PTH112, PTH116, PTH122
 
 from __future__ import annotations
 
@@ -68,32 +68,42 @@ class Source:
             raise ImageError("the row names no file", status="decode_error")
         try:
             # Not blocking, so that a pipe without a writer is refused instead of waited for.
-            with open(self.path, "rb", buffering=0, opener=_open_without_waiting) as file:
-                _require_file(os.fstat(file.fileno()))
-                return file.readall()
+            number = os.open(self.path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+            try:
+                return _read_all(number, _regular_size(os.fstat(number)))
+            finally:
+                os.close(number)
+        except ImageError:
+            raise
         except (OSError, ValueError) as error:
             raise ImageError(_why(error), status="decode_error") from error
 
 
-def _open_without_waiting(path: str, flags: int) -> int:
-    return os.open(path, flags | os.O_NONBLOCK | os.O_CLOEXEC)
-
-
-def _require_file(status: os.stat_result) -> None:
+def _regular_size(status: os.stat_result) -> int:
+    if stat.S_ISDIR(status.st_mode):
+        raise ImageError("a folder, not a picture file", status="decode_error")
     if not stat.S_ISREG(status.st_mode):
         raise ImageError("not a regular file", status="decode_error")
     if status.st_size > MAX_BYTES:
         message = f"a file of {status.st_size:,} bytes: more than the limit of {MAX_BYTES:,}"
         raise ImageError(message, status="unsupported")
+    return status.st_size
+
+
+def _read_all(number: int, size: int) -> bytes:
+    """Read at most `size` bytes: a file that grows meanwhile ends where it ended when it was opened."""
+    data = os.read(number, size)
+    if len(data) == size:
+        return data
+    pieces = [data]
+    while size > (got := sum(map(len, pieces))) and (piece := os.read(number, size - got)):
+        pieces.append(piece)
+    return b"".join(pieces)
 
 
 def _why(error: OSError | ValueError) -> str:
-    if isinstance(error, ImageError):
-        raise error
     if isinstance(error, FileNotFoundError):
         return "no such file"
-    if isinstance(error, IsADirectoryError):
-        return "a folder, not a picture file"
     return f"cannot be read: {getattr(error, 'strerror', None) or error}"
 
 

@@ -5,7 +5,7 @@ machine. Only the names of the directories that are open at the moment are in me
 followed; a directory that is its own ancestor, told by device and inode, is not entered again.
 """
 # Names are texts here, of any bytes, spelled as the user does; Path would respell them.
-# ruff: noqa: PTH
+# ruff: noqa: PTH112, PTH116, PTH118, PTH119, PTH122
 
 from __future__ import annotations
 
