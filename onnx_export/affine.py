@@ -46,6 +46,8 @@ def head_affine(head: onnx.ModelProto) -> tuple[Matrix, Matrix]:
             f"a head has one input and one output; got {fold.view.inputs} and {fold.view.outputs}"
         )
     source, target = fold.view.inputs[0], fold.view.outputs[0]
+    if target not in fold.view.dynamic:
+        raise ModelError(f"the head's output {target!r} does not depend on its input {source!r}")
     matrices = {target: np.eye(fold.size(target))}
     offset = np.zeros(fold.size(target))
     for node in reversed(fold.view.nodes):
@@ -56,8 +58,6 @@ def head_affine(head: onnx.ModelProto) -> tuple[Matrix, Matrix]:
         offset = offset + constant
         for name, part in pulled.items():
             matrices[name] = matrices[name] + part if name in matrices else part
-    if source not in matrices:
-        raise ModelError(f"the head's output {target!r} does not depend on its input {source!r}")
     return matrices[source], offset
 
 

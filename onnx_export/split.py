@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import onnx
-from onnx import numpy_helper
+from onnx import inliner, numpy_helper
 
 from fiqx_trt.errors import ModelError
 from fiqx_trt.onnx_export.view import (
@@ -64,7 +64,7 @@ def read_model(source: Path | str | bytes | onnx.ModelProto) -> onnx.ModelProto:
     model = _parse(name, data)
     if any(t.data_location == onnx.TensorProto.EXTERNAL for t in model.graph.initializer):
         _load_weights(model, source)
-    return onnx.inliner.inline_local_functions(model) if model.functions else model
+    return inliner.inline_local_functions(model) if model.functions else model
 
 
 def with_outputs(model: onnx.ModelProto, names: Sequence[str]) -> onnx.ModelProto:
