@@ -1,0 +1,113 @@
+"""Boxes of a cascade detector: overlap, suppression, calibration, squares, cuts.
+
+A box is (x0, y0, x1, y1), float64, in pixels, the right and lower edge excluded.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["calibrated", "cut", "order", "squares", "suppress"]
+
+Boxes = NDArray[np.float64]
+
+
+def order(boxes: Boxes, scores: NDArray[np.floating]) -> NDArray[np.intp]:
+    """Return the order by falling score, then from the top down, then left to right.
+
+    Examples
+    --------
+    >>> order(np.array([[5.0, 0, 9, 9], [1, 0, 9, 9], [0, 0, 9, 9]]), np.array([0.5, 0.5, 0.9])).tolist()
+    [2, 1, 0]
+    """
+    return np.asarray(np.lexsort((boxes[:, 0], boxes[:, 1], -scores)), np.intp)
+
+
+def suppress(
+    boxes: Boxes, scores: NDArray[np.floating], limit: float, *, over: Literal["union", "min"] = "union"
+) -> NDArray[np.intp]:
+    """Non-maximum suppression: keep the best box, drop those that overlap it too much, go on with the rest.
+
+    Parameters
+    ----------
+    boxes
+        (K, 4).
+    scores
+        (K,).
+    limit
+        A box is dropped when its overlap with a better one exceeds this.
+    over
+        The overlap is the common area divided by the area of the union, or by that of the smaller box.
+
+    Returns
+    -------
+    ndarray
+        Indices of the boxes kept, in the order of `order`.
+
+    Examples
+    --------
+    >>> boxes = np.array([[0.0, 0, 10, 10], [0, 0, 10, 9], [20, 20, 30, 30]])
+    >>> suppress(boxes, np.array([0.8, 0.9, 0.7]), 0.5).tolist()
+    [1, 2]
+    """
+    areas = np.prod(boxes[:, 2:] - boxes[:, :2], axis=1)
+    left = order(boxes, scores)
+    kept = []
+    while left.size:
+        best, left = left[0], left[1:]
+        kept.append(best)
+        low = np.maximum(boxes[best, :2], boxes[left, :2])
+        high = np.minimum(boxes[best, 2:], boxes[left, 2:])
+        common = np.prod(np.clip(high - low, 0, None), axis=1)
+        whole = (
+            areas[best] + areas[left] - common if over == "union" else np.minimum(areas[best], areas[left])
+        )
+        left = left[common <= limit * whole]
+    return np.array(kept, np.intp)
+
+
+def calibrated(boxes: Boxes, regression: NDArray[np.floating]) -> Boxes:
+    """Move each edge by its regression times the side of the box it belongs to.
+
+    Examples
+    --------
+    >>> calibrated(np.array([[0.0, 0, 10, 20]]), np.array([[0.1, 0.1, -0.1, 0.0]])).tolist()
+    [[1.0, 2.0, 9.0, 20.0]]
+    """
+    sides = boxes[:, 2:] - boxes[:, :2]
+    moved: Boxes = boxes + regression * np.concatenate([sides, sides], axis=1)
+    return moved
+
+
+def squares(boxes: Boxes) -> NDArray[np.int64]:
+    """Return the square around each box's centre with its longer side, on whole pixels.
+
+    Examples
+    --------
+    >>> squares(np.array([[0.0, 0, 10, 20]])).tolist()
+    [[-5, 0, 15, 20]]
+    """
+    side = np.rint(np.max(boxes[:, 2:] - boxes[:, :2], axis=1)).clip(0)
+    centre = (boxes[:, :2] + boxes[:, 2:]) / 2
+    corner = np.rint(centre - side[:, None] / 2)
+    return np.concatenate([corner, corner + side[:, None]], axis=1).astype(np.int64)
+
+
+def cut(image: NDArray[np.uint8], box: NDArray[np.int64], side: int) -> NDArray[np.uint8]:
+    """Cut a square out of the picture, black where it leaves the picture, and resize it to side×side.
+
+    Shrinking averages over areas, so that nothing aliases; enlarging interpolates linearly.
+    """
+    x0, y0, x1, y1 = (int(edge) for edge in box)
+    height, width = image.shape[:2]
+    part = image[max(y0, 0) : min(y1, height), max(x0, 0) : min(x1, width)]
+    if part.shape[:2] != (y1 - y0, x1 - x0):
+        inside, part = part, np.zeros((y1 - y0, x1 - x0, 3), np.uint8)
+        top, start = max(-y0, 0), max(-x0, 0)
+        part[top : top + inside.shape[0], start : start + inside.shape[1]] = inside
+    method = cv2.INTER_AREA if x1 - x0 > side else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(part, (side, side), interpolation=method), np.uint8)

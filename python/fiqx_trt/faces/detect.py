@@ -1,0 +1,120 @@
+"""Face detection: what a detector returns, what it must offer, and the detectors known by name."""
+
+from __future__ import annotations
+
+import importlib
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fiqx_trt.errors import InvalidInputError
+
+__all__ = ["DETECTORS", "Detections", "Detector", "check_image", "open_detector"]
+
+DETECTORS = {"mtcnn": "fiqx_trt.faces.mtcnn:Mtcnn"}
+"""Detectors by name, as ``module:class``; nothing is imported before one is opened."""
+
+
+@dataclass(frozen=True)
+class Detections:
+    """The K faces found in one picture, the surest first; equally sure ones from the top down.
+
+    Attributes
+    ----------
+    boxes
+        (K, 4) float32: x0, y0, x1, y1 in pixels of the picture, inside it; the upper left corner of the upper
+        left pixel is (0, 0).
+    confidence
+        (K,) float32 from 0 to 1.
+    landmarks
+        (K, 5, 2) float32: x, y of the eye on the picture's left, the eye on its right, the nose, the corner
+        of the mouth on its left and on its right. They may lie outside the picture.
+
+    Examples
+    --------
+    >>> len(Detections.none())
+    0
+    """
+
+    boxes: NDArray[np.float32]
+    confidence: NDArray[np.float32]
+    landmarks: NDArray[np.float32]
+
+    def __len__(self) -> int:
+        """Return K."""
+        return len(self.boxes)
+
+    @classmethod
+    def none(cls) -> Detections:
+        """Return the detections of a picture without a face."""
+        return cls(np.zeros((0, 4), np.float32), np.zeros(0, np.float32), np.zeros((0, 5, 2), np.float32))
+
+
+class Detector(Protocol):
+    """Finds the faces of a picture; `detect` may be called from several threads."""
+
+    def detect(self, image: NDArray[np.uint8]) -> Detections:
+        """Return the faces of an RGB picture, (H, W, 3) uint8."""
+
+    def close(self) -> None:
+        """Free what the detector holds."""
+
+
+def open_detector(
+    name: str = "mtcnn",
+    *,
+    backend: str = "auto",
+    threads: int | None = None,
+    min_face: float | None = None,
+) -> Detector:
+    """Open a detector by name.
+
+    Parameters
+    ----------
+    name
+        One of `DETECTORS`.
+    backend
+        What runs its networks: a backend of `fiqx_trt.runtime.open_session`, or ``"auto"``.
+    threads
+        Processor threads for its networks, or None for all.
+    min_face
+        Side in pixels of the smallest face to look for, or None for the detector's default.
+
+    Raises
+    ------
+    InvalidInputError
+        There is no detector of that name, or an option is out of range.
+    DependencyError
+        The package with the detector's weights is not installed.
+    BackendUnavailableError
+        The backend is not available on this machine.
+    """
+    if name not in DETECTORS:
+        raise InvalidInputError(f"detector '{name}' is unknown; give one of {', '.join(sorted(DETECTORS))}")
+    module, _, attribute = DETECTORS[name].partition(":")
+    opener = getattr(importlib.import_module(module), attribute)
+    detector: Detector = opener(backend=backend, threads=threads, min_face=min_face)
+    return detector
+
+
+def check_image(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Return the picture as (H, W, 3) uint8; grey ones, (H, W) or (H, W, 1), get three equal channels.
+
+    Raises
+    ------
+    InvalidInputError
+        It is no array of uint8 with one of these shapes.
+    """
+    shape, dtype = getattr(image, "shape", None), getattr(image, "dtype", None)
+    if not isinstance(image, np.ndarray) or dtype != np.uint8:
+        found = f"an array of {dtype}" if dtype is not None else type(image).__name__
+        raise InvalidInputError(f"a detector takes a uint8 RGB picture (H, W, 3); got {found}")
+    if image.ndim == 2:
+        image = image[:, :, None]
+    if image.ndim != 3 or image.shape[2] not in (1, 3):
+        raise InvalidInputError(
+            f"a detector takes one RGB picture (H, W, 3), or grey (H, W); got shape {shape}"
+        )
+    return image if image.shape[2] == 3 else np.repeat(image, 3, axis=2)

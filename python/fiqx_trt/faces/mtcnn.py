@@ -1,0 +1,238 @@
+"""MTCNN: a cascade of three small networks that proposes, refines and finally marks faces.
+
+K. Zhang, Z. Zhang, Z. Li, Y. Qiao: Joint Face Detection and Alignment using Multi-task Cascaded Convolutional
+Networks, IEEE Signal Processing Letters 23(10), 2016, with the thresholds of its authors' program. It is
+made for upright faces and finds those tilted by up to about 45°; a face lying on its side or upside down is
+missed, or found with a low confidence and landmarks in the wrong places.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from types import TracebackType
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from fiqx_trt.errors import InvalidInputError
+from fiqx_trt.faces import boxes as b
+from fiqx_trt.faces.detect import Detections, check_image
+from fiqx_trt.faces.pyramid import STRIDE, WINDOW, lay_out, level_sizes
+from fiqx_trt.kernels import face_input
+from fiqx_trt.onnx_export.mtcnn import MTCNN_MEAN, MTCNN_STD, build_mtcnn
+from fiqx_trt.runtime import Session, open_session
+
+__all__ = ["Mtcnn"]
+
+_TILE = 192
+_ROWS = {"pnet": 2, "rnet": 32, "onet": 8}  # of one native run
+_SMALLEST_FACE = 20.0
+_SMALLEST_SHARE = 0.04
+_ENOUGH = 48.0  # pixels of the smallest face that the last network sees
+_CHUNK = 32  # tiles normalised at a time: bounds the memory of large pictures
+_SAME_LEVEL, _ALL_LEVELS, _REFINED, _FINAL = 0.5, 0.7, 0.7, 0.7
+
+Boxes = NDArray[np.float64]
+Scores = NDArray[np.float32]
+
+
+class Mtcnn:
+    """The MTCNN detector.
+
+    Parameters
+    ----------
+    backend
+        What runs the three networks: a backend of `fiqx_trt.runtime.open_session`, or ``"auto"``, the first
+        that works on the processor. They are too small to gain from a GPU, which the recogniser needs more.
+    threads
+        Processor threads for the networks, or None for all.
+    min_face
+        Side in pixels of the smallest face to look for. By default 20, or 4 % of the picture's shorter side
+        where that is more: the time then depends on the picture's proportions, not on its number of pixels.
+    thresholds
+        Least probability after each network.
+    factor
+        From one size of the picture to the next.
+
+    Raises
+    ------
+    InvalidInputError
+        An option is out of range.
+    DependencyError
+        The package ``mtcnn``, which brings the weights, is not installed.
+    BackendUnavailableError
+        The backend is not available on this machine.
+
+    Notes
+    -----
+    A large picture is searched in a copy just large enough to show the smallest face in 48 pixels, the window
+    of the last network; boxes and landmarks are given in pixels of the original.
+    """
+
+    name = "mtcnn"
+
+    def __init__(
+        self,
+        *,
+        backend: str = "auto",
+        threads: int | None = None,
+        min_face: float | None = None,
+        thresholds: Sequence[float] = (0.6, 0.7, 0.7),
+        factor: float = 0.709,
+    ) -> None:
+        _check_options(min_face, thresholds, factor)
+        self._min_face = min_face
+        self._thresholds = tuple(thresholds)
+        self._factor = factor
+        device = "cpu" if backend == "auto" else "auto"
+        self._nets: dict[str, Session] = {}
+        try:
+            for name, model in build_mtcnn(tile=_TILE).items():
+                self._nets[name] = open_session(
+                    model,
+                    backend=backend,
+                    device=device,
+                    precision="fp32",
+                    max_batch=_ROWS[name],
+                    threads=threads,
+                )
+        except BaseException:
+            self.close()
+            raise
+
+    def detect(self, image: NDArray[np.uint8]) -> Detections:
+        """Find the faces of one picture.
+
+        Parameters
+        ----------
+        image
+            (H, W, 3) uint8 RGB, upright, of any size; grey pictures, (H, W), too.
+
+        Returns
+        -------
+        Detections
+            Empty when there is no face, or when the picture is smaller than the smallest face.
+
+        Raises
+        ------
+        InvalidInputError
+            The array is not such a picture.
+        """
+        image = check_image(image)
+        height, width = image.shape[:2]
+        least = self._min_face or max(_SMALLEST_FACE, _SMALLEST_SHARE * min(height, width))
+        if min(height, width) < least:
+            return Detections.none()
+        scale = min(1.0, _ENOUGH / least)
+        small = _shrunk(image, scale)
+        boxes, scores = self._propose(small, least * scale)
+        boxes, scores = self._refine(small, boxes)
+        boxes, scores, landmarks = self._mark(small, boxes)
+        factors = np.array([width / small.shape[1], height / small.shape[0]])
+        boxes = (boxes * np.tile(factors, 2)).clip(0, [width, height, width, height])
+        best = b.order(boxes, scores)
+        return Detections(
+            boxes[best].astype(np.float32), scores[best], (landmarks[best] * factors).astype(np.float32)
+        )
+
+    def close(self) -> None:
+        """Free the three networks; a second call does nothing."""
+        for session in self._nets.values():
+            session.close()
+
+    def __enter__(self) -> Mtcnn:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _propose(self, image: NDArray[np.uint8], least: float) -> tuple[Boxes, Scores]:
+        """First network: every window of every level that may hold a face."""
+        height, width = image.shape[:2]
+        sizes = level_sizes(height, width, min_face=least, factor=self._factor)
+        if not sizes:
+            return np.zeros((0, 4)), np.zeros(0, np.float32)
+        canvas = lay_out(sizes, tile=_TILE)
+        answers = self._run("pnet", canvas.tiles(image))
+        found = [
+            self._windows(level, regression, (width / size[1], height / size[0]))
+            for level, regression, size in zip(
+                canvas.levels(answers["probability"]),
+                canvas.levels(answers["regression"]),
+                sizes,
+                strict=True,
+            )
+        ]
+        boxes, scores, regression = (np.concatenate(part) for part in zip(*found, strict=True))
+        kept = b.suppress(boxes, scores, _ALL_LEVELS)
+        return b.calibrated(boxes[kept], regression[kept]), scores[kept]
+
+    def _windows(
+        self, probability: Scores, regression: NDArray[np.float32], factors: tuple[float, float]
+    ) -> tuple[Boxes, Scores, NDArray[np.float32]]:
+        """Return the windows of one level that pass, in pixels of the picture, and their regression."""
+        rows, columns = np.nonzero(probability[0] > self._thresholds[0])
+        corners = STRIDE * np.stack([columns, rows, columns, rows], axis=1) + np.array([0, 0, WINDOW, WINDOW])
+        boxes = corners * np.tile(factors, 2)
+        scores = probability[0, rows, columns]
+        kept = b.suppress(boxes, scores, _SAME_LEVEL)
+        return boxes[kept], scores[kept], regression[:, rows[kept], columns[kept]].T
+
+    def _refine(self, image: NDArray[np.uint8], boxes: Boxes) -> tuple[Boxes, Scores]:
+        """Second network: fewer and better boxes."""
+        windows, answers = self._look("rnet", image, boxes, side=24)
+        scores = answers["probability"][:, 0]
+        passed = np.flatnonzero(scores > self._thresholds[1])
+        kept = passed[b.suppress(windows[passed], scores[passed], _REFINED)]
+        return b.calibrated(windows[kept], answers["regression"][kept]), scores[kept]
+
+    def _mark(self, image: NDArray[np.uint8], boxes: Boxes) -> tuple[Boxes, Scores, NDArray[np.float64]]:
+        """Last network: the faces and their landmarks."""
+        windows, answers = self._look("onet", image, boxes, side=48)
+        scores = answers["probability"][:, 0]
+        passed = np.flatnonzero(scores > self._thresholds[2])
+        final = b.calibrated(windows[passed], answers["regression"][passed])
+        kept = b.suppress(final, scores[passed], _FINAL, over="min")
+        chosen = windows[passed[kept]]
+        relative = answers["landmarks"][passed[kept]].reshape(-1, 5, 2)
+        landmarks = chosen[:, None, :2] + relative * (chosen[:, None, 2:] - chosen[:, None, :2])
+        return final[kept], scores[passed[kept]], landmarks
+
+    def _look(
+        self, net: str, image: NDArray[np.uint8], boxes: Boxes, *, side: int
+    ) -> tuple[Boxes, dict[str, NDArray[np.float32]]]:
+        """Run a network on the squares around the boxes; return those squares and the answers."""
+        height, width = image.shape[:2]
+        squares = b.squares(boxes)
+        inside = (squares[:, 2:] > 0).all(axis=1) & (squares[:, 0] < width) & (squares[:, 1] < height)
+        squares = squares[inside & (squares[:, 2] - squares[:, 0] >= 2)]
+        cuts = np.zeros((len(squares), side, side, 3), np.uint8)
+        for at, square in enumerate(squares):
+            cuts[at] = b.cut(image, square, side)
+        return squares.astype(np.float64), self._run(net, cuts)
+
+    def _run(self, net: str, pictures: NDArray[np.uint8]) -> dict[str, NDArray[np.float32]]:
+        parts = []
+        for start in range(0, max(len(pictures), 1), _CHUNK):
+            tensor = face_input(pictures[start : start + _CHUNK], mean=MTCNN_MEAN, std=MTCNN_STD)
+            parts.append(self._nets[net].run({"image": tensor}))
+        return {name: np.concatenate([np.asarray(part[name]) for part in parts]) for name in parts[0]}
+
+
+def _shrunk(image: NDArray[np.uint8], scale: float) -> NDArray[np.uint8]:
+    if scale == 1.0:
+        return image
+    size = [max(round(extent * scale), 1) for extent in image.shape[1::-1]]
+    return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def _check_options(min_face: float | None, thresholds: Sequence[float], factor: float) -> None:
+    if min_face is not None and not min_face >= WINDOW:
+        raise InvalidInputError(f"min_face={min_face} is below {WINDOW} pixels, the window of the detector")
+    if len(thresholds) != 3 or not all(0 < value < 1 for value in thresholds):
+        raise InvalidInputError(f"thresholds={tuple(thresholds)} are not three numbers between 0 and 1")
+    if not 0.1 <= factor <= 0.95:
+        raise InvalidInputError(f"factor={factor} is not between 0.1 and 0.95")
