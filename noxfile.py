@@ -1,0 +1,44 @@
+"""The checks that a change must pass, in the environment they are started from: ``nox`` runs all of them."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import nox
+
+nox.options.default_venv_backend = "none"
+nox.options.sessions = ["check", "test"]
+
+PYTHON = ["python", "onnx_export", "tests", "benchmarks", "noxfile.py"]
+
+
+@nox.session
+def check(session: nox.Session) -> None:
+    """Lint, format, types and import layers."""
+    session.run("ruff", "check", *PYTHON)
+    session.run("ruff", "format", "--check", *PYTHON)
+    native = [
+        str(p)
+        for folder in ("cpp", "cuda", "python/bindings")
+        for p in sorted(Path(folder).rglob("*"))
+        if p.suffix in {".cpp", ".hpp", ".cu", ".cuh"}
+    ]
+    session.run("clang-format", "--dry-run", "--Werror", *native)
+    session.run("mypy")
+    session.run("lint-imports")
+
+
+@nox.session
+def native(session: nox.Session) -> None:
+    """Build without CUDA and, where nvcc is found, with it; run the C++ tests of both."""
+    for preset in ["cpu", "cuda"] if shutil.which("nvcc") else ["cpu"]:
+        session.run("cmake", "--preset", preset)
+        session.run("cmake", "--build", "--preset", preset)
+        session.run("ctest", "--preset", preset)
+
+
+@nox.session
+def test(session: nox.Session) -> None:
+    """Run the tests; benchmarks run once, as smoke tests."""
+    session.run("python", "-m", "pytest", *session.posargs)

@@ -1,0 +1,66 @@
+"""``calibrate``: the scale of a model's quality, from a set of faces."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import numpy as np
+import typer
+
+from fiqx_trt.cli import options as o
+from fiqx_trt.cli.console import open_progress, say
+
+__all__ = ["calibrate"]
+
+
+def calibrate(
+    inputs: o.Inputs,
+    model: o.ModelName = "dlib-resnet",
+    estimator: Annotated[str, typer.Option(help="SER-FIQ estimator: closed-form or sampled.")] = "closed-form",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the numbers, write nothing.")] = False,
+    aligned: o.Aligned = False,
+    detector: o.DetectorName = None,
+    select: o.Select = "largest",
+    column: o.Column = None,
+    mean: o.Mean = None,
+    std: o.Std = None,
+    color: o.Color = None,
+    template: o.Template = None,
+    backend: o.Backend = "auto",
+    precision: o.Precision = "auto",
+    device: o.Device = "auto",
+    threads: o.Threads = None,
+    quiet: o.Quiet = False,
+) -> None:
+    """Measure α and r of a model on typical faces and write them into its sidecar."""
+    from fiqx_trt.faces.batch import iter_batches
+    from fiqx_trt.faces.sources import iter_sources
+    from fiqx_trt.models import load_spec
+    from fiqx_trt.models.calibration import calibrate_quality
+    from fiqx_trt.models.spec import sidecar_path
+    from fiqx_trt.quality.serfiq import SerFiq
+
+    runtime = o.RuntimeOptions(backend, precision, device, threads)
+    fields = o.model_fields(mean=mean, std=std, color=color, template=template)
+    method = SerFiq(estimator=estimator)
+    raw: list[np.ndarray] = []
+    done = failed = 0
+    with o.open_model(model, runtime, fields) as opened, open_progress(None, quiet=quiet) as progress:
+        preparer = o.FaceOptions(aligned, detector, select).preparer(opened.spec, runtime)
+        for records in iter_batches(iter_sources(inputs, column=column), preparer, batch=32, threads=threads or 2):
+            faces = [record.image for record in records if record.image is not None]
+            if faces:
+                stack = np.stack(faces)
+                raw.append(method.score(opened, stack, opened.extract(stack)).raw)
+            done += len(records)
+            failed += len(records) - len(faces)
+            progress(done=done, failed=failed)
+    qualities = np.concatenate(raw) if raw else np.zeros(0)
+    alpha, r = calibrate_quality(qualities)
+    typer.echo(f"alpha = {alpha:.4g}\nr = {r:.5g}\nfaces = {len(qualities)}")
+    if dry_run:
+        return
+    spec, path = load_spec(model, fields)
+    note = f"SER-FIQ {estimator} on {len(qualities)} faces"
+    spec.replace(alpha=float(f"{alpha:.4g}"), r=float(f"{r:.5g}"), calibration=note).save(sidecar_path(path))
+    say(f"wrote {sidecar_path(path)}")

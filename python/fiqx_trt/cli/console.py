@@ -1,0 +1,137 @@
+"""What the commands say to a person: messages, tables, progress. Everything goes to standard error."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Protocol
+
+import typer
+
+__all__ = ["complain", "configure_logging", "open_progress", "say", "table"]
+
+
+def say(text: str) -> None:
+    """Print one line."""
+    typer.echo(text, err=True)
+
+
+def complain(text: str) -> None:
+    """Print one line that begins with ``error:``; line breaks become blanks."""
+    say(f"error: {' '.join(text.split())}")
+
+
+def table(title: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Print a small table to standard output."""
+    from rich.console import Console
+    from rich.table import Table
+
+    grid = Table(title=title or None, title_justify="left", show_edge=False, pad_edge=False)
+    for name in header:
+        grid.add_column(name, overflow="fold")
+    for row in rows:
+        grid.add_row(*row)
+    Console(file=sys.stdout, soft_wrap=not sys.stdout.isatty(), markup=False, highlight=False).print(grid)
+
+
+class _LineHandler(logging.Handler):
+    """Shows warnings of the library as one line each, every text once."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self._shown: set[str] = set()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        text = " ".join(record.getMessage().split())
+        if text not in self._shown:
+            self._shown.add(text)
+            say(f"{record.levelname.lower()}: {text}")
+
+
+def configure_logging() -> None:
+    """Let the library's warnings reach the user; ``FIQX_DEBUG`` shows everything."""
+    logger = logging.getLogger("fiqx_trt")
+    for handler in list(logger.handlers):
+        logger.removeHandler(handler)
+    handler = _LineHandler()
+    logger.addHandler(handler)
+    logger.propagate = False
+    if os.environ.get("FIQX_DEBUG"):
+        handler.setLevel(logging.DEBUG)
+        logger.setLevel(logging.DEBUG)
+
+
+class Progress(Protocol):
+    """Receives how far a run is."""
+
+    def __call__(self, *, done: int, failed: int) -> None:
+        """Report the inputs done and how many of them failed."""
+        ...
+
+
+@contextmanager
+def open_progress(total: int | None, *, quiet: bool) -> Iterator[Progress]:
+    """Show progress: a bar on a terminal, a plain line now and then otherwise, nothing when quiet.
+
+    Parameters
+    ----------
+    total
+        Number of inputs; ``None`` when it is not known beforehand.
+    quiet
+        Show nothing.
+    """
+    if quiet:
+        yield lambda *, done, failed: None
+    elif sys.stderr.isatty():
+        with _bar(total) as bar:
+            yield bar
+    else:
+        yield _PlainLines(total)
+
+
+class _PlainLines:
+    """A line every ten seconds."""
+
+    EVERY_SECONDS = 10.0
+
+    def __init__(self, total: int | None) -> None:
+        self._total = total
+        self._start = self._last = time.monotonic()
+
+    def __call__(self, *, done: int, failed: int) -> None:
+        now = time.monotonic()
+        if now - self._last < self.EVERY_SECONDS:
+            return
+        self._last = now
+        rate = done / (now - self._start)
+        of = f" of {self._total}" if self._total is not None else ""
+        left = f", {(self._total - done) / rate:.0f} s left" if self._total is not None and rate > 0 else ""
+        say(f"{done}{of} images, {rate:.1f} images/s, {failed} failed{left}")
+
+
+@contextmanager
+def _bar(total: int | None) -> Iterator[Progress]:
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import Progress as RichProgress
+
+    columns = (
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]} images/s"),
+        TextColumn("{task.fields[failed]} failed"),
+        TimeRemainingColumn(),
+    )
+    start = time.monotonic()
+    with RichProgress(*columns, console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task("", total=total, rate="–", failed=0)
+
+        def update(*, done: int, failed: int) -> None:
+            rate = done / max(1e-9, time.monotonic() - start)
+            progress.update(task, completed=done, rate=f"{rate:.1f}", failed=failed)
+
+        yield update

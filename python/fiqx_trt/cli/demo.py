@@ -1,0 +1,26 @@
+"""``demo``: the whole tool once, on the built-in model and a sample photo."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import typer
+
+from fiqx_trt.cli import options as o
+from fiqx_trt.cli.console import say, table
+
+__all__ = ["demo"]
+
+
+def demo(
+    out: o.OutDirectory = Path("demo-out"),
+    overwrite: o.Overwrite = False,
+    quiet: o.Quiet = False,
+) -> None:
+    """Score a sample face and ever worse copies of it; no network, no GPU."""
+    from fiqx_trt.demo import run_demo
+
+    result = run_demo(out, overwrite=overwrite, notice=(lambda text: None) if quiet else say)
+    rows = [(step.kind, f"{step.level:.0%}", f"{step.raw:.4f}", f"{step.scaled:.3f}") for step in result.steps]
+    table("Quality of one face, made worse step by step (SER-FIQ, 100 passes)", ("degradation", "strength", "Q", "scaled"), rows)
+    typer.echo(f"\nIn {out}: {', '.join(result.written)}")

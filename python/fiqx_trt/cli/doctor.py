@@ -1,0 +1,113 @@
+"""``doctor``: what this machine can do, and what is missing."""
+
+from __future__ import annotations
+
+import json
+import platform
+import sys
+from typing import Annotated
+
+import typer
+
+from fiqx_trt.cli.console import table
+
+__all__ = ["doctor"]
+
+Line = tuple[str, str, str]
+
+
+def doctor(
+    as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False,
+    quick: Annotated[bool, typer.Option("--quick", help="Leave out the runs of the built-in model.")] = False,
+) -> None:
+    """Print what this machine can do: extension, backends, models, and how well the backends agree."""
+    lines = [*_machine(), *_extension(), *_backends(), *_weights()]
+    if not quick:
+        lines += _agreement()
+    if as_json:
+        typer.echo(json.dumps([{"part": part, "state": state, "detail": detail} for part, state, detail in lines], indent=1))
+    else:
+        table("", ("part", "state", "detail"), lines)
+    if any(state == "fails" for _, state, _ in lines):
+        raise typer.Exit(1)
+
+
+def _machine() -> list[Line]:
+    import numpy as np
+
+    from fiqx_trt import __version__
+    from fiqx_trt.cache import cache_dir
+    from fiqx_trt.runtime.machine import cpu_count, cpu_signature, has_bf16
+
+    python = f"Python {sys.version.split()[0]}, NumPy {np.__version__}, {platform.system()} {platform.machine()}"
+    bf16 = "multiplies bfloat16" if has_bf16() else "no bfloat16 instructions"
+    return [
+        ("fiqx_trt", __version__, python),
+        ("processor", f"{cpu_count()} threads", f"{cpu_signature()}, {bf16}"),
+        ("cache", "ok", str(cache_dir("models").parent)),
+    ]
+
+
+def _extension() -> list[Line]:
+    from fiqx_trt import kernels
+
+    built = kernels.built_with_cuda()
+    devices = kernels.cuda_device_count()
+    if not built:
+        return [("kernels", "ok", "CPU; built without CUDA")]
+    return [("kernels", "ok", f"CPU and CUDA; {devices} CUDA device{'' if devices == 1 else 's'} on this machine")]
+
+
+def _backends() -> list[Line]:
+    from fiqx_trt.runtime import available_backends
+
+    return [(f"backend {name}", "ok" if ready else "absent", reason) for name, ready, reason in available_backends()]
+
+
+def _weights() -> list[Line]:
+    from fiqx_trt.errors import FiqxError
+    from fiqx_trt.models.builtin import BUILTIN, builtin_model
+    from fiqx_trt.onnx_export import mtcnn
+
+    lines: list[Line] = []
+    for name in BUILTIN:
+        try:
+            lines.append((f"model {name}", "ok", str(builtin_model(name)[0])))
+        except FiqxError as error:
+            lines.append((f"model {name}", "absent", str(error)))
+    try:
+        lines.append(("detector mtcnn", "ok", str(mtcnn.find_weights())))
+    except FiqxError as error:
+        lines.append(("detector mtcnn", "absent", str(error)))
+    return lines
+
+
+def _agreement() -> list[Line]:
+    """Compare every available backend with ONNX Runtime, or the first one, on the built-in model."""
+    import numpy as np
+
+    from fiqx_trt.errors import FiqxError
+    from fiqx_trt.models import load_model
+    from fiqx_trt.models.probe import probe_faces
+    from fiqx_trt.runtime import available_backends
+
+    lines: list[Line] = []
+    reference = None
+    names = [name for name, ready, _ in available_backends() if ready]
+    for name in sorted(names, key=lambda name: name != "onnxruntime"):
+        try:
+            with load_model(backend=name) as model:
+                embeddings = model.embed(probe_faces(model.spec.input_size)).astype(np.float64)
+                how = f"{model.device}, {model.precision}"
+        except FiqxError as error:
+            lines.append((f"run {name}", "fails", str(error)))
+            continue
+        if reference is None:
+            reference = (name, embeddings)
+            lines.append((f"run {name}", "ok", f"{how}; the reference"))
+            continue
+        cosine = float((embeddings * reference[1]).sum(axis=1).min())
+        least = 0.99999 if "fp32" in how else 0.9995
+        state = "ok" if cosine >= least else "fails"
+        lines.append((f"run {name}", state, f"{how}; cosine to {reference[0]} {cosine:.7f}"))
+    return lines

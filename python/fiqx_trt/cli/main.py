@@ -1,0 +1,95 @@
+"""The command ``fiqx-trt``: gathers the commands, turns errors into one line and an exit status."""
+
+from __future__ import annotations
+
+import functools
+import os
+import sys
+from collections.abc import Callable
+from typing import Annotated, ParamSpec, TypeVar
+
+import typer
+
+from fiqx_trt import __version__
+from fiqx_trt.cli import calibrate, demo, doctor, model, score
+from fiqx_trt.cli.console import complain, configure_logging
+from fiqx_trt.errors import FiqxError, InvalidInputError, SourceError
+
+__all__ = ["app", "main"]
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED = 1, 2, 130
+
+app = typer.Typer(
+    name="fiqx-trt",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def guarded(command: Callable[P, T]) -> Callable[P, T]:
+    """Turn the errors of a command into one line and an exit status; tracebacks only with ``--debug``."""
+
+    @functools.wraps(command)
+    def run(*args: P.args, **kwargs: P.kwargs) -> T:
+        try:
+            return command(*args, **kwargs)
+        except KeyboardInterrupt:
+            complain("interrupted")
+            raise typer.Exit(EXIT_INTERRUPTED) from None
+        except (InvalidInputError, SourceError) as error:
+            _reraise_in_debug()
+            complain(str(error))
+            raise typer.Exit(EXIT_USAGE) from None
+        except (FiqxError, OSError, MemoryError) as error:
+            _reraise_in_debug()
+            complain(str(error) or type(error).__name__)
+            raise typer.Exit(EXIT_FAILED) from None
+
+    return run
+
+
+def _reraise_in_debug() -> None:
+    if os.environ.get("FIQX_DEBUG"):
+        raise  # noqa: PLE0704 -- called from an except block only
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"fiqx-trt {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and leave.")
+    ] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks. May stand anywhere in the line.")] = False,
+) -> None:
+    """Explain and measure face-image quality: what a face recogniser can do with a picture, and why."""
+
+
+app.command("demo")(guarded(demo.demo))
+app.command("score")(guarded(score.score))
+app.command("calibrate")(guarded(calibrate.calibrate))
+app.command("doctor")(guarded(doctor.doctor))
+model_app = typer.Typer(no_args_is_help=True, help="Look into recognition models and convert them.")
+model_app.command("inspect")(guarded(model.inspect))
+model_app.command("export")(guarded(model.export))
+app.add_typer(model_app, name="model")
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Run the command line; leaves with an exit status."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    if "--debug" in arguments:
+        arguments.remove("--debug")
+        os.environ["FIQX_DEBUG"] = "1"
+    configure_logging()
+    app(arguments, prog_name="fiqx-trt")

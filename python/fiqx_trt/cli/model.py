@@ -1,0 +1,68 @@
+"""``model inspect`` and ``model export``."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from fiqx_trt.cli.console import say, table
+from fiqx_trt.cli.options import Overwrite
+from fiqx_trt.errors import InvalidInputError, OutputError
+
+__all__ = ["export", "inspect"]
+
+
+def inspect(
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="Built-in model or ONNX file.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print the sidecar as JSON.")] = False,
+) -> None:
+    """Print a model's taps and contract, and what of it was guessed."""
+    from fiqx_trt.models import load_spec
+    from fiqx_trt.onnx_export.split import read_model
+    from fiqx_trt.onnx_export.taps import tensor_shapes
+
+    spec, path = load_spec(model)
+    if as_json:
+        typer.echo(spec.to_json(), nl=False)
+        return
+    shapes = tensor_shapes(read_model(path))
+    rows = []
+    for name, value in json.loads(spec.to_json()).items():
+        if name == "guesses":
+            continue
+        note = "guessed" if name in spec.guesses else ""
+        if name in ("image", "embedding", "pre_dropout", "features"):
+            note = " × ".join("N" if size is None else str(size) for size in shapes.get(value, ()))
+        text = ", ".join(f"{v:g}" for v in value) if isinstance(value, list) else "–" if value in (None, "") else str(value)
+        rows.append((name, text, note))
+    table("", ("field", "value", "shape or note"), rows)
+    typer.echo(f"file: {path}")
+    if spec.guesses:
+        say(f"Guessed: {', '.join(spec.guesses)}. To state them, write them into {path.with_suffix('.json').name} beside the file.")
+
+
+def export(
+    architecture: Annotated[
+        str, typer.Argument(metavar="NAME", help="An architecture (iresnet100, inception-resnet-v1 …) or a built-in model.")
+    ],
+    out: Annotated[Path, typer.Option("--out", "-o", metavar="FILE.onnx", help="ONNX file to write.", show_default=False)],
+    weights: Annotated[
+        Path | None, typer.Option(metavar="FILE.pt", help="State dict with the weights (PyTorch).", show_default=False)
+    ] = None,
+    random: Annotated[
+        int | None, typer.Option("--random-weights", metavar="SEED", help="Random weights instead, for tests of speed.")
+    ] = None,
+    overwrite: Overwrite = False,
+) -> None:
+    """Write a recogniser as ONNX, with its sidecar."""
+    from fiqx_trt.models.export import export_model
+
+    if out.exists() and not overwrite:
+        raise OutputError(f"{out} exists already; give --overwrite to replace it")
+    if weights is not None and random is not None:
+        raise InvalidInputError("--weights and --random-weights contradict each other; give one of them")
+    spec = export_model(architecture, out, weights=weights, seed=random)
+    say(f"wrote {out} and {out.with_suffix('.json').name}: {spec.name}, input {spec.input_size[0]}×{spec.input_size[1]} {spec.color}")

@@ -1,0 +1,199 @@
+"""Options that several commands share: one name, one meaning, one help text."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from fiqx_trt.errors import InvalidInputError
+
+if TYPE_CHECKING:
+    from fiqx_trt.faces.detect import Detector
+    from fiqx_trt.faces.prepare import FacePreparer
+    from fiqx_trt.models import Model, ModelSpec
+
+MODEL_PANEL = "Model"
+FACES_PANEL = "Faces"
+RUNTIME_PANEL = "Runtime"
+OUTPUT_PANEL = "Output"
+
+Inputs = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="IN...",
+        help="Pictures: files, folders, globs, @list.txt, a CSV or Parquet table with a path column, or - for standard input.",
+        show_default=False,
+    ),
+]
+ModelName = Annotated[
+    str, typer.Option("--model", "-m", metavar="M", help="Built-in model or ONNX file.", rich_help_panel=MODEL_PANEL)
+]
+Mean = Annotated[
+    str | None,
+    typer.Option(metavar="X[,Y,Z]", help="Subtracted from intensities 0..255.", rich_help_panel=MODEL_PANEL),
+]
+Std = Annotated[
+    str | None,
+    typer.Option(metavar="X[,Y,Z]", help="Divides the intensities after that.", rich_help_panel=MODEL_PANEL),
+]
+Color = Annotated[
+    str | None, typer.Option(metavar="ORDER", help="Channel order of the model: rgb, bgr, gray.", rich_help_panel=MODEL_PANEL)
+]
+Template = Annotated[
+    str | None,
+    typer.Option(metavar="NAME", help="Alignment template: arcface, dlib, facenet.", rich_help_panel=MODEL_PANEL),
+]
+Alpha = Annotated[
+    float | None, typer.Option("--alpha", metavar="A", help="Slope of the scaled quality.", rich_help_panel=MODEL_PANEL)
+]
+Middle = Annotated[
+    float | None,
+    typer.Option("--r", metavar="R", help="Raw quality that is scaled to 0.5.", rich_help_panel=MODEL_PANEL),
+]
+Backend = Annotated[
+    str,
+    typer.Option(
+        help="auto, openvino, onnxruntime, torch … One asked for by name is used or is an error.",
+        rich_help_panel=RUNTIME_PANEL,
+    ),
+]
+Precision = Annotated[str, typer.Option(help="auto, fp32, bf16, fp16.", rich_help_panel=RUNTIME_PANEL)]
+Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 …", rich_help_panel=RUNTIME_PANEL)]
+Batch = Annotated[
+    int, typer.Option(min=1, help="Faces that travel together; never changes a number.", rich_help_panel=RUNTIME_PANEL)
+]
+Threads = Annotated[
+    int | None, typer.Option(min=1, help="Threads; default: all processors.", rich_help_panel=RUNTIME_PANEL)
+]
+Aligned = Annotated[
+    bool, typer.Option("--aligned", help="The pictures are aligned crops; resized if needed.", rich_help_panel=FACES_PANEL)
+]
+DetectorName = Annotated[
+    str | None,
+    typer.Option(
+        "--detector",
+        metavar="NAME",
+        help="Detect faces in every picture with this detector (mtcnn); default: only where the size is not the model's.",
+        rich_help_panel=FACES_PANEL,
+    ),
+]
+Select = Annotated[
+    str,
+    typer.Option("--faces", metavar="WHICH", help="largest, all, or single (several faces fail).", rich_help_panel=FACES_PANEL),
+]
+NullSeparated = Annotated[
+    bool, typer.Option("-0", "--null", help="Names on standard input end with NUL.", rich_help_panel=FACES_PANEL)
+]
+Column = Annotated[
+    str | None, typer.Option(metavar="NAME", help="Path column of a table; default: path.", rich_help_panel=FACES_PANEL)
+]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no summary.", rich_help_panel=OUTPUT_PANEL)]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace an existing output.", rich_help_panel=OUTPUT_PANEL)]
+OutDirectory = Annotated[Path, typer.Option("--out", "-o", metavar="DIR", help="Folder to write into.", show_default=False)]
+
+
+@dataclass(frozen=True)
+class RuntimeOptions:
+    """Where the networks run."""
+
+    backend: str = "auto"
+    precision: str = "auto"
+    device: str = "auto"
+    threads: int | None = None
+
+
+@dataclass(frozen=True)
+class FaceOptions:
+    """How faces are found in pictures."""
+
+    aligned: bool = False
+    detector: str | None = None
+    select: str = "largest"
+
+    def __post_init__(self) -> None:
+        """Refuse what contradicts itself."""
+        if self.aligned and self.detector:
+            raise InvalidInputError("--aligned and --detector contradict each other; give one of them")
+
+    @property
+    def parameters(self) -> dict[str, object]:
+        """Settings that change which face is scored."""
+        return {"faces.aligned": self.aligned, "faces.detector": self.detector or "auto", "faces.select": self.select}
+
+    def preparer(self, spec: ModelSpec, runtime: RuntimeOptions) -> FacePreparer:
+        """Return what turns pictures into aligned faces of a model."""
+        from fiqx_trt.faces.prepare import FacePreparer
+
+        return FacePreparer(
+            spec.input_size,
+            spec.template,
+            detector=self._detector(runtime),
+            aligned=self.aligned,
+            select=self.select,
+            threads=runtime.threads,
+        )
+
+    def _detector(self, runtime: RuntimeOptions) -> Detector | Literal["auto"]:
+        if self.detector is None:
+            return "auto"
+        from fiqx_trt.faces.detect import open_detector
+
+        return open_detector(self.detector, threads=runtime.threads)
+
+
+def numbers(text: str | None, option: str) -> tuple[float, ...] | float | None:
+    """Read ``127.5`` or ``123.7,116.3,103.5``.
+
+    Raises
+    ------
+    InvalidInputError
+        It is not one or three numbers.
+    """
+    if text is None:
+        return None
+    try:
+        values = tuple(float(part) for part in text.split(","))
+    except ValueError:
+        values = ()
+    if len(values) not in (1, 3):
+        raise InvalidInputError(f"{option} is {text!r}; give one number, or three with commas between")
+    return values[0] if len(values) == 1 else values
+
+
+def model_fields(
+    *,
+    mean: str | None = None,
+    std: str | None = None,
+    color: str | None = None,
+    template: str | None = None,
+    alpha: float | None = None,
+    r: float | None = None,
+) -> dict[str, Any]:
+    """Return the fields of the model's contract that were given, by name."""
+    fields: dict[str, Any] = {
+        "mean": numbers(mean, "--mean"),
+        "std": numbers(std, "--std"),
+        "color": color,
+        "template": template,
+        "alpha": alpha,
+        "r": r,
+    }
+    return {name: value for name, value in fields.items() if value is not None}
+
+
+def open_model(name: str, runtime: RuntimeOptions, fields: Mapping[str, Any]) -> Model:
+    """Open a model with the fields a user gave on the command line (:func:`fiqx_trt.load_model`)."""
+    from fiqx_trt.models import load_model
+
+    return load_model(
+        name,
+        backend=runtime.backend,
+        precision=runtime.precision,
+        device=runtime.device,
+        threads=runtime.threads,
+        **fields,
+    )

@@ -1,0 +1,63 @@
+"""The picture of the ladder: degradations in rows, strength in columns, the quality below each face."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["ladder_figure"]
+
+
+class Step(Protocol):
+    """What the picture says of a face."""
+
+    @property
+    def kind(self) -> str:
+        """The degradation."""
+
+    @property
+    def level(self) -> float:
+        """Its strength."""
+
+    @property
+    def scaled(self) -> float:
+        """Q̂."""
+
+
+def ladder_figure(faces: Sequence[NDArray[np.uint8]], steps: Sequence[Step], path: Path) -> None:
+    """Draw the untouched face and its degraded copies.
+
+    Parameters
+    ----------
+    faces
+        The untouched face, then for every degradation its copies from weak to strong.
+    steps
+        What belongs to each face.
+    path
+        The PNG to write.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    kinds = list(dict.fromkeys(step.kind for step in steps[1:]))
+    columns = 1 + (len(steps) - 1) // len(kinds)
+    figure = Figure(figsize=(1.5 * columns, 1.72 * len(kinds)), layout="constrained")
+    FigureCanvasAgg(figure)
+    grid = figure.subplots(len(kinds), columns, squeeze=False)
+    for row, kind in enumerate(kinds):
+        first = 1 + row * (columns - 1)
+        for column, index in enumerate([0, *range(first, first + columns - 1)]):
+            axes, step = grid[row, column], steps[index]
+            axes.imshow(faces[index])
+            axes.set(xticks=[], yticks=[], xlabel=f"Q̂ = {step.scaled:.2f}")
+            axes.xaxis.set_label_coords(0.5, -0.03)
+            for spine in axes.spines.values():
+                spine.set_visible(False)
+            if row == 0:
+                axes.set_title("untouched" if column == 0 else f"{step.level:.0%}", fontsize="medium")
+        grid[row, 0].set_ylabel(kind)
+    figure.savefig(path, dpi=120)

@@ -1,0 +1,129 @@
+"""Run the demonstration and write its files."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from fiqx_trt import __version__
+from fiqx_trt.demo.ladder import DEGRADATIONS, LEVELS, degrade
+from fiqx_trt.demo.picture import ladder_figure
+from fiqx_trt.errors import DependencyError, ImageError, OutputError
+from fiqx_trt.faces.prepare import FacePreparer
+from fiqx_trt.faces.sources import Source, iter_sources
+from fiqx_trt.models import Model, load_model
+from fiqx_trt.quality.serfiq import SerFiq
+from fiqx_trt.rows import RunMeta, open_table, read_table, score_columns
+from fiqx_trt.scoring import Scorer, score_table
+
+__all__ = ["DemoResult", "DemoStep", "run_demo"]
+
+
+@dataclass(frozen=True)
+class DemoStep:
+    """One rung of the ladder.
+
+    Parameters
+    ----------
+    kind
+        The degradation, or ``"none"``.
+    level
+        Its strength in [0, 1].
+    raw, scaled
+        SER-FIQ's Q and Q̂.
+    """
+
+    kind: str
+    level: float
+    raw: float
+    scaled: float
+
+
+@dataclass(frozen=True)
+class DemoResult:
+    """What the demonstration found and wrote (names relative to its folder)."""
+
+    steps: tuple[DemoStep, ...]
+    written: tuple[str, ...]
+
+
+def run_demo(out: Path, *, overwrite: bool = False, notice: Callable[[str], None] = lambda text: None) -> DemoResult:
+    """Score a sample face and ever worse copies of it with the built-in model.
+
+    Parameters
+    ----------
+    out
+        Folder to write into.
+    overwrite
+        Replace an earlier demonstration there.
+    notice
+        Receives a line about every stage.
+
+    Raises
+    ------
+    DependencyError
+        The extra ``demo`` is not installed.
+    OutputError
+        The folder holds an earlier demonstration, or cannot be written.
+    """
+    if (out / "scores.csv").exists() and not overwrite:
+        raise OutputError(f"{out} holds an earlier demonstration; give --overwrite, or another --out")
+    with load_model() as model:
+        notice(f"model {model.spec.name} on {model.backend}, {model.device}, {model.precision}")
+        rungs = _ladder(model)
+        folder = out / "faces"
+        folder.mkdir(parents=True, exist_ok=True)
+        for kind, level, face in rungs:
+            cv2.imwrite(str(folder / f"{kind}-{round(100 * level):03d}.png"), face[:, :, ::-1])
+        notice(f"{len(rungs)} faces in {folder}")
+        rows = _score(model, folder, out / "scores.csv")
+    steps = tuple(DemoStep(kind, level, *rows[f"{kind}-{round(100 * level):03d}"]) for kind, level, _ in rungs)
+    ladder_figure([face for _, _, face in rungs], steps, out / "ladder.png")
+    return DemoResult(steps, ("faces/", "scores.csv", "scores.csv.meta.json", "ladder.png"))
+
+
+def _ladder(model: Model) -> list[tuple[str, float, NDArray[np.uint8]]]:
+    face = _sample_face(model)
+    worse = [(kind, level, degrade(face, kind, level)) for kind in DEGRADATIONS for level in LEVELS]
+    return [("none", 0.0, face), *worse]
+
+
+def _sample_face(model: Model) -> NDArray[np.uint8]:
+    """Detect and align the face of scikit-image's photo of an astronaut (NASA, public domain)."""
+    package = find_spec("skimage")
+    if package is None or package.origin is None:
+        raise DependencyError('the sample photo comes with scikit-image; python -m pip install "fiqx-trt[demo]"')
+    photo = Source(str(Path(package.origin).parent / "data" / "astronaut.png"))
+    record = FacePreparer(model.spec.input_size, model.spec.template)(photo)[0]
+    if record.image is None:
+        raise ImageError(f"the sample photo {photo.path} gave no face: {record.error}", status=record.status)
+    return record.image
+
+
+def _score(model: Model, folder: Path, table: Path) -> dict[str, tuple[float, float]]:
+    """Score the faces of a folder as ``fiqx-trt score --aligned`` does; return Q and Q̂ by file stem."""
+    scorer = Scorer(model, [SerFiq()])
+    meta = RunMeta(
+        command_line=["fiqx-trt", "demo"],
+        version=__version__,
+        model=model.spec.name,
+        model_sha256=model.spec.sha256,
+        backend=model.backend,
+        device=model.device,
+        precision=model.precision,
+        parameters=dict(scorer.parameters),  # type: ignore[arg-type]
+        notes=model.notes,
+    )
+    writer = open_table(table, score_columns(scorer.columns), meta=meta, mode="overwrite")
+    score_table(iter_sources(folder), FacePreparer(model.spec.input_size, model.spec.template, aligned=True), scorer, writer)
+    return {Path(str(row["path"])).stem: (_number(row["serfiq"]), _number(row["serfiq_scaled"])) for row in read_table(table)}
+
+
+def _number(value: object) -> float:
+    return float(value) if isinstance(value, (int, float)) else float("nan")

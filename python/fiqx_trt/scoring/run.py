@@ -1,0 +1,73 @@
+"""The loop over all inputs of a score table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Protocol
+
+from fiqx_trt.faces.batch import iter_batches
+from fiqx_trt.faces.prepare import FaceRecord, FaceSource
+from fiqx_trt.rows import TableWriter
+from fiqx_trt.scoring.scorer import Scorer
+
+__all__ = ["score_table"]
+
+
+class Report(Protocol):
+    """Receives how far a run is, after every batch."""
+
+    def __call__(self, *, done: int, failed: int) -> None:
+        """Take the rows done in this run and how many of them failed."""
+        ...
+
+
+def score_table(
+    sources: Iterable[FaceSource],
+    preparer: Callable[[FaceSource], list[FaceRecord]],
+    scorer: Scorer,
+    table: TableWriter,
+    *,
+    batch: int = 32,
+    threads: int = 2,
+    report: Report | None = None,
+    stop: Callable[[], bool] = lambda: False,
+) -> bool:
+    """Score every source into a table and close it.
+
+    Parameters
+    ----------
+    sources
+        All inputs, in order; those already in the table are skipped.
+    preparer
+        Makes face records of a source (:class:`fiqx_trt.faces.prepare.FacePreparer`).
+    scorer
+        Makes rows of face records.
+    table
+        An open table.
+    batch, threads
+        Faces that travel together, and threads that decode; neither changes a number.
+    report
+        Called after every batch.
+    stop
+        Asked after every batch; when true the rows in flight are written and the run ends.
+
+    Returns
+    -------
+    bool
+        Whether the table is complete; if not, it can be resumed.
+    """
+    done = failed = 0
+    with table:
+        batches = iter_batches(table.remaining(sources), preparer, batch=batch, threads=threads)
+        for records in batches:
+            rows = scorer.rows(records)
+            table.append(rows)
+            done += len(rows)
+            failed += sum(row["status"] != "ok" for row in rows)
+            if report is not None:
+                report(done=done, failed=failed)
+            if stop():
+                batches.close()
+                table.close(complete=False)
+                return False
+    return True
