@@ -14,8 +14,8 @@ BMP, PNM  all that OpenCV reads
 GIF       first frame; needs OpenCV 4.11 or newer
 ========  =======================================================================================
 
-An EXIF orientation is applied. Alpha is dropped, as ``cv2.imread`` and Pillow's ``convert("RGB")`` do, so that
-a picture has the same score here as elsewhere. 16-bit samples are scaled to 8 bit, grey is repeated.
+An EXIF orientation is applied. Alpha is dropped, as ``cv2.imread`` and Pillow's ``convert("RGB")`` do, so
+that a picture has the same score here as elsewhere. 16-bit samples are scaled to 8 bit, grey is repeated.
 """
 
 from __future__ import annotations
@@ -99,7 +99,7 @@ def _failure(header: Header, reason: str = "") -> ImageError:
             status="unsupported",
         )
     return ImageError(
-        f"a {header.format} of {header.width} x {header.height} px that cannot be decoded: truncated, corrupt "
-        f"or of a kind OpenCV does not read{reason}",
+        f"a {header.format} of {header.width} x {header.height} px that cannot be decoded: truncated, "
+        f"corrupt or of a kind OpenCV does not read{reason}",
         status="decode_error",
     )

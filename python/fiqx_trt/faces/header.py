@@ -99,7 +99,7 @@ def _read(data: bytes) -> Header | None:
 def _refusal(data: bytes) -> ImageError:
     kind = _known_format(data)
     if kind:
-        message = f"a {kind} file: this format is not read; convert it to JPEG or PNG"
+        message = f"this is {kind}, a format that is not read; convert the picture to JPEG or PNG"
         return ImageError(message, status="unsupported")
     if data.startswith((b"\xff\xd8", _PNG[:4], b"RIFF", b"II*\0", b"MM\0*", b"GIF8")):
         return ImageError(f"the picture ends inside its header ({len(data)} bytes)", status="decode_error")
