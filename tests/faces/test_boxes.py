@@ -1,0 +1,79 @@
+"""Boxes: suppression against its definition, squares and cuts."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from fiqx_trt.faces.boxes import calibrated, cut, order, squares, suppress
+
+
+def overlap(a, b, over):
+    width = max(0.0, min(a[2], b[2]) - max(a[0], b[0]))
+    height = max(0.0, min(a[3], b[3]) - max(a[1], b[1]))
+    areas = [(box[2] - box[0]) * (box[3] - box[1]) for box in (a, b)]
+    whole = sum(areas) - width * height if over == "union" else min(areas)
+    return width * height / whole
+
+
+@st.composite
+def scored_boxes(draw):
+    count = draw(st.integers(0, 12))
+    corners = draw(hnp.arrays(np.int64, (count, 2), elements=st.integers(0, 20)))
+    sides = draw(hnp.arrays(np.int64, (count, 2), elements=st.integers(1, 15)))
+    scores = draw(hnp.arrays(np.float32, count, elements=st.sampled_from([0.125, 0.5, 0.75, 1.0])))
+    return np.concatenate([corners, corners + sides], axis=1).astype(float), scores
+
+
+@given(scored_boxes(), st.sampled_from([0.3, 0.5, 0.7]), st.sampled_from(["union", "min"]))
+def test_suppression_is_what_its_definition_says(case, limit, over):
+    boxes, scores = case
+    expected: list[int] = []
+    for at in sorted(range(len(boxes)), key=lambda i: (-scores[i], boxes[i, 1], boxes[i, 0])):
+        if all(overlap(boxes[at], boxes[better], over) <= limit + 1e-12 for better in expected):
+            expected.append(at)
+    assert suppress(boxes, scores, limit, over=over).tolist() == expected
+
+
+@given(scored_boxes())
+def test_order_puts_the_surest_first(case):
+    boxes, scores = case
+    keys = [(-scores[at], boxes[at, 1], boxes[at, 0]) for at in order(boxes, scores)]
+    assert keys == sorted(keys)
+
+
+@given(scored_boxes())
+def test_squares_have_the_longer_side_and_the_same_centre(case):
+    boxes, _ = case
+    found = squares(boxes)
+    sides = found[:, 2:] - found[:, :2]
+    np.testing.assert_array_equal(
+        sides, (boxes[:, 2:] - boxes[:, :2]).max(axis=1, keepdims=True).repeat(2, 1)
+    )
+    assert np.abs((found[:, :2] + found[:, 2:]) - (boxes[:, :2] + boxes[:, 2:])).max(initial=0) <= 1
+
+
+def test_calibration_of_nothing_moves_nothing():
+    boxes = np.array([[1.0, 2, 5, 9]])
+    np.testing.assert_array_equal(calibrated(boxes, np.zeros((1, 4))), boxes)
+
+
+@pytest.mark.parametrize("box", [(2, 3, 7, 8), (-3, -2, 5, 6), (6, 5, 14, 13), (-4, -4, 20, 20)])
+def test_cut_is_the_picture_inside_and_black_outside(box):
+    image = np.random.default_rng(0).integers(1, 256, (10, 11, 3), np.uint8)
+    side = box[2] - box[0]
+    expected = np.zeros((side, side, 3), np.uint8)
+    for y in range(side):
+        for x in range(side):
+            if 0 <= y + box[1] < 10 and 0 <= x + box[0] < 11:
+                expected[y, x] = image[y + box[1], x + box[0]]
+    np.testing.assert_array_equal(cut(image, np.array(box), side), expected)
+
+
+def test_cut_averages_when_it_shrinks():
+    image = np.random.default_rng(0).integers(0, 256, (48, 48, 3), np.uint8)
+    mean = image.reshape(24, 2, 24, 2, 3).mean(axis=(1, 3))
+    assert np.abs(cut(image, np.array([0, 0, 48, 48]), 24) - mean).max() <= 0.5
