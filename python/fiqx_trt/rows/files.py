@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fiqx_trt.errors import OutputError
-from fiqx_trt.rows.meta import RunMeta, meta_path
+from fiqx_trt.rows.meta import RunMeta, meta_path, temporary_path
 from fiqx_trt.rows.reader import table_format
 from fiqx_trt.rows.text import shown
 
@@ -86,7 +86,8 @@ class TableFiles:
 
     def discard(self) -> None:
         """Remove the files of an unfinished run."""
-        for path in (self.partial, self.partial_meta, self.converting):
+        temporary = temporary_path(self.partial_meta)
+        for path in (self.partial, self.partial_meta, self.converting, temporary):
             path.unlink(missing_ok=True)
 
     def sync_folder(self) -> None:

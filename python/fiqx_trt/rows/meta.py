@@ -16,7 +16,7 @@ from fiqx_trt.errors import InvalidInputError, OutputError
 from fiqx_trt.rows.schema import Column, Kind
 from fiqx_trt.rows.text import shown
 
-__all__ = ["Parameter", "RunMeta", "State", "meta_path", "utc_now"]
+__all__ = ["Parameter", "RunMeta", "State", "meta_path", "temporary_path", "utc_now"]
 
 State: TypeAlias = Literal["running", "interrupted", "complete"]
 Parameter: TypeAlias = "str | int | float | bool | Sequence[str | int | float] | None"
@@ -165,6 +165,11 @@ def meta_path(table: Path) -> Path:
     return table.with_name(table.name + ".meta.json")
 
 
+def temporary_path(record: Path) -> Path:
+    """Return the file that holds a record while it is being written."""
+    return record.with_name(record.name + ".tmp")
+
+
 def utc_now() -> str:
     """Return the time now, UTC, ISO 8601 with seconds."""
     return datetime.now(timezone.utc).isoformat(timespec="seconds")
@@ -198,7 +203,7 @@ def _reason(error: Exception) -> str:
 
 
 def _replace_file(path: Path, data: bytes) -> None:
-    temporary = path.with_name(path.name + ".tmp")
+    temporary = temporary_path(path)
     try:
         with temporary.open("wb") as file:
             file.write(data)

@@ -45,17 +45,27 @@ def read_columns(path: Path) -> tuple[Column, ...]:
         If it is no Parquet file, or a column is neither text nor a number.
     """
     try:
-        schema = pq.read_schema(path)
+        with path.open("rb") as file:
+            schema = pq.read_schema(file)
     except pa.ArrowInvalid as error:
         raise SourceError(f"{shown(path)} is no Parquet file: {error}") from error
     return tuple(Column(entry.name, _kind(path, entry)) for entry in schema)
 
 
 def read_parquet(path: Path) -> Iterator[dict[str, Value]]:
-    """Yield the rows as plain Python values, text as it is in the file."""
-    with pq.ParquetFile(path) as file:
-        for batch in file.iter_batches(batch_size=ROW_GROUP):
-            yield from batch.to_pylist()
+    """Yield the rows as plain Python values, text as it is in the file.
+
+    Raises
+    ------
+    SourceError
+        If the file is damaged.
+    """
+    try:
+        with path.open("rb") as file, pq.ParquetFile(file) as table:
+            for batch in table.iter_batches(batch_size=ROW_GROUP):
+                yield from batch.to_pylist()
+    except pa.ArrowInvalid as error:
+        raise SourceError(f"{shown(path)} is no Parquet file: {error}") from error
 
 
 def _array(column: Column, rows: Sequence[Row]) -> Any:
