@@ -1,0 +1,49 @@
+"""A kernel's name is the same in every file that belongs to it; a missing sibling is named here."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+STEMS = sorted(path.stem for path in (ROOT / "cpp" / "include" / "fiqx" / "body").glob("*.hpp"))
+# Formulas that several kernels share: tested, but no kernels.
+SHARED = {"half", "philox"}
+KERNELS = [stem for stem in STEMS if stem not in SHARED]
+SIBLINGS = (
+    "cpp/include/fiqx/{}.hpp",
+    "cpp/src/{}.cpp",
+    "cpp/tests/test_{}.cpp",
+    "cuda/{}.cu",
+    "python/bindings/bind_{}.cpp",
+    "tests/reference/{}.py",
+    "tests/kernels/test_{}.py",
+    "benchmarks/bench_{}.py",
+)
+
+
+@pytest.mark.parametrize("stem", KERNELS)
+@pytest.mark.parametrize("sibling", SIBLINGS)
+def test_a_kernel_has_all_its_files(stem, sibling):
+    path = ROOT / sibling.format(stem)
+    assert path.is_file(), f"kernel {stem} lacks {path.relative_to(ROOT)}"
+
+
+@pytest.mark.parametrize("folder", ["cpp/src", "cuda", "python/bindings"])
+def test_the_build_lists_every_source(folder):
+    listed = (ROOT / "CMakeLists.txt").read_text()
+    sources = [p for p in (ROOT / folder).iterdir() if p.suffix in {".cpp", ".cu"}]
+    missing = [p.name for p in sources if f"{folder}/{p.name}" not in listed]
+    assert sources
+    assert not missing, f"CMakeLists.txt does not list {missing} of {folder}"
+
+
+def test_every_kernel_is_public_and_typed():
+    from fiqx_trt import kernels
+
+    stub = (ROOT / "python" / "fiqx_trt" / "_core.pyi").read_text()
+    for stem in KERNELS:
+        public = [name for name in kernels.__all__ if name.startswith(stem)]
+        assert public, f"kernels.py offers nothing of {stem}"
+        assert f"def {stem}" in stub, f"_core.pyi lacks {stem}"
