@@ -1,6 +1,7 @@
 #include "fiqx/face_input.hpp"
 
 #include "fiqx/body/face_input.hpp"
+#include "fiqx/body/half.hpp"
 #include "launch.cuh"
 
 namespace fiqx::cuda {

@@ -7,20 +7,21 @@
 #include "fiqx/hd.hpp"
 #include "fiqx/launch.hpp"
 #include "fiqx/parallel.hpp"
+#include "fiqx/stores.hpp"
 
 namespace fiqx {
 namespace {
 
-// Units per block: a mask row and an image's values of 32 KiB each stay in the second-level cache.
-constexpr std::int64_t kUnits = 8192;
+// Units per block: the random words and a copy, 16 KiB each, stay in the first-level cache.
+constexpr std::int64_t kUnits = 4096;
 constexpr std::int64_t kMaxIndex = std::int64_t{1} << 32;
 
 /// Random words of `quads * 4` units from unit 4 * `first` on.
 FIQX_SIMD void fill_words(std::uint32_t* __restrict words, std::int64_t quads, std::uint32_t first, std::uint64_t seed,
                           std::uint32_t pass) {
-#pragma omp simd
     for (std::int64_t q = 0; q < quads; ++q) {
         const body::Philox random = body::dropout_words(seed, pass, first + static_cast<std::uint32_t>(q));
+        FIQX_UNROLL
         for (int k = 0; k < 4; ++k) { words[4 * q + k] = random.word[k]; }
     }
 }
@@ -46,15 +47,18 @@ std::uint32_t threshold_of(double dropout) { return static_cast<std::uint32_t>(d
 void cpu::dropout_expand(const DropoutExpand& a) {
     // A pass's words are made once per block of units and serve every image: the generator costs nothing per image.
     const std::int64_t blocks = (a.features + kUnits - 1) / kUnits;
+    const bool streamed = past_cache(a.count * a.passes * a.features * std::int64_t{sizeof(float)});
     parallel_for(a.passes * blocks, a.passes * a.features * a.count, [&](std::int64_t job) {
         thread_local std::uint32_t words[kUnits + 3];
+        thread_local float copy[kUnits];
         const std::int64_t pass = job / blocks;
         const std::int64_t first = job % blocks * kUnits;
         const std::int64_t n = std::min(kUnits, a.features - first);
         fill_words(words, (n + 3) / 4, static_cast<std::uint32_t>(first / 4), a.seed, static_cast<std::uint32_t>(pass));
         for (std::int64_t image = 0; image < a.count; ++image) {
-            apply(a.h + image * a.features + first, words, a.out + (image * a.passes + pass) * a.features + first, n,
-                  a.threshold, a.scale);
+            float* out = a.out + (image * a.passes + pass) * a.features + first;
+            apply(a.h + image * a.features + first, words, streamed ? copy : out, n, a.threshold, a.scale);
+            if (streamed) { store_past_cache(copy, out, n); }
         }
     });
 }

@@ -1,5 +1,3 @@
-#include <pybind11/stl.h>
-
 #include "arrays.hpp"
 #include "device_array.hpp"
 #include "fiqx/device.hpp"

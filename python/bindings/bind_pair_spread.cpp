@@ -1,5 +1,3 @@
-#include <pybind11/stl.h>
-
 #include "arrays.hpp"
 #include "fiqx/pair_spread.hpp"
 

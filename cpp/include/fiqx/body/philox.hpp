@@ -14,6 +14,7 @@ struct Philox {
 /// Ten rounds on a counter of four words under a key of two. A pure function: no state, any order, any thread.
 FIQX_HD Philox philox(std::uint32_t c0, std::uint32_t c1, std::uint32_t c2, std::uint32_t c3, std::uint32_t k0,
                       std::uint32_t k1) {
+    FIQX_UNROLL
     for (int round = 0; round < 10; ++round) {
         const std::uint64_t a = std::uint64_t{0xD2511F53U} * c0;
         const std::uint64_t b = std::uint64_t{0xCD9E8D57U} * c2;
