@@ -18,6 +18,8 @@ from fiqx_trt.errors import InvalidInputError
 
 __all__ = ["TEMPLATES", "Template", "align", "similarity", "template_by_name"]
 
+_FAR = 1e12
+
 
 @dataclass(frozen=True)
 class Template:
@@ -107,7 +109,7 @@ def similarity(source: ArrayLike, target: ArrayLike) -> NDArray[np.float64]:
     Parameters
     ----------
     source, target
-        ``(n, 2)`` with ``n >= 2``, finite.
+        ``(n, 2)`` with ``n >= 2``, finite, below 1e12.
 
     Returns
     -------
@@ -130,12 +132,14 @@ def similarity(source: ArrayLike, target: ArrayLike) -> NDArray[np.float64]:
         raise InvalidInputError(
             f"similarity wants two arrays of the same n >= 2 points (n, 2), not {x.shape} and {y.shape}"
         )
-    if not (np.isfinite(x).all() and np.isfinite(y).all()):
-        raise InvalidInputError("similarity wants finite points; at least one is NaN or infinite")
+    if not ((np.abs(x) < _FAR).all() and (np.abs(y) < _FAR).all()):
+        raise InvalidInputError(
+            f"similarity wants finite points within {_FAR:g}; one is NaN, infinite or beyond"
+        )
     x_mean, y_mean = x.mean(axis=0), y.mean(axis=0)
     xc, yc = x - x_mean, y - y_mean
     spread = float((xc * xc).sum())
-    if spread <= (1e-9 * (1.0 + float(np.abs(x).max()))) ** 2:
+    if spread <= (1e-9 * (1.0 + float(np.abs(x).max()))) ** 2:  # nothing left but rounding
         raise InvalidInputError("the points coincide: no scale and rotation can be told from them")
     a = float((xc * yc).sum()) / spread
     b = float((xc[:, 0] * yc[:, 1] - xc[:, 1] * yc[:, 0]).sum()) / spread

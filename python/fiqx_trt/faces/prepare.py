@@ -6,6 +6,7 @@ import logging
 import threading
 from contextlib import nullcontext
 from dataclasses import dataclass
+from types import TracebackType
 from typing import TYPE_CHECKING, Literal, Protocol, get_args
 
 import cv2
@@ -24,7 +25,7 @@ from fiqx_trt.faces.decode import MAX_PIXELS, decode
 from fiqx_trt.faces.header import read_header
 
 if TYPE_CHECKING:
-    from fiqx_trt.faces.detect import Detections
+    from fiqx_trt.faces.detect import Detections, Detector
 
 __all__ = ["MIN_FACE", "STATUSES", "FacePreparer", "FaceRecord", "FaceSource"]
 
@@ -51,13 +52,6 @@ class FaceSource(Protocol):
 
     def read(self) -> bytes:
         """Return the file's bytes or raise `ImageError`."""
-
-
-class FaceDetector(Protocol):
-    """What finds faces: see `fiqx_trt.faces.detect`. Must be usable from several threads at once."""
-
-    def detect(self, image: NDArray[np.uint8]) -> Detections:
-        """Find the faces of an RGB picture ``(H, W, 3)``."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -132,7 +126,7 @@ class FacePreparer:
         size: tuple[int, int],
         template: Template | str,
         *,
-        detector: FaceDetector | Literal["auto"] | str | None = "auto",
+        detector: Detector | Literal["auto"] | str | None = "auto",
         aligned: bool = False,
         select: Select | str = "largest",
         min_face: int = MIN_FACE,
@@ -156,7 +150,8 @@ class FacePreparer:
         self.min_face = min_face
         self.max_pixels = max_pixels
         self._threads = threads
-        self._detector = None if isinstance(detector, str) else detector
+        self._given = None if isinstance(detector, str) else detector
+        self._opened: Detector | None = None
         self._auto = detector == "auto" and not aligned
         self._opening = threading.Lock()
         self._large = threading.Lock()
@@ -186,6 +181,21 @@ class FacePreparer:
         except Exception as error:
             _logger.debug("unexpected error at %r", source.path, exc_info=True)
             return [_failed(source.path, "decode_error", f"unexpected {type(error).__name__}: {error}")]
+
+    def close(self) -> None:
+        """Close the default detector if it was opened; one that was given stays open."""
+        with self._opening:
+            opened, self._opened = self._opened, None
+        if opened is not None:
+            opened.close()
+
+    def __enter__(self) -> FacePreparer:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
 
     def _records(self, source: FaceSource) -> list[FaceRecord]:
         data = source.read()
@@ -260,14 +270,15 @@ class FacePreparer:
             path, face, faces, "ok", "", aligned, box, float(found.confidence[index]), landmarks
         )
 
-    def _open_detector(self) -> FaceDetector | None:
-        if self._detector is None and self._auto:
-            with self._opening:
-                if self._detector is None:
-                    from fiqx_trt.faces.detect import open_detector
+    def _open_detector(self) -> Detector | None:
+        if not self._auto:
+            return self._given
+        with self._opening:
+            if self._opened is None:
+                from fiqx_trt.faces.detect import open_detector
 
-                    self._detector = open_detector(threads=self._threads)
-        return self._detector
+                self._opened = open_detector(threads=self._threads)
+            return self._opened
 
 
 def _failed(path: str, status: str, error: str, faces: int = 0, face: int = 0) -> FaceRecord:
