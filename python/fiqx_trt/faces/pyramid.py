@@ -9,14 +9,14 @@ answers are read.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["WINDOW", "Canvas", "lay_out", "level_sizes"]
+__all__ = ["WINDOW", "Canvas", "lay_out", "level_sizes", "shrink"]
 
 WINDOW = 12
 """Side of the sliding window."""
@@ -55,9 +55,8 @@ class Canvas:
         rows, columns = self.grid
         overlap = self.tile - self.step
         canvas = np.zeros((rows * self.step + overlap, columns * self.step + overlap, 3), np.uint8)
-        for (height, width), (y, x) in zip(self.sizes, self.corners, strict=True):
-            method = cv2.INTER_AREA if height <= image.shape[0] else cv2.INTER_LINEAR
-            canvas[y : y + height, x : x + width] = cv2.resize(image, (width, height), interpolation=method)
+        for level, (y, x) in zip(shrink(image, self.sizes), self.corners, strict=True):
+            canvas[y : y + level.shape[0], x : x + level.shape[1]] = level
         views = np.lib.stride_tricks.sliding_window_view(canvas, (self.tile, self.tile), axis=(0, 1))
         chosen = views[:: self.step, :: self.step].transpose(0, 1, 3, 4, 2)
         return np.ascontiguousarray(chosen).reshape(-1, self.tile, self.tile, 3)
@@ -98,6 +97,21 @@ def level_sizes(height: int, width: int, *, min_face: float, factor: float) -> t
         sizes.append((round(height * scale), round(width * scale)))
         scale *= factor
     return tuple(sizes)
+
+
+def shrink(image: NDArray[np.uint8], sizes: Sequence[tuple[int, int]]) -> Iterator[NDArray[np.uint8]]:
+    """Yield the picture in each (height, width), the largest first, by averaging over areas.
+
+    A level at most half as large as an earlier one is made from that one: an average of averages, in a
+    fraction of the time.
+    """
+    sources = [image]
+    for height, width in sizes:
+        fine = [one for one in sources if one.shape[0] >= 2 * height and one.shape[1] >= 2 * width]
+        source = fine[-1] if fine else image
+        level = np.asarray(cv2.resize(source, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
+        sources.append(level)
+        yield level
 
 
 def lay_out(sizes: Sequence[tuple[int, int]], *, tile: int) -> Canvas:
