@@ -120,7 +120,7 @@ def lay_out(sizes: Sequence[tuple[int, int]], *, tile: int) -> Canvas:
     Examples
     --------
     >>> lay_out([(100, 150), (70, 106), (50, 75)], tile=192).grid
-    (1, 2)
+    (1, 1)
     """
     step = tile - WINDOW + STRIDE
     widest = max(width for _, width in sizes)
