@@ -180,6 +180,10 @@ class Session(ABC):
         return joined
 
 
+# OpenVINO's messages begin with lines that say where, not what.
+_WHERE = ("Exception from ", "Check '", "FrontEnd API failed", "Model wasn't", "While validating")
+
+
 def first_line(error: BaseException, limit: int = 300) -> str:
     r"""Return the first telling line of an exception's text, shortened.
 
@@ -189,9 +193,8 @@ def first_line(error: BaseException, limit: int = 300) -> str:
     'shape mismatch'
     """
     lines = [line.strip() for line in str(error).splitlines()]
-    # OpenVINO starts with "Exception from src/…:" lines that say where, not what.
-    telling = [line for line in lines if line and not line.startswith("Exception from ")]
-    text = telling[0] if telling else type(error).__name__
+    telling = [line for line in lines if line and not line.startswith(_WHERE) and not line.endswith(":")]
+    text = telling[0].removeprefix("-- ") if telling else type(error).__name__
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
 

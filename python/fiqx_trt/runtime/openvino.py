@@ -8,7 +8,6 @@ pass the parity gate.
 from __future__ import annotations
 
 import functools
-import hashlib
 from collections import deque
 from collections.abc import Sequence
 from typing import Any
@@ -17,8 +16,8 @@ import numpy as np
 import openvino
 
 from fiqx_trt.errors import BackendUnavailableError, ModelError
-from fiqx_trt.runtime import machine, parity, tuning
-from fiqx_trt.runtime.base import Chunk, Feeds, Session, TensorInfo, first_line
+from fiqx_trt.runtime import gate, machine, tuning
+from fiqx_trt.runtime.base import Chunk, Session, TensorInfo, first_line
 from fiqx_trt.runtime.graph import Graph
 from fiqx_trt.runtime.options import Options
 
@@ -38,7 +37,13 @@ def unavailable(device: str) -> str | None:
 def open_graph(graph: Graph, options: Options) -> Session:
     """Open a graph with the precision and the native batch that suit this machine."""
     if options.precision == "auto":
-        precision, reason = _auto_precision(graph, options)
+        precision, reason = gate.choose(
+            "bf16",
+            lambda precision: OpenVinoSession(graph, precision=precision, threads=options.threads),
+            options.probe,
+            _key(graph, options, "bf16"),
+            refused=None if machine.has_bf16() else "this processor has no bf16 instructions",
+        )
     else:
         precision, reason = options.precision, f"{options.precision}: asked for"
         _require(precision)
@@ -58,7 +63,7 @@ class OpenVinoSession(Session):
     precision
         ``"fp32"``, ``"bf16"`` or ``"fp16"``: the type of the arithmetic, not of inputs and outputs.
     choice
-        Rows per native run, and runs in flight.
+        Rows per native run, and runs in flight; None for the smallest, one after another.
     threads
         Threads for all streams together; None for all processors.
     notes
@@ -70,10 +75,11 @@ class OpenVinoSession(Session):
         graph: Graph,
         *,
         precision: str = "fp32",
-        choice: tuning.Choice = tuning.REFERENCE,
+        choice: tuning.Choice | None = None,
         threads: int | None = None,
         notes: Sequence[str] = (),
     ) -> None:
+        choice = choice or tuning.Choice(graph.static_batch or 1, 1)
         try:
             model = _core().read_model(graph.data)
             if graph.static_batch is None:
@@ -210,41 +216,3 @@ def _choice(graph: Graph, options: Options, precision: str) -> tuple[tuning.Choi
         return OpenVinoSession(graph, precision=precision, choice=choice, threads=options.threads)
 
     return tuning.tuned(_key(graph, options, precision), open_at, groups, graph.inputs)
-
-
-def _auto_precision(graph: Graph, options: Options) -> tuple[str, str]:
-    if not machine.has_bf16():
-        return "fp32", "fp32: this processor has no bf16 instructions"
-    if options.probe is None:
-        return "fp32", "fp32: no probe faces were given for the bf16 parity gate"
-    result = _gate(graph, options, options.probe)
-    if result.cosine_min >= parity.MIN_COSINE["bf16"] and result.finite:
-        return "bf16", f"bf16: the parity gate passed, {result}"
-    return "fp32", f"fp32: bf16 failed the parity gate, {result}, wanted {parity.MIN_COSINE['bf16']}"
-
-
-def _gate(graph: Graph, options: Options, probe: Feeds) -> parity.Parity:
-    """Compare bf16 with fp32 on the probe, once per graph, machine and probe."""
-    bits = hashlib.sha256()
-    for name in sorted(probe):
-        bits.update(
-            f"{name} {probe[name].shape} {probe[name].dtype} ".encode()
-            + np.ascontiguousarray(probe[name]).tobytes()
-        )
-    key = ("gate", *_key(graph, options, "bf16"), bits.hexdigest())
-    kept = tuning.recall(key)
-    if kept is None:
-        with (
-            OpenVinoSession(
-                graph, precision="fp32", threads=options.threads, choice=_first(graph)
-            ) as reference,
-            OpenVinoSession(graph, precision="bf16", threads=options.threads, choice=_first(graph)) as fast,
-        ):
-            result = parity.compare(fast, reference, probe)
-        kept = {"cosine_min": result.cosine_min, "max_abs": result.max_abs, "finite": result.finite}
-        tuning.remember(key, **kept)
-    return parity.Parity(float(kept["cosine_min"]), float(kept["max_abs"]), bool(kept["finite"]))
-
-
-def _first(graph: Graph) -> tuning.Choice:
-    return tuning.Choice(graph.static_batch or 1, 1)

@@ -1,8 +1,7 @@
 """Choosing rows per native run and parallel streams: measured once per machine and remembered.
 
 A larger batch or a second stream may only be chosen when it gives the very bits that batch 1 on one stream
-gives, for every row at two positions. So the choice, which depends on timings, can change the speed and nothing
-else.
+gives, for every row at two positions. So the choice, which depends on timings, can change the speed alone.
 """
 
 from __future__ import annotations

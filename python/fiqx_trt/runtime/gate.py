@@ -1,0 +1,63 @@
+"""Choosing a precision: a faster one is used only where a few real rows come out the same."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from fiqx_trt.runtime import parity, tuning
+from fiqx_trt.runtime.base import Feeds, Session
+
+__all__ = ["choose"]
+
+
+def choose(
+    candidate: str,
+    open_with: Callable[[str], Session],
+    probe: Feeds | None,
+    key: Sequence[object],
+    *,
+    refused: str | None = None,
+) -> tuple[str, str]:
+    """Return the candidate precision where it passes the parity gate, else ``"fp32"``, and the reason.
+
+    Parameters
+    ----------
+    candidate
+        The faster precision, a key of :data:`fiqx_trt.runtime.parity.MIN_COSINE`.
+    open_with
+        Opens a session of a given precision.
+    probe
+        Real rows to compare both on; without them nothing is known and the answer is fp32.
+    key
+        What the comparison depends on besides the probe: it is made once and remembered.
+    refused
+        Why the candidate is out of the question on this machine, or None.
+    """
+    if refused is not None:
+        return "fp32", f"fp32: {refused}"
+    if probe is None:
+        return "fp32", f"fp32: no probe faces were given for the {candidate} parity gate"
+    wanted = parity.MIN_COSINE[candidate]
+    full_key = ("gate", candidate, *key, _digest(probe))
+    kept = tuning.recall(full_key)
+    if kept is None:
+        with open_with("fp32") as reference, open_with(candidate) as fast:
+            measured = parity.compare(fast, reference, probe)
+        kept = {"cosine_min": measured.cosine_min, "max_abs": measured.max_abs, "finite": measured.finite}
+        tuning.remember(full_key, **kept)
+    result = parity.Parity(float(kept["cosine_min"]), float(kept["max_abs"]), bool(kept["finite"]))
+    if result.finite and result.cosine_min >= wanted:
+        return candidate, f"{candidate}: passed the parity gate against fp32 ({result}; wanted {wanted})"
+    return "fp32", f"fp32: {candidate} failed the parity gate ({result}; wanted {wanted})"
+
+
+def _digest(probe: Feeds) -> str:
+    bits = hashlib.sha256()
+    for name in sorted(probe):
+        array = np.ascontiguousarray(probe[name])
+        bits.update(f"{name} {array.shape} {array.dtype} ".encode())
+        bits.update(array.tobytes())
+    return bits.hexdigest()
