@@ -21,6 +21,13 @@ def demo(
     from fiqx_trt.demo import run_demo
 
     result = run_demo(out, overwrite=overwrite, notice=(lambda text: None) if quiet else say)
-    rows = [(step.kind, f"{step.level:.0%}", f"{step.raw:.4f}", f"{step.scaled:.3f}") for step in result.steps]
-    table("Quality of one face, made worse step by step (SER-FIQ, 100 passes)", ("degradation", "strength", "Q", "scaled"), rows)
+    rows = [
+        (step.kind, f"{step.level:.0%}", f"{step.raw:.4f}", f"{step.scaled:.2f}", f"{step.similarity:.2f}")
+        for step in result.steps
+    ]
+    table(
+        "Quality of one face, made worse step by step (SER-FIQ, 100 passes)",
+        ("degradation", "strength", "Q", "scaled", "cosine to untouched"),
+        rows,
+    )
     typer.echo(f"\nIn {out}: {', '.join(result.written)}")

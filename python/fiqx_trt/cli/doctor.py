@@ -49,13 +49,13 @@ def _machine() -> list[Line]:
 
 
 def _extension() -> list[Line]:
-    from fiqx_trt import kernels
+    from fiqx_trt import _core
 
-    built = kernels.built_with_cuda()
-    devices = kernels.cuda_device_count()
-    if not built:
+    if not _core.cuda_built:
         return [("kernels", "ok", "CPU; built without CUDA")]
-    return [("kernels", "ok", f"CPU and CUDA; {devices} CUDA device{'' if devices == 1 else 's'} on this machine")]
+    devices = _core.cuda_device_count()
+    here = f"{devices} CUDA device{'s' if devices > 1 else ''}" if devices else f"no device ({_core.cuda_reason()})"
+    return [("kernels", "ok", f"CPU and CUDA; {here}")]
 
 
 def _backends() -> list[Line]:

@@ -27,6 +27,10 @@ class Step(Protocol):
     def scaled(self) -> float:
         """Q̂."""
 
+    @property
+    def similarity(self) -> float:
+        """Cosine to the untouched face."""
+
 
 def ladder_figure(faces: Sequence[NDArray[np.uint8]], steps: Sequence[Step], path: Path) -> None:
     """Draw the untouched face and its degraded copies.
@@ -53,8 +57,9 @@ def ladder_figure(faces: Sequence[NDArray[np.uint8]], steps: Sequence[Step], pat
         for column, index in enumerate([0, *range(first, first + columns - 1)]):
             axes, step = grid[row, column], steps[index]
             axes.imshow(faces[index])
-            axes.set(xticks=[], yticks=[], xlabel=f"Q̂ = {step.scaled:.2f}")
+            axes.set(xticks=[], yticks=[], xlabel=f"Q̂ {step.scaled:.2f}   cos {step.similarity:.2f}")
             axes.xaxis.set_label_coords(0.5, -0.03)
+            axes.xaxis.label.set_fontsize("small")
             for spine in axes.spines.values():
                 spine.set_visible(False)
             if row == 0:

@@ -37,12 +37,15 @@ class DemoStep:
         Its strength in [0, 1].
     raw, scaled
         SER-FIQ's Q and Q̂.
+    similarity
+        Cosine between the embeddings of this face and of the untouched one: what the recogniser made of it.
     """
 
     kind: str
     level: float
     raw: float
     scaled: float
+    similarity: float
 
 
 @dataclass(frozen=True)
@@ -83,7 +86,12 @@ def run_demo(out: Path, *, overwrite: bool = False, notice: Callable[[str], None
             cv2.imwrite(str(folder / f"{kind}-{round(100 * level):03d}.png"), face[:, :, ::-1])
         notice(f"{len(rungs)} faces in {folder}")
         rows = _score(model, folder, out / "scores.csv")
-    steps = tuple(DemoStep(kind, level, *rows[f"{kind}-{round(100 * level):03d}"]) for kind, level, _ in rungs)
+        embeddings = model.embed(np.stack([face for _, _, face in rungs]))
+    similarity = embeddings @ embeddings[0]
+    steps = tuple(
+        DemoStep(kind, level, *rows[f"{kind}-{round(100 * level):03d}"], float(similarity[index]))
+        for index, (kind, level, _) in enumerate(rungs)
+    )
     ladder_figure([face for _, _, face in rungs], steps, out / "ladder.png")
     return DemoResult(steps, ("faces/", "scores.csv", "scores.csv.meta.json", "ladder.png"))
 

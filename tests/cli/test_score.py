@@ -1,0 +1,270 @@
+from __future__ import annotations
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pyarrow.parquet
+import pytest
+from fiqx_trt.models import load_model
+from fiqx_trt.quality.serfiq import serfiq
+from support.nets import noise_faces, save, small_recogniser
+
+Cli = Callable[..., "object"]
+
+
+def read(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def test_rows_hold_what_the_library_computes(cli, crops: Path, recogniser: Path, tmp_path: Path) -> None:
+    out = tmp_path / "s.csv"
+    result = cli("score", crops, "--out", out, "--model", recogniser, "--precision", "fp32", "--method", "serfiq", "--method", "magface")
+    assert result.code == 0, result.err
+    rows = read(out)
+    assert [Path(row["path"]).name for row in rows] == [f"{index:02d}.png" for index in range(12)]
+    with load_model(recogniser, precision="fp32") as model:
+        quality = serfiq(model, noise_faces(12))
+    assert [float(row["serfiq"]) for row in rows] == quality.raw.tolist()
+    assert quality.scaled is not None
+    assert [float(row["serfiq_scaled"]) for row in rows] == quality.scaled.tolist()
+    assert all(float(row["magface"]) > 0 and row["status"] == "ok" and not row["error"] for row in rows)
+    assert "12 ok" in result.err
+    assert "small on openvino, cpu, fp32" in result.err
+
+
+def test_metadata_names_everything_that_changes_a_number(cli, crops: Path, recogniser: Path, tmp_path: Path) -> None:
+    cli("score", crops, "--out", tmp_path / "s.csv", "--model", recogniser, "--passes", 20)
+    meta = json.loads((tmp_path / "s.csv.meta.json").read_text())
+    assert meta["state"] == "complete"
+    assert meta["counts"] == {"ok": 12}
+    parameters = meta["parameters"]
+    assert parameters["serfiq.passes"] == 20
+    assert parameters["model.mean"] == [127.5] * 3
+    assert parameters["model.alpha"] == 100.0
+    assert len(meta["model_sha256"]) == len(meta["configuration_sha256"]) == 64
+
+
+def test_formats_hold_the_same_rows(cli, crops: Path, recogniser: Path, tmp_path: Path) -> None:
+    for suffix in ("csv", "jsonl", "parquet"):
+        assert cli("score", crops, "--out", tmp_path / f"s.{suffix}", "--model", recogniser, "-q").code == 0
+    from_csv = [float(row["serfiq"]) for row in read(tmp_path / "s.csv")]
+    from_json = [json.loads(line)["serfiq"] for line in (tmp_path / "s.jsonl").read_text().splitlines()]
+    from_parquet = pyarrow.parquet.read_table(tmp_path / "s.parquet").column("serfiq").to_pylist()
+    assert from_csv == from_json == from_parquet
+
+
+def test_neither_batch_nor_threads_nor_order_change_a_digit(cli, crops: Path, recogniser: Path, tmp_path: Path) -> None:
+    tables = []
+    for name, options in {"a": (), "b": ("--batch", 1), "c": ("--batch", 5, "--threads", 1)}.items():
+        cli("score", crops, "--out", tmp_path / f"{name}.csv", "--model", recogniser, "-q", *options)
+        tables.append((tmp_path / f"{name}.csv").read_bytes())
+    assert tables[0] == tables[1] == tables[2]
+    files = sorted(crops.iterdir(), reverse=True)
+    cli("score", *files, "--out", tmp_path / "r.csv", "--model", recogniser, "-q")
+    by_path = {row["path"]: row["serfiq"] for row in read(tmp_path / "r.csv")}
+    assert by_path == {row["path"]: row["serfiq"] for row in read(tmp_path / "a.csv")}
+
+
+@pytest.fixture
+def messy(crops: Path) -> Path:
+    """Bad files among good ones; the first in order is bad."""
+    (crops / "00-empty.png").write_bytes(b"")
+    (crops / "03-torn.png").write_bytes((crops / "03.png").read_bytes()[:300])
+    (crops / "05-text.jpg").write_text("not a picture")
+    cv2.imwrite(str(crops / "06-dot.png"), np.zeros((1, 1, 3), np.uint8))
+    cv2.imwrite(str(crops / "07-wide.png"), np.zeros((2, 30_000, 3), np.uint8))
+    (crops / "08, with comma\nand newline.png").write_bytes((crops / "08.png").read_bytes())
+    (crops / "sub").mkdir()
+    (crops / "sub" / "loop").symlink_to(crops)
+    (crops / "sub" / "ünï.PNG").write_bytes((crops / "01.png").read_bytes())
+    return crops
+
+
+def test_bad_files_are_rows_and_the_others_keep_their_scores(cli, messy: Path, recogniser: Path, tmp_path: Path) -> None:
+    good = sorted(path for path in messy.iterdir() if path.stem.isdigit())
+    cli("score", *good, "--out", tmp_path / "good.csv", "--model", recogniser, "-q")
+    result = cli("score", messy, "--out", tmp_path / "s.csv", "--model", recogniser, "--aligned")
+    assert result.code == 3
+    rows = read(tmp_path / "s.csv")
+    status = {Path(row["path"]).name: row["status"] for row in rows}
+    assert status.pop("00-empty.png") == "decode_error"
+    assert status.pop("03-torn.png") == "decode_error"
+    assert status.pop("05-text.jpg") in ("decode_error", "unsupported")
+    assert status.pop("06-dot.png") == "too_small"
+    assert status.pop("07-wide.png") == "too_small"
+    assert set(status.values()) == {"ok"}
+    assert "ünï.PNG" in status
+    assert "08, with comma\nand newline.png" in status
+    assert len(rows) == len({row["path"] for row in rows}) == 19
+    failed = [row for row in rows if row["status"] != "ok"]
+    assert all(row["error"] and not row["serfiq"] and not row["serfiq_scaled"] for row in failed)
+    scores = {row["path"]: row["serfiq"] for row in rows}
+    assert all(scores[row["path"]] == row["serfiq"] for row in read(tmp_path / "good.csv"))
+    assert "--retry-failed does them again" in result.err
+
+
+def test_retry_failed_does_only_the_failed_rows(cli, crops: Path, recogniser: Path, tmp_path: Path) -> None:
+    cli("score", crops, "--out", tmp_path / "want.csv", "--model", recogniser, "-q")
+    content = (crops / "04.png").read_bytes()
+    (crops / "04.png").write_bytes(b"")
+    assert cli("score", crops, "--out", tmp_path / "s.csv", "--model", recogniser, "-q").code == 3
+    (crops / "04.png").write_bytes(content)
+    assert cli("score", crops, "--out", tmp_path / "s.csv", "--model", recogniser, "-q", "--retry-failed").code == 0
+    assert (tmp_path / "s.csv").read_bytes() == (tmp_path / "want.csv").read_bytes()
+
+
+def test_an_existing_table_is_not_touched(cli, crops: Path, recogniser: Path, tmp_path: Path) -> None:
+    cli("score", crops, "--out", tmp_path / "s.csv", "--model", recogniser, "-q")
+    before = (tmp_path / "s.csv").read_bytes()
+    result = cli("score", crops, "--out", tmp_path / "s.csv", "--model", recogniser, "-q", "--passes", 3)
+    assert result.code == 1
+    assert "exists already; use --resume to continue it, or --overwrite" in result.err
+    result = cli("score", crops, "--out", tmp_path / "s.csv", "--model", recogniser, "-q", "--passes", 3, "--resume")
+    assert result.code == 1
+    assert "serfiq.passes was 100, now 3" in result.err
+    assert (tmp_path / "s.csv").read_bytes() == before
+    assert cli("score", crops, "--out", tmp_path / "s.csv", "--model", recogniser, "-q", "--passes", 3, "--overwrite").code == 0
+    assert (tmp_path / "s.csv").read_bytes() != before
+
+
+def command(*arguments: object) -> list[str]:
+    return [sys.executable, "-m", "fiqx_trt", "score", *map(str, arguments), "--quiet"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("suffix", ["csv", "parquet"])
+def test_killed_and_resumed_is_the_same_file(tmp_path: Path, recogniser: Path, suffix: str) -> None:
+    folder = tmp_path / "many"
+    folder.mkdir()
+    for index, face in enumerate(noise_faces(300)):
+        cv2.imwrite(str(folder / f"{index:03d}.png"), face[:, :, ::-1])
+    options = (folder, "--model", recogniser, "--batch", 4, "--threads", 1, "--passes", 400)
+    subprocess.run(command(*options, "--out", tmp_path / f"want.{suffix}"), check=True)
+    out, partial = tmp_path / f"s.{suffix}", tmp_path / f"s.{suffix}.partial"
+    kills, size = 0, 0
+    for _ in range(12):
+        process = subprocess.Popen(command(*options, "--out", out, "--resume"))
+        while process.poll() is None and not (partial.exists() and partial.stat().st_size > size + 1500):
+            time.sleep(0.002)
+        if process.poll() is None:
+            process.send_signal(signal.SIGKILL)
+            kills += 1
+        process.wait()
+        if out.exists():
+            break
+        size = partial.stat().st_size
+    subprocess.run(command(*options, "--out", out, "--resume"), check=True)
+    assert kills >= 3
+    assert out.read_bytes() == (tmp_path / f"want.{suffix}").read_bytes()
+
+
+def test_ctrl_c_finishes_the_rows_in_flight_and_says_how_to_resume(tmp_path: Path, recogniser: Path) -> None:
+    folder = tmp_path / "many"
+    folder.mkdir()
+    for index, face in enumerate(noise_faces(400)):
+        cv2.imwrite(str(folder / f"{index:03d}.png"), face[:, :, ::-1])
+    out = tmp_path / "s.csv"
+    line = command(folder, "--model", recogniser, "--batch", 4, "--passes", 400, "--out", out)[:-1]
+    process = subprocess.Popen(line, stderr=subprocess.PIPE, text=True)
+    while not (tmp_path / "s.csv.partial").exists() or (tmp_path / "s.csv.partial").stat().st_size < 1000:
+        time.sleep(0.005)
+        assert process.poll() is None
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 130, err
+    assert "stopping after the rows in flight" in err
+    assert "the same command with --resume goes on from here" in err
+    assert "Traceback" not in err
+    assert subprocess.run([*line, "--resume"], capture_output=True, check=False).returncode == 0
+    assert len(read(out)) == 400
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["nowhere"], 2, "no such file or folder: 'nowhere'"),
+        (["CROPS", "--method", "beauty"], 2, "no quality method is called 'beauty'"),
+        (["CROPS", "--passes", "1"], 2, "passes is 1; a distance needs at least 2"),
+        (["CROPS", "--mean", "a,b"], 2, "--mean is 'a,b'; give one number, or three with commas between"),
+        (["CROPS", "--backend", "tensorrt"], 1, "tensorrt"),
+        (["CROPS", "--device", "cuda"], 1, "cuda"),
+        (["CROPS", "--aligned", "--detector", "mtcnn"], 2, "--aligned and --detector contradict each other"),
+        (["CROPS", "--resume", "--overwrite"], 2, "exclude each other"),
+        (["CROPS", "--model", "nothing.onnx"], 1, "neither a file nor a built-in model"),
+        (["CROPS", "--faces", "some"], 2, "some"),
+        (["CROPS", "--template", "oval"], 2, "oval"),
+    ],
+)
+def test_wrong_usage_is_one_line(cli, crops, recogniser, tmp_path, arguments, code, message) -> None:
+    named = [str(crops) if argument == "CROPS" else argument for argument in arguments]
+    model = [] if "--model" in named else ["--model", recogniser]
+    result = cli("score", *named, *model, "--out", tmp_path / "s.csv")
+    assert result.code == code, result.err
+    lines = result.err.strip().splitlines()
+    assert len(lines) == 1
+    assert lines[0].startswith("error: ")
+    assert message in lines[0]
+    assert not (tmp_path / "s.csv").exists()
+
+
+def test_unknown_suffix_of_the_output(cli, crops: Path, recogniser: Path, tmp_path: Path) -> None:
+    result = cli("score", crops, "--model", recogniser, "--out", tmp_path / "s.txt")
+    assert result.code == 1
+    assert ".csv" in result.err
+    assert ".parquet" in result.err
+
+
+def test_an_output_below_a_file_cannot_be_written(cli, crops: Path, recogniser: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    result = cli("score", crops, "--model", recogniser, "--out", tmp_path / "file" / "s.csv")
+    assert result.code == 1
+    assert result.err.count("\n") == 1
+
+
+def test_a_network_without_an_image_is_one_line(cli, crops: Path, tmp_path: Path) -> None:
+    from fiqx_trt.onnx_export.builder import GraphBuilder
+
+    graph = GraphBuilder("vector")
+    graph.node("MatMul", ["x", graph.constant("w", np.ones((3, 4), np.float32))], "embedding")
+    path = save(graph.model({"x": ("N", 3)}, {"embedding": ("N", 4)}), tmp_path / "vector.onnx")
+    result = cli("score", crops, "--model", path, "--out", tmp_path / "s.csv")
+    assert result.code == 1
+    assert result.err.startswith("error: ")
+    assert result.err.count("\n") == 1
+    assert "image" in result.err
+
+
+def test_names_on_standard_input(tmp_path: Path, crops: Path, recogniser: Path) -> None:
+    names = b"\0".join(os.fsencode(path) for path in sorted(crops.iterdir())) + b"\0"
+    line = command("-", "-0", "--model", recogniser, "--out", tmp_path / "s.csv")
+    subprocess.run(line, input=names, check=True)
+    assert len(read(tmp_path / "s.csv")) == 12
+
+
+def test_every_development_photo_has_a_row(cli, shared_faces: Path, tmp_path: Path) -> None:
+    result = cli("score", shared_faces, "--out", tmp_path / "s.csv", "--estimator", "closed-form", "--faces", "all")
+    assert result.code == 3
+    rows = read(tmp_path / "s.csv")
+    pictures = [path for path in shared_faces.rglob("*") if path.suffix.lower() in (".jpg", ".jpeg", ".png")]
+    assert {row["path"] for row in rows} == {str(path) for path in pictures}
+    assert sum(row["status"] == "ok" for row in rows) > 45
+    for row in rows:
+        filled = bool(row["serfiq"]) and bool(row["x0"])
+        assert filled == (row["status"] == "ok")
+
+
+def test_a_small_model_is_scored_with_static_batch(cli, crops: Path, tmp_path: Path) -> None:
+    path = save(small_recogniser(batch=1), tmp_path / "static.onnx")
+    result = cli("score", crops, "--model", path, "--out", tmp_path / "s.csv")
+    assert result.code == 0, result.err
+    assert "guessed mean" in result.err

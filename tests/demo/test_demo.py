@@ -1,0 +1,35 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from fiqx_trt.demo import run_demo
+from fiqx_trt.demo.ladder import DEGRADATIONS, LEVELS, degrade
+from fiqx_trt.errors import OutputError
+from fiqx_trt.models.probe import probe_faces
+from fiqx_trt.rows import read_table
+
+
+@pytest.mark.parametrize("kind", DEGRADATIONS)
+def test_a_stronger_degradation_moves_a_face_further_away(kind: str) -> None:
+    face = probe_faces((150, 150), count=1)[0]
+    np.testing.assert_array_equal(degrade(face, kind, 0), face)
+    moved = [np.abs(degrade(face, kind, level).astype(float) - face).mean() for level in LEVELS]
+    assert all(np.diff(moved) > 0), moved
+    assert all(degrade(face, kind, level).shape == face.shape for level in LEVELS)
+
+
+def test_the_demonstration_writes_everything_it_names(tmp_path: Path) -> None:
+    result = run_demo(tmp_path / "demo")
+    assert len(result.steps) == 1 + len(DEGRADATIONS) * len(LEVELS)
+    for name in result.written:
+        assert (tmp_path / "demo" / name).exists(), name
+    rows = list(read_table(tmp_path / "demo" / "scores.csv"))
+    assert len(rows) == len(result.steps)
+    assert all(row["status"] == "ok" for row in rows)
+    assert {step.raw for step in result.steps} == {row["serfiq"] for row in rows}
+    assert cv2.imread(str(tmp_path / "demo" / "ladder.png")).std() > 10
+    with pytest.raises(OutputError, match="holds an earlier demonstration; give --overwrite"):
+        run_demo(tmp_path / "demo")

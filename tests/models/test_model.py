@@ -1,0 +1,98 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+import pytest
+from fiqx_trt.errors import BackendUnavailableError, InvalidInputError, ModelError
+from fiqx_trt.models import load_model
+from support.nets import DIMENSIONS, FEATURES, noise_faces, save, small_recogniser
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return save(small_recogniser(), tmp_path / "small.onnx")
+
+
+def test_embedding_is_the_network_applied_to_normalised_pixels(path: Path) -> None:
+    faces = noise_faces(5)
+    with load_model(path, mean=(100.0, 120.0, 130.0), std=64.0, color="bgr", precision="fp32") as model:
+        got = model.embed(faces)
+    normalised = (faces[..., ::-1].astype(np.float64) - [100.0, 120.0, 130.0]) / 64.0
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    (raw,) = session.run(["embedding"], {"image": normalised.transpose(0, 3, 1, 2).astype(np.float32)})
+    want = raw / np.linalg.norm(raw, axis=1, keepdims=True)
+    np.testing.assert_allclose(got, want, atol=2e-6)
+    np.testing.assert_allclose(np.linalg.norm(got, axis=1), 1.0, atol=1e-6)
+
+
+def test_taps_have_their_shapes_and_the_head_maps_one_to_the_other(path: Path) -> None:
+    with load_model(path, precision="fp32") as model:
+        extracted = model.extract(noise_faces(3))
+        assert extracted.embedding.shape == (3, DIMENSIONS)
+        assert extracted.pre_dropout.shape == (3, FEATURES)
+        assert extracted.features.shape == (3, 8, 8, 8)
+        np.testing.assert_allclose(model.head(extracted.pre_dropout), extracted.embedding, rtol=1e-4, atol=1e-4)
+        weights, bias = model.head_affine
+        affine = extracted.pre_dropout.astype(np.float64) @ weights.T + bias
+        np.testing.assert_allclose(affine, extracted.embedding, rtol=1e-4, atol=1e-4)
+        np.testing.assert_allclose(model.head_column_norms, (weights**2).sum(axis=0))
+
+
+@pytest.mark.parametrize("backend", ["openvino", "onnxruntime", "torch"])
+def test_a_face_has_one_embedding_whatever_the_batch(path: Path, backend: str) -> None:
+    faces = noise_faces(9)
+    with load_model(path, backend=backend) as model:
+        together = model.embed(faces)
+        alone = np.concatenate([model.embed(face[None]) for face in faces])
+        reversed_order = model.embed(faces[::-1])[::-1]
+    np.testing.assert_array_equal(together, alone)
+    np.testing.assert_array_equal(together, reversed_order)
+
+
+def test_no_faces_give_no_embeddings(path: Path) -> None:
+    with load_model(path) as model:
+        assert model.embed(np.zeros((0, 32, 32, 3), np.uint8)).shape == (0, DIMENSIONS)
+
+
+def test_a_static_batch_of_one_is_no_obstacle(tmp_path: Path) -> None:
+    static = save(small_recogniser(batch=1), tmp_path / "static.onnx")
+    free = save(small_recogniser(), tmp_path / "free.onnx")
+    faces = noise_faces(3)
+    with load_model(static, precision="fp32") as a, load_model(free, precision="fp32") as b:
+        np.testing.assert_allclose(a.embed(faces), b.embed(faces), atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("faces", "given"),
+    [
+        (np.zeros((2, 32, 32, 3), np.float32), "faces are float32 of shape (2, 32, 32, 3)"),
+        (np.zeros((2, 3, 32, 32), np.uint8), "faces are uint8 of shape (2, 3, 32, 32)"),
+        (np.zeros((32, 32, 3), np.uint8), "faces are uint8 of shape (32, 32, 3)"),
+    ],
+)
+def test_wrong_faces_are_refused(path: Path, faces: np.ndarray, given: str) -> None:
+    with load_model(path) as model, pytest.raises(InvalidInputError, match="wants uint8 RGB of shape") as caught:
+        model.embed(faces)
+    assert given in str(caught.value)
+
+
+def test_a_name_that_is_nothing(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match=r"neither a file nor a built-in model \(dlib-resnet\)"):
+        load_model(tmp_path / "no.onnx")
+
+
+def test_a_backend_that_is_nothing(path: Path) -> None:
+    with pytest.raises((BackendUnavailableError, InvalidInputError), match="no-such"):
+        load_model(path, backend="no-such")
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"not a network at all", small_recogniser().SerializeToString()[:-200]], ids=["empty", "text", "torn"]
+)
+def test_files_that_are_no_network(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "bad.onnx"
+    path.write_bytes(content)
+    with pytest.raises(ModelError, match=r"bad\.onnx"):
+        load_model(path)

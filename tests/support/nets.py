@@ -1,0 +1,50 @@
+"""A small recogniser, quick to run, with everything a large one has: convolutions, a flatten, a linear head, a last norm."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+
+from fiqx_trt.onnx_export.builder import GraphBuilder
+
+SIZE = 32
+FEATURES = 8 * 8 * 8
+DIMENSIONS = 24
+
+
+def small_recogniser(*, seed: int = 0, batch: int | str = "N", norm: bool = True) -> onnx.ModelProto:
+    """``image (N, 3, 32, 32)`` → conv, relu, conv, relu → ``features (N, 8, 8, 8)`` → flatten → gemm → batch norm."""
+    rng = np.random.default_rng(seed)
+    graph = GraphBuilder("small")
+
+    def weight(name: str, *shape: int) -> str:
+        fan_in = int(np.prod(shape[1:])) if len(shape) > 1 else 1
+        return graph.constant(name, (rng.standard_normal(shape) * np.sqrt(2.0 / fan_in)).astype(np.float32))
+
+    conv = {"kernel_shape": [3, 3], "pads": [1, 1, 1, 1], "strides": [2, 2]}
+    x = graph.node("Conv", ["image", weight("w1", 6, 3, 3, 3)], "c1", conv)
+    x = graph.node("Relu", [x], "r1")
+    x = graph.node("Conv", [x, weight("w2", 8, 6, 3, 3)], "c2", conv)
+    x = graph.node("Relu", [x], "features")
+    x = graph.node("Flatten", [x], "pre_dropout", {"axis": 1})
+    last = "linear" if norm else "embedding"
+    x = graph.node("Gemm", [x, weight("w3", DIMENSIONS, FEATURES), weight("b3", DIMENSIONS)], last, {"transB": 1})
+    if norm:
+        moments = [graph.constant(name, rng.uniform(0.5, 1.5, DIMENSIONS).astype(np.float32)) for name in "gbmv"]
+        graph.node("BatchNormalization", [x, *moments], "embedding", {"epsilon": 1e-5})
+    return graph.model({"image": (batch, 3, SIZE, SIZE)}, {"embedding": (batch, DIMENSIONS)})
+
+
+def save(model: onnx.ModelProto, path: Path) -> Path:
+    """Write a model and return its path."""
+    path.write_bytes(model.SerializeToString())
+    return path
+
+
+def noise_faces(count: int, *, size: int = SIZE, seed: int = 0) -> np.ndarray:
+    """Random faces, ``(count, size, size, 3)`` uint8: smooth enough to differ in more than noise."""
+    rng = np.random.default_rng(seed)
+    coarse = rng.integers(0, 256, (count, 4, 4, 3)).repeat(size // 4, 1).repeat(size // 4, 2)
+    return np.clip(coarse + rng.integers(-20, 21, coarse.shape), 0, 255).astype(np.uint8)
