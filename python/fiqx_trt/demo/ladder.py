@@ -44,7 +44,7 @@ def _rotation(face: Face, level: float) -> Face:
 
 def _low_resolution(face: Face, level: float) -> Face:
     height, width = face.shape[:2]
-    small = max(4, round(height * (1.0 - level) + 8 * level))
+    small = max(4, round(height * (8 / height) ** level))
     reduced = cv2.resize(face, (small * width // height, small), interpolation=cv2.INTER_AREA)
     return np.asarray(cv2.resize(reduced, (width, height), interpolation=cv2.INTER_LINEAR), dtype=np.uint8)
 
