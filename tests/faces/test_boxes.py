@@ -28,12 +28,13 @@ def scored_boxes(draw):
     return np.concatenate([corners, corners + sides], axis=1).astype(float), scores
 
 
-@given(scored_boxes(), st.sampled_from([0.3, 0.5, 0.7]), st.sampled_from(["union", "min"]))
+# No overlap of boxes this small is exactly one of these limits, where rounding would decide.
+@given(scored_boxes(), st.sampled_from([0.3001, 0.5001, 0.7001]), st.sampled_from(["union", "min"]))
 def test_suppression_is_what_its_definition_says(case, limit, over):
     boxes, scores = case
     expected: list[int] = []
     for at in sorted(range(len(boxes)), key=lambda i: (-scores[i], boxes[i, 1], boxes[i, 0])):
-        if all(overlap(boxes[at], boxes[better], over) <= limit + 1e-12 for better in expected):
+        if all(overlap(boxes[at], boxes[better], over) <= limit for better in expected):
             expected.append(at)
     assert suppress(boxes, scores, limit, over=over).tolist() == expected
 
