@@ -214,7 +214,7 @@ def _checked_int(name: str, value: object) -> int:
 def _checked_float(name: str, value: object) -> float | None:
     if value is None:
         return None
-    if isinstance(value, bool) or not isinstance(value, numbers.Real):
+    if type(value) is not float and (isinstance(value, bool) or not isinstance(value, numbers.Real)):
         raise InvalidInputError(f"column {name!r} takes numbers; got {value!r}")
     number = float(value)
     if not math.isfinite(number):
