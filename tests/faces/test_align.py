@@ -124,7 +124,7 @@ def test_templates_are_faces(template: Template) -> None:
 
 def test_an_unknown_template_names_the_known_ones() -> None:
     with pytest.raises(
-        InvalidInputError, match="no alignment template named 'insight'; known are arcface, dlib"
+        InvalidInputError, match="no alignment template named 'insight'; known are arcface, dlib, facenet"
     ):
         template_by_name("insight")
 

@@ -8,10 +8,10 @@ format    notes
 ========  =======================================================================================
 JPEG      baseline and progressive, grey, colour and CMYK (read the way Adobe writes it, inverted)
 PNG       grey, palette, RGB, with or without alpha, 1 to 16 bit
-WebP      lossy and lossless; an animation gives its first frame
+WebP      lossy and lossless; the first frame of an animation, with OpenCV 4.11 or newer
 TIFF      8 and 16 bit, first page
 BMP, PNM  all that OpenCV reads
-GIF       first frame; needs OpenCV 4.11 or newer
+GIF       first frame, with OpenCV 4.11 or newer
 ========  =======================================================================================
 
 An EXIF orientation is applied. Alpha is dropped, as ``cv2.imread`` and Pillow's ``convert("RGB")`` do, so
@@ -34,11 +34,11 @@ __all__ = ["MAX_PIXELS", "decode"]
 MAX_PIXELS = 100_000_000
 """Largest picture that is decoded, in pixels: 300 MB as an array. Larger ones are ``unsupported``."""
 
-_GIF_SINCE = (4, 11)
+_ANIMATIONS_SINCE = (4, 11)
 
 if "OPENCV_LOG_LEVEL" not in os.environ:
     # What OpenCV would print about a broken file is in that file's row already.
-    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+    (cv2.utils.logging if hasattr(cv2.utils, "logging") else cv2).setLogLevel(0)  # 4.8 has the latter only
 
 
 def decode(data: bytes, *, max_pixels: int = MAX_PIXELS, header: Header | None = None) -> NDArray[np.uint8]:
@@ -92,10 +92,10 @@ def decode(data: bytes, *, max_pixels: int = MAX_PIXELS, header: Header | None =
 
 def _failure(header: Header, reason: str = "") -> ImageError:
     version = tuple(int(part) for part in cv2.__version__.split(".")[:2])
-    if header.format == "GIF" and version < _GIF_SINCE:
+    if header.format in ("GIF", "animated WebP") and version < _ANIMATIONS_SINCE:
         return ImageError(
-            f"a GIF: OpenCV {cv2.__version__} does not read this format; install OpenCV 4.11 or newer, or "
-            "convert it to PNG",
+            f"this is {header.format}, a format that OpenCV {cv2.__version__} does not read; install OpenCV "
+            "4.11 or newer, or convert the picture to JPEG or PNG",
             status="unsupported",
         )
     return ImageError(

@@ -29,7 +29,7 @@ class Header:
     Parameters
     ----------
     format
-        ``"JPEG"``, ``"PNG"``, ``"WebP"``, ``"BMP"``, ``"TIFF"``, ``"GIF"`` or ``"PNM"``.
+        ``"JPEG"``, ``"PNG"``, ``"WebP"``, ``"animated WebP"``, ``"BMP"``, ``"TIFF"``, ``"GIF"`` or ``"PNM"``.
     width, height
         Pixels as stored, before any EXIF rotation. For a tiled TIFF the larger of picture and tile.
     """
@@ -180,7 +180,8 @@ def _webp(data: bytes) -> Header:
         )
     kind = data[12:16]
     if kind == b"VP8X":
-        return Header("WebP", _little(data, 24, 3) + 1, _little(data, 27, 3) + 1)
+        name = "animated WebP" if data[20] & 2 else "WebP"
+        return Header(name, _little(data, 24, 3) + 1, _little(data, 27, 3) + 1)
     if kind == b"VP8L":
         bits = _little(data, 21, 4)
         return Header("WebP", (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1)
