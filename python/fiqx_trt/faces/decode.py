@@ -14,8 +14,9 @@ BMP, PNM  all that OpenCV reads
 GIF       first frame, with OpenCV 4.11 or newer
 ========  =======================================================================================
 
-An EXIF orientation is applied. Alpha is dropped, as ``cv2.imread`` and Pillow's ``convert("RGB")`` do, so
-that a picture has the same score here as elsewhere. 16-bit samples are scaled to 8 bit, grey is repeated.
+An EXIF orientation is applied (that of a WebP file only by recent versions of OpenCV). Alpha is dropped, as
+``cv2.imread`` and Pillow's ``convert("RGB")`` do, so that a picture has the same score here as elsewhere.
+16-bit samples are scaled to 8 bit, grey is repeated.
 """
 
 from __future__ import annotations
