@@ -1,0 +1,71 @@
+"""Score files of other programs: one small reader per grammar, strict and safe.
+
+Every reader takes a path and returns :class:`ImportedScores`; every error names the line (or, in a pickle,
+the byte).
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from fiqx_trt.errors import InvalidInputError
+from fiqx_trt.importers.base import ImportedScores
+from fiqx_trt.importers.matching import Match, match_paths
+from fiqx_trt.importers.pair_list import ImportedPair, read_pair_list
+
+__all__ = [
+    "FORMATS",
+    "ImportedPair",
+    "ImportedScores",
+    "Match",
+    "format_names",
+    "match_paths",
+    "read_pair_list",
+    "read_scores",
+]
+
+#: Format → ``module:function``. Listing the names imports none of them.
+FORMATS: Mapping[str, str] = {
+    "cr-fiqa": "fiqx_trt.importers.path_score:read_cr_fiqa",
+    "ediffiqa": "fiqx_trt.importers.pickled:read_ediffiqa",
+    "faceqan": "fiqx_trt.importers.pickled:read_faceqan",
+    "faceqnet": "fiqx_trt.importers.faceqnet:read_faceqnet",
+    "froq": "fiqx_trt.importers.pickled:read_froq",
+    "grafiqs": "fiqx_trt.importers.path_score:read_grafiqs",
+    "magface": "fiqx_trt.importers.magface:read_magface",
+    "ofiq": "fiqx_trt.importers.ofiq:read_ofiq",
+    "path-score": "fiqx_trt.importers.path_score:read_path_score",
+    "pickle": "fiqx_trt.importers.pickled:read_pickled",
+}
+
+
+def format_names() -> tuple[str, ...]:
+    """Return the names of all formats, sorted."""
+    return tuple(sorted(FORMATS))
+
+
+def read_scores(path: Path, *, format: str) -> ImportedScores:
+    """Read a score file of another program.
+
+    Parameters
+    ----------
+    path
+        The file.
+    format
+        One of :func:`format_names`; it is never guessed.
+
+    Raises
+    ------
+    InvalidInputError
+        The format is unknown.
+    SourceError
+        The file cannot be read or breaks its grammar; the message names the line.
+    """
+    target = FORMATS.get(format)
+    if target is None:
+        raise InvalidInputError(f"no format is called {format!r}; there are {', '.join(format_names())}")
+    module, _, function = target.partition(":")
+    reader: Callable[[Path], ImportedScores] = getattr(importlib.import_module(module), function)
+    return reader(Path(path))

@@ -1,0 +1,363 @@
+"""A reader for pickles that hold nothing but numbers, and that cannot do anything else.
+
+A pickle is a program: loading one imports modules and calls functions. Nothing of that happens here. The
+opcodes are decoded by :mod:`pickletools` (which never executes them) and interpreted on a stack of plain
+values: dictionaries with text keys, lists, tuples, numbers, text and bytes. Names of importable things become
+inert markers; the only "calls" that mean something are those with which NumPy writes a scalar or an array,
+and they are carried out here on bytes. Every other opcode, name or call ends the reading.
+"""
+
+from __future__ import annotations
+
+import io
+import pickletools
+import re
+import struct
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from fiqx_trt.errors import SourceError
+
+__all__ = ["read_pickle"]
+
+DTYPE = re.compile(r"[<>|=]?([fiu][1248]|b1)")
+#: Nested containers deeper than this are no score table.
+DEPTH = 8
+#: What a name in the pickle means here.
+NAMES = {
+    ("numpy", "dtype"): "dtype",
+    ("numpy", "ndarray"): "ndarray",
+    ("collections", "OrderedDict"): "dict",
+    ("_codecs", "encode"): "encode",
+    **{
+        (f"numpy.{core}.multiarray", name): kind
+        for core in ("core", "_core")
+        for name, kind in (("scalar", "scalar"), ("_reconstruct", "array"))
+    },
+    **{(f"numpy.{core}.numeric", "_frombuffer"): "frombuffer" for core in ("core", "_core")},
+}
+
+
+@dataclass
+class _Name:
+    """A marker for an importable thing."""
+
+    kind: str
+
+
+@dataclass
+class _Dtype:
+    """The type of a NumPy number; its state adds the byte order."""
+
+    code: str
+    order: str = "<"
+
+    def numpy(self) -> np.dtype[Any]:
+        return np.dtype(self.order + self.code)
+
+
+@dataclass
+class _Array:
+    """A NumPy array, empty until its state is set."""
+
+    values: list[float] | None = field(default=None)
+
+
+class _Mark:
+    """Where a group of values begins on the stack."""
+
+
+MARK = _Mark()
+
+
+def read_pickle(data: bytes, *, name: str) -> object:
+    """Return the plain value a pickle describes.
+
+    Parameters
+    ----------
+    data
+        The bytes of the pickle, protocol 0 to 5.
+    name
+        What to call it in messages.
+
+    Returns
+    -------
+    object
+        dict (text keys), list, tuple, str, bytes, int, float, bool or None. NumPy scalars become numbers,
+        arrays lists.
+
+    Raises
+    ------
+    SourceError
+        It is no pickle, or holds something else; the message names the byte.
+    """
+    machine = _Machine()
+    position = 0
+    try:
+        for opcode, argument, at in pickletools.genops(io.BytesIO(data)):
+            position = at or 0
+            machine.step(opcode.name, argument)
+    except (ValueError, IndexError, TypeError, KeyError, OverflowError, struct.error) as error:
+        raise SourceError(f"{name}, byte {position}: {error}") from error
+    return machine.result
+
+
+class _Machine:
+    """The stack and the memo."""
+
+    def __init__(self) -> None:
+        self._stack: list[Any] = []
+        self._memo: dict[int, Any] = {}
+        self._steps = 0
+        self.result: object = None
+
+    def step(self, name: str, argument: Any) -> None:
+        """Carry out one opcode."""
+        self._steps += 1
+        if name in VALUES:
+            self._stack.append(argument)
+        elif name in CONSTANTS:
+            self._stack.append(CONSTANTS[name])
+        elif name in ACTIONS:
+            ACTIONS[name](self, argument)
+        elif name not in IGNORED:
+            raise ValueError(
+                f"the operation {name} does not belong to a table of numbers; the file is refused"
+            )
+
+    def stop(self, _: Any) -> None:
+        self.result = _Plain(self._steps)(self._pop())
+
+    def mark(self, _: Any) -> None:
+        self._stack.append(MARK)
+
+    def empty_dict(self, _: Any) -> None:
+        self._stack.append({})
+
+    def empty_list(self, _: Any) -> None:
+        self._stack.append([])
+
+    def get(self, key: Any) -> None:
+        self._stack.append(self._memo[int(key)])
+
+    def put(self, key: Any) -> None:
+        self._memo[int(key)] = self._stack[-1]
+
+    def memoize(self, _: Any) -> None:
+        self._memo[len(self._memo)] = self._stack[-1]
+
+    def dictionary(self, _: Any) -> None:
+        items = self._group()
+        self._stack.append({})
+        self._set(items)
+
+    def set_items(self, _: Any) -> None:
+        self._set(self._group())
+
+    def set_item(self, _: Any) -> None:
+        value, key = self._pop(), self._pop()
+        self._set([key, value])
+
+    def list_of(self, _: Any) -> None:
+        self._stack.append(self._group())
+
+    def appends(self, _: Any) -> None:
+        self._extend(self._group())
+
+    def append(self, _: Any) -> None:
+        self._extend([self._pop()])
+
+    def tuple_of(self, _: Any) -> None:
+        self._stack.append(tuple(self._group()))
+
+    def tuple_n(self, count: int) -> None:
+        items = [self._pop() for _ in range(count)]
+        self._stack.append(tuple(reversed(items)))
+
+    def name(self, argument: Any) -> None:
+        module, _, attribute = str(argument).partition(" ")
+        self._stack.append(_Name(self._kind(module, attribute)))
+
+    def stack_name(self, _: Any) -> None:
+        attribute, module = self._pop(), self._pop()
+        self._stack.append(_Name(self._kind(module, attribute)))
+
+    def call(self, _: Any) -> None:
+        arguments, target = self._pop(), self._pop()
+        if not (isinstance(target, _Name) and isinstance(arguments, tuple)):
+            raise ValueError("a call of something that is no known name; the file is refused")
+        self._stack.append(CALLS[target.kind](*arguments))
+
+    def build(self, _: Any) -> None:
+        state, target = self._pop(), self._stack[-1]
+        if (
+            isinstance(target, _Dtype)
+            and isinstance(state, tuple)
+            and len(state) >= 2
+            and state[1] in ("<", ">", "|")
+        ):
+            target.order = state[1]
+        elif isinstance(target, _Array) and isinstance(state, tuple) and len(state) == 5:
+            target.values = _array(state[2], state[4])
+        else:
+            raise ValueError("the state of an unknown object; the file is refused")
+
+    def _kind(self, module: object, attribute: object) -> str:
+        kind = NAMES.get((str(module), str(attribute)))
+        if kind is None:
+            raise ValueError(
+                f"it asks for {module}.{attribute}, which is no NumPy number; the file is refused"
+            )
+        return kind
+
+    def _pop(self) -> Any:
+        value = self._stack.pop()
+        if value is MARK:
+            raise ValueError("the stack of the pickle does not add up")
+        return value
+
+    def _group(self) -> list[Any]:
+        at = len(self._stack) - 1
+        while self._stack[at] is not MARK:
+            if at == 0:
+                raise ValueError("the stack of the pickle does not add up")
+            at -= 1
+        items = self._stack[at + 1 :]
+        del self._stack[at:]
+        return items
+
+    def _set(self, items: list[Any]) -> None:
+        target = self._stack[-1]
+        if not isinstance(target, dict) or len(items) % 2:
+            raise ValueError("items are set on something that is no dictionary")
+        for key, value in zip(items[::2], items[1::2], strict=True):
+            if not isinstance(key, str):
+                raise ValueError(f"a key is of type {type(key).__name__}; a path was expected")
+            if key in target:
+                raise ValueError(f"the key {key!r} stands twice")
+            target[key] = value
+
+    def _extend(self, items: list[Any]) -> None:
+        if not isinstance(self._stack[-1], list):
+            raise ValueError("items are appended to something that is no list")
+        self._stack[-1].extend(items)
+
+
+class _Plain:
+    """Makes plain values of what the machine built; refuses markers, cycles and parts that multiply."""
+
+    def __init__(self, budget: int) -> None:
+        self._budget = budget
+
+    def __call__(self, value: Any, depth: int = 0) -> Any:
+        self._budget -= 1
+        if depth > DEPTH or self._budget < 0:
+            raise ValueError(
+                f"containers are nested more than {DEPTH} deep, or contain each other many times over"
+            )
+        if isinstance(value, dict):
+            return {key: self(item, depth + 1) for key, item in value.items()}
+        if isinstance(value, list | tuple):
+            return type(value)(self(item, depth + 1) for item in value)
+        if isinstance(value, _Array) and value.values is not None:
+            return value.values
+        if value is None or isinstance(value, bool | int | float | str | bytes | bytearray):
+            return value
+        raise ValueError(
+            f"it holds a bare {type(value).__name__.strip('_').lower()} where a number was expected"
+        )
+
+
+def _array(dtype: object, data: object) -> list[float]:
+    if not (isinstance(dtype, _Dtype) and isinstance(data, bytes)):
+        raise ValueError("a NumPy value that is no number")
+    return [float(x) for x in np.frombuffer(data, dtype.numpy())]
+
+
+def _scalar(dtype: object, data: object) -> float:
+    values = _array(dtype, data)
+    if len(values) != 1:
+        raise ValueError(f"a NumPy scalar of {len(values)} numbers")
+    return values[0]
+
+
+def _dtype(code: object, *_: object) -> _Dtype:
+    if not (isinstance(code, str) and DTYPE.fullmatch(code)):
+        raise ValueError(f"a NumPy type {code!r}, which is no number")
+    return _Dtype(code.lstrip("<>|="))
+
+
+def _reconstruct(kind: object, *_: object) -> _Array:
+    if not (isinstance(kind, _Name) and kind.kind == "ndarray"):
+        raise ValueError("a NumPy object that is no array")
+    return _Array()
+
+
+def _frombuffer(data: object, dtype: object, *_: object) -> _Array:
+    return _Array(_array(dtype, bytes(data) if isinstance(data, bytearray) else data))
+
+
+def _encode(text: object, coding: object = "latin1") -> bytes:
+    if not (isinstance(text, str) and coding == "latin1"):
+        raise ValueError("bytes in an unknown coding")
+    return text.encode("latin1")
+
+
+def _dict(*arguments: object) -> dict[str, Any]:
+    if arguments:
+        raise ValueError("a dictionary made from something else")
+    return {}
+
+
+def _refuse(*_: object) -> object:
+    raise ValueError("a call of numpy.ndarray; the file is refused")
+
+
+CALLS: dict[str, Callable[..., object]] = {
+    "dtype": _dtype,
+    "ndarray": _refuse,
+    "dict": _dict,
+    "encode": _encode,
+    "scalar": _scalar,
+    "array": _reconstruct,
+    "frombuffer": _frombuffer,
+}
+IGNORED = frozenset({"PROTO", "FRAME"})
+# fmt: off
+VALUES = frozenset({
+    "INT", "BININT", "BININT1", "BININT2", "LONG", "LONG1", "LONG4", "FLOAT", "BINFLOAT", "STRING",
+    "BINSTRING", "SHORT_BINSTRING", "UNICODE", "BINUNICODE", "SHORT_BINUNICODE", "BINUNICODE8", "BINBYTES",
+    "SHORT_BINBYTES", "BINBYTES8", "BYTEARRAY8",
+})
+# fmt: on
+CONSTANTS = {"NONE": None, "NEWTRUE": True, "NEWFALSE": False, "EMPTY_TUPLE": ()}
+ACTIONS: dict[str, Callable[[_Machine, Any], None]] = {
+    "STOP": _Machine.stop,
+    "MARK": _Machine.mark,
+    "EMPTY_DICT": _Machine.empty_dict,
+    "EMPTY_LIST": _Machine.empty_list,
+    "GET": _Machine.get,
+    "BINGET": _Machine.get,
+    "LONG_BINGET": _Machine.get,
+    "PUT": _Machine.put,
+    "BINPUT": _Machine.put,
+    "LONG_BINPUT": _Machine.put,
+    "MEMOIZE": _Machine.memoize,
+    "DICT": _Machine.dictionary,
+    "SETITEMS": _Machine.set_items,
+    "SETITEM": _Machine.set_item,
+    "LIST": _Machine.list_of,
+    "APPENDS": _Machine.appends,
+    "APPEND": _Machine.append,
+    "TUPLE": _Machine.tuple_of,
+    "TUPLE1": lambda machine, _: machine.tuple_n(1),
+    "TUPLE2": lambda machine, _: machine.tuple_n(2),
+    "TUPLE3": lambda machine, _: machine.tuple_n(3),
+    "GLOBAL": _Machine.name,
+    "STACK_GLOBAL": _Machine.stack_name,
+    "REDUCE": _Machine.call,
+    "BUILD": _Machine.build,
+}
