@@ -1,0 +1,45 @@
+"""Judging quality methods: comparisons, error-versus-discard curves, agreement, choice of images."""
+
+from fiqx_trt.evaluate.bands import Bands, bootstrap_bands
+from fiqx_trt.evaluate.comparisons import Comparisons, align_quality
+from fiqx_trt.evaluate.correlation import Correlation, kendall, rank_correlation, spearman
+from fiqx_trt.evaluate.curves import BestDiscard, DiscardCurve, PartialArea, partial_areas
+from fiqx_trt.evaluate.edc import best_discard, discard_curve, random_discard
+from fiqx_trt.evaluate.overlap import Agreement, agreement, extremes, gaussian_copula_overlap
+from fiqx_trt.evaluate.pairs import generate_pairs, genuine_pairs, impostor_pairs, read_pairs
+from fiqx_trt.evaluate.sampling import folder_identities, identity_codes, per_identity
+from fiqx_trt.evaluate.similarity import cosine_similarity
+from fiqx_trt.evaluate.threshold import OperatingPoint, given_threshold, operating_point
+
+__all__ = [
+    "Agreement",
+    "Bands",
+    "BestDiscard",
+    "Comparisons",
+    "Correlation",
+    "DiscardCurve",
+    "OperatingPoint",
+    "PartialArea",
+    "agreement",
+    "align_quality",
+    "best_discard",
+    "bootstrap_bands",
+    "cosine_similarity",
+    "discard_curve",
+    "extremes",
+    "folder_identities",
+    "gaussian_copula_overlap",
+    "generate_pairs",
+    "genuine_pairs",
+    "given_threshold",
+    "identity_codes",
+    "impostor_pairs",
+    "kendall",
+    "operating_point",
+    "partial_areas",
+    "per_identity",
+    "random_discard",
+    "rank_correlation",
+    "read_pairs",
+    "spearman",
+]
