@@ -14,6 +14,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+
 from fiqx_trt import kernels
 from fiqx_trt.faces.prepare import FacePreparer
 from fiqx_trt.faces.sources import iter_sources

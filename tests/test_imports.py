@@ -5,7 +5,20 @@ from __future__ import annotations
 import subprocess
 import sys
 
-HEAVY = ("torch", "tensorrt", "pycuda", "openvino", "onnxruntime", "onnx", "cv2", "matplotlib", "pyarrow", "ray", "typer", "rich")
+HEAVY = (
+    "torch",
+    "tensorrt",
+    "pycuda",
+    "openvino",
+    "onnxruntime",
+    "onnx",
+    "cv2",
+    "matplotlib",
+    "pyarrow",
+    "ray",
+    "typer",
+    "rich",
+)
 
 
 def run(code: str) -> str:
@@ -19,7 +32,10 @@ def test_importing_the_package_loads_numpy_and_the_extension_only() -> None:
 
 
 def test_every_public_name_is_there() -> None:
-    assert run("import fiqx_trt as fx; print(all(getattr(fx, name) is not None for name in fx.__all__))") == "True"
+    assert (
+        run("import fiqx_trt as fx; print(all(getattr(fx, name) is not None for name in fx.__all__))")
+        == "True"
+    )
 
 
 def test_an_unknown_name_is_an_attribute_error() -> None:

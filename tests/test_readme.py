@@ -12,6 +12,7 @@ from pathlib import Path
 
 import cv2
 import pytest
+
 from fiqx_trt.models.probe import probe_faces
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -42,7 +43,9 @@ def test_there_are_examples() -> None:
 def test_example(desk: Path, language: str, text: str) -> None:
     line = ["bash", "-euo", "pipefail", "-c", text] if language == "bash" else [sys.executable, "-c", text]
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
-    done = subprocess.run(line, cwd=desk, env={**os.environ, "PATH": path}, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        line, cwd=desk, env={**os.environ, "PATH": path}, capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stderr
 
 

@@ -31,10 +31,8 @@ def cache_dir(part: str) -> Path:
         warning is logged.
     """
     base = os.environ.get("FIQX_CACHE_DIR")
-    if base:
-        folder = Path(base) / part
-    else:
-        folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "fiqx_trt" / part
+    user = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "fiqx_trt"
+    folder = (Path(base) if base else user) / part
     try:
         folder.mkdir(parents=True, exist_ok=True)
         if os.access(folder, os.W_OK):
@@ -43,7 +41,12 @@ def cache_dir(part: str) -> Path:
     except OSError as error:
         reason = str(error)
     fallback = Path(tempfile.gettempdir()) / f"fiqx_trt-{os.getuid()}" / part
-    logger.warning("cannot use the cache folder %s (%s); using %s. Set FIQX_CACHE_DIR to choose one.", folder, reason, fallback)
+    logger.warning(
+        "cannot use the cache folder %s (%s); using %s. Set FIQX_CACHE_DIR to choose one.",
+        folder,
+        reason,
+        fallback,
+    )
     fallback.mkdir(parents=True, exist_ok=True)
     return fallback
 

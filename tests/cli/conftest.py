@@ -6,6 +6,7 @@ from pathlib import Path
 
 import cv2
 import pytest
+
 from fiqx_trt.cli.main import main
 from support.nets import noise_faces, save, small_recogniser
 
@@ -35,7 +36,11 @@ def cli(capfd: pytest.CaptureFixture[str]) -> Callable[..., Result]:
 @pytest.fixture
 def recogniser(tmp_path: Path) -> Path:
     """A small calibrated model with its contract stated."""
-    path = save(small_recogniser(), tmp_path / "model" / "small.onnx") if (tmp_path / "model").mkdir() is None else tmp_path
+    path = (
+        save(small_recogniser(), tmp_path / "model" / "small.onnx")
+        if (tmp_path / "model").mkdir() is None
+        else tmp_path
+    )
     path.with_suffix(".json").write_text(
         '{"mean": [127.5, 127.5, 127.5], "std": [127.5, 127.5, 127.5], "color": "rgb", "template": "arcface",'
         ' "alpha": 100.0, "r": 0.5}'

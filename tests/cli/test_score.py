@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 import pyarrow.parquet
 import pytest
+
 from fiqx_trt.models import load_model
 from fiqx_trt.quality.serfiq import serfiq
 from support.nets import noise_faces, save, small_recogniser
@@ -28,7 +29,20 @@ def read(path: Path) -> list[dict[str, str]]:
 
 def test_rows_hold_what_the_library_computes(cli, crops: Path, recogniser: Path, tmp_path: Path) -> None:
     out = tmp_path / "s.csv"
-    result = cli("score", crops, "--out", out, "--model", recogniser, "--precision", "fp32", "--method", "serfiq", "--method", "magface")
+    result = cli(
+        "score",
+        crops,
+        "--out",
+        out,
+        "--model",
+        recogniser,
+        "--precision",
+        "fp32",
+        "--method",
+        "serfiq",
+        "--method",
+        "magface",
+    )
     assert result.code == 0, result.err
     rows = read(out)
     assert [Path(row["path"]).name for row in rows] == [f"{index:02d}.png" for index in range(12)]
@@ -42,7 +56,9 @@ def test_rows_hold_what_the_library_computes(cli, crops: Path, recogniser: Path,
     assert "small on openvino, cpu, fp32" in result.err
 
 
-def test_metadata_names_everything_that_changes_a_number(cli, crops: Path, recogniser: Path, tmp_path: Path) -> None:
+def test_metadata_names_everything_that_changes_a_number(
+    cli, crops: Path, recogniser: Path, tmp_path: Path
+) -> None:
     cli("score", crops, "--out", tmp_path / "s.csv", "--model", recogniser, "--passes", 20)
     meta = json.loads((tmp_path / "s.csv.meta.json").read_text())
     assert meta["state"] == "complete"
@@ -63,7 +79,9 @@ def test_formats_hold_the_same_rows(cli, crops: Path, recogniser: Path, tmp_path
     assert from_csv == from_json == from_parquet
 
 
-def test_neither_batch_nor_threads_nor_order_change_a_digit(cli, crops: Path, recogniser: Path, tmp_path: Path) -> None:
+def test_neither_batch_nor_threads_nor_order_change_a_digit(
+    cli, crops: Path, recogniser: Path, tmp_path: Path
+) -> None:
     tables = []
     for name, options in {"a": (), "b": ("--batch", 1), "c": ("--batch", 5, "--threads", 1)}.items():
         cli("score", crops, "--out", tmp_path / f"{name}.csv", "--model", recogniser, "-q", *options)
@@ -90,7 +108,9 @@ def messy(crops: Path) -> Path:
     return crops
 
 
-def test_bad_files_are_rows_and_the_others_keep_their_scores(cli, messy: Path, recogniser: Path, tmp_path: Path) -> None:
+def test_bad_files_are_rows_and_the_others_keep_their_scores(
+    cli, messy: Path, recogniser: Path, tmp_path: Path
+) -> None:
     good = sorted(path for path in messy.iterdir() if path.stem.isdigit())
     cli("score", *good, "--out", tmp_path / "good.csv", "--model", recogniser, "-q")
     result = cli("score", messy, "--out", tmp_path / "s.csv", "--model", recogniser, "--aligned")
@@ -119,7 +139,10 @@ def test_retry_failed_does_only_the_failed_rows(cli, crops: Path, recogniser: Pa
     (crops / "04.png").write_bytes(b"")
     assert cli("score", crops, "--out", tmp_path / "s.csv", "--model", recogniser, "-q").code == 3
     (crops / "04.png").write_bytes(content)
-    assert cli("score", crops, "--out", tmp_path / "s.csv", "--model", recogniser, "-q", "--retry-failed").code == 0
+    assert (
+        cli("score", crops, "--out", tmp_path / "s.csv", "--model", recogniser, "-q", "--retry-failed").code
+        == 0
+    )
     assert (tmp_path / "s.csv").read_bytes() == (tmp_path / "want.csv").read_bytes()
 
 
@@ -129,11 +152,27 @@ def test_an_existing_table_is_not_touched(cli, crops: Path, recogniser: Path, tm
     result = cli("score", crops, "--out", tmp_path / "s.csv", "--model", recogniser, "-q", "--passes", 3)
     assert result.code == 1
     assert "exists already; use --resume to continue it, or --overwrite" in result.err
-    result = cli("score", crops, "--out", tmp_path / "s.csv", "--model", recogniser, "-q", "--passes", 3, "--resume")
+    result = cli(
+        "score", crops, "--out", tmp_path / "s.csv", "--model", recogniser, "-q", "--passes", 3, "--resume"
+    )
     assert result.code == 1
     assert "serfiq.passes was 100, now 3" in result.err
     assert (tmp_path / "s.csv").read_bytes() == before
-    assert cli("score", crops, "--out", tmp_path / "s.csv", "--model", recogniser, "-q", "--passes", 3, "--overwrite").code == 0
+    assert (
+        cli(
+            "score",
+            crops,
+            "--out",
+            tmp_path / "s.csv",
+            "--model",
+            recogniser,
+            "-q",
+            "--passes",
+            3,
+            "--overwrite",
+        ).code
+        == 0
+    )
     assert (tmp_path / "s.csv").read_bytes() != before
 
 
@@ -252,7 +291,9 @@ def test_names_on_standard_input(tmp_path: Path, crops: Path, recogniser: Path) 
 
 
 def test_every_development_photo_has_a_row(cli, shared_faces: Path, tmp_path: Path) -> None:
-    result = cli("score", shared_faces, "--out", tmp_path / "s.csv", "--estimator", "closed-form", "--faces", "all")
+    result = cli(
+        "score", shared_faces, "--out", tmp_path / "s.csv", "--estimator", "closed-form", "--faces", "all"
+    )
     assert result.code == 3
     rows = read(tmp_path / "s.csv")
     pictures = [path for path in shared_faces.rglob("*") if path.suffix.lower() in (".jpg", ".jpeg", ".png")]

@@ -5,6 +5,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+
 from fiqx_trt.demo import run_demo
 from fiqx_trt.demo.ladder import DEGRADATIONS, LEVELS, degrade
 from fiqx_trt.errors import OutputError

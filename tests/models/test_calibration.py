@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+
 from fiqx_trt.errors import InvalidInputError
 from fiqx_trt.models.calibration import calibrate_quality
 from fiqx_trt.quality.serfiq import scale_quality

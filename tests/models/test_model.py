@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import onnxruntime
 import pytest
+
 from fiqx_trt.errors import BackendUnavailableError, InvalidInputError, ModelError
 from fiqx_trt.models import load_model
 from support.nets import DIMENSIONS, FEATURES, noise_faces, save, small_recogniser
@@ -33,7 +34,9 @@ def test_taps_have_their_shapes_and_the_head_maps_one_to_the_other(path: Path) -
         assert extracted.embedding.shape == (3, DIMENSIONS)
         assert extracted.pre_dropout.shape == (3, FEATURES)
         assert extracted.features.shape == (3, 8, 8, 8)
-        np.testing.assert_allclose(model.head(extracted.pre_dropout), extracted.embedding, rtol=1e-4, atol=1e-4)
+        np.testing.assert_allclose(
+            model.head(extracted.pre_dropout), extracted.embedding, rtol=1e-4, atol=1e-4
+        )
         weights, bias = model.head_affine
         affine = extracted.pre_dropout.astype(np.float64) @ weights.T + bias
         np.testing.assert_allclose(affine, extracted.embedding, rtol=1e-4, atol=1e-4)
@@ -73,7 +76,10 @@ def test_a_static_batch_of_one_is_no_obstacle(tmp_path: Path) -> None:
     ],
 )
 def test_wrong_faces_are_refused(path: Path, faces: np.ndarray, given: str) -> None:
-    with load_model(path) as model, pytest.raises(InvalidInputError, match="wants uint8 RGB of shape") as caught:
+    with (
+        load_model(path) as model,
+        pytest.raises(InvalidInputError, match="wants uint8 RGB of shape") as caught,
+    ):
         model.embed(faces)
     assert given in str(caught.value)
 
@@ -89,7 +95,9 @@ def test_a_backend_that_is_nothing(path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "content", [b"", b"not a network at all", small_recogniser().SerializeToString()[:-200]], ids=["empty", "text", "torn"]
+    "content",
+    [b"", b"not a network at all", small_recogniser().SerializeToString()[:-200]],
+    ids=["empty", "text", "torn"],
 )
 def test_files_that_are_no_network(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "bad.onnx"

@@ -3,15 +3,15 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
+
 from fiqx_trt.errors import InvalidInputError, ModelError
 from fiqx_trt.models import ModelSpec, load_spec
 from fiqx_trt.models.load import guess_message
 from fiqx_trt.models.spec import read_sidecar, sidecar_path
 from fiqx_trt.onnx_export.builder import GraphBuilder
 from support.nets import save, small_recogniser
-
-import numpy as np
 
 
 @pytest.fixture
@@ -22,7 +22,12 @@ def path(tmp_path: Path) -> Path:
 def test_everything_open_is_inferred_and_named(path: Path) -> None:
     spec, found = load_spec(path)
     assert found == path
-    assert (spec.image, spec.embedding, spec.pre_dropout, spec.features) == ("image", "embedding", "pre_dropout", "features")
+    assert (spec.image, spec.embedding, spec.pre_dropout, spec.features) == (
+        "image",
+        "embedding",
+        "pre_dropout",
+        "features",
+    )
     assert spec.input_size == (32, 32)
     assert (spec.mean, spec.std, spec.color) == ((127.5,) * 3, (127.5,) * 3, "rgb")
     assert set(spec.guesses) == {"mean", "std", "color", "template"}

@@ -3,6 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+
 from fiqx_trt.models import load_model
 from fiqx_trt.quality.magface import MagFace, magface
 from support.nets import noise_faces, save, small_recogniser

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
+
 from fiqx_trt.errors import InvalidInputError
 from fiqx_trt.models import Model, load_model
 from fiqx_trt.quality import create_method, method_names
@@ -42,5 +43,7 @@ def test_conformance(model: Model, name: str) -> None:
 
 
 def test_an_unknown_name_lists_the_known_ones() -> None:
-    with pytest.raises(InvalidInputError, match="no quality method is called 'beauty'; there are .*magface.*serfiq"):
+    with pytest.raises(
+        InvalidInputError, match=r"no quality method is called 'beauty'; there are .*magface.*serfiq"
+    ):
         create_method("beauty")

@@ -5,12 +5,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.spatial.distance import pdist
+from scipy.stats import spearmanr
+
 from fiqx_trt import kernels
 from fiqx_trt.errors import InvalidInputError
 from fiqx_trt.models import Model, load_model
 from fiqx_trt.quality.serfiq import closed_form_distance, quality_of_distance, scale_quality, serfiq
-from scipy.spatial.distance import pdist
-from scipy.stats import spearmanr
 from support.nets import FEATURES, noise_faces, save, small_recogniser
 
 
@@ -101,7 +102,11 @@ def test_the_sigmoid_is_safe_far_out() -> None:
 
 
 def test_a_zero_embedding_is_no_number() -> None:
-    assert np.isnan(closed_form_distance(np.zeros((1, 3), np.float32), np.zeros((1, 2), np.float32), np.ones(3), dropout=0.5))
+    assert np.isnan(
+        closed_form_distance(
+            np.zeros((1, 3), np.float32), np.zeros((1, 2), np.float32), np.ones(3), dropout=0.5
+        )
+    )
 
 
 @pytest.mark.parametrize(

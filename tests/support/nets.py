@@ -30,9 +30,13 @@ def small_recogniser(*, seed: int = 0, batch: int | str = "N", norm: bool = True
     x = graph.node("Relu", [x], "features")
     x = graph.node("Flatten", [x], "pre_dropout", {"axis": 1})
     last = "linear" if norm else "embedding"
-    x = graph.node("Gemm", [x, weight("w3", DIMENSIONS, FEATURES), weight("b3", DIMENSIONS)], last, {"transB": 1})
+    x = graph.node(
+        "Gemm", [x, weight("w3", DIMENSIONS, FEATURES), weight("b3", DIMENSIONS)], last, {"transB": 1}
+    )
     if norm:
-        moments = [graph.constant(name, rng.uniform(0.5, 1.5, DIMENSIONS).astype(np.float32)) for name in "gbmv"]
+        moments = [
+            graph.constant(name, rng.uniform(0.5, 1.5, DIMENSIONS).astype(np.float32)) for name in "gbmv"
+        ]
         graph.node("BatchNormalization", [x, *moments], "embedding", {"epsilon": 1e-5})
     return graph.model({"image": (batch, 3, SIZE, SIZE)}, {"embedding": (batch, DIMENSIONS)})
 

@@ -16,7 +16,9 @@ __all__ = ["calibrate"]
 def calibrate(
     inputs: o.Inputs,
     model: o.ModelName = "dlib-resnet",
-    estimator: Annotated[str, typer.Option(help="SER-FIQ estimator: closed-form or sampled.")] = "closed-form",
+    estimator: Annotated[
+        str, typer.Option(help="SER-FIQ estimator: closed-form or sampled.")
+    ] = "closed-form",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the numbers, write nothing.")] = False,
     aligned: o.Aligned = False,
     detector: o.DetectorName = None,
@@ -47,7 +49,9 @@ def calibrate(
     done = failed = 0
     with o.open_model(model, runtime, fields) as opened, open_progress(None, quiet=quiet) as progress:
         preparer = o.FaceOptions(aligned, detector, select).preparer(opened.spec, runtime)
-        for records in iter_batches(iter_sources(inputs, column=column), preparer, batch=32, threads=threads or 2):
+        for records in iter_batches(
+            iter_sources(inputs, column=column), preparer, batch=32, threads=threads or 2
+        ):
             faces = [record.image for record in records if record.image is not None]
             if faces:
                 stack = np.stack(faces)

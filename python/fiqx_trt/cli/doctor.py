@@ -25,7 +25,11 @@ def doctor(
     if not quick:
         lines += _agreement()
     if as_json:
-        typer.echo(json.dumps([{"part": part, "state": state, "detail": detail} for part, state, detail in lines], indent=1))
+        typer.echo(
+            json.dumps(
+                [{"part": part, "state": state, "detail": detail} for part, state, detail in lines], indent=1
+            )
+        )
     else:
         table("", ("part", "state", "detail"), lines)
     if any(state == "fails" for _, state, _ in lines):
@@ -39,7 +43,9 @@ def _machine() -> list[Line]:
     from fiqx_trt.cache import cache_dir
     from fiqx_trt.runtime.machine import cpu_count, cpu_signature, has_bf16
 
-    python = f"Python {sys.version.split()[0]}, NumPy {np.__version__}, {platform.system()} {platform.machine()}"
+    python = (
+        f"Python {sys.version.split()[0]}, NumPy {np.__version__}, {platform.system()} {platform.machine()}"
+    )
     bf16 = "multiplies bfloat16" if has_bf16() else "no bfloat16 instructions"
     return [
         ("fiqx_trt", __version__, python),
@@ -54,14 +60,21 @@ def _extension() -> list[Line]:
     if not _core.cuda_built:
         return [("kernels", "ok", "CPU; built without CUDA")]
     devices = _core.cuda_device_count()
-    here = f"{devices} CUDA device{'s' if devices > 1 else ''}" if devices else f"no device ({_core.cuda_reason()})"
+    here = (
+        f"{devices} CUDA device{'s' if devices > 1 else ''}"
+        if devices
+        else f"no device ({_core.cuda_reason()})"
+    )
     return [("kernels", "ok", f"CPU and CUDA; {here}")]
 
 
 def _backends() -> list[Line]:
     from fiqx_trt.runtime import available_backends
 
-    return [(f"backend {name}", "ok" if ready else "absent", reason) for name, ready, reason in available_backends()]
+    return [
+        (f"backend {name}", "ok" if ready else "absent", reason)
+        for name, ready, reason in available_backends()
+    ]
 
 
 def _weights() -> list[Line]:

@@ -56,7 +56,7 @@ def guarded(command: Callable[P, T]) -> Callable[P, T]:
 
 def _reraise_in_debug() -> None:
     if os.environ.get("FIQX_DEBUG"):
-        raise  # noqa: PLE0704 -- called from an except block only
+        raise
 
 
 def _version(wanted: bool) -> None:
@@ -70,7 +70,9 @@ def root(
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and leave.")
     ] = False,
-    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks. May stand anywhere in the line.")] = False,
+    debug: Annotated[
+        bool, typer.Option("--debug", help="Show tracebacks. May stand anywhere in the line.")
+    ] = False,
 ) -> None:
     """Explain and measure face-image quality: what a face recogniser can do with a picture, and why."""
 

@@ -36,24 +36,39 @@ def inspect(
         note = "guessed" if name in spec.guesses else ""
         if name in ("image", "embedding", "pre_dropout", "features"):
             note = " × ".join("N" if size is None else str(size) for size in shapes.get(value, ()))
-        text = ", ".join(f"{v:g}" for v in value) if isinstance(value, list) else "–" if value in (None, "") else str(value)
+        text = (
+            ", ".join(f"{v:g}" for v in value)
+            if isinstance(value, list)
+            else "–"
+            if value in (None, "")
+            else str(value)
+        )
         rows.append((name, text, note))
     table("", ("field", "value", "shape or note"), rows)
     typer.echo(f"file: {path}")
     if spec.guesses:
-        say(f"Guessed: {', '.join(spec.guesses)}. To state them, write them into {path.with_suffix('.json').name} beside the file.")
+        say(
+            f"Guessed: {', '.join(spec.guesses)}. State them in {path.with_suffix('.json').name} beside the file."
+        )
 
 
 def export(
     architecture: Annotated[
-        str, typer.Argument(metavar="NAME", help="An architecture (iresnet100, inception-resnet-v1 …) or a built-in model.")
+        str,
+        typer.Argument(
+            metavar="NAME", help="An architecture (iresnet100, inception-resnet-v1 …) or a built-in model."
+        ),
     ],
-    out: Annotated[Path, typer.Option("--out", "-o", metavar="FILE.onnx", help="ONNX file to write.", show_default=False)],
+    out: Annotated[
+        Path, typer.Option("--out", "-o", metavar="FILE.onnx", help="ONNX file to write.", show_default=False)
+    ],
     weights: Annotated[
-        Path | None, typer.Option(metavar="FILE.pt", help="State dict with the weights (PyTorch).", show_default=False)
+        Path | None,
+        typer.Option(metavar="FILE.pt", help="State dict with the weights (PyTorch).", show_default=False),
     ] = None,
     random: Annotated[
-        int | None, typer.Option("--random-weights", metavar="SEED", help="Random weights instead, for tests of speed.")
+        int | None,
+        typer.Option("--random-weights", metavar="SEED", help="Random weights instead, for tests of speed."),
     ] = None,
     overwrite: Overwrite = False,
 ) -> None:
@@ -65,4 +80,6 @@ def export(
     if weights is not None and random is not None:
         raise InvalidInputError("--weights and --random-weights contradict each other; give one of them")
     spec = export_model(architecture, out, weights=weights, seed=random)
-    say(f"wrote {out} and {out.with_suffix('.json').name}: {spec.name}, input {spec.input_size[0]}×{spec.input_size[1]} {spec.color}")
+    say(
+        f"wrote {out} and {out.with_suffix('.json').name}: {spec.name}, {'×'.join(map(str, spec.input_size))} {spec.color}"
+    )

@@ -30,7 +30,10 @@ Inputs = Annotated[
     ),
 ]
 ModelName = Annotated[
-    str, typer.Option("--model", "-m", metavar="M", help="Built-in model or ONNX file.", rich_help_panel=MODEL_PANEL)
+    str,
+    typer.Option(
+        "--model", "-m", metavar="M", help="Built-in model or ONNX file.", rich_help_panel=MODEL_PANEL
+    ),
 ]
 Mean = Annotated[
     str | None,
@@ -41,14 +44,20 @@ Std = Annotated[
     typer.Option(metavar="X[,Y,Z]", help="Divides the intensities after that.", rich_help_panel=MODEL_PANEL),
 ]
 Color = Annotated[
-    str | None, typer.Option(metavar="ORDER", help="Channel order of the model: rgb, bgr, gray.", rich_help_panel=MODEL_PANEL)
+    str | None,
+    typer.Option(
+        metavar="ORDER", help="Channel order of the model: rgb, bgr, gray.", rich_help_panel=MODEL_PANEL
+    ),
 ]
 Template = Annotated[
     str | None,
-    typer.Option(metavar="NAME", help="Alignment template: arcface, dlib, facenet.", rich_help_panel=MODEL_PANEL),
+    typer.Option(
+        metavar="NAME", help="Alignment template: arcface, dlib, facenet.", rich_help_panel=MODEL_PANEL
+    ),
 ]
 Alpha = Annotated[
-    float | None, typer.Option("--alpha", metavar="A", help="Slope of the scaled quality.", rich_help_panel=MODEL_PANEL)
+    float | None,
+    typer.Option("--alpha", metavar="A", help="Slope of the scaled quality.", rich_help_panel=MODEL_PANEL),
 ]
 Middle = Annotated[
     float | None,
@@ -64,13 +73,19 @@ Backend = Annotated[
 Precision = Annotated[str, typer.Option(help="auto, fp32, bf16, fp16.", rich_help_panel=RUNTIME_PANEL)]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 …", rich_help_panel=RUNTIME_PANEL)]
 Batch = Annotated[
-    int, typer.Option(min=1, help="Faces that travel together; never changes a number.", rich_help_panel=RUNTIME_PANEL)
+    int,
+    typer.Option(
+        min=1, help="Faces that travel together; never changes a number.", rich_help_panel=RUNTIME_PANEL
+    ),
 ]
 Threads = Annotated[
     int | None, typer.Option(min=1, help="Threads; default: all processors.", rich_help_panel=RUNTIME_PANEL)
 ]
 Aligned = Annotated[
-    bool, typer.Option("--aligned", help="The pictures are aligned crops; resized if needed.", rich_help_panel=FACES_PANEL)
+    bool,
+    typer.Option(
+        "--aligned", help="The pictures are aligned crops; resized if needed.", rich_help_panel=FACES_PANEL
+    ),
 ]
 DetectorName = Annotated[
     str | None,
@@ -83,17 +98,30 @@ DetectorName = Annotated[
 ]
 Select = Annotated[
     str,
-    typer.Option("--faces", metavar="WHICH", help="largest, all, or single (several faces fail).", rich_help_panel=FACES_PANEL),
+    typer.Option(
+        "--faces",
+        metavar="WHICH",
+        help="largest, all, or single (several faces fail).",
+        rich_help_panel=FACES_PANEL,
+    ),
 ]
 NullSeparated = Annotated[
-    bool, typer.Option("-0", "--null", help="Names on standard input end with NUL.", rich_help_panel=FACES_PANEL)
+    bool,
+    typer.Option("-0", "--null", help="Names on standard input end with NUL.", rich_help_panel=FACES_PANEL),
 ]
 Column = Annotated[
-    str | None, typer.Option(metavar="NAME", help="Path column of a table; default: path.", rich_help_panel=FACES_PANEL)
+    str | None,
+    typer.Option(metavar="NAME", help="Path column of a table; default: path.", rich_help_panel=FACES_PANEL),
 ]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no summary.", rich_help_panel=OUTPUT_PANEL)]
-Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace an existing output.", rich_help_panel=OUTPUT_PANEL)]
-OutDirectory = Annotated[Path, typer.Option("--out", "-o", metavar="DIR", help="Folder to write into.", show_default=False)]
+Quiet = Annotated[
+    bool, typer.Option("--quiet", "-q", help="No progress, no summary.", rich_help_panel=OUTPUT_PANEL)
+]
+Overwrite = Annotated[
+    bool, typer.Option("--overwrite", help="Replace an existing output.", rich_help_panel=OUTPUT_PANEL)
+]
+OutDirectory = Annotated[
+    Path, typer.Option("--out", "-o", metavar="DIR", help="Folder to write into.", show_default=False)
+]
 
 
 @dataclass(frozen=True)
@@ -122,7 +150,11 @@ class FaceOptions:
     @property
     def parameters(self) -> dict[str, object]:
         """Settings that change which face is scored."""
-        return {"faces.aligned": self.aligned, "faces.detector": self.detector or "auto", "faces.select": self.select}
+        return {
+            "faces.aligned": self.aligned,
+            "faces.detector": self.detector or "auto",
+            "faces.select": self.select,
+        }
 
     def preparer(self, spec: ModelSpec, runtime: RuntimeOptions) -> FacePreparer:
         """Return what turns pictures into aligned faces of a model."""

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from fiqx_trt.faces.sources import Source
     from fiqx_trt.models import Model
     from fiqx_trt.rows import Mode, RunMeta, TableWriter
-    from fiqx_trt.scoring import Scorer
 
 __all__ = ["score"]
 
@@ -32,17 +31,27 @@ COUNT_SECONDS = 1.0
 
 Methods = Annotated[
     list[str] | None,
-    typer.Option("--method", metavar="NAME", help="Quality method; may be repeated.  [default: serfiq]", show_default=False),
+    typer.Option(
+        "--method",
+        metavar="NAME",
+        help="Quality method; may be repeated.  [default: serfiq]",
+        show_default=False,
+    ),
 ]
 OutTable = Annotated[
     Path,
-    typer.Option("--out", "-o", metavar="FILE", help="Table to write: .csv, .jsonl or .parquet.", show_default=False),
+    typer.Option(
+        "--out", "-o", metavar="FILE", help="Table to write: .csv, .jsonl or .parquet.", show_default=False
+    ),
 ]
 Resume = Annotated[
     bool, typer.Option("--resume", help="Go on after an interruption.", rich_help_panel=o.OUTPUT_PANEL)
 ]
 RetryFailed = Annotated[
-    bool, typer.Option("--retry-failed", help="Do the failed rows of a complete table again.", rich_help_panel=o.OUTPUT_PANEL)
+    bool,
+    typer.Option(
+        "--retry-failed", help="Do the failed rows of a complete table again.", rich_help_panel=o.OUTPUT_PANEL
+    ),
 ]
 
 
@@ -51,11 +60,15 @@ def score(
     out: OutTable,
     method: Methods = None,
     model: o.ModelName = "dlib-resnet",
-    estimator: Annotated[str, typer.Option(help="SER-FIQ: sampled, or closed-form (no sampling).")] = "sampled",
+    estimator: Annotated[
+        str, typer.Option(help="SER-FIQ: sampled, or closed-form (no sampling).")
+    ] = "sampled",
     passes: Annotated[int, typer.Option(help="SER-FIQ: number of dropout passes.")] = 100,
     dropout: Annotated[float, typer.Option(help="SER-FIQ: dropout probability.")] = 0.5,
     seed: Annotated[int, typer.Option(help="SER-FIQ: seed of the dropout masks.")] = 0,
-    distance: Annotated[str, typer.Option(help="SER-FIQ: mean over the pairs, or the paper's factor 2/m².")] = "pairs",
+    distance: Annotated[
+        str, typer.Option(help="SER-FIQ: mean over the pairs, or the paper's factor 2/m².")
+    ] = "pairs",
     aligned: o.Aligned = False,
     detector: o.DetectorName = None,
     select: o.Select = "largest",
@@ -96,11 +109,11 @@ def score(
     with o.open_model(model, runtime, fields) as opened:
         scorer = Scorer(opened, methods)
         meta = _metadata(opened, {**faces.parameters, **scorer.parameters})
-        table = open_table(out, score_columns(scorer.columns, detection=not aligned), meta=meta, mode=mode)
         preparer = faces.preparer(opened.spec, runtime)
+        total = None if quiet else _count(inputs, column)
         for note in () if quiet else scorer.notes():
             say(f"note: {note}")
-        total = None if quiet or table.finished else _count(inputs, column)
+        table = open_table(out, score_columns(scorer.columns, detection=not aligned), meta=meta, mode=mode)
         with open_progress(total, quiet=quiet) as report, _stop_on_interrupt() as stop:
             score_table(
                 sources, preparer, scorer, table, batch=batch, threads=threads or 2, report=report, stop=stop
@@ -114,7 +127,9 @@ def _mode(*, resume: bool, overwrite: bool, retry: bool) -> Mode:
     wanted: dict[Mode, bool] = {"resume": resume, "overwrite": overwrite, "retry": retry}
     given = [mode for mode, flag in wanted.items() if flag]
     if len(given) > 1:
-        raise InvalidInputError("--resume, --overwrite and --retry-failed exclude each other; give one of them")
+        raise InvalidInputError(
+            "--resume, --overwrite and --retry-failed exclude each other; give one of them"
+        )
     return given[0] if given else "new"
 
 
@@ -125,7 +140,17 @@ def _metadata(model: Model, parameters: Mapping[str, object]) -> RunMeta:
     spec = model.spec
     contract: dict[str, object] = {
         f"model.{name}": getattr(spec, name)
-        for name in ("input_size", "mean", "std", "color", "template", "embedding", "pre_dropout", "alpha", "r")
+        for name in (
+            "input_size",
+            "mean",
+            "std",
+            "color",
+            "template",
+            "embedding",
+            "pre_dropout",
+            "alpha",
+            "r",
+        )
     }
     plain = {name: list(v) if isinstance(v, tuple) else v for name, v in {**contract, **parameters}.items()}
     return RunMeta(

@@ -22,24 +22,26 @@ def _blur(face: Face, level: float) -> Face:
 
 def _noise(face: Face, level: float) -> Face:
     noise = np.random.default_rng(0).normal(0.0, 90.0 * level, face.shape)
-    return np.clip(np.rint(face + noise), 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(np.rint(face + noise), 0, 255), dtype=np.uint8)
 
 
 def _occlusion(face: Face, level: float) -> Face:
     height = face.shape[0]
     covered = face.copy()
-    covered[height - int(round(0.6 * level * height)) :] = 0
+    covered[height - round(0.6 * level * height) :] = 0
     return covered
 
 
 def _darkness(face: Face, level: float) -> Face:
-    return np.rint(face * (1.0 - 0.97 * level)).astype(np.uint8)
+    return np.asarray(np.rint(face * (1.0 - 0.97 * level)), dtype=np.uint8)
 
 
 def _rotation(face: Face, level: float) -> Face:
     height, width = face.shape[:2]
     turn = cv2.getRotationMatrix2D(((width - 1) / 2, (height - 1) / 2), 90.0 * level, 1.0)
-    return np.asarray(cv2.warpAffine(face, turn, (width, height), borderMode=cv2.BORDER_REPLICATE), dtype=np.uint8)
+    return np.asarray(
+        cv2.warpAffine(face, turn, (width, height), borderMode=cv2.BORDER_REPLICATE), dtype=np.uint8
+    )
 
 
 def _low_resolution(face: Face, level: float) -> Face:

@@ -56,7 +56,9 @@ class DemoResult:
     written: tuple[str, ...]
 
 
-def run_demo(out: Path, *, overwrite: bool = False, notice: Callable[[str], None] = lambda text: None) -> DemoResult:
+def run_demo(
+    out: Path, *, overwrite: bool = False, notice: Callable[[str], None] = lambda text: None
+) -> DemoResult:
     """Score a sample face and ever worse copies of it with the built-in model.
 
     Parameters
@@ -106,7 +108,9 @@ def _sample_face(model: Model) -> NDArray[np.uint8]:
     """Detect and align the face of scikit-image's photo of an astronaut (NASA, public domain)."""
     package = find_spec("skimage")
     if package is None or package.origin is None:
-        raise DependencyError('the sample photo comes with scikit-image; python -m pip install "fiqx-trt[demo]"')
+        raise DependencyError(
+            'the sample photo comes with scikit-image; python -m pip install "fiqx-trt[demo]"'
+        )
     photo = Source(str(Path(package.origin).parent / "data" / "astronaut.png"))
     record = FacePreparer(model.spec.input_size, model.spec.template)(photo)[0]
     if record.image is None:
@@ -129,8 +133,16 @@ def _score(model: Model, folder: Path, table: Path) -> dict[str, tuple[float, fl
         notes=model.notes,
     )
     writer = open_table(table, score_columns(scorer.columns), meta=meta, mode="overwrite")
-    score_table(iter_sources(folder), FacePreparer(model.spec.input_size, model.spec.template, aligned=True), scorer, writer)
-    return {Path(str(row["path"])).stem: (_number(row["serfiq"]), _number(row["serfiq_scaled"])) for row in read_table(table)}
+    score_table(
+        iter_sources(folder),
+        FacePreparer(model.spec.input_size, model.spec.template, aligned=True),
+        scorer,
+        writer,
+    )
+    return {
+        Path(str(row["path"])).stem: (_number(row["serfiq"]), _number(row["serfiq_scaled"]))
+        for row in read_table(table)
+    }
 
 
 def _number(value: object) -> float:

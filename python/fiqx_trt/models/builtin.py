@@ -20,7 +20,9 @@ def _dlib_resnet() -> tuple[Path, dict[str, Any]]:
     from fiqx_trt.onnx_export import dlib_resnet
 
     weights = dlib_resnet.find_weights()
-    path = _converted("dlib-resnet", weights, lambda: dlib_resnet.build_dlib_resnet(weights).SerializeToString())
+    path = _converted(
+        "dlib-resnet", weights, lambda: dlib_resnet.build_dlib_resnet(weights).SerializeToString()
+    )
     return path, {
         "name": "dlib-resnet",
         "input_size": dlib_resnet.DLIB_SIZE,

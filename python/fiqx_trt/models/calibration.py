@@ -39,8 +39,12 @@ def calibrate_quality(raw: NDArray[np.float64]) -> tuple[float, float]:
     raw = np.asarray(raw, dtype=np.float64)
     raw = raw[np.isfinite(raw)]
     if raw.size < MINIMUM_FACES:
-        raise InvalidInputError(f"{raw.size} usable qualities; a calibration needs at least {MINIMUM_FACES} faces")
+        raise InvalidInputError(
+            f"{raw.size} usable qualities; a calibration needs at least {MINIMUM_FACES} faces"
+        )
     low, high = np.quantile(raw, [0.05, 0.95])
     if high - low < 1e-9:
-        raise InvalidInputError(f"the qualities all lie near {low:.6g}; calibrate on faces of different quality")
+        raise InvalidInputError(
+            f"the qualities all lie near {low:.6g}; calibrate on faces of different quality"
+        )
     return 2.0 * math.log(19.0) / float(high - low), float(raw.mean())

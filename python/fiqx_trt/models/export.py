@@ -76,7 +76,9 @@ def _architecture(name: str, weights: Path | None, seed: int | None) -> tuple[by
         known = ", ".join([*ARCHITECTURES, *BUILTIN])
         raise InvalidInputError(f"no architecture or built-in model is called {name!r}; there are {known}")
     if weights is None and seed is None:
-        raise InvalidInputError(f"{name} has no weights of its own; give --weights FILE.pt, or --random-weights SEED for tests")
+        raise InvalidInputError(
+            f"{name} has no weights of its own; give --weights FILE.pt, or --random-weights SEED for tests"
+        )
     module, _, function = ARCHITECTURES[name].partition(":")
     graph: onnx.ModelProto = getattr(importlib.import_module(module), function)(
         state=None if weights is None else _load_state(weights), seed=seed or 0

@@ -64,10 +64,14 @@ def _input_size(shape: tuple[int | None, ...], guesses: list[str]) -> tuple[int,
     return height, width
 
 
-def _contract(graph: onnx.ModelProto, image: str, shape: tuple[int | None, ...], height: int) -> dict[str, Any]:
+def _contract(
+    graph: onnx.ModelProto, image: str, shape: tuple[int | None, ...], height: int
+) -> dict[str, Any]:
     channels = shape[1] or 3
     if channels not in (1, 3):
-        raise ModelError(f"the input {image} has {channels} channels; a recogniser of pictures has 1 or 3 (layout N, C, H, W)")
+        raise ModelError(
+            f"the input {image} has {channels} channels; a recogniser of pictures has 1 or 3 (layout N, C, H, W)"
+        )
     number = (0.0, 1.0) if scales_itself(graph, image) else (127.5, 127.5)
     return {
         "mean": (number[0],) * channels,

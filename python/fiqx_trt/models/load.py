@@ -145,7 +145,9 @@ def guess_message(spec: ModelSpec) -> str:
 def _stated(sidecar: dict[str, Any]) -> dict[str, Any]:
     """Drop what a sidecar holds but does not state: guesses, the hash, and empty fields."""
     guesses = sidecar.get("guesses", ())
-    return {k: v for k, v in sidecar.items() if k not in (*guesses, "guesses", "sha256") and v not in ("", None)}
+    return {
+        k: v for k, v in sidecar.items() if k not in (*guesses, "guesses", "sha256") and v not in ("", None)
+    }
 
 
 def _spread(fields: dict[str, Any]) -> None:
@@ -154,6 +156,6 @@ def _spread(fields: dict[str, Any]) -> None:
     for name in ("mean", "std"):
         value = fields.get(name)
         if value is not None:
-            fields[name] = (float(value),) * channels if isinstance(value, (int, float)) else tuple(map(float, value))
-
-
+            fields[name] = (
+                (float(value),) * channels if isinstance(value, (int, float)) else tuple(map(float, value))
+            )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from types import TracebackType
 from typing import TYPE_CHECKING
@@ -76,8 +76,11 @@ class Model:
         self._graph = graph
         self._runtime = runtime or RuntimeChoice()
         self._taps = (spec.embedding, spec.pre_dropout, spec.features)
-        self._trunk = self._open(with_outputs(graph, list(dict.fromkeys(self._taps))), {spec.image: self._probe()})
+        self._trunk = self._open(
+            with_outputs(graph, list(dict.fromkeys(self._taps))), {spec.image: self._probe()}
+        )
         self._heads: dict[int, Session] = {}
+        self._sessions: dict[tuple[str, ...], Session] = {}
 
     @property
     def backend(self) -> str:
@@ -149,7 +152,10 @@ class Model:
                 f"faces are {faces.dtype} of shape {faces.shape}; {self.spec.name} wants uint8 RGB of shape "
                 f"(N, {wanted[0]}, {wanted[1]}, 3). Align or resize them first (fiqx_trt.faces.align)"
             )
-        return kernels.face_input(faces, mean=self.spec.mean, std=self.spec.std, color=self.spec.color)
+        inputs: NDArray[np.float32] = kernels.face_input(
+            faces, mean=self.spec.mean, std=self.spec.std, color=self.spec.color
+        )
+        return inputs
 
     def head(self, h: NDArray[np.float32], *, rows_per_face: int = 1) -> NDArray[np.float32]:
         """Return raw embeddings of pre-dropout vectors.
@@ -174,6 +180,25 @@ class Model:
         outputs = session.run({self.spec.pre_dropout: h.reshape(len(h), *shape)})
         return _rows(outputs[self.spec.embedding], len(h))
 
+    def session(self, outputs: tuple[str, ...]) -> Session:
+        """Return this network with other outputs, on the same backend and in the same precision; opened once.
+
+        Parameters
+        ----------
+        outputs
+            Names of tensors in the graph. The input is :attr:`ModelSpec.image`, as :meth:`normalise` makes it.
+
+        Raises
+        ------
+        ModelError
+            A name is not in the graph.
+        """
+        if outputs not in self._sessions:
+            self._sessions[outputs] = self._open(
+                with_outputs(self._graph, list(outputs)), None, like=self._trunk
+            )
+        return self._sessions[outputs]
+
     @cached_property
     def head_affine(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """The head as ``e = A h + b``: A ``(D, F)`` and b ``(D,)``, float64."""
@@ -183,11 +208,11 @@ class Model:
     def head_column_norms(self) -> NDArray[np.float64]:
         """Squared norms ‖A_:k‖² of the head's columns, ``(F,)`` float64."""
         weights, _ = self.head_affine
-        return np.square(weights).sum(axis=0)
+        return np.asarray(np.square(weights).sum(axis=0))
 
     def close(self) -> None:
         """Free the sessions; the model cannot be used afterwards."""
-        for session in (self._trunk, *self._heads.values()):
+        for session in (self._trunk, *self._heads.values(), *self._sessions.values()):
             session.close()
 
     def __enter__(self) -> Model:
@@ -202,9 +227,15 @@ class Model:
         return self.normalise(probe_faces(self.spec.input_size))
 
     def _open(
-        self, graph: onnx.ModelProto, probe: dict[str, NDArray[np.float32]] | None, batch: int | None = None
+        self,
+        graph: onnx.ModelProto,
+        probe: dict[str, NDArray[np.float32]] | None,
+        batch: int | None = None,
+        like: Session | None = None,
     ) -> Session:
         choice = self._runtime
+        if like is not None:
+            choice = replace(choice, backend=like.backend, precision=like.precision, device=like.device)
         return open_session(
             graph,
             backend=choice.backend,

@@ -47,7 +47,9 @@ def _draw(size: tuple[int, int], rng: np.random.Generator) -> NDArray[np.uint8]:
         picture = _blend(picture, rng.uniform(10, 60, 3), _blob(x, y, side * 0.32, -0.1, 0.07, 0.08, hard=4))
         picture = _blend(picture, rng.uniform(10, 80, 3), _blob(x, y, side * 0.32, -0.3, 0.22, 0.05, hard=3))
     picture = _blend(picture, 0.75 * skin, _blob(x, y, 0.06, 0.18, 0.08, 0.2, hard=1))
-    picture = _blend(picture, np.array([150.0, 60.0, 60.0]), _blob(x, y, 0.0, 0.58, rng.uniform(0.2, 0.35), 0.08, hard=4))
+    picture = _blend(
+        picture, np.array([150.0, 60.0, 60.0]), _blob(x, y, 0.0, 0.58, rng.uniform(0.2, 0.35), 0.08, hard=4)
+    )
     picture = picture * light[..., None] + rng.normal(0, 4, picture.shape)
     return np.clip(np.rint(picture), 0, 255).astype(np.uint8)
 
@@ -59,5 +61,7 @@ def _blob(
     return np.asarray(1.0 / (1.0 + np.exp(np.clip(hard * (radius - 1.0), -50, 50))))
 
 
-def _blend(picture: NDArray[np.float64], color: NDArray[np.float64], mask: NDArray[np.float64]) -> NDArray[np.float64]:
+def _blend(
+    picture: NDArray[np.float64], color: NDArray[np.float64], mask: NDArray[np.float64]
+) -> NDArray[np.float64]:
     return picture + mask[..., None] * (color - picture)

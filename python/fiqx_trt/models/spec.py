@@ -6,14 +6,14 @@ import dataclasses
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, TypeAlias, get_args
 
 from fiqx_trt.cache import write_atomic
 from fiqx_trt.errors import InvalidInputError, ModelError
 
 __all__ = ["ModelSpec", "sidecar_path"]
 
-COLORS = ("rgb", "bgr", "gray")
+Color: TypeAlias = Literal["rgb", "bgr", "gray"]
 OPTIONAL_NUMBERS = ("alpha", "r", "gamma")
 
 
@@ -53,7 +53,7 @@ class ModelSpec:
     input_size: tuple[int, int] = (112, 112)
     mean: tuple[float, ...] = (127.5, 127.5, 127.5)
     std: tuple[float, ...] = (127.5, 127.5, 127.5)
-    color: str = "rgb"
+    color: Color = "rgb"
     template: str = "arcface"
     image: str = ""
     embedding: str = ""
@@ -72,14 +72,20 @@ class ModelSpec:
         """Check every field once."""
         height, width = self.input_size
         if height < 1 or width < 1:
-            raise InvalidInputError(f"input_size is {self.input_size}; give a positive height and width in pixels")
-        if self.color not in COLORS:
-            raise InvalidInputError(f"color is {self.color!r}; the orders known are {', '.join(COLORS)}")
+            raise InvalidInputError(
+                f"input_size is {self.input_size}; give a positive height and width in pixels"
+            )
+        if self.color not in get_args(Color):
+            raise InvalidInputError(
+                f"color is {self.color!r}; the orders known are {', '.join(get_args(Color))}"
+            )
         channels = 1 if self.color == "gray" else 3
         for field in ("mean", "std"):
             value = getattr(self, field)
             if len(value) != channels:
-                raise InvalidInputError(f"{field} has {len(value)} numbers; a {self.color} model wants {channels}")
+                raise InvalidInputError(
+                    f"{field} has {len(value)} numbers; a {self.color} model wants {channels}"
+                )
         if any(s == 0 for s in self.std):
             raise InvalidInputError(f"std is {self.std}; a zero would divide by zero")
 
@@ -130,7 +136,9 @@ def read_sidecar(path: Path) -> dict[str, Any]:
     known = {field.name for field in dataclasses.fields(ModelSpec)}
     unknown = sorted(set(fields) - known)
     if unknown:
-        raise ModelError(f"the sidecar {path} has unknown fields {', '.join(unknown)}; known are {', '.join(sorted(known))}")
+        raise ModelError(
+            f"the sidecar {path} has unknown fields {', '.join(unknown)}; known are {', '.join(sorted(known))}"
+        )
     return {name: _typed(path, name, value) for name, value in fields.items()}
 
 

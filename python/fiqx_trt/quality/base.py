@@ -91,7 +91,7 @@ class QualityMethod(Protocol):
         ...
 
     def notes(self, model: Model) -> tuple[str, ...]:
-        """What a user should know before reading the numbers of this model; empty when there is nothing."""
+        """Return what a user should know before reading the numbers of this model."""
         ...
 
     def score(self, model: Model | None, faces: NDArray[np.uint8], extracted: Extracted | None) -> Quality:
@@ -124,7 +124,9 @@ def create_method(name: str, options: MethodOptions | None = None) -> QualityMet
     if target is None:
         target = next((e.value for e in entry_points(group="fiqx_trt.quality") if e.name == name), None)
     if target is None:
-        raise InvalidInputError(f"no quality method is called {name!r}; there are {', '.join(method_names())}")
+        raise InvalidInputError(
+            f"no quality method is called {name!r}; there are {', '.join(method_names())}"
+        )
     module, _, attribute = target.partition(":")
     factory: type[QualityMethod] = getattr(importlib.import_module(module), attribute)
     return factory.from_options(options)

@@ -127,7 +127,9 @@ class SerFiq:
         if self.passes < 2:
             raise InvalidInputError(f"passes is {self.passes}; a distance needs at least 2")
         if not 0.0 < self.dropout < 1.0:
-            raise InvalidInputError(f"dropout is {self.dropout}; give a probability between 0 and 1, both excluded")
+            raise InvalidInputError(
+                f"dropout is {self.dropout}; give a probability between 0 and 1, both excluded"
+            )
         if not 0 <= self.seed < 2**64:
             raise InvalidInputError(f"seed is {self.seed}; give an integer from 0 to 2**64 - 1")
 
@@ -144,7 +146,11 @@ class SerFiq:
     @property
     def parameters(self) -> Mapping[str, object]:
         """Every setting that changes a number."""
-        common = {"serfiq.estimator": self.estimator, "serfiq.dropout": self.dropout, "serfiq.distance": self.distance}
+        common = {
+            "serfiq.estimator": self.estimator,
+            "serfiq.dropout": self.dropout,
+            "serfiq.distance": self.distance,
+        }
         if self.estimator == "closed-form" and self.distance == "pairs":
             return common
         if self.estimator == "closed-form":

@@ -58,8 +58,7 @@ def score_table(
     """
     done = failed = 0
     with table:
-        batches = iter_batches(table.remaining(sources), preparer, batch=batch, threads=threads)
-        for records in batches:
+        for records in iter_batches(table.remaining(sources), preparer, batch=batch, threads=threads):
             rows = scorer.rows(records)
             table.append(rows)
             done += len(rows)
@@ -67,7 +66,6 @@ def score_table(
             if report is not None:
                 report(done=done, failed=failed)
             if stop():
-                batches.close()
                 table.close(complete=False)
                 return False
     return True

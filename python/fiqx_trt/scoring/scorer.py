@@ -44,7 +44,7 @@ class Scorer:
         return {name: value for method in self.methods for name, value in method.parameters.items()}
 
     def notes(self) -> tuple[str, ...]:
-        """What the user should know before reading the numbers."""
+        """Return what the user should know before reading the numbers."""
         if self.model is None:
             return ()
         return tuple(note for method in self.methods for note in method.notes(self.model))
