@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import ClassVar
 
 import numpy as np
+
 from fiqx_trt.faces.prepare import FaceRecord
 from fiqx_trt.quality.base import MethodOptions, Quality
 from fiqx_trt.scoring import Scorer
