@@ -68,7 +68,7 @@ def levels(threads: int, max_batch: int | None = None, static_batch: int | None 
         sizes = [static_batch]
     else:
         largest = BATCHES[-1] if max_batch is None else max_batch
-        sizes = [b for b in BATCHES if b < largest] + [min(largest, BATCHES[-1])]
+        sizes = [b for b in BATCHES if b < largest] + [largest]
     streams = sorted({1, max(1, threads // 4), max(1, threads // 2), threads})
     return [[Choice(size, s) for s in streams] for size in sizes]
 

@@ -1,0 +1,62 @@
+"""Backends, precisions and native batches side by side on an IResNet with random weights.
+
+The depth is 18, or what FIQX_BENCH_DEPTH says.
+"""
+
+from __future__ import annotations
+
+import os
+
+import numpy as np
+import pytest
+
+from fiqx_trt.onnx_export.iresnet import build_iresnet
+from fiqx_trt.runtime import open_session, parity
+from fiqx_trt.runtime.graph import read_graph
+from fiqx_trt.runtime.machine import has_bf16
+from fiqx_trt.runtime.tuning import Choice
+
+DEPTH = int(os.environ.get("FIQX_BENCH_DEPTH", "18"))
+FACES = np.random.default_rng(0).standard_normal((8, 3, 112, 112), dtype=np.float32)
+FP32 = [("onnxruntime", "fp32"), ("openvino", "fp32"), ("torch", "fp32")]
+BF16 = [("openvino", "bf16"), ("torch", "bf16")] if has_bf16() else []
+CHOICES = [Choice(1, 1), Choice(1, 2), Choice(4, 1), Choice(4, 2), Choice(8, 1)]
+
+
+@pytest.fixture(scope="module")
+def model():
+    return build_iresnet(DEPTH).SerializeToString()
+
+
+@pytest.fixture(scope="module")
+def reference(model):
+    with open_session(model, backend="openvino", precision="fp32", max_batch=1) as session:
+        yield session
+
+
+@pytest.mark.parametrize(("backend", "precision"), FP32 + BF16)
+@pytest.mark.benchmark(group="runtime: backends")
+def bench_backend(benchmark, model, reference, backend, precision):
+    pytest.importorskip(backend)
+    with open_session(model, backend=backend, precision=precision, max_batch=1) as session:
+        session.run({"image": FACES[:1]})
+        benchmark(session.run, {"image": FACES})
+        feeds = {"image": FACES[:2]}
+        parity.require(session, reference, feeds, min_cosine=parity.MIN_COSINE[precision])
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16"] if has_bf16() else ["fp32"])
+@pytest.mark.parametrize(
+    "choice", CHOICES, ids=lambda choice: f"batch {choice.batch}, streams {choice.streams}"
+)
+@pytest.mark.benchmark(group="runtime: openvino's batch and streams")
+def bench_choice(benchmark, model, choice, precision):
+    """Whatever is chosen, the bits are those of batch 1 on one stream."""
+    openvino = pytest.importorskip("fiqx_trt.runtime.openvino")
+    graph = read_graph(model)
+    with openvino.OpenVinoSession(graph, precision=precision, choice=choice) as session:
+        benchmark(session.run, {"image": FACES})
+        got = session.run({"image": FACES[:2]})
+    with openvino.OpenVinoSession(graph, precision=precision, choice=Choice(1, 1)) as plain:
+        for name, value in plain.run({"image": FACES[:2]}).items():
+            np.testing.assert_array_equal(got[name], value)
