@@ -37,7 +37,7 @@ def reference(model):
 @pytest.mark.parametrize(("backend", "precision"), FP32 + BF16)
 @pytest.mark.benchmark(group="runtime: backends")
 def bench_backend(benchmark, model, reference, backend, precision):
-    pytest.importorskip(backend)
+    pytest.importorskip(f"fiqx_trt.runtime.{backend}")
     with open_session(model, backend=backend, precision=precision, max_batch=1) as session:
         session.run({"image": FACES[:1]})
         benchmark(session.run, {"image": FACES})

@@ -23,7 +23,7 @@ if has_bf16():
 @pytest.fixture(params=COMBINATIONS, ids="-".join)
 def opened(request: pytest.FixtureRequest) -> Callable[..., Session]:
     backend, precision = request.param
-    pytest.importorskip(backend)
+    pytest.importorskip(f"fiqx_trt.runtime.{backend}")
     sessions: list[Session] = []
 
     def open_one(net: onnx.ModelProto, *, max_batch: int | None = None, threads: int | None = 1) -> Session:
@@ -167,7 +167,7 @@ def test_a_failure_while_running_is_told(opened: Callable[..., Session]) -> None
 
 @pytest.mark.parametrize(("backend", "told"), [("openvino", "OpenVINO"), ("onnxruntime", "ONNX Runtime")])
 def test_a_graph_that_a_backend_cannot_open(backend: str, told: str) -> None:
-    pytest.importorskip(backend)
+    pytest.importorskip(f"fiqx_trt.runtime.{backend}")
     net = model([helper.make_node("NoSuchOperator", ["x"], ["y"])], {"x": ("N", 3)}, {"y": ("N", 3)})
     with pytest.raises(ModelError, match=f"{told} cannot open the given model: .*NoSuchOperator"):
         open_session(net, backend=backend)
@@ -175,6 +175,6 @@ def test_a_graph_that_a_backend_cannot_open(backend: str, told: str) -> None:
 
 @pytest.mark.parametrize("backend", ["onnxruntime", "torch"])
 def test_a_precision_that_is_not_offered(backend: str) -> None:
-    pytest.importorskip(backend)
+    pytest.importorskip(f"fiqx_trt.runtime.{backend}")
     with pytest.raises(BackendUnavailableError, match=r"use precision='auto'"):
         open_session(residual_net(), backend=backend, precision="fp16")

@@ -89,7 +89,7 @@ def test_an_output_without_a_shape_runs() -> None:
     net.graph.output[0].type.tensor_type.ClearField("shape")
     assert read_graph(net).outputs[0].shape == (None, None)
     for backend in ("openvino", "onnxruntime", "torch"):
-        pytest.importorskip(backend)
+        pytest.importorskip(f"fiqx_trt.runtime.{backend}")
         with open_session(net, backend=backend) as session:
             assert session.run({"x": np.zeros((0, 2), np.float32)})["y"].shape == (0, 2)
 

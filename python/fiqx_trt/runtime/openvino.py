@@ -13,15 +13,17 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import openvino
 
 from fiqx_trt.errors import BackendUnavailableError, ModelError
 from fiqx_trt.runtime import gate, machine, tuning
 from fiqx_trt.runtime.base import Chunk, Session, TensorInfo, first_line
 from fiqx_trt.runtime.graph import Graph
 from fiqx_trt.runtime.options import Options
+from fiqx_trt.runtime.quiet import import_openvino
 
 __all__ = ["OpenVinoSession", "open_graph", "unavailable"]
+
+openvino = import_openvino()
 
 HINTS = {"fp32": "f32", "bf16": "bf16", "fp16": "f16"}
 CAPABILITIES = {"bf16": "BF16", "fp16": "FP16"}

@@ -1,0 +1,168 @@
+"""The choice of batch and streams: lawful first, then fast; remembered; never fatal."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fiqx_trt.errors import InferenceError
+from fiqx_trt.runtime import open_session, tuning
+from fiqx_trt.runtime.base import Chunk, Session, TensorInfo
+from fiqx_trt.runtime.graph import read_graph
+from fiqx_trt.runtime.tuning import Choice
+from runtime.small_nets import residual_net
+
+INPUT = TensorInfo("x", (None, 4), np.dtype(np.float32))
+
+
+class Timed(Session):
+    """Takes a time per native run; `spoil` changes its bits, its place-dependence, or lets it fail."""
+
+    def __init__(self, choice: Choice, *, seconds: float = 0.002, spoil: str = "") -> None:
+        super().__init__(
+            backend="timed",
+            device="cpu",
+            precision="fp32",
+            batch=choice.batch,
+            inputs=[INPUT],
+            outputs=[INPUT],
+        )
+        self.seconds, self.spoil = seconds / choice.streams, spoil
+
+    def _run(self, chunks: Sequence[Chunk]) -> list[Chunk]:
+        time.sleep(self.seconds * len(chunks))
+        return [{"x": self._answer(chunk["x"])} for chunk in chunks]
+
+    def _answer(self, x: np.ndarray) -> np.ndarray:
+        if self.batch > 1 and self.spoil == "fails":
+            raise InferenceError("no memory")
+        if self.batch > 1 and self.spoil == "bits":
+            return x * np.float32(1.0000001)
+        if self.batch > 1 and self.spoil == "place":
+            return x + np.arange(len(x), dtype=np.float32)[:, None]
+        return x.copy()
+
+    def _close(self) -> None:
+        self.seconds = 0.0
+
+
+@given(
+    threads=st.integers(1, 256),
+    max_batch=st.none() | st.integers(1, 300),
+    static=st.none() | st.integers(1, 8),
+)
+def test_levels_grow_and_stay_within_the_request(
+    threads: int, max_batch: int | None, static: int | None
+) -> None:
+    groups = tuning.levels(threads, max_batch, static)
+    sizes = [group[0].batch for group in groups]
+    assert sizes == sorted(set(sizes))
+    assert all(choice.batch == size for group, size in zip(groups, sizes, strict=True) for choice in group)
+    assert all(group[0].streams == 1 and group[-1].streams == threads for group in groups)
+    if static is not None:
+        assert sizes == [static]
+    else:
+        assert sizes[0] == 1
+        assert sizes[-1] == (64 if max_batch is None else max_batch)
+
+
+def test_the_fastest_batch_is_chosen() -> None:
+    choice, rate = tuning.tune(Timed, tuning.levels(1, 16), [INPUT])
+    assert choice == Choice(16, 1)
+    assert rate > 1000
+
+
+def test_streams_are_chosen_where_they_pay() -> None:
+    assert tuning.tune(Timed, tuning.levels(2, 1), [INPUT])[0] == Choice(1, 2)
+
+
+@pytest.mark.parametrize("spoil", ["bits", "place", "fails"])
+def test_a_batch_with_other_bits_is_never_chosen_however_fast(spoil: str) -> None:
+    def open_at(choice: Choice) -> Session:
+        return Timed(choice, spoil=spoil)
+
+    assert tuning.tune(open_at, tuning.levels(1), [INPUT])[0] == Choice(1, 1)
+
+
+def test_a_slow_network_is_not_tried_for_long() -> None:
+    start = time.perf_counter()
+    choice, _ = tuning.tune(lambda c: Timed(c, seconds=0.3 * c.batch), tuning.levels(1), [INPUT])
+    assert choice == Choice(1, 1)
+    assert time.perf_counter() - start < 4
+
+
+def test_a_fixed_batch_is_lawful_or_one() -> None:
+    graph = read_graph(residual_net())
+    graph = type(graph)(**{**vars(graph), "inputs": (INPUT,)})
+    for spoil, batch, text in (
+        ("", 8, "batch 8: rows agree bit for bit wherever they stand"),
+        ("place", 1, "batch 1: in a batch of 8 a row's bits depend on its place"),
+        ("fails", 1, "batch 1: a batch of 8 does not run (no memory)"),
+    ):
+        choice, reason = tuning.lawful_batch(lambda c, s=spoil: Timed(c, spoil=s), graph, 8)
+        assert (choice, reason) == (Choice(batch, 1), text)
+    assert tuning.lawful_batch(Timed, graph, 1) == (Choice(1, 1), "batch 1: asked for")
+    static = type(graph)(**{**vars(graph), "static_batch": 3})
+    assert tuning.lawful_batch(Timed, static, 8) == (Choice(3, 1), "batch 3: fixed in the file")
+
+
+def test_the_choice_is_remembered_per_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FIQX_CACHE_DIR", str(tmp_path))
+    opened: list[Choice] = []
+
+    def open_at(choice: Choice) -> Session:
+        opened.append(choice)
+        return Timed(choice)
+
+    first = tuning.tuned(("a", 1), open_at, tuning.levels(1, 4), [INPUT])
+    assert first[1].startswith("batch 4, 1 stream(s): measured ")
+    count = len(opened)
+    assert tuning.tuned(("a", 1), open_at, tuning.levels(1, 4), [INPUT]) == first
+    assert len(opened) == count
+    tuning.tuned(("a", 2), open_at, tuning.levels(1, 4), [INPUT])
+    assert len(opened) > count
+
+
+def test_a_spoiled_memory_is_measured_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FIQX_CACHE_DIR", str(tmp_path))
+    tuning.remember(("k",), batch=4, streams=1)
+    (file,) = (tmp_path / "runtime").iterdir()
+    assert tuning.recall(("k",)) is not None
+    for content in (b"", b"{", b"[]", b'{"format": 0}', b'{"format": 1, "key": ["other"]}', b"\xff\xfe"):
+        file.write_bytes(content)
+        assert tuning.recall(("k",)) is None
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="the superuser may write everywhere")
+def test_a_cache_that_cannot_be_written_is_no_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FIQX_CACHE_DIR", str(tmp_path))
+    (tmp_path / "runtime").mkdir()
+    (tmp_path / "runtime").chmod(0o500)
+    tuning.remember(("k",), batch=4)
+    assert tuning.recall(("k",)) is None
+
+
+def test_a_session_opened_twice_is_tuned_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FIQX_CACHE_DIR", str(tmp_path))
+    notes = []
+    for _ in range(2):
+        with open_session(residual_net(), backend="openvino", threads=1, max_batch=4) as session:
+            notes.append(session.notes)
+    assert notes[0] == notes[1]
+    assert len(list((tmp_path / "runtime").iterdir())) == 1
+
+
+def test_random_feeds_are_the_same_every_time() -> None:
+    whole = TensorInfo("n", (None, 2, None), np.dtype(np.uint8))
+    a, b = (tuning.sample([INPUT, whole], 3) for _ in range(2))
+    for name in ("x", "n"):
+        np.testing.assert_array_equal(a[name], b[name])
+    assert a["n"].dtype == np.uint8
+    assert a["n"].shape == (3, 2, 1)
