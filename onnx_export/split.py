@@ -160,6 +160,7 @@ def dynamic_batch(model: onnx.ModelProto) -> onnx.ModelProto:
     copy.graph.output.extend(view.graph.output)
     if batch is not None:
         _free_reshapes(copy, view, batch)
+        _prune(copy)
     for value in (*copy.graph.input, *copy.graph.output):
         if value.type.tensor_type.shape.dim:
             value.type.tensor_type.shape.dim[0].Clear()
@@ -257,6 +258,17 @@ def _free_reshapes(copy: onnx.ModelProto, view: GraphView, batch: int) -> None:
         name = f"{node.output[0]}.free_shape.{index}"
         copy.graph.initializer.append(numpy_helper.from_array(free, name))
         node.input[1] = name
+
+
+def _prune(model: onnx.ModelProto) -> None:
+    """Drop the nodes and weights that no output needs."""
+    view = GraphView(model)
+    needed = _ancestors(view, view.outputs, ())
+    nodes = [node for node in view.nodes if not needed.isdisjoint(node.output)]
+    weights = [tensor for name, tensor in view.initializers.items() if name in needed]
+    del model.graph.node[:], model.graph.initializer[:]
+    model.graph.node.extend(nodes)
+    model.graph.initializer.extend(weights)
 
 
 def _prove_batch(model: onnx.ModelProto) -> None:

@@ -76,15 +76,44 @@ class GraphView:
 
     @cached_property
     def types(self) -> dict[str, onnx.TypeProto.Tensor]:
-        """Element type and shape of every tensor for which inference finds them."""
-        graph = infer(skeleton(self.model)).graph
-        values = [*graph.value_info, *graph.output, *graph.input]
-        return {v.name: v.type.tensor_type for v in values if v.type.HasField("tensor_type")}
+        """Element type of every tensor for which inference finds it, and its shape at a batch of 2."""
+        return self._inferred(2)
 
     @cached_property
     def shapes(self) -> dict[str, Shape]:
-        """Shapes by tensor name; ``None`` stands for a dimension that is not constant."""
-        return {name: _shape(kind) for name, kind in self.types.items() if kind.HasField("shape")}
+        """Shapes by tensor name; ``None`` stands for a dimension that is not constant.
+
+        A symbolic batch is tried as 2 and as 3: what differs is not constant. This follows shapes through
+        computed ones (``x.view(x.size(0), -1)``) where symbols get lost.
+        """
+        first = {n: _shape(kind) for n, kind in self.types.items() if kind.HasField("shape")}
+        if all(d is not None for name in self.inputs for d in self._declared(name)[:1]):
+            return first
+        second = {n: _shape(kind) for n, kind in self._inferred(3).items() if kind.HasField("shape")}
+        return {
+            name: tuple(a if a == b else None for a, b in zip(shape, second[name], strict=True))
+            for name, shape in first.items()
+            if len(second.get(name, ())) == len(shape)
+        }
+
+    def _declared(self, name: str) -> Shape:
+        kinds = [v.type.tensor_type for v in self.graph.input if v.name == name]
+        return _shape(kinds[0]) if kinds and kinds[0].HasField("shape") else ()
+
+    def _inferred(self, batch: int) -> dict[str, onnx.TypeProto.Tensor]:
+        """Types and shapes when every input whose leading dimension is symbolic has `batch` rows."""
+        trial = skeleton(self.model)
+        symbolic = {i for i in self.inputs if self._declared(i)[:1] == (None,)}
+        if symbolic:
+            del trial.graph.value_info[:]
+            for value in trial.graph.output:
+                value.type.tensor_type.ClearField("shape")
+        for value in trial.graph.input:
+            if value.name in symbolic:
+                value.type.tensor_type.shape.dim[0].dim_value = batch
+        graph = infer(trial).graph
+        values = [*graph.value_info, *graph.output, *graph.input]
+        return {v.name: v.type.tensor_type for v in values if v.type.HasField("tensor_type")}
 
     def data_inputs(self, node: onnx.NodeProto) -> list[str]:
         """Return the inputs of a node that carry image data: no weights, no shapes, no limits."""

@@ -93,6 +93,9 @@ def test_a_static_batch_becomes_symbolic(shape: list[int]) -> None:
     )
     free = dynamic_batch(model)
     assert batch_of(free) == ["N", "N"]
+    assert {t.name for t in free.graph.initializer} == {
+        name for node in free.graph.node for name in node.input[1:]
+    }
     rows = [run(model, {"image": image[None]})["embedding"] for image in IMAGES]
     np.testing.assert_allclose(run(free, {"image": IMAGES})["embedding"], np.concatenate(rows), atol=1e-6)
 

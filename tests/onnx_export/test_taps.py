@@ -114,6 +114,18 @@ def test_the_batch_may_be_anything(batch: str) -> None:
     assert find_taps(model).pre_dropout == "h"
 
 
+def test_a_flattening_computed_from_the_batch_keeps_its_shape() -> None:
+    """What exporters write for ``x.view(x.size(0), -1)``; symbols get lost on the way."""
+    body = (
+        "c = Conv<pads=[1,1,1,1]>(image, w) s = Shape(c) n = Gather(s, zero) u = Unsqueeze(n, zeros) "
+        "t = Concat<axis=0>(u, rest) h = Reshape(c, t) embedding = Gemm(h, q)"
+    )
+    ends = {"zero": np.array(0), "zeros": np.array([0]), "rest": np.array([-1]), "q": normal(384, 4)}
+    model = parse(body, {**WEIGHTS, **ends})
+    assert tensor_shapes(model)["h"] == (None, 384)
+    assert find_taps(model) == Taps("image", "embedding", "h", "c")
+
+
 def test_initializers_listed_as_inputs_are_no_image() -> None:
     inputs = "float[N,3,8,8] image, float[6,3,3,3] w, float[4,6] fc"
     model = parse(TRUNK + "embedding = Gemm<transB=1>(h, fc)", WEIGHTS, inputs=inputs)
