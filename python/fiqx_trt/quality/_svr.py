@@ -1,0 +1,224 @@
+"""Support-vector regression from a file: libsvm's text format or OpenCV's YAML."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fiqx_trt.errors import ModelError, SourceError
+from fiqx_trt.importers.base import number, read_lines
+from fiqx_trt.importers.pickle_reader import read_pickle
+
+__all__ = ["SupportVectorRegression", "load_svr"]
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class SupportVectorRegression:
+    """A regression ``f(x) = Σ cᵢ exp(-γ ‖s(x) - vᵢ‖²) - ρ`` on features scaled to [-1, 1].
+
+    Parameters
+    ----------
+    vectors
+        ``(V, F)`` support vectors v.
+    coefficients
+        ``(V,)`` their weights c.
+    gamma, rho
+        Width of the kernel and offset.
+    low, high
+        ``(F,)`` feature values that are scaled to -1 and 1.
+    sha256
+        Hash of the model file.
+    """
+
+    vectors: Array
+    coefficients: Array
+    gamma: float
+    rho: float
+    low: Array
+    high: Array
+    sha256: str
+
+    def predict(self, features: Array) -> Array:
+        """Return the value of each row of ``(N, F)`` features; NaN where a feature is NaN."""
+        scaled = 2.0 * (features - self.low) / (self.high - self.low) - 1.0
+        distances = np.array([np.sum((self.vectors - row) ** 2, axis=1) for row in scaled])
+        if not len(scaled):
+            return np.zeros(0)
+        return np.asarray(np.exp(-self.gamma * distances) @ self.coefficients - self.rho)
+
+
+def load_svr(model: Path, ranges: Path, *, features: int) -> SupportVectorRegression:
+    """Load a model and the ranges of its features.
+
+    Parameters
+    ----------
+    model
+        libsvm's model file (``svm_type epsilon_svr``, kernel ``rbf``), or OpenCV's YAML or XML of the same
+        (``cv::ml::SVM::save``).
+    ranges
+        The file of ``svm-scale -s`` (scaled to -1 … 1), OpenCV's YAML with a matrix ``range`` of two rows
+        (smallest, largest), or a pickle of ``{"min_": […], "max_": […]}``, which is read without unpickling.
+    features
+        How many features the model must have.
+
+    Raises
+    ------
+    ModelError
+        A file cannot be read, is no such model, or has another number of features.
+    """
+    try:
+        read = _opencv_model if _is_opencv(model) else _libsvm_model
+        vectors, coefficients, gamma, rho = read(model, features)
+        low, high = _ranges(ranges, features)
+        digest = hashlib.sha256(model.read_bytes()).hexdigest()
+    except SourceError as error:
+        raise ModelError(str(error).replace("score file", "model file")) from error
+    except OSError as error:
+        raise ModelError(f"cannot read the model file {error.filename}: {error.strerror}") from error
+    if not np.all(low < high):
+        raise ModelError(f"{ranges}: the range of feature {int(np.argmin(low < high)) + 1} is empty")
+    return SupportVectorRegression(vectors, coefficients, gamma, rho, low, high, digest)
+
+
+def _is_opencv(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(5) in (b"%YAML", b"<?xml")
+
+
+def _libsvm_model(path: Path, features: int) -> tuple[Array, Array, float, float]:
+    header: dict[str, str] = {}
+    rows: list[tuple[float, Array]] | None = None
+    for line, text in read_lines(path):
+        if rows is not None:
+            rows.append(_libsvm_vector(path, line, text, features))
+        elif text.strip() == "SV":
+            rows = []
+        else:
+            key, _, value = text.partition(" ")
+            header[key] = value.strip()
+    kind = header.get("svm_type"), header.get("kernel_type")
+    if kind not in (("epsilon_svr", "rbf"), ("nu_svr", "rbf")):
+        raise ModelError(
+            f"{path} is {kind[0]} with kernel {kind[1]}; epsilon_svr or nu_svr with rbf was expected"
+        )
+    gamma, rho = number(header.get("gamma", "")), number(header.get("rho", ""))
+    if gamma is None or rho is None or not rows or header.get("total_sv") != str(len(rows)):
+        raise ModelError(
+            f"{path} has gamma {header.get('gamma')}, rho {header.get('rho')} and {len(rows or [])} "
+            "support vectors of "
+            f"{header.get('total_sv')}; the file is cut off or damaged"
+        )
+    return np.stack([vector for _, vector in rows]), np.array([weight for weight, _ in rows]), gamma, rho
+
+
+def _libsvm_vector(path: Path, line: int, text: str, features: int) -> tuple[float, Array]:
+    weight, *fields = text.split()
+    vector = np.zeros(features)
+    values = [number(weight)]
+    for field in fields:
+        index, _, value = field.partition(":")
+        if not (index.isascii() and index.isdigit() and 1 <= int(index) <= features):
+            raise ModelError(f"{path}, line {line}: {field[:40]!r} is no feature from 1 to {features}")
+        values.append(number(value))
+        vector[int(index) - 1] = values[-1] if values[-1] is not None else np.nan
+    if values[0] is None or not np.all(np.isfinite(vector)):
+        raise ModelError(f"{path}, line {line}: a number is malformed")
+    return values[0], vector
+
+
+def _storage(path: Path) -> Any:
+    """Open a file of OpenCV; its nodes live only as long as what is returned."""
+    import cv2
+
+    try:
+        return cv2.FileStorage(str(path), cv2.FILE_STORAGE_READ)
+    except (cv2.error, SystemError) as error:
+        raise ModelError(f"{path} is no file OpenCV can read") from error
+
+
+def _opencv_model(path: Path, features: int) -> tuple[Array, Array, float, float]:
+    storage = _storage(path)
+    node = storage.getNode("opencv_ml_svm")
+    if node.empty() or not _is_rbf_regression(node):
+        raise ModelError(f"{path} holds no regression with an RBF kernel as cv::ml::SVM saves it")
+    vectors = [_numbers(path, item) for item in _items(node.getNode("support_vectors"))]
+    decisions = _items(node.getNode("decision_functions"))
+    if not vectors or len(decisions) != 1 or any(len(vector) != features for vector in vectors):
+        raise ModelError(f"{path} has no support vectors of {features} features with one decision function")
+    weights = _numbers(path, decisions[0].getNode("alpha"))
+    index = decisions[0].getNode("index")
+    order = np.arange(len(vectors)) if index.empty() else np.array(_numbers(path, index), np.int64)
+    if len(weights) != len(order) or not np.all((order >= 0) & (order < len(vectors))):
+        raise ModelError(f"{path}: {len(weights)} weights do not fit {len(vectors)} support vectors")
+    gamma, rho = (
+        float(node.getNode("kernel").getNode("gamma").real()),
+        float(decisions[0].getNode("rho").real()),
+    )
+    return np.array(vectors)[order], np.array(weights), gamma, rho
+
+
+def _is_rbf_regression(node: Any) -> bool:
+    kind, kernel = node.getNode("svmType"), node.getNode("kernel")
+    if not kind.isString() or kernel.empty() or not kernel.getNode("type").isString():
+        return False
+    return "SVR" in kind.string() and kernel.getNode("type").string() == "RBF"
+
+
+def _items(node: Any) -> list[Any]:
+    return [node.at(i) for i in range(node.size())] if node.isSeq() else []
+
+
+def _numbers(path: Path, node: Any) -> list[float]:
+    items = _items(node)
+    if not all(item.isReal() or item.isInt() for item in items):
+        raise ModelError(f"{path}: the list {node.name()!r} holds something that is no number")
+    return [float(item.real()) for item in items]
+
+
+def _ranges(path: Path, features: int) -> tuple[Array, Array]:
+    with path.open("rb") as file:
+        start = file.read(5)
+    if start[:1] == b"\x80":
+        table = read_pickle(path.read_bytes(), name=str(path))
+        bounds = [table.get(key) for key in ("min_", "max_")] if isinstance(table, dict) else [None, None]
+        pair = _matrix(bounds) if all(isinstance(bound, list) for bound in bounds) else np.zeros((2, 0))
+    elif start in (b"%YAML", b"<?xml"):
+        storage = _storage(path)
+        node = storage.getNode("range")
+        pair = np.zeros((2, 0)) if node.empty() else _matrix(node.mat())
+    else:
+        pair = _scale_file(path, features)
+    if pair.shape != (2, features) or not np.all(np.isfinite(pair)):
+        raise ModelError(f"{path} holds no finite ranges; 2 rows of {features} numbers were expected")
+    return pair[0], pair[1]
+
+
+def _matrix(values: Any) -> Array:
+    try:
+        return np.asarray(values, np.float64)
+    except (TypeError, ValueError):
+        return np.zeros((2, 0))
+
+
+def _scale_file(path: Path, features: int) -> Array:
+    """Read what ``svm-scale -s`` writes: ``x``, the target range, then ``index smallest largest``."""
+    lines = [(line, text.split()) for line, text in read_lines(path)]
+    target = [number(field) for field in lines[1][1]] if len(lines) > 1 else []
+    if not lines or lines[0][1] != ["x"] or target != [-1.0, 1.0]:
+        raise ModelError(f"{path} is no file of svm-scale for -1 to 1, no OpenCV file and no pickle")
+    pair = np.full((2, features), np.nan)
+    for line, fields in lines[2:]:
+        index, *bounds = (number(field) for field in fields)
+        if index not in range(1, features + 1) or len(bounds) != 2 or None in bounds:
+            raise ModelError(
+                f"{path}, line {line}: an index from 1 to {features} and two numbers were expected"
+            )
+        pair[:, int(index or 0) - 1] = np.array(bounds, np.float64)
+    return pair
