@@ -32,7 +32,7 @@ FIQX_SIMD bool normalise_row(const float* row, std::int64_t width, float* out, s
         for (int l = 0; l < kLanes; ++l) { lanes[l] = body::add_square(lanes[l], row[d + l]); }
     }
     for (int l = 0; d + l < width; ++l) { lanes[l] = body::add_square(lanes[l], row[d + l]); }
-    const double norm = std::sqrt(body::lane_sum(lanes));
+    const double norm = std::sqrt(body::lane_sum<kLanes>(lanes));
     if (!(norm > 0.0) || !std::isfinite(norm)) { return false; }
     const double inverse = 1.0 / norm;
     for (d = 0; d < width; ++d) { out[d] = body::scaled(row[d], inverse); }
@@ -51,7 +51,7 @@ FIQX_HD void distances(const Line* a, const Line* b, std::int64_t steps, double*
     for (int k = 0; k < Count; ++k) {
         Line lanes;
         std::memcpy(&lanes, &sum[k], sizeof lanes);
-        sums[k] += static_cast<double>(std::sqrt(body::lane_sum(lanes.value)));
+        sums[k] += static_cast<double>(std::sqrt(body::lane_sum<kLanes>(lanes.value)));
     }
 }
 

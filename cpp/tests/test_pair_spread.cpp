@@ -11,12 +11,12 @@ void lanes_are_added_in_halves() {
     lanes[0] = 16777216.0F;
     lanes[8] = -16777216.0F;
     lanes[1] = 1.0F;
-    CHECK(body::lane_sum(lanes) == 1.0F);
+    CHECK(body::lane_sum<body::kLanes>(lanes) == 1.0F);
     float others[body::kLanes] = {};
     others[0] = 16777216.0F;
     others[1] = -16777216.0F;
     others[8] = 1.0F;
-    CHECK(body::lane_sum(others) == 0.0F);
+    CHECK(body::lane_sum<body::kLanes>(others) == 0.0F);
 }
 
 void terms() {

@@ -116,8 +116,8 @@ Output Call::output(const py::object& out) {
     return [this, out = out.ptr()](DType dtype, const Shape& shape, const Place& place) {
         const py::gil_scoped_acquire gil;
         const auto given = py::reinterpret_borrow<py::object>(out);
-        result_ = given.is_none() ? allocate(dtype, shape, place) : given;
-        return writable(result_, "out");
+        results_.push_back(given.is_none() ? allocate(dtype, shape, place) : given);
+        return writable(results_.back(), "out");
     };
 }
 

@@ -31,14 +31,14 @@ public:
     Tensor writable(const py::object& object, const char* name);
     /// `out`, or a new array where it is None. May be called without the GIL.
     Output output(const py::object& out);
-    /// Runs the kernel without the GIL and returns the array that its Output gave.
+    /// Runs the kernel without the GIL and returns the array that its Output gave, or a tuple of several.
     template <class Kernel>
     py::object run(const Kernel& kernel) {
         {
             const py::gil_scoped_release released;
             kernel();
         }
-        return result_;
+        return results_.size() == 1 ? results_.front() : py::object(py::tuple(py::cast(results_)));
     }
 
 private:
@@ -48,7 +48,7 @@ private:
 
     const char* kernel_;
     std::vector<py::object> alive_;  // copies of arguments, until the call is over
-    py::object result_ = py::none();
+    std::vector<py::object> results_;
 };
 
 /// The value of a named choice; throws InvalidInputError with the list of names.
@@ -69,9 +69,15 @@ py::dtype numpy_dtype(DType dtype);
 /// The DType of a NumPy kind and size; nothing if no kernel knows it.
 std::optional<DType> dtype_of(char kind, std::int64_t size);
 
+void bind_cam_combine(py::module_& module);
+void bind_cam_masks(py::module_& module);
 void bind_device(py::module_& module);
 void bind_dropout_expand(py::module_& module);
 void bind_face_input(py::module_& module);
 void bind_pair_spread(py::module_& module);
+void bind_pixel_histogram(py::module_& module);
+void bind_pixel_median(py::module_& module);
+void bind_pixel_moments(py::module_& module);
+void bind_pixel_quality(py::module_& module);
 
 }  // namespace fiqx::python

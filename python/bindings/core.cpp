@@ -30,8 +30,14 @@ void translate(std::exception_ptr pointer) {
 PYBIND11_MODULE(_core, module, pybind11::mod_gil_not_used()) {
     using namespace fiqx::python;
     pybind11::register_local_exception_translator(&translate);
+    bind_cam_combine(module);
+    bind_cam_masks(module);
     bind_device(module);
     bind_dropout_expand(module);
     bind_face_input(module);
     bind_pair_spread(module);
+    bind_pixel_histogram(module);
+    bind_pixel_median(module);
+    bind_pixel_moments(module);
+    bind_pixel_quality(module);
 }

@@ -59,3 +59,59 @@ def dropout_expand(
 ) -> Any: ...
 def dropout_masks(features: int, *, passes: int, dropout: float, seed: int) -> NDArray[np.bool_]: ...
 def pair_spread(embeddings: Array, *, out: Array | None = None, stream: int | None = None) -> Any: ...
+def cam_masks(
+    activations: Array,
+    face: Array,
+    channels: NDArray[np.int64],
+    *,
+    dtype: str,
+    align_corners: bool,
+    scale_first: bool,
+    subtract_min: bool,
+    relu: bool,
+    out: Array | None = None,
+    stream: int | None = None,
+) -> Any: ...
+def cam_constant(
+    activations: Array, *, relu: bool, out: Array | None = None, stream: int | None = None
+) -> Any: ...
+def cam_combine(
+    activations: Array,
+    weights: Array,
+    *,
+    height: int,
+    width: int,
+    align_corners: bool,
+    relu_activations: bool,
+    relu: bool,
+    upsample_first: bool,
+    minmax_twice: bool,
+    out: Array | None = None,
+    stream: int | None = None,
+) -> tuple[Any, Any, Any]: ...
+def pixel_quality(
+    gradient: Array,
+    scale: Array,
+    *,
+    gamma: float,
+    clip: float | None,
+    out: Array | None = None,
+    stream: int | None = None,
+) -> tuple[Any, Any, Any]: ...
+def pixel_moments(maps: Array, mean: Array, m2: Array, *, count: int, stream: int | None = None) -> int: ...
+def pixel_moments_merge(
+    mean: Array,
+    m2: Array,
+    count: int,
+    other_mean: Array,
+    other_m2: Array,
+    other_count: int,
+    *,
+    stream: int | None = None,
+) -> int: ...
+def pixel_histogram(maps: Array, counts: Array, *, stream: int | None = None) -> None: ...
+def pixel_histogram_merge(counts: Array, other: Array, *, stream: int | None = None) -> None: ...
+def pixel_histogram_quantile(
+    counts: Array, q: float, *, out: Array | None = None, stream: int | None = None
+) -> Any: ...
+def pixel_median(maps: Array, *, out: Array | None = None, stream: int | None = None) -> Any: ...

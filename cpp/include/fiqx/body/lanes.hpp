@@ -1,0 +1,21 @@
+#pragma once
+/// Sums along an axis, in an order that both machines can keep.
+
+#include "fiqx/hd.hpp"
+
+namespace fiqx::body {
+
+/// A sum of n terms runs in a fixed number of lanes: lane l adds the terms l, l + Lanes, l + 2 Lanes, … in that order,
+/// and then the lanes are added in halves (l and l + Lanes / 2, l and l + Lanes / 4, …). The sum is in lanes[0].
+template <int Lanes, class T>
+FIQX_HD T lane_sum(T* lanes) {
+    for (int half = Lanes / 2; half > 0; half /= 2) {
+        for (int l = 0; l < half; ++l) { lanes[l] = lanes[l] + lanes[l + half]; }
+    }
+    return lanes[0];
+}
+
+/// One term of a squared norm, in float64: the square of a float32 value is exact there.
+FIQX_HD double add_square(double sum, float x) { return sum + static_cast<double>(x) * static_cast<double>(x); }
+
+}  // namespace fiqx::body

@@ -1,0 +1,42 @@
+#pragma once
+/// Formulas of `pixel_median`: keys that sort like floats, and the selection of one bit by bit.
+
+#include <cmath>
+#include <cstdint>
+#include <cstring>
+
+#include "fiqx/hd.hpp"
+
+namespace fiqx::body {
+
+/// A signed integer in the order of the float; NaN lies beyond both infinities.
+FIQX_HD std::int32_t key_of(float x) {
+    std::int32_t bits = 0;
+    memcpy(&bits, &x, sizeof bits);
+    return bits ^ ((bits >> 31) & 0x7FFFFFFF);
+}
+
+FIQX_HD float value_of(std::int32_t key) {
+    const std::int32_t bits = key ^ ((key >> 31) & 0x7FFFFFFF);
+    float x = 0.0F;
+    memcpy(&x, &bits, sizeof x);
+    return x;
+}
+
+constexpr std::int32_t kKeyOfInfinity = 0x7F800000;
+
+FIQX_HD bool is_nan_key(std::int32_t key) { return key > kKeyOfInfinity || key < ~kKeyOfInfinity; }
+
+/// The search for the key of a rank: bits are fixed from the highest down, and a bit is set where no more than `rank`
+/// keys lie below the candidate that has it. Starts at the smallest key; `bit` runs from 31 to 0.
+FIQX_HD std::int32_t candidate(std::int32_t found, int bit) {
+    return static_cast<std::int32_t>(static_cast<std::uint32_t>(found) +
+                                     (std::uint32_t{1} << static_cast<unsigned>(bit)));
+}
+
+/// Mean of the two middle values (equal for odd N), exact in float64.
+FIQX_HD double middle(std::int32_t low, std::int32_t high) {
+    return 0.5 * (static_cast<double>(value_of(low)) + static_cast<double>(value_of(high)));
+}
+
+}  // namespace fiqx::body
