@@ -117,7 +117,7 @@ def test_the_batch_may_be_anything(batch: str) -> None:
 def test_a_flattening_computed_from_the_batch_keeps_its_shape() -> None:
     """What exporters write for ``x.view(x.size(0), -1)``; symbols get lost on the way."""
     body = (
-        "c = Conv<pads=[1,1,1,1]>(image, w) s = Shape(c) n = Gather(s, zero) u = Unsqueeze(n, zeros) "
+        "c = Conv<pads=[1,1,1,1]>(image, w) k = Shape(c) n = Gather(k, zero) u = Unsqueeze(n, zeros) "
         "t = Concat<axis=0>(u, rest) h = Reshape(c, t) embedding = Gemm(h, q)"
     )
     ends = {"zero": np.array(0), "zeros": np.array([0]), "rest": np.array([-1]), "q": normal(384, 4)}
