@@ -134,24 +134,26 @@ def tune(
     inputs
         The graph's inputs, for the random rows.
     """
-    best, end = options[0][0], time.perf_counter() + DEADLINE
-    with open_at(best) as reference:
-        best_rate = _rate(reference, sample(inputs, max(2, best.batch)))
+    first, end = options[0][0], time.perf_counter() + DEADLINE
+    best, best_gain = first, 1.0
+    with open_at(first) as reference:
+        rate = _rate(reference, sample(inputs, max(2, first.batch)))
         for group in options:
-            quick = [c for c in group if c != options[0][0] and 4 * c.batch / best_rate <= PATIENCE]
-            rates = {}
+            quick = [choice for choice in group if choice != first and 4 * choice.batch / rate <= PATIENCE]
+            gains = {}
             for choice in quick:
                 if time.perf_counter() < end:
-                    rates[choice] = _trial(open_at, choice, reference, inputs)
-            fastest = max(rates, key=lambda choice: rates[choice], default=best)
-            if rates.get(fastest, 0.0) > GAIN * best_rate:
-                best, best_rate = fastest, rates[fastest]
+                    gains[choice] = _gain(open_at, choice, reference, inputs)
+            fastest = max(gains, key=lambda choice: gains[choice], default=best)
+            if gains.get(fastest, 0.0) > GAIN * best_gain:
+                best, best_gain = fastest, gains[fastest]
             elif group is not options[0]:
                 break
-    return best, best_rate
+    return best, rate * best_gain
 
 
-def _trial(open_at: Open, choice: Choice, reference: Session, inputs: Sequence[TensorInfo]) -> float:
+def _gain(open_at: Open, choice: Choice, reference: Session, inputs: Sequence[TensorInfo]) -> float:
+    """Return how many times as fast as the reference a choice is; 0 where it is unlawful or does not run."""
     rows = sample(inputs, max(2, choice.batch))
     try:
         with open_at(choice) as session:
@@ -161,7 +163,11 @@ def _trial(open_at: Open, choice: Choice, reference: Session, inputs: Sequence[T
                 )
                 return 0.0
             count = max(2 * choice.batch * choice.streams, 4)
-            return _rate(session, {name: np.resize(a, (count, *a.shape[1:])) for name, a in rows.items()})
+            many = {name: np.resize(array, (count, *array.shape[1:])) for name, array in rows.items()}
+            # The reference is measured beside each choice: the machine may be busier now than a second ago.
+            few = sample(inputs, max(2, reference.batch))
+            before, rate, after = _rate(reference, few), _rate(session, many), _rate(reference, few)
+            return rate / max(before, after)
     except FiqxError as error:
         logger.info("%s does not open or run (%s) and is not used", choice, error)
         return 0.0
@@ -171,7 +177,7 @@ def _rate(session: Session, rows: Chunk) -> float:
     count = len(next(iter(rows.values())))
     session.run(rows)
     seconds: list[float] = []
-    while len(seconds) < 5 and sum(seconds) < PATIENCE / 4:
+    while len(seconds) < 5 and sum(seconds) < PATIENCE / 8:
         start = time.perf_counter()
         session.run(rows)
         seconds.append(time.perf_counter() - start)
