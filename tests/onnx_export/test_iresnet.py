@@ -56,7 +56,9 @@ def test_deeper_networks_match_torch(depth: int, units: tuple[int, int, int, int
     """At 32 pixels: every unit takes part, the last map has 2×2 positions."""
     net = randomise(IResNet(units, size=32), seed=depth)
     images = normal(2, 3, 32, 32)
-    found = run(build_iresnet(depth, state=state_of(net), size=32), {"image": images})["embedding"]
+    found = run(build_iresnet(depth, state=state_of(net), size=32), {"image": images}, check=False)[
+        "embedding"
+    ]
     assert_same(found, outputs_of(net, images)[0])
 
 
@@ -64,7 +66,7 @@ def test_random_weights_are_seeded_and_tell_images_apart() -> None:
     first, again, other = (build_iresnet18(seed=seed) for seed in (3, 3, 4))
     assert first == again
     assert first != other
-    embedding = run(first, {"image": np.tanh(normal(4, 3, 112, 112))})["embedding"]
+    embedding = run(first, {"image": np.tanh(normal(4, 3, 112, 112))}, check=False)["embedding"]
     unit = embedding / np.linalg.norm(embedding, axis=1, keepdims=True)
     assert np.isfinite(embedding).all()
     assert 0.1 < embedding.std() < 10
