@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from fiqx_trt.errors import InvalidInputError
 from fiqx_trt.evaluate.comparisons import Comparisons
 from fiqx_trt.evaluate.curves import step_area
-from fiqx_trt.evaluate.edc import BLOCK, FRACTIONS, MISSING, check_choice, pair_levels, quality_levels, usable
+from fiqx_trt.evaluate.edc import FRACTIONS, MISSING, check_choice, pair_levels, quality_levels, usable
 from fiqx_trt.evaluate.threshold import OperatingPoint, allowed_false_matches, matches
 
 __all__ = ["Bands", "bootstrap_bands"]
@@ -167,8 +167,12 @@ class _Resampler:
         level = pair_levels(comparisons, levels, slice(None))
         first = identity[comparisons.first].astype(np.int32)
         self._level, self._person, self._score = level[genuine], first[genuine], comparisons.scores()[genuine]
-        others = ~genuine
-        self._other_level, self._other_first = level[others], first[others]
+        # Impostors are put in order of level once: their weights then add up in runs, without scattered writes.
+        others = np.flatnonzero(~genuine)
+        others = others[np.argsort(level[others])]
+        self._other_starts = np.flatnonzero(np.diff(level[others], prepend=-1))
+        self._other_levels = level[others[self._other_starts]]
+        self._other_first = first[others]
         self._other_second = identity[comparisons.second[others]].astype(np.int32)
         self._other_score = comparisons.scores()[others]
         self._top = self._highest(point.target_fmr)
@@ -197,10 +201,10 @@ class _Resampler:
         if self._fraction == "genuine" and self._point.target_fmr is None:
             return np.zeros(self._count)
         total = np.zeros(self._count)
-        for start in range(0, len(self._other_level), BLOCK):
-            rows = slice(start, start + BLOCK)
-            pair = weights[self._other_first[rows]] * weights[self._other_second[rows]]
-            total += np.bincount(self._other_level[rows], pair, self._count)
+        if len(self._other_starts):
+            pair = weights[self._other_first]
+            pair *= weights[self._other_second]
+            total[self._other_levels] = np.add.reduceat(pair, self._other_starts, dtype=np.float64)
         return total
 
     def _highest(self, fmr: float | None) -> NDArray[np.integer]:
