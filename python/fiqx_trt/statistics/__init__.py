@@ -1,0 +1,7 @@
+"""Statistics of maps: streaming, mergeable, and small where the maps come from small grids."""
+
+from fiqx_trt.statistics.grids import GridStatistics
+from fiqx_trt.statistics.maps import MapStatistics
+from fiqx_trt.statistics.upsampling import CompactMaps
+
+__all__ = ["CompactMaps", "GridStatistics", "MapStatistics"]

@@ -1,0 +1,123 @@
+"""Statistics of maps of any origin, pixel by pixel."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fiqx_trt import kernels
+from fiqx_trt.errors import InvalidInputError
+from fiqx_trt.statistics.base import DEFAULT_BINS, DEFAULT_BUDGET, Statistics
+
+__all__ = ["MapStatistics"]
+
+
+class MapStatistics(Statistics):
+    """Streaming, mergeable statistics of maps in [0, 1].
+
+    Parameters
+    ----------
+    size
+        Height H and width W of the maps.
+    memory_budget
+        Bytes of maps that may be kept for an exact median: 64 MiB are 1,337 maps of 112×112. Beyond it the maps are counted
+        into a histogram per pixel and dropped; the state never holds more than the larger of the two.
+    bins
+        Bins of that histogram over [0, 1]: its median is wrong by at most half a bin. ``None`` keeps no median at all.
+
+    Raises
+    ------
+    InvalidInputError
+        A parameter is out of range.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> stats = MapStatistics((1, 2))
+    >>> stats.push(np.array([[[0.0, 0.25]], [[0.5, 0.75]], [[1.0, 0.25]]], dtype=np.float32))
+    >>> stats.count, stats.mean.round(3).tolist(), stats.median.tolist()
+    (3, [[0.5, 0.417]], [[0.5, 0.25]])
+    """
+
+    def __init__(
+        self, size: tuple[int, int], *, memory_budget: int = DEFAULT_BUDGET, bins: int | None = DEFAULT_BINS
+    ) -> None:
+        super().__init__(size, tuple(size), memory_budget=memory_budget, bins=bins)
+        self._count = 0
+        self._mean = np.zeros(self.size)
+        self._m2 = np.zeros(self.size)
+
+    @property
+    def count(self) -> int:
+        """Number of maps seen."""
+        return self._count
+
+    @property
+    def mean(self) -> NDArray[np.float64]:
+        """Mean per pixel, ``(H, W)`` float64 (Fu & Damer, Eq. 1)."""
+        self._require_maps("mean")
+        return self._mean.copy()
+
+    @property
+    def std(self) -> NDArray[np.float64]:
+        """Population standard deviation per pixel, 1/N, ``(H, W)`` float64 (Fu & Damer, Eq. 2)."""
+        self._require_maps("standard deviation")
+        return np.sqrt(self._m2 / self._count)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes held by the state."""
+        return self._mean.nbytes + self._m2.nbytes + (0 if self._store is None else self._store.nbytes)
+
+    def push(self, maps: NDArray[np.float32]) -> None:
+        """Add maps.
+
+        Parameters
+        ----------
+        maps
+            ``(N, H, W)`` or ``(H, W)`` float32 in [0, 1]; N may be 0.
+
+        Raises
+        ------
+        InvalidInputError
+            Another shape or dtype, or a value that is not a number in [0, 1]. Nothing is added then.
+        """
+        maps = _check_maps(np.asarray(maps), self.size)
+        if len(maps) == 0:
+            return
+        self._count = kernels.pixel_moments(maps, self._mean, self._m2, count=self._count)
+        if self._store is not None:
+            self._store.push(maps, self._expand)
+
+    def _merge_moments(self, other: Statistics) -> None:
+        assert isinstance(other, MapStatistics)  # merge() has checked it
+        self._count = kernels.pixel_moments_merge(
+            self._mean, self._m2, self._count, other._mean, other._m2, other._count
+        )
+
+    def _exact_median(self) -> NDArray[np.float64]:
+        rows = self._median_store().rows()
+        assert rows is not None  # median() has checked the count
+        return np.asarray(kernels.pixel_median(rows))
+
+    def _expand(self, rows: NDArray[np.float32]) -> Iterator[NDArray[np.float32]]:
+        yield rows
+
+
+def _check_maps(maps: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.float32]:
+    if maps.ndim == 2:
+        maps = maps[np.newaxis]
+    if maps.ndim != 3 or maps.shape[1:] != size or maps.dtype != np.float32:
+        raise InvalidInputError(
+            f"the maps are {maps.dtype} of shape {maps.shape}; this state wants float32 of shape "
+            f"(N, {size[0]}, {size[1]})"
+        )
+    # A NaN makes both comparisons false.
+    if maps.size and not (maps.min() >= 0.0 and maps.max() <= 1.0):
+        raise InvalidInputError(
+            f"the maps reach from {maps.min():g} to {maps.max():g}; statistics are taken of numbers in [0, 1]: scale "
+            "the maps and drop those that are not finite"
+        )
+    return maps

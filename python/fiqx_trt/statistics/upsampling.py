@@ -1,0 +1,164 @@
+"""Bilinear upsampling as the linear operator it is, and maps kept as the small grids they are made of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fiqx_trt.errors import InvalidInputError
+
+__all__ = ["CompactMaps", "axis_weights", "pixel_weights", "upsample"]
+
+#: Bytes of full-size maps that exist at one time while compact maps are read block by block.
+BLOCK_BYTES = 32 << 20
+
+
+@lru_cache(maxsize=32)
+def _taps(
+    cells: int, pixels: int, align_corners: bool
+) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.float64]]:
+    """Return the two cells that each pixel lies between, and how far it lies towards the second."""
+    if align_corners:
+        at = np.arange(pixels) * ((cells - 1) / (pixels - 1) if pixels > 1 else 0.0)
+    else:
+        at = np.clip((np.arange(pixels) + 0.5) * (cells / pixels) - 0.5, 0.0, cells - 1.0)
+    below = np.minimum(np.floor(at).astype(np.intp), cells - 1)
+    return below, np.minimum(below + 1, cells - 1), at - below
+
+
+@lru_cache(maxsize=32)
+def axis_weights(cells: int, pixels: int, align_corners: bool = False) -> NDArray[np.float64]:
+    """Return the operator of linear interpolation along one axis.
+
+    Parameters
+    ----------
+    cells, pixels
+        Length of the axis before and after, each at least 1.
+    align_corners
+        ``False``: the outer edges of the first and last cell and pixel coincide, so pixel i lies at
+        ``(i + 1/2) cells/pixels - 1/2``. ``True``: their centres coincide.
+
+    Returns
+    -------
+    ndarray
+        ``(pixels, cells)`` float64, read-only; every row is a weighted mean, so a constant stays what it is.
+
+    Examples
+    --------
+    >>> axis_weights(2, 4)
+    array([[1.  , 0.  ],
+           [0.75, 0.25],
+           [0.25, 0.75],
+           [0.  , 1.  ]])
+    """
+    below, above, part = _taps(cells, pixels, align_corners)
+    weights = np.zeros((pixels, cells))
+    np.add.at(weights, (np.arange(pixels), below), 1.0 - part)
+    np.add.at(weights, (np.arange(pixels), above), part)
+    weights.setflags(write=False)
+    return weights
+
+
+@lru_cache(maxsize=8)
+def pixel_weights(
+    grid: tuple[int, int], size: tuple[int, int], align_corners: bool = False
+) -> NDArray[np.float64]:
+    """Return the operator of bilinear upsampling over both axes, ``(H·W, h·w)`` float64, read-only."""
+    rows = axis_weights(grid[0], size[0], align_corners)
+    columns = axis_weights(grid[1], size[1], align_corners)
+    weights: NDArray[np.float64] = np.asarray(np.kron(rows, columns), np.float64)
+    weights.setflags(write=False)
+    return weights
+
+
+def upsample(
+    grids: NDArray[np.floating], size: tuple[int, int], *, align_corners: bool = False
+) -> NDArray[np.float64]:
+    """Upsample grids bilinearly in float64.
+
+    Parameters
+    ----------
+    grids
+        ``(..., h, w)``.
+    size
+        Height H and width W of the result.
+    align_corners
+        See :func:`axis_weights`.
+
+    Returns
+    -------
+    ndarray
+        ``(..., H, W)`` float64.
+
+    Examples
+    --------
+    >>> upsample(np.array([[0.0, 1.0]]), (1, 4))
+    array([[0.  , 0.25, 0.75, 1.  ]])
+    """
+    grids = np.asarray(grids, np.float64)
+    # Two products and a sum per value, never a matrix product: a grid's result must not depend, not even in its last bit,
+    # on how many others are upsampled with it.
+    left, right, part = _taps(grids.shape[-1], size[1], align_corners)
+    wide = grids[..., left] * (1.0 - part) + grids[..., right] * part
+    upper, lower, part = _taps(grids.shape[-2], size[0], align_corners)
+    part = part[:, np.newaxis]
+    return np.asarray(wide[..., upper, :] * (1.0 - part) + wide[..., lower, :] * part)
+
+
+@dataclass(frozen=True)
+class CompactMaps:
+    """N maps that are bilinear upsamplings of small grids: lossless, and hundreds of times smaller.
+
+    Upsampling is a weighted mean, so scaling a map by two numbers, ``(U g - low) / (high - low)``, is the upsampling of the
+    scaled grid. That grid is what is kept; its values may leave [0, 1] a little where no pixel centre meets the grid's
+    extremes, the pixels do not.
+
+    Parameters
+    ----------
+    grids
+        ``(N, h, w)`` float32.
+    size
+        Height H and width W of the maps.
+
+    Raises
+    ------
+    InvalidInputError
+        The grids have another rank or dtype.
+
+    Examples
+    --------
+    >>> maps = CompactMaps(np.array([[[0.0, 1.0]]], dtype=np.float32), (1, 4))
+    >>> maps.pixels()
+    array([[[0.  , 0.25, 0.75, 1.  ]]], dtype=float32)
+    """
+
+    grids: NDArray[np.float32]
+    size: tuple[int, int]
+
+    def __post_init__(self) -> None:
+        """Check the grids once."""
+        if self.grids.ndim != 3 or self.grids.dtype != np.float32:
+            raise InvalidInputError(
+                f"the grids are {self.grids.dtype} of shape {self.grids.shape}; give float32 of shape (N, h, w)"
+            )
+
+    def __len__(self) -> int:
+        return len(self.grids)
+
+    def take(self, rows: NDArray[np.integer] | slice) -> CompactMaps:
+        """Return some of the maps, in the order of ``rows``."""
+        return CompactMaps(self.grids[rows], self.size)
+
+    def pixels(self) -> NDArray[np.float32]:
+        """Return the maps pixel by pixel, ``(N, H, W)`` float32 in [0, 1]."""
+        return np.clip(upsample(self.grids, self.size), 0.0, 1.0).astype(np.float32)
+
+    def blocks(self) -> Iterator[NDArray[np.float32]]:
+        """Yield the maps in order as ``(n, H, W)`` float32 blocks of bounded size."""
+        step = max(1, BLOCK_BYTES // (8 * self.size[0] * self.size[1]))
+        for start in range(0, len(self), step):
+            yield self.take(slice(start, start + step)).pixels()
