@@ -1,0 +1,1 @@
+"""Explanations: which pixels of a face a recogniser's answer rests on."""

@@ -1,0 +1,188 @@
+"""Score-CAM: activation maps weighed by what a face still says about itself when only a channel's region is left.
+
+Wang et al., "Score-CAM: Score-Weighted Visual Explanations for Convolutional Neural Networks", CVPR Workshops 2020, for an
+embedding instead of class scores, as in Fu & Damer, sections 3 and 4.4. The definition is in :mod:`fiqx_trt.explain.recipe`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fiqx_trt.errors import InvalidInputError
+from fiqx_trt.explain.channels import Channels
+from fiqx_trt.explain.finish import finish, uniform_correlation
+from fiqx_trt.explain.network import Network
+from fiqx_trt.explain.recipe import Recipe, recipe
+from fiqx_trt.explain.result import ScoreCam
+from fiqx_trt.explain.scores import Scorer, channel_weights, effective_channels
+
+if TYPE_CHECKING:
+    from fiqx_trt.models.model import Model
+
+__all__ = ["scorecam", "scorecam_details"]
+
+Doubles = NDArray[np.float64]
+#: Called with the number of masked faces done and in all.
+Progress = Callable[[int, int], None]
+#: Bytes of activations that exist at one time; more faces than that are worked off in groups.
+GROUP_BYTES = 32 << 20
+
+
+def scorecam(
+    model: Model,
+    faces: NDArray[np.uint8],
+    *,
+    target: str | None = None,
+    weights: str | None = None,
+    preset: str | None = None,
+    align_corners: bool | None = None,
+    layer: str | None = None,
+    reference: NDArray[np.floating] | None = None,
+    progress: Progress | None = None,
+) -> NDArray[np.float32]:
+    """Return the Score-CAM maps of aligned faces.
+
+    Channel k of a layer, upsampled to the face and scaled to [0, 1], masks the normalised face; what the masked face scores
+    weighs the channel: ``scale(relu(Σ_k w_k A_k))``.
+
+    Parameters
+    ----------
+    model
+        A recognition model (:func:`fiqx_trt.load_model`).
+    faces
+        ``(N, H, W, 3)`` uint8 RGB, of the model's input size.
+    target
+        ``"self"`` (default): cosine of the masked face to the face itself. ``"reference"``: to another embedding.
+        ``"argmax"``, ``"norm"``, ``"logit"``: see :class:`fiqx_trt.explain.recipe.Recipe`.
+    weights
+        ``"score"`` (default), ``"softmax"``, ``"increase"``, or ``"uniform"``, which needs no masked passes.
+    preset
+        Another program's definition: ``"scorecam-author"``, ``"pytorch-grad-cam"``, ``"torchcam"`` or ``"fu-damer"``; a
+        target or weights given beside it replace the preset's.
+    align_corners
+        Upsampling of the masks with joined corner centres, as some programs do.
+    layer
+        Name of a tensor ``(N, C, h, w)`` in the graph; the model's ``features`` tap when not given.
+    reference
+        ``(D,)`` or ``(N, D)`` embeddings of any length, for ``target="reference"``.
+    progress
+        Called with the number of masked faces done and in all, after each window of them.
+
+    Returns
+    -------
+    ndarray
+        ``(N, H, W)`` float32 in [0, 1]. A face's map does not depend on the other faces, bit for bit. A map without any
+        contrast is zero; :func:`scorecam_details` tells which.
+
+    Raises
+    ------
+    InvalidInputError
+        The faces, an option or the reference are not as described.
+    ModelError
+        The layer is not in the graph, or not of rank 4.
+    """
+    return scorecam_details(
+        model,
+        faces,
+        target=target,
+        weights=weights,
+        preset=preset,
+        align_corners=align_corners,
+        layer=layer,
+        reference=reference,
+        progress=progress,
+    ).maps
+
+
+def scorecam_details(
+    model: Model,
+    faces: NDArray[np.uint8],
+    *,
+    target: str | None = None,
+    weights: str | None = None,
+    preset: str | None = None,
+    align_corners: bool | None = None,
+    layer: str | None = None,
+    reference: NDArray[np.floating] | None = None,
+    progress: Progress | None = None,
+) -> ScoreCam:
+    """Return Score-CAM maps with everything they rest on; the parameters are those of :func:`scorecam`."""
+    chosen = recipe(preset, target=target, weights=weights, align_corners=align_corners)
+    references = _references(chosen, reference, len(faces))
+    network = Network(model, layer)
+    step = max(1, GROUP_BYTES // network.activation_bytes)
+    parts = []
+    for start in range(0, max(len(faces), 1), step):  # no faces make one empty group
+        group = slice(start, start + step)
+        against = None if references is None else references[group]
+        parts.append(_group(network, chosen, faces[group], against, progress))
+    return ScoreCam.joined(parts)
+
+
+def _references(chosen: Recipe, reference: NDArray[np.floating] | None, count: int) -> Doubles | None:
+    if (reference is None) == (chosen.target == "reference"):
+        raise InvalidInputError(
+            "target='reference' and a reference belong together: give the embedding to compare with, or another target"
+        )
+    if reference is None:
+        return None
+    given = np.asarray(reference, np.float64)
+    if given.ndim not in (1, 2) or (given.ndim == 2 and len(given) != count) or not np.isfinite(given).all():
+        raise InvalidInputError(
+            f"the reference has shape {given.shape}; give finite embeddings of shape (D,), or ({count}, D): one per face"
+        )
+    return np.broadcast_to(given, (count, given.shape[-1]))
+
+
+def _group(
+    network: Network,
+    chosen: Recipe,
+    faces: NDArray[np.uint8],
+    reference: Doubles | None,
+    progress: Progress | None,
+) -> ScoreCam:
+    inputs, activations, own = network.extract(faces)
+    _check_width(reference, own)
+    channels = Channels(chosen, activations, network.size)
+    scorer = Scorer(chosen.target, own.astype(np.float64), reference)
+    scores = np.full(channels.contrast.shape, np.nan)
+    passes = 0
+    if chosen.weights != "uniform":
+        passes = network.run_masked(channels, inputs, scorer, scores, progress)
+    zeros = np.full(len(faces), np.nan)
+    if chosen.weights == "increase" or chosen.constant == "zero":
+        zeros = scorer(network.zero_embedding(len(faces)), np.arange(len(faces)))
+    weights = np.zeros_like(scores)
+    for i in range(len(faces)):
+        weights[i] = channel_weights(chosen, scores[i], channels.contrast[i], float(zeros[i]))
+    return _packed(channels, scores, weights, passes)
+
+
+def _check_width(reference: Doubles | None, own: NDArray[np.float32]) -> None:
+    if reference is not None and reference.shape[1] != own.shape[1]:
+        raise InvalidInputError(
+            f"the reference has {reference.shape[1]} numbers and this model's embeddings have {own.shape[1]}; give an "
+            "embedding of the same model"
+        )
+
+
+def _packed(channels: Channels, scores: Doubles, weights: Doubles, passes: int) -> ScoreCam:
+    """Finish and collect the maps of a group."""
+    finished = finish(channels, weights)
+    return ScoreCam(
+        maps=finished.maps,
+        grids=finished.grids,
+        low=finished.low,
+        high=finished.high,
+        flat=finished.flat,
+        scores=scores,
+        weights=weights,
+        effective_channels=effective_channels(weights),
+        uniform_correlation=uniform_correlation(channels, finished.grids),
+        passes=passes,
+        recipe=channels.recipe,
+    )

@@ -1,0 +1,125 @@
+"""What a masked face scores, and what its channel weighs for it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fiqx_trt.explain.recipe import Recipe
+
+__all__ = ["Scorer", "channel_weights", "effective_channels"]
+
+Doubles = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Scorer:
+    """Scores embeddings of masked faces against what they are compared with.
+
+    Every row is computed by itself: no matrix product, whose order of additions may change with the number of rows.
+
+    Parameters
+    ----------
+    target
+        One of :data:`fiqx_trt.explain.recipe.TARGETS`.
+    own
+        ``(n, D)`` raw embeddings of the unmasked faces.
+    reference
+        ``(n, D)`` embeddings for the target ``"reference"``, of any length; otherwise unused.
+    """
+
+    target: str
+    own: Doubles
+    reference: Doubles | None = None
+
+    def __call__(self, embeddings: NDArray[np.float32], face: NDArray[np.intp]) -> Doubles:
+        """Return the scores ``(K,)`` float64 of raw embeddings ``(K, D)`` of masked copies of the faces ``face`` ``(K,)``.
+
+        A zero or non-finite embedding scores 0 by cosine; others may be NaN where the network's answer is.
+        """
+        e = np.asarray(embeddings, np.float64)
+        if self.target in ("self", "reference"):
+            against = self.own if self.reference is None else self.reference
+            return _cosine(e, against[face])
+        if self.target == "norm":
+            return _ratio(_norm(e), _norm(self.own)[face])
+        top = np.argmax(self.own, axis=1)[face]
+        if self.target == "argmax":
+            with np.errstate(invalid="ignore"):  # a non-finite embedding gives NaN, which weighs nothing
+                e = np.exp(e - e.max(axis=1, keepdims=True))
+                e = e / e.sum(axis=1, keepdims=True)
+        return np.asarray(e[np.arange(len(e)), top])
+
+
+def channel_weights(recipe: Recipe, scores: Doubles, contrast: NDArray[np.bool_], zero: float) -> Doubles:
+    """Return the weights of one face's channels.
+
+    Parameters
+    ----------
+    recipe
+        How scores become weights.
+    scores
+        ``(C,)`` of the masked faces; anything where no masked face was run.
+    contrast
+        ``(C,)`` whether a channel makes a mask at all.
+    zero
+        Score of the all-zero input, for the recipes that ask for it.
+
+    Returns
+    -------
+    ndarray
+        ``(C,)`` float64, finite: a channel without a usable score has weight 0.
+    """
+    if recipe.weights == "uniform":
+        return contrast.astype(np.float64)
+    if recipe.constant == "zero":
+        scores = np.where(contrast, scores, zero)
+        contrast = np.ones_like(contrast)
+    usable = contrast & np.isfinite(scores)
+    if recipe.weights == "increase":
+        scores = scores - zero
+        usable &= np.isfinite(scores)
+    weights = np.zeros(len(scores))
+    if recipe.weights == "softmax" and usable.any():
+        powers = np.exp(scores[usable] - scores[usable].max())
+        weights[usable] = powers / powers.sum()
+    elif recipe.weights != "softmax":
+        weights[usable] = scores[usable]
+    return weights
+
+
+def effective_channels(weights: Doubles) -> Doubles:
+    """Return how many equal weights would spread as these do, ``(Σw)²/Σw²``.
+
+    Parameters
+    ----------
+    weights
+        ``(N, C)`` float64.
+
+    Returns
+    -------
+    ndarray
+        ``(N,)`` float64; 0 where all weights are 0.
+
+    Examples
+    --------
+    >>> effective_channels(np.array([[1.0, 1.0, 1.0, 0.0], [1.0, 0.0, 0.0, 0.0]])).tolist()
+    [3.0, 1.0]
+    """
+    return _ratio(np.square(weights.sum(axis=1)), np.square(weights).sum(axis=1))
+
+
+def _norm(e: Doubles) -> Doubles:
+    return np.asarray(np.sqrt(np.square(e).sum(axis=1)))
+
+
+def _cosine(a: Doubles, b: Doubles) -> Doubles:
+    return _ratio((a * b).sum(axis=1), _norm(a) * _norm(b))
+
+
+def _ratio(above: Doubles, below: Doubles) -> Doubles:
+    """Divide; 0 where the divisor is 0 or either is not finite."""
+    usable = np.isfinite(above) & np.isfinite(below) & (below > 0)
+    return np.divide(above, below, out=np.zeros_like(above), where=usable)
