@@ -10,19 +10,19 @@
 #include "fiqx/hd.hpp"
 #include "fiqx/launch.hpp"
 #include "fiqx/parallel.hpp"
+#include "fiqx/vector.hpp"
 
 namespace fiqx {
 namespace {
 
-using body::kLanes;
+static_assert(body::kLanes == kLanes, "a lane per element of the vector");
+
 /// Sixteen components of a normalised row: one cache line.
 struct alignas(64) Line {
     float value[kLanes];
 };
-// The same, one element per lane; the compiler splits it into whatever vectors the processor has.
-using Lanes = float __attribute__((vector_size(sizeof(Line)), may_alias));
 
-FIQX_HD const Lanes& lanes_of(const Line& line) { return *reinterpret_cast<const Lanes*>(line.value); }
+FIQX_HD const Floats& lanes_of(const Line& line) { return *reinterpret_cast<const Floats*>(line.value); }
 
 /// Normalises one row into `out`, padded with zeros to whole lanes. False if the row has no direction.
 FIQX_SIMD bool normalise_row(const float* row, std::int64_t width, float* out, std::int64_t stride) {
@@ -43,9 +43,9 @@ FIQX_SIMD bool normalise_row(const float* row, std::int64_t width, float* out, s
 /// Distances between row `a` and `Count` consecutive rows from `b` on.
 template <int Count>
 FIQX_HD void distances(const Line* a, const Line* b, std::int64_t steps, double* sums) {
-    Lanes sum[Count] = {};
+    Floats sum[Count] = {};
     for (std::int64_t s = 0; s < steps; ++s) {
-        const Lanes x = lanes_of(a[s]);
+        const Floats x = lanes_of(a[s]);
         for (int k = 0; k < Count; ++k) { body::add_squared_difference(sum[k], x, lanes_of(b[k * steps + s])); }
     }
     for (int k = 0; k < Count; ++k) {

@@ -2,13 +2,13 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 
 #include "fiqx/hd.hpp"
+#include "fiqx/vector.hpp"
 
 namespace fiqx::cpu {
 namespace {
-
-constexpr int kWide = 16;
 
 std::vector<body::Sample> axis(std::int64_t from, std::int64_t to, bool align_corners) {
     std::vector<body::Sample> samples;
@@ -21,13 +21,17 @@ FIQX_SIMD void blend(const float* __restrict a, const float* __restrict b, float
     for (std::int64_t i = 0; i < n; ++i) { out[i] = body::lerp(a[i], b[i], t); }
 }
 
-FIQX_SIMD void widen_lanes(const float* __restrict x, std::int64_t n, float* __restrict low, float* __restrict high) {
-    for (std::int64_t i = 0; i < n; i += kWide) {
-        for (int l = 0; l < kWide; ++l) {
-            low[l] = x[i + l] < low[l] ? x[i + l] : low[l];
-            high[l] = x[i + l] > high[l] ? x[i + l] : high[l];
-        }
+/// The limits of n / 16 vectors, a lane at a time.
+FIQX_SIMD void widen_lanes(const float* x, std::int64_t n, float* low, float* high) {
+    Floats least = *reinterpret_cast<const LooseFloats*>(x);
+    Floats most = least;
+    for (std::int64_t i = kLanes; i < n; i += kLanes) {
+        const Floats value = *reinterpret_cast<const LooseFloats*>(x + i);
+        least = value < least ? value : least;
+        most = value > most ? value : most;
     }
+    std::memcpy(low, &least, sizeof least);
+    std::memcpy(high, &most, sizeof most);
 }
 
 FIQX_SIMD void scale(float* x, std::int64_t n, float low, float range) {
@@ -57,16 +61,16 @@ void Upsampler::operator()(const float* grid, float* out) const {
 }
 
 body::Limits limits_of(const float* x, std::int64_t n) {
-    float low[kWide];
-    float high[kWide];
-    std::fill_n(low, kWide, x[0]);
-    std::fill_n(high, kWide, x[0]);
-    const std::int64_t whole = n / kWide * kWide;
-    widen_lanes(x, whole, low, high);
     body::Limits limits{x[0], x[0]};
-    for (int l = 0; l < kWide; ++l) {
-        body::widen(limits, low[l]);
-        body::widen(limits, high[l]);
+    const std::int64_t whole = n / kLanes * kLanes;
+    if (whole > 0) {
+        float low[kLanes];
+        float high[kLanes];
+        widen_lanes(x, whole, low, high);
+        for (int l = 0; l < kLanes; ++l) {
+            body::widen(limits, low[l]);
+            body::widen(limits, high[l]);
+        }
     }
     for (std::int64_t i = whole; i < n; ++i) { body::widen(limits, x[i]); }
     return limits;
