@@ -41,7 +41,7 @@ Open = Callable[["Choice"], Session]
 BATCHES = (1, 4, 16, 64)
 GAIN = 1.10  # a larger batch or a second stream must be this much faster to be worth its padding or latency
 PATIENCE = 1.0  # seconds that running one choice may take
-DEADLINE = 4.0  # seconds after which no further choice is tried
+DEADLINE = 4.0  # seconds after which no larger batch is tried
 FORMAT = 1
 
 
@@ -134,20 +134,20 @@ def tune(
     inputs
         The graph's inputs, for the random rows.
     """
-    first, end = options[0][0], time.perf_counter() + DEADLINE
+    first = options[0][0]
     best, best_gain = first, 1.0
     with open_at(first) as reference:
         rate = _rate(reference, sample(inputs, max(2, first.batch)))
+        end = time.perf_counter() + DEADLINE
         for group in options:
-            quick = [choice for choice in group if choice != first and 4 * choice.batch / rate <= PATIENCE]
-            gains = {}
-            for choice in quick:
-                if time.perf_counter() < end:
-                    gains[choice] = _gain(open_at, choice, reference, inputs)
+            larger = group is not options[0]
+            if larger and (4 * group[0].batch / rate > PATIENCE or time.perf_counter() > end):
+                break
+            gains = {choice: _gain(open_at, choice, reference, inputs) for choice in group if choice != first}
             fastest = max(gains, key=lambda choice: gains[choice], default=best)
             if gains.get(fastest, 0.0) > GAIN * best_gain:
                 best, best_gain = fastest, gains[fastest]
-            elif group is not options[0]:
+            elif larger:
                 break
     return best, rate * best_gain
 
