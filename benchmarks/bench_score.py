@@ -30,7 +30,7 @@ PRECISIONS = ("fp32", "bf16")
 
 @pytest.fixture(scope="module")
 def measuring(request: pytest.FixtureRequest) -> bool:
-    return not request.config.getoption("benchmark_disable")
+    return bool(request.config.getoption("benchmark_enable"))
 
 
 @pytest.fixture(scope="module", params=PRECISIONS)

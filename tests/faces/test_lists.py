@@ -13,7 +13,7 @@ import pytest
 
 from faces.pictures import encode, scene
 from fiqx_trt.errors import ImageError, SourceError
-from fiqx_trt.faces.lists import read_names
+from fiqx_trt.faces.lists import read_names, read_table
 from fiqx_trt.faces.sources import iter_sources
 
 
@@ -189,3 +189,9 @@ def test_a_tar_archive_is_refused_clearly(here: Path) -> None:
     touch("faces.tar")
     with pytest.raises(SourceError, match=r"'faces\.tar' is a tar archive, which is not read; unpack it"):
         iter_sources(["faces.tar"])
+
+
+def test_a_score_table_gives_back_names_that_are_not_utf8(tmp_path: Path) -> None:
+    table = tmp_path / "s.csv"
+    table.write_text("path,face,faces,status,error\r\ncaf\\xe9.jpg,0,1,ok,\r\nd.jpg,0,1,ok,\r\n", encoding="utf-8")
+    assert list(read_table(str(table))) == ["caf\udce9.jpg", "d.jpg"]

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from fiqx_trt.rows.lines import CsvLines, JsonLines, LineFormat, parse_cell, split_cells
 from fiqx_trt.rows.schema import Column, Row, check_row
-from fiqx_trt.rows.text import escape_text
+from fiqx_trt.text import escape_text
 from rows.tables import COLUMNS, GROUPS
 
 TEXT = st.text(st.characters(codec=None, exclude_categories=())) | st.text(

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from fiqx_trt.errors import SourceError
+from fiqx_trt.text import unescape_text
 
 __all__ = ["TABLE_SUFFIXES", "read_list", "read_names", "read_table"]
 
@@ -117,7 +118,8 @@ def read_table(path: str, *, column: str | None = None) -> Iterator[str]:
             again = before is not None and before[0] == name and _is_later(before[1], face)
             before = (name, face)
             if not again:
-                yield name
+                # Only this package's score tables have the column face; their names may carry escapes.
+                yield name if face is None else unescape_text(name)
     except OSError as error:
         raise SourceError(f"cannot read the table {path}: {error.strerror or error}") from error
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from fiqx_trt.errors import OutputError
 from fiqx_trt.rows.meta import RunMeta, meta_path, temporary_path
 from fiqx_trt.rows.reader import table_format
-from fiqx_trt.rows.text import shown
+from fiqx_trt.text import shown
 
 __all__ = ["TableFiles", "writing"]
 

@@ -12,7 +12,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
 
 from fiqx_trt.rows.schema import Column, Row, Value
-from fiqx_trt.rows.text import escape_text, unescape_text
+from fiqx_trt.text import escape_text, unescape_text
 
 __all__ = ["CsvLines", "JsonLines", "LineFormat", "parse_cell", "split_cells"]
 

@@ -14,7 +14,7 @@ from typing import Any, Literal, TypeAlias
 
 from fiqx_trt.errors import InvalidInputError, OutputError
 from fiqx_trt.rows.schema import Column, Kind
-from fiqx_trt.rows.text import shown
+from fiqx_trt.text import shown
 
 __all__ = ["Parameter", "RunMeta", "State", "meta_path", "temporary_path", "utc_now"]
 

@@ -15,8 +15,8 @@ from fiqx_trt.rows.meta import RunMeta, utc_now
 from fiqx_trt.rows.partial import Kept, PartialFile, is_locked, scan
 from fiqx_trt.rows.reader import read_rows
 from fiqx_trt.rows.schema import Column, check_columns, group_inputs
-from fiqx_trt.rows.text import shown
 from fiqx_trt.rows.writer import TableWriter, line_format
+from fiqx_trt.text import shown
 
 __all__ = ["Mode", "open_table"]
 

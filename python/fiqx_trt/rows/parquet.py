@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 
 from fiqx_trt.errors import SourceError
 from fiqx_trt.rows.schema import Column, Kind, Row, Value
-from fiqx_trt.rows.text import escape_text, shown
+from fiqx_trt.text import escape_text, shown
 
 __all__ = ["read_columns", "read_parquet", "write_parquet"]
 

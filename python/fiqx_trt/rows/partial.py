@@ -16,7 +16,7 @@ from typing import Literal
 from fiqx_trt.errors import OutputError
 from fiqx_trt.rows.lines import LineFormat
 from fiqx_trt.rows.schema import Row, ends_input, starts_input
-from fiqx_trt.rows.text import shown
+from fiqx_trt.text import shown
 
 __all__ = ["Kept", "PartialFile", "is_locked", "scan"]
 

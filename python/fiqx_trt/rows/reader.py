@@ -12,7 +12,7 @@ from fiqx_trt.errors import InvalidInputError, OutputError, SourceError
 from fiqx_trt.rows.lines import CsvLines, JsonLines, parse_cell, split_cells
 from fiqx_trt.rows.meta import RunMeta, meta_path
 from fiqx_trt.rows.schema import BASE_COLUMNS, Column, Kind, Value
-from fiqx_trt.rows.text import shown, unescape_text
+from fiqx_trt.text import shown, unescape_text
 
 __all__ = ["SUFFIXES", "read_rows", "read_table", "table_columns", "table_format"]
 
@@ -79,7 +79,7 @@ def read_table(path: Path, *, kinds: Mapping[str, Kind] | None = None) -> Iterat
     r"""Yield the rows of a table, typed; memory holds one row (of Parquet, one row group).
 
     Missing values are ``None``. In tables of this package (those that begin with ``path, face, faces, status,
-    error``) the escapes of `fiqx_trt.rows.text` are undone.
+    error``) the escapes of `fiqx_trt.text` are undone.
 
     Parameters
     ----------

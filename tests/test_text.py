@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fiqx_trt.rows.text import escape_text, shown, unescape_text
+from fiqx_trt.text import escape_text, shown, unescape_text
 
 # every code point there is, and a mix that hits the codes and their neighbourhoods often
 ANY_TEXT = st.text(st.characters(codec=None, exclude_categories=()))
