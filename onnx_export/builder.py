@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from onnx import helper, numpy_helper
 
 from fiqx_trt.errors import ModelError
+from fiqx_trt.onnx_export.view import infer, skeleton
 
 __all__ = ["IR_VERSION", "OPSET", "GraphBuilder"]
 
@@ -84,9 +85,10 @@ class GraphBuilder:
         model.ir_version = IR_VERSION
         try:
             onnx.checker.check_model(model, full_check=True)
-            return onnx.shape_inference.infer_shapes(model, strict_mode=True, data_prop=True)
         except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
             raise ModelError(f"the graph {self._name!r} that was built is not valid ONNX: {error}") from error
+        model.graph.value_info.extend(infer(skeleton(model)).graph.value_info)
+        return model
 
 
 def _infos(shapes: Mapping[str, Sequence[Extent]]) -> list[onnx.ValueInfoProto]:
