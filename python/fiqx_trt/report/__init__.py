@@ -1,0 +1,1 @@
+"""Figures and reports, with matplotlib from the extra ``report``."""
