@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -94,6 +95,29 @@ def test_scaling_needs_a_calibrated_model(model: Model, tmp_path: Path) -> None:
     with load_model(path, precision="fp32", alpha=130.0, r=0.5) as calibrated:
         quality = serfiq(calibrated, noise_faces(2))
     np.testing.assert_allclose(quality.scaled, 1 / (1 + np.exp(-130 * (quality.raw - 0.5))), rtol=1e-9)
+
+
+def test_percentile_and_the_hundred_scale(tmp_path: Path) -> None:
+    path = save(small_recogniser(), tmp_path / "small.onnx")
+    faces = noise_faces(30)
+    with load_model(path, precision="fp32") as plain:
+        raw = serfiq(plain, faces).raw
+        assert serfiq(plain, faces).percentile is None
+        assert serfiq(plain, faces).hundred is None
+    quantiles = np.quantile(raw, np.linspace(0, 1, 21))
+    path.with_suffix(".json").write_text(
+        json.dumps({"alpha": 50.0, "r": float(raw.mean()), "quantiles": quantiles.tolist()})
+    )
+    with load_model(path, precision="fp32") as calibrated:
+        quality = serfiq(calibrated, faces)
+    assert quality.percentile is not None
+    assert quality.percentile.min() == 0
+    assert quality.percentile.max() == 100
+    np.testing.assert_allclose(np.sort(quality.percentile), np.linspace(0, 100, 30), atol=4)
+    assert quality.hundred is not None
+    assert quality.scaled is not None
+    np.testing.assert_array_equal(quality.hundred, np.rint(100 * quality.scaled))
+    assert (np.diff(quality.hundred[np.argsort(raw)]) >= 0).all()
 
 
 def test_the_sigmoid_is_safe_far_out() -> None:

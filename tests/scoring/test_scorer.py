@@ -49,7 +49,10 @@ def test_numbers_go_to_their_rows_and_to_ok_rows_only() -> None:
     assert rows[1]["brightness_scaled"] == 0.2
     assert rows[2]["error"] == "brightness is not a finite number for this face"
     assert rows[0]["error"] == "no face found"
-    assert scorer.columns == ("brightness", "brightness_scaled")
+    assert [(column.name, column.kind) for column in scorer.columns] == [
+        ("brightness", "float"),
+        ("brightness_scaled", "float"),
+    ]
     assert scorer.parameters == {"brightness.unit": "level"}
 
 

@@ -129,6 +129,8 @@ def _resolve(model: str | Path, given: Mapping[str, Any]) -> tuple[ModelSpec, Pa
     sidecar = sidecar_path(path)
     if sidecar.is_file():
         fields = {**fields, **_stated(read_sidecar(sidecar))}
+    if "gamma" in given:  # not the γ that these were measured with
+        fields = {name: v for name, v in fields.items() if name not in ("gamma_weights", "regions")}
     fields.update(given)
     _spread(fields)
     graph = read_model(path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
 from types import TracebackType
@@ -17,11 +18,10 @@ from fiqx_trt.models.spec import ModelSpec
 from fiqx_trt.onnx_export.affine import head_affine
 from fiqx_trt.onnx_export.split import cut, with_outputs
 from fiqx_trt.runtime import open_session
+from fiqx_trt.runtime.base import Session
 
 if TYPE_CHECKING:
     import onnx
-
-    from fiqx_trt.runtime.base import Session
 
 __all__ = ["Extracted", "Model"]
 
@@ -81,6 +81,7 @@ class Model:
         )
         self._heads: dict[int, Session] = {}
         self._sessions: dict[tuple[str, ...], Session] = {}
+        self._derived: dict[str, Session] = {}
 
     @property
     def backend(self) -> str:
@@ -145,6 +146,20 @@ class Model:
 
     def normalise(self, faces: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Return what the network reads: ``(N, C, H, W)`` float32 in the model's scale and channel order."""
+        faces = self.check_faces(faces)
+        inputs: NDArray[np.float32] = kernels.face_input(
+            faces, mean=self.spec.mean, std=self.spec.std, color=self.spec.color
+        )
+        return inputs
+
+    def check_faces(self, faces: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Return faces as an array, or say what is wrong with them.
+
+        Raises
+        ------
+        InvalidInputError
+            They are not ``(N, H, W, 3)`` uint8 of the model's input size.
+        """
         faces = np.asarray(faces)
         wanted = (*self.spec.input_size, 3)
         if faces.ndim != 4 or faces.shape[1:] != wanted or faces.dtype != np.uint8:
@@ -152,10 +167,7 @@ class Model:
                 f"faces are {faces.dtype} of shape {faces.shape}; {self.spec.name} wants uint8 RGB of shape "
                 f"(N, {wanted[0]}, {wanted[1]}, 3). Align or resize them first (fiqx_trt.faces.align)"
             )
-        inputs: NDArray[np.float32] = kernels.face_input(
-            faces, mean=self.spec.mean, std=self.spec.std, color=self.spec.color
-        )
-        return inputs
+        return faces
 
     def head(self, h: NDArray[np.float32], *, rows_per_face: int = 1) -> NDArray[np.float32]:
         """Return raw embeddings of pre-dropout vectors.
@@ -199,6 +211,35 @@ class Model:
             )
         return self._sessions[outputs]
 
+    def derived(self, key: str, make: Callable[[onnx.ModelProto], onnx.ModelProto | Session]) -> Session:
+        """Return a session of a graph made from this network: float32, on the same backend and device, opened once.
+
+        Parameters
+        ----------
+        key
+            What is made, so that it is made once.
+        make
+            From this network to another graph, or to a session of its own. The session is closed with the model.
+
+        Raises
+        ------
+        ModelError
+            From ``make``, or no backend can open the graph.
+        """
+        if key not in self._derived:
+            made = make(self._graph)
+            if not isinstance(made, Session):
+                made = open_session(
+                    made,
+                    backend=self.backend,
+                    precision="fp32",
+                    device=self.device,
+                    max_batch=self._runtime.max_batch,
+                    threads=self._runtime.threads,
+                )
+            self._derived[key] = made
+        return self._derived[key]
+
     @cached_property
     def head_affine(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """The head as ``e = A h + b``: A ``(D, F)`` and b ``(D,)``, float64."""
@@ -212,7 +253,7 @@ class Model:
 
     def close(self) -> None:
         """Free the sessions; the model cannot be used afterwards."""
-        for session in (self._trunk, *self._heads.values(), *self._sessions.values()):
+        for session in (self._trunk, *self._heads.values(), *self._sessions.values(), *self._derived.values()):
             session.close()
 
     def __enter__(self) -> Model:

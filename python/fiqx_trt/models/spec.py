@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, TypeAlias, get_args
 
@@ -39,6 +40,13 @@ class ModelSpec:
         Scaling of the quality, ``Q̂ = σ(α (Q - r))`` (Terhörst et al., Eq. 2); ``None`` where the model is not calibrated.
     gamma
         Exponent of the pixel-quality map (Terhörst et al., Eq. 6); ``None`` where the model is not calibrated.
+    gamma_weights
+        The weighting of the quality node that ``gamma`` was measured with (:func:`fiqx_trt.plq`); empty where that is not known.
+    regions
+        Region of the face → 10th, 50th and 90th percentile of its mean pixel quality over the calibration faces; empty where
+        it was not measured.
+    quantiles
+        Quantiles of Q over the calibration faces at equal steps from 0 to 1; empty where they were not measured.
     calibration
         In words: on what α, r and γ were measured.
     source, licence
@@ -62,6 +70,9 @@ class ModelSpec:
     alpha: float | None = None
     r: float | None = None
     gamma: float | None = None
+    gamma_weights: str = ""
+    regions: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+    quantiles: tuple[float, ...] = ()
     calibration: str = ""
     source: str = ""
     licence: str = ""
@@ -80,11 +91,11 @@ class ModelSpec:
                 f"color is {self.color!r}; the orders known are {', '.join(get_args(Color))}"
             )
         channels = 1 if self.color == "gray" else 3
-        for field in ("mean", "std"):
-            value = getattr(self, field)
+        for name in ("mean", "std"):
+            value = getattr(self, name)
             if len(value) != channels:
                 raise InvalidInputError(
-                    f"{field} has {len(value)} numbers; a {self.color} model wants {channels}"
+                    f"{name} has {len(value)} numbers; a {self.color} model wants {channels}"
                 )
         if any(s == 0 for s in self.std):
             raise InvalidInputError(f"std is {self.std}; a zero would divide by zero")
@@ -133,7 +144,7 @@ def read_sidecar(path: Path) -> dict[str, Any]:
         raise ModelError(f"cannot read the model's sidecar {path}: {error}") from error
     if not isinstance(fields, dict):
         raise ModelError(f"the sidecar {path} holds a {type(fields).__name__}; it must be one JSON object")
-    known = {field.name for field in dataclasses.fields(ModelSpec)}
+    known = {f.name for f in dataclasses.fields(ModelSpec)}
     unknown = sorted(set(fields) - known)
     if unknown:
         raise ModelError(
@@ -146,14 +157,16 @@ def _typed(path: Path, name: str, value: Any) -> Any:
     try:
         if name in OPTIONAL_NUMBERS:
             return None if value is None else float(value)
-        if name in ("mean", "std"):
+        if name in ("mean", "std", "quantiles"):
             return tuple(float(v) for v in value)
         if name == "input_size":
             height, width = value
             return int(height), int(width)
+        if name == "regions":
+            return {str(region): tuple(map(float, levels)) for region, levels in value.items()}
         if name == "guesses":
             return tuple(str(v) for v in value)
-    except (TypeError, ValueError) as error:
+    except (AttributeError, TypeError, ValueError) as error:
         raise ModelError(f"the sidecar {path} has {name} = {value!r}: {error}") from error
     if not isinstance(value, str):
         raise ModelError(f"the sidecar {path} has {name} = {value!r}; it must be a text")

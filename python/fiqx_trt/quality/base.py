@@ -37,10 +37,22 @@ class Quality:
     scaled
         ``(N,)`` float64 in [0, 1], comparable to a human eye (Terhörst et al., Eq. 2); ``None`` where the method has no
         scaling or the model is not calibrated.
+    percentile
+        ``(N,)`` float64 in [0, 100]: the share of the calibration faces that are not better; ``None`` where they were
+        not measured.
     """
 
     raw: NDArray[np.float64]
     scaled: NDArray[np.float64] | None = None
+    percentile: NDArray[np.float64] | None = None
+
+    @property
+    def hundred(self) -> NDArray[np.int64] | None:
+        """``(N,)`` integers from 0 to 100, higher is better, as ISO/IEC 29794-1 wants them: 100 Q̂, rounded (-1: no number)."""
+        if self.scaled is None:
+            return None
+        whole = np.isfinite(self.scaled)
+        return np.where(whole, np.rint(100.0 * np.where(whole, self.scaled, 0.0)), -1).astype(np.int64)
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
@@ -54,6 +54,24 @@ def scale_quality(raw: NDArray[np.float64], *, alpha: float, r: float) -> NDArra
     0.5
     """
     return sigmoid(alpha * (raw - r))
+
+
+def percentile(raw: NDArray[np.float64], quantiles: Sequence[float]) -> NDArray[np.float64]:
+    """Return where qualities lie among those of the calibration faces, in [0, 100].
+
+    Parameters
+    ----------
+    raw
+        ``(N,)`` qualities Q.
+    quantiles
+        Quantiles of Q at equal steps from 0 to 1, not falling; between them the line is straight.
+
+    Examples
+    --------
+    >>> percentile(np.array([0.4, 0.85, 2.0]), [0.8, 0.9]).round(6).tolist()
+    [0.0, 50.0, 100.0]
+    """
+    return np.interp(raw, quantiles, np.linspace(0.0, 100.0, len(quantiles)))
 
 
 def closed_form_distance(
@@ -140,8 +158,8 @@ class SerFiq:
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """Raw quality Q, scaled quality Q̂."""
-        return ("serfiq", "serfiq_scaled")
+        """Raw quality Q, scaled quality Q̂, percentile among the calibration faces, and 100 Q̂ as an integer."""
+        return ("serfiq", "serfiq_scaled", "serfiq_percentile", "serfiq_100")
 
     @property
     def parameters(self) -> Mapping[str, object]:
@@ -158,9 +176,15 @@ class SerFiq:
         return {**common, "serfiq.passes": self.passes, "serfiq.seed": self.seed}
 
     def notes(self, model: Model) -> tuple[str, ...]:
-        """Say when Q̂ cannot be given."""
-        if model.spec.calibrated:
+        """Say when Q̂ cannot be given, or was calibrated with another estimator."""
+        spec = model.spec
+        if spec.calibrated and (self.estimator in spec.calibration or "SER-FIQ" not in spec.calibration):
             return ()
+        if spec.calibrated:
+            return (
+                f"{spec.name} was calibrated with another estimator ({spec.calibration}); with {self.estimator} the "
+                "scaled qualities and percentiles are shifted a little",
+            )
         return (
             f"the model {model.spec.name} is not calibrated, so serfiq_scaled stays empty; "
             "run `fiqx-trt calibrate` on a set of typical faces, or give alpha and r",
@@ -175,9 +199,10 @@ class SerFiq:
             distance = distance * ((self.passes - 1) / self.passes)
         raw = quality_of_distance(distance)
         spec = model.spec
-        if spec.alpha is None or spec.r is None:
-            return Quality(raw)
-        return Quality(raw, scale_quality(raw, alpha=spec.alpha, r=spec.r))
+        scaled = (
+            None if spec.alpha is None or spec.r is None else scale_quality(raw, alpha=spec.alpha, r=spec.r)
+        )
+        return Quality(raw, scaled, percentile(raw, spec.quantiles) if spec.quantiles else None)
 
     def mean_distance(self, model: Model, extracted: Extracted) -> NDArray[np.float64]:
         """Return d̄ of every face, ``(N,)`` float64."""

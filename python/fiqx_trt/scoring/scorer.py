@@ -6,12 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from fiqx_trt.faces.prepare import FaceRecord
 from fiqx_trt.models.model import Model
 from fiqx_trt.quality.base import QualityMethod
-from fiqx_trt.rows import LANDMARK_NAMES
+from fiqx_trt.rows import LANDMARK_NAMES, Column
 
 __all__ = ["Scorer"]
 
@@ -34,9 +33,10 @@ class Scorer:
     methods: Sequence[QualityMethod]
 
     @property
-    def columns(self) -> tuple[str, ...]:
-        """Names of the methods' columns."""
-        return tuple(name for method in self.methods for name in method.columns)
+    def columns(self) -> tuple[Column, ...]:
+        """The methods' columns."""
+        names = (name for method in self.methods for name in method.columns)
+        return tuple(Column(name, "int" if name.endswith("_100") else "float") for name in names)
 
     @property
     def parameters(self) -> Mapping[str, object]:
@@ -55,23 +55,27 @@ class Scorer:
         numbers = iter(self._numbers(usable))
         return [_row(record, next(numbers) if record.image is not None else {}) for record in records]
 
-    def _numbers(self, records: Sequence[FaceRecord]) -> list[dict[str, float | None]]:
+    def _numbers(self, records: Sequence[FaceRecord]) -> list[dict[str, float | int | None]]:
         """Return the methods' columns of each record; a column is ``None`` where the method gives nothing."""
         if not records:
             return []
         faces = np.stack([record.image for record in records if record.image is not None])
         extracted = self.model.extract(faces) if self.model is not None else None
-        table: dict[str, NDArray[np.float64] | None] = {}
+        table: dict[str, list[float] | list[int] | None] = {}
         for method in self.methods:
             quality = method.score(self.model, faces, extracted)
-            table.update(zip(method.columns, (quality.raw, quality.scaled), strict=False))
+            values = (quality.raw, quality.scaled, quality.percentile, quality.hundred)
+            table.update(
+                (name, None if v is None else v.tolist())
+                for name, v in zip(method.columns, values, strict=False)
+            )
         return [
-            {name: None if values is None else float(values[i]) for name, values in table.items()}
+            {name: None if values is None else values[i] for name, values in table.items()}
             for i in range(len(records))
         ]
 
 
-def _row(record: FaceRecord, numbers: Mapping[str, float | None]) -> Row:
+def _row(record: FaceRecord, numbers: Mapping[str, float | int | None]) -> Row:
     row: Row = {
         "path": record.path,
         "face": record.face,
