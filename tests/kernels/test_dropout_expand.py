@@ -5,12 +5,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
-from reference.dropout_expand import dropout_expand as reference
-from reference.dropout_expand import dropout_masks as reference_masks
-from reference.dropout_expand import philox4x32
 
 from fiqx_trt.errors import InvalidInputError
 from fiqx_trt.kernels import dropout_expand, dropout_masks
+from reference.dropout_expand import dropout_expand as reference
+from reference.dropout_expand import dropout_masks as reference_masks
+from reference.dropout_expand import philox4x32
 
 settings = {
     "passes": st.integers(1, 6),

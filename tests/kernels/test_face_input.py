@@ -5,10 +5,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
-from reference.face_input import face_input as reference
 
 from fiqx_trt.errors import InvalidInputError
 from fiqx_trt.kernels import face_input
+from reference.face_input import face_input as reference
 
 faces = hnp.arrays(np.uint8, st.tuples(st.integers(0, 3), st.integers(0, 9), st.integers(0, 40), st.just(3)))
 COLORS = ("rgb", "bgr", "gray")

@@ -5,10 +5,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
-from reference.pair_spread import pair_spread as reference
 
 from fiqx_trt.errors import InvalidInputError
 from fiqx_trt.kernels import pair_spread
+from reference.pair_spread import pair_spread as reference
 
 components = st.floats(-1e3, 1e3, width=32).filter(lambda v: v == 0 or abs(v) > 1e-3)
 rows = hnp.arrays(

@@ -1,0 +1,11 @@
+"""`pixel_moments` in two passes over the whole sample, float64."""
+
+from __future__ import annotations
+
+import numpy as np
+
+
+def pixel_moments(maps):
+    maps = maps.astype(np.float64)
+    mean = maps.mean(axis=0)
+    return mean, ((maps - mean) ** 2).sum(axis=0)
