@@ -7,15 +7,19 @@ from collections import Counter
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from fiqx_trt.errors import InvalidInputError, SourceError
 from fiqx_trt.evaluate import (
     Comparisons,
+    _fast_pairs,
     cosine_similarity,
     folder_identities,
     generate_pairs,
     genuine_pairs,
     impostor_pairs,
+    pairs_file,
     read_pairs,
 )
 
@@ -105,9 +109,55 @@ def test_files_that_cannot_be_read(tmp_path):
 
 def test_progress_is_told(tmp_path):
     told = []
-    many = "".join(f"a{i},b{i},1\n" for i in range(100_001))
-    read_pairs(write(tmp_path, many), progress=told.append)
+    read_pairs(write(tmp_path, "".join(f"a{i},b{i},1\n" for i in range(1000))), progress=told.append)
+    assert told[-1] == 1000
+    told.clear()
+    quoted = "".join(f'"a{i}",b{i},1\n' for i in range(100_001))
+    read_pairs(write(tmp_path, quoted), progress=told.append)
     assert told == [100_000]
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    rows=st.lists(
+        st.tuples(
+            st.sampled_from("abcdefgh"), st.sampled_from("ABCDEFGH"), st.sampled_from(["1", "0", " Mated "])
+        ),
+        min_size=1,
+        max_size=40,
+        unique_by=lambda row: row[:2],
+    ),
+    scores=st.booleans(),
+    header=st.booleans(),
+    end=st.sampled_from(["\n", "\r\n", "\n\n"]),
+    block=st.sampled_from([64, 1 << 20]),
+)
+def test_both_readers_agree(tmp_path, monkeypatch, rows, scores, header, end, block):
+    monkeypatch.setattr(_fast_pairs, "BLOCK_BYTES", block)
+    lines = [",".join([*row, f"{i / 7!r}"] if scores else row) for i, row in enumerate(rows)]
+    if header:
+        lines.insert(0, "a,b,label,similarity" if scores else "a,b,label")
+    path = write(tmp_path, end.join(lines) + end)
+    fast = read_pairs(path)
+    monkeypatch.setattr(pairs_file, "read_plain", lambda *_, **__: None)
+    careful = read_pairs(path)
+    monkeypatch.undo()
+    assert fast.paths == careful.paths
+    for name in ("first", "second", "genuine"):
+        np.testing.assert_array_equal(getattr(fast, name), getattr(careful, name))
+    np.testing.assert_array_equal(fast.similarity, careful.similarity)
+
+
+def test_plain_files_are_read_the_fast_way_and_only_they(tmp_path):
+    def fast(text, columns=(0, 1, 2), width=3):
+        return _fast_pairs.read_plain(write(tmp_path, text), columns, width, header=False, progress=None)
+
+    assert fast("x,y,1\nx,z,0\n").images == ("x", "y", "z")
+    assert fast("y,x,1,0.5\n", (0, 1, 2, 3), 4).similarity.tolist() == [0.5]
+    for text in ('"x",y,1\n', "x,y,2\n", "x,x,1\n", "x,y\n", ",y,1\n", "x,y,1\nx,z,0,0\n"):
+        assert fast(text) is None
+    for number in ("nan", "inf", "", "1_0", "high"):
+        assert fast(f"x,y,1,{number}\n", (0, 1, 2, 3), 4) is None
 
 
 def test_genuine_pairs_are_all_pairs_of_one_person():

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from fiqx_trt.errors import InvalidInputError
 
-__all__ = ["Comparisons", "align_quality"]
+__all__ = ["Comparisons", "align_quality", "pair_keys"]
 
 #: How many offending paths or rows an error names.
 SHOWN = 3
@@ -175,6 +175,12 @@ class Comparisons:
                 f"{self.paths[int(self.second[row])]!r} are labelled "
                 f"{'genuine' if self.genuine[row] else 'impostor'}"
             )
+
+
+def pair_keys(first: NDArray[np.integer], second: NDArray[np.integer], images: int) -> NDArray[np.int64]:
+    """Return one integer per unordered pair."""
+    low, high = np.minimum(first, second).astype(np.int64), np.maximum(first, second).astype(np.int64)
+    return np.asarray(low * images + high)
 
 
 def align_quality(paths: Sequence[str], scores: Mapping[str, float]) -> NDArray[np.float64]:
