@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from functools import partial
+from itertools import product
+
 import numpy as np
 import pytest
 
@@ -14,29 +17,71 @@ RNG = np.random.default_rng(0)
 FACES = RNG.integers(0, 256, (5, 30, 41, 3), dtype=np.uint8)
 VECTORS = RNG.standard_normal((5, 1031), dtype=np.float32)
 EMBEDDINGS = RNG.standard_normal((7, 37, 130), dtype=np.float32)
+CHANNELS = RNG.standard_normal((6, 7, 5), dtype=np.float32)
+CHANNELS[2], CHANNELS[3, 1, 1] = 0.1, np.nan
+FACE = RNG.standard_normal((3, 50, 41), dtype=np.float32)
+FEATURES = RNG.standard_normal((3, 6, 7, 5), dtype=np.float32)
+FEATURES[1], FEATURES[2, 0, 0, 0] = 0.1, np.nan
+WEIGHTS = RNG.random((3, 6), dtype=np.float32)
+GRADIENT, SCALE = RNG.standard_normal((4, 3, 23, 29), dtype=np.float32), RNG.random(4)
+MAPS, MORE = RNG.random((9, 23, 29), dtype=np.float32), RNG.random((4, 23, 29), dtype=np.float32)
 DEGENERATE = np.where(np.arange(7)[:, None, None] == 3, np.float32(0), EMBEDDINGS)
 
+RULES = ({}, {"align_corners": True}, {"relu": True})
+
+
+def moments(first, second):
+    """Two pushed states and their merge, on the device of the arrays."""
+    states = []
+    for maps in (first, second):
+        mean, m2 = (like(maps, np.zeros(maps.shape[1:])) for _ in range(2))
+        states.append((mean, m2, kernels.pixel_moments(maps, mean, m2, count=0)))
+    kernels.pixel_moments_merge(*states[0], *states[1])
+    return states[0][:2]
+
+
+def histogram(first, second):
+    counts, other = (like(first, np.zeros((*first.shape[1:], 32), np.uint32)) for _ in range(2))
+    kernels.pixel_histogram(first, counts)
+    kernels.pixel_histogram(second, other)
+    kernels.pixel_histogram_merge(counts, other)
+    return counts, kernels.pixel_histogram_quantile(counts, 0.3)
+
+
+def like(array, values):
+    return values if isinstance(array, np.ndarray) else kernels.DeviceArray.from_host(values)
+
+
 CASES = {
-    **{
-        f"face_input-{color}-{dtype}": (
-            FACES,
-            lambda x, color=color, dtype=dtype: kernels.face_input(
-                x, mean=127.5, std=(128, 127.5, 58.4), color=color, dtype=dtype
-            ),
-        )
-        for color in ("rgb", "bgr", "gray")
-        for dtype in ("float32", "float16")
-    },
-    "dropout_expand": (VECTORS, lambda h: kernels.dropout_expand(h, passes=9, dropout=0.3, seed=7)),
-    "pair_spread": (EMBEDDINGS, kernels.pair_spread),
-    "pair_spread-degenerate": (DEGENERATE, kernels.pair_spread),
+    "dropout_expand": ((VECTORS,), lambda h: kernels.dropout_expand(h, passes=9, dropout=0.3, seed=7)),
+    "pair_spread": ((EMBEDDINGS,), kernels.pair_spread),
+    "pair_spread-degenerate": ((DEGENERATE,), kernels.pair_spread),
+    "cam_constant": ((FEATURES,), kernels.cam_constant),
+    "pixel_quality": ((GRADIENT, SCALE), partial(kernels.pixel_quality, gamma=1.0)),
+    "pixel_quality-clipped": ((GRADIENT, SCALE), partial(kernels.pixel_quality, gamma=1.0, clip=10.0)),
+    "pixel_moments": ((MAPS, MORE), moments),
+    "pixel_histogram": ((MAPS, MORE), histogram),
+    "pixel_median-odd": ((MAPS,), kernels.pixel_median),
+    "pixel_median-even": ((MORE,), kernels.pixel_median),
 }
+for color, dtype in product(("rgb", "bgr", "gray"), ("float32", "float16")):
+    options = {"mean": 127.5, "std": (128, 127.5, 58.4), "color": color, "dtype": dtype}
+    CASES[f"face_input-{color}-{dtype}"] = ((FACES,), partial(kernels.face_input, **options))
+for rule, dtype in product((*RULES, {"minmax": "before"}, {"subtract_min": False}), ("float32", "float16")):
+    call = partial(kernels.cam_masks, channels=[0, 2, 3, 5], dtype=dtype, **rule)
+    CASES[f"cam_masks-{rule}-{dtype}"] = ((CHANNELS, FACE), call)
+for rule in (*RULES, {"upsample_first": True}, {"minmax_twice": True}, {"relu_activations": True}):
+    CASES[f"cam_combine-{rule}"] = ((FEATURES, WEIGHTS), partial(kernels.cam_combine, size=(50, 41), **rule))
 
 
 @pytest.mark.parametrize("case", CASES)
 def test_the_same_bits(cuda, case):
-    array, kernel = CASES[case]
-    np.testing.assert_array_equal(kernel(cuda(array)).to_host(), kernel(array))
+    arrays, kernel = CASES[case]
+    wanted, got = kernel(*arrays), kernel(*map(cuda, arrays))
+    if not isinstance(wanted, tuple):
+        wanted, got = (wanted,), (got,)
+    for there, here in zip(got, wanted, strict=True):
+        np.testing.assert_array_equal(there.to_host(), here)
 
 
 def test_empty_batches(cuda):
