@@ -1,17 +1,48 @@
-"""Calibration of a model's quality scale (Terhörst et al., 4.2 and footnote 4)."""
+"""Calibration of a model: the scale of its quality and of its pixel quality (Terhörst et al., 4.2 and footnote 4)."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fiqx_trt.errors import InvalidInputError
 
-__all__ = ["MINIMUM_FACES", "calibrate_quality"]
+__all__ = ["MINIMUM_FACES", "PRESETS", "Preset", "best_faces", "calibrate_gamma", "calibrate_quality"]
 
 MINIMUM_FACES = 10
+#: γ is measured on this share of the faces, the best ones …
+BEST_SHARE = 0.1
+#: … such that the median of their P over the central half of height and width is this.
+CENTRAL_QUALITY = 0.8
+
+
+@dataclass(frozen=True)
+class Preset:
+    """Published numbers of a model; they go together.
+
+    Parameters
+    ----------
+    alpha, r, gamma
+        Of Terhörst et al., Eq. 2 and 6.
+    weights
+        The weighting of the quality node that ``gamma`` belongs to.
+    """
+
+    alpha: float
+    r: float
+    gamma: float
+    weights: str
+
+
+#: The paper's numbers (T 4.2). Its authors' program weighs with ``"sum"``.
+PRESETS: Mapping[str, Preset] = MappingProxyType(
+    {"arcface": Preset(130.0, 0.88, 7.5, "sum"), "facenet": Preset(450.0, 0.93, 5.5, "sum")}
+)
 
 
 def calibrate_quality(raw: NDArray[np.float64]) -> tuple[float, float]:
@@ -48,3 +79,63 @@ def calibrate_quality(raw: NDArray[np.float64]) -> tuple[float, float]:
             f"the qualities all lie near {low:.6g}; calibrate on faces of different quality"
         )
     return 2.0 * math.log(19.0) / float(high - low), float(raw.mean())
+
+
+def best_faces(quality: NDArray[np.float64]) -> NDArray[np.intp]:
+    """Return the positions of the best tenth of the faces, the best first; at least one.
+
+    Parameters
+    ----------
+    quality
+        ``(N,)``; NaN is left out, equal ones keep their order.
+
+    Raises
+    ------
+    InvalidInputError
+        Fewer than ten finite numbers.
+
+    Examples
+    --------
+    >>> best_faces(np.arange(20.0))
+    array([19, 18])
+    """
+    usable = np.flatnonzero(np.isfinite(quality))
+    if usable.size < MINIMUM_FACES:
+        raise InvalidInputError(
+            f"{usable.size} usable qualities; a calibration needs at least {MINIMUM_FACES} faces"
+        )
+    order = usable[np.argsort(-np.asarray(quality)[usable], kind="stable")]
+    return np.asarray(order[: max(1, round(BEST_SHARE * order.size))])
+
+
+def calibrate_gamma(saliency: NDArray[np.float32]) -> float:
+    """Return γ such that the median P of good faces, over the central half of height and width, is 0.8.
+
+    P rises with Ŝ, so its median is that of the median saliency m: ``10^γ m² = 0.8 / (1 - 0.8) = 4``.
+
+    Parameters
+    ----------
+    saliency
+        ``(N, H, W)`` Ŝ of the best faces (:func:`best_faces`).
+
+    Raises
+    ------
+    InvalidInputError
+        The median is zero or not finite: the network does not react to these pixels.
+
+    Examples
+    --------
+    >>> calibrate_gamma(np.full((3, 8, 8), 2e-3, np.float32))
+    6.0
+    """
+    height, width = saliency.shape[1:]
+    centre = saliency[
+        :, height // 4 : max(1, height - height // 4), width // 4 : max(1, width - width // 4)
+    ]
+    median = float(np.median(centre)) if centre.size else math.nan
+    if not (math.isfinite(median) and median > 0.0):
+        raise InvalidInputError(
+            f"the median saliency of the best faces is {median:g}; the network does not react to the middle of these pictures"
+        )
+    odds = CENTRAL_QUALITY / (1.0 - CENTRAL_QUALITY)
+    return round(math.log10(odds) - 2.0 * math.log10(median), 6)

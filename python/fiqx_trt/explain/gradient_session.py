@@ -1,0 +1,161 @@
+"""The gradient of a face's quality with respect to its raw pixels: one run of one compiled graph per face."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fiqx_trt import kernels
+from fiqx_trt.errors import DependencyError, InvalidInputError, ModelError
+from fiqx_trt.onnx_export.gradient import build_gradient
+from fiqx_trt.onnx_export.taps import Taps
+
+if TYPE_CHECKING:
+    import onnx
+
+    from fiqx_trt.models.model import Model
+    from fiqx_trt.runtime.base import Session
+
+__all__ = ["WEIGHTS", "Gradients", "Weights", "gradients", "open_gradient"]
+
+logger = logging.getLogger(__name__)
+
+Weights = Literal["l1", "sum", "signed", "exact"]
+#: Every weighting of the quality node, and the graph whose gradient it needs: `sum` differs from `l1` by a factor per face.
+WEIGHTS: dict[str, Literal["l1", "signed", "exact"]] = {
+    "l1": "l1",
+    "sum": "l1",
+    "signed": "signed",
+    "exact": "exact",
+}
+#: Red, green and blue in the luma that a grey network reads (ITU-R BT.601), as :func:`fiqx_trt.kernels.face_input` has them.
+LUMA = np.array([0.299, 0.587, 0.114], np.float32)
+
+
+@dataclass(frozen=True)
+class Gradients:
+    """What one run of the gradient graph gives of N faces.
+
+    Parameters
+    ----------
+    embedding
+        ``(N, D)`` float32, before L2 normalisation.
+    pre_dropout
+        ``(N, F)`` float32, what the last linear layer reads.
+    gradient
+        ``(N, 3, H, W)`` float32 per unit of raw intensity 0..255, channels in the network's order.
+    """
+
+    embedding: NDArray[np.float32]
+    pre_dropout: NDArray[np.float32]
+    gradient: NDArray[np.float32]
+
+
+def check_weights(weights: str) -> None:
+    """Refuse a weighting that does not exist."""
+    if weights not in WEIGHTS:
+        raise InvalidInputError(f"weights is {weights!r}; choose one of {', '.join(WEIGHTS)}")
+
+
+def open_gradient(model: Model, weights: str, *, dropout: float = 0.5) -> Session:
+    """Return the session of a model's gradient graph, opened once per model.
+
+    It runs in float32 on the model's backend and device: gradients of a piecewise-linear network in bf16 are a quarter off.
+
+    Parameters
+    ----------
+    model
+        A recognition model.
+    weights
+        ``"l1"`` and ``"sum"``: gradient of ``Σ e_i``; ``"signed"``: of ``Σ |e_i|``, both of the L2-normalised embedding;
+        ``"exact"``: of ``-d̄``, the closed form's distance.
+    dropout
+        Probability behind ``"exact"``.
+
+    Returns
+    -------
+    Session
+        Input ``image`` ``(N, C, H, W)`` float32, raw intensities in the network's colour order. Outputs ``embedding``,
+        ``pre_dropout``, ``gradient``. Where an operator of the network has no adjoint, torch's automatic differentiation
+        stands in, with a warning.
+
+    Raises
+    ------
+    InvalidInputError
+        The weighting does not exist.
+    ModelError
+        For ``"exact"``: the head is not affine.
+    DependencyError
+        An operator has no adjoint, and torch is not installed.
+    """
+    check_weights(weights)
+    graph = WEIGHTS[weights]
+    if graph == "exact":
+        model.head_column_norms  # noqa: B018 -- says why the head is not affine, where it is not
+    return model.derived(
+        f"gradient {graph} {dropout if graph == 'exact' else ''}",
+        lambda network: _compile(model, network, graph, dropout),
+    )
+
+
+def _compile(
+    model: Model, network: onnx.ModelProto, weights: Literal["l1", "signed", "exact"], dropout: float
+) -> onnx.ModelProto | Session:
+    spec = model.spec
+    taps = Taps(spec.image, spec.embedding, spec.pre_dropout, spec.features)
+    try:
+        return build_gradient(network, taps, mean=spec.mean, std=spec.std, weights=weights, dropout=dropout)
+    except ModelError as error:
+        reason = str(error)
+    try:
+        from fiqx_trt.explain.torch_gradient import TorchGradientSession
+    except ImportError as error:
+        raise DependencyError(
+            f"{spec.name}: {reason}. torch could differentiate it, but is not installed: "
+            'python -m pip install "fiqx-trt[torch]"'
+        ) from error
+    logger.warning("%s: %s. torch's autograd takes its place, several times slower", spec.name, reason)
+    norms = model.head_column_norms if weights == "exact" else None
+    return TorchGradientSession(
+        network, spec, weights=weights, dropout=dropout, column_norms=norms, device=model.device
+    )
+
+
+def gradients(
+    model: Model, faces: NDArray[np.uint8], weights: str = "l1", *, dropout: float = 0.5
+) -> Gradients:
+    """Return embedding, pre-dropout vector and the gradient of the quality node of aligned faces.
+
+    Parameters
+    ----------
+    model
+        A recognition model.
+    faces
+        ``(N, H, W, 3)`` uint8 RGB, of the model's input size.
+    weights, dropout
+        As in :func:`open_gradient`. The gradient is without the factor per face (:func:`fiqx_trt.explain.plq.node_scale`).
+
+    Raises
+    ------
+    InvalidInputError
+        The faces or the weighting are not as described.
+    """
+    session = open_gradient(model, weights, dropout=dropout)
+    outputs = session.run({"image": raw_input(model, faces, session.inputs[0].shape[1])})
+    gradient = outputs["gradient"]
+    if model.spec.color == "gray":  # the chain rule through the luma
+        gradient = gradient.sum(axis=1, keepdims=True) * LUMA[:, np.newaxis, np.newaxis]
+    return Gradients(outputs["embedding"], outputs["pre_dropout"], gradient)
+
+
+def raw_input(
+    model: Model, faces: NDArray[np.uint8], channels: int | None = 3
+) -> NDArray[np.float32]:
+    """Return what the gradient graph reads: ``(N, C, H, W)`` float32 raw intensities in the network's colour order."""
+    faces = model.check_faces(faces)
+    pixels: NDArray[np.float32] = kernels.face_input(faces, mean=0.0, std=1.0, color=model.spec.color)
+    return np.ascontiguousarray(pixels[:, :channels])

@@ -1,0 +1,273 @@
+"""Pixel-level quality: how much every pixel of a face serves the recogniser (Terhörst et al., Eq. 3 to 7)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fiqx_trt import kernels
+from fiqx_trt.errors import InvalidInputError, NotCalibratedError
+from fiqx_trt.explain.gradient_session import WEIGHTS, Gradients, Weights, check_weights, gradients
+from fiqx_trt.models.model import Extracted
+from fiqx_trt.quality.base import Quality, QualityMethod
+from fiqx_trt.quality.serfiq import SerFiq
+
+if TYPE_CHECKING:
+    from fiqx_trt.models.model import Model
+    from fiqx_trt.models.spec import ModelSpec
+
+__all__ = ["WEIGHTS", "PixelQuality", "PlqExplainer", "Weights", "node_scale", "plq"]
+
+#: Faces whose gradients exist at one time.
+BLOCK = 64
+
+
+@dataclass(frozen=True)
+class PixelQuality:
+    """The pixel-level quality of N faces.
+
+    Parameters
+    ----------
+    maps
+        ``(N, H, W)`` float32 in [0, 1]: P, never rescaled per image, so that maps can be compared.
+    saliency
+        ``(N, H, W)`` float32: Ŝ, the mean absolute gradient over the colours, per unit of raw intensity.
+    quality
+        ``(N,)`` float64: the quality of each face that its node reproduces.
+    clipped
+        ``(N,)`` bool: whether the gradient was shortened.
+    """
+
+    maps: NDArray[np.float32]
+    saliency: NDArray[np.float32]
+    quality: NDArray[np.float64]
+    clipped: NDArray[np.bool_]
+
+    def __len__(self) -> int:
+        """Return the number of faces."""
+        return len(self.maps)
+
+
+@dataclass(frozen=True)
+class PlqExplainer:
+    """Pixel-level quality with fixed settings, for faces that come in batches; :func:`plq` is the short form.
+
+    Parameters
+    ----------
+    model
+        A recognition model.
+    weights, gamma, clip, dropout
+        As in :func:`plq`.
+    method
+        What gives the quality where none is handed over; it must give a scaled one.
+
+    Raises
+    ------
+    InvalidInputError
+        An option is out of range.
+    NotCalibratedError
+        γ is neither given nor in the model's spec.
+    """
+
+    model: Model
+    weights: Weights = "l1"
+    gamma: float | None = None
+    clip: float | None = None
+    dropout: float = 0.5
+    method: QualityMethod = field(default_factory=SerFiq)
+
+    def __post_init__(self) -> None:
+        """Check the options once."""
+        check_weights(self.weights)
+        if self.clip is not None and not (np.isfinite(self.clip) and self.clip > 0):
+            raise InvalidInputError(f"clip is {self.clip}; give a norm above 0, or None for no clipping")
+        object.__setattr__(self, "gamma", resolve_gamma(self.model.spec, self.weights, self.gamma))
+
+    def __call__(
+        self, faces: NDArray[np.uint8], quality: Quality | NDArray[np.floating] | None = None
+    ) -> PixelQuality:
+        """Explain aligned faces; see :func:`plq`."""
+        faces = self.model.check_faces(faces)
+        given = None if quality is None else _given_quality(quality, len(faces))
+        count, (height, width) = len(faces), self.model.spec.input_size
+        maps = np.empty((count, height, width), np.float32)
+        saliency = np.empty_like(maps)
+        found, clipped = np.empty(count), np.empty(count, np.bool_)
+        for start in range(0, count, BLOCK):
+            part = slice(start, start + BLOCK)
+            parts = self._block(faces[part], None if given is None else given[part])
+            maps[part], saliency[part], found[part], clipped[part] = parts
+        return PixelQuality(maps, saliency, found, clipped)
+
+    def _block(
+        self, faces: NDArray[np.uint8], quality: NDArray[np.float64] | None
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float64], NDArray[np.bool_]]:
+        run = gradients(self.model, faces, self.weights, dropout=self.dropout)
+        if quality is None:
+            quality = self._own_quality(faces, run)
+        scale = node_scale(run.embedding, quality, self.weights)
+        maps, saliency, clipped = kernels.pixel_quality(run.gradient, scale, gamma=self.gamma, clip=self.clip)
+        return maps, saliency, quality, clipped
+
+    def _own_quality(self, faces: NDArray[np.uint8], run: Gradients) -> NDArray[np.float64]:
+        extracted = Extracted(run.embedding, run.pre_dropout, np.empty((len(faces), 0, 0, 0), np.float32))
+        scaled = self.method.score(self.model, faces, extracted).scaled
+        if scaled is not None:
+            return scaled
+        spec = self.model.spec
+        if self.method.name == "serfiq" and not spec.calibrated:
+            raise NotCalibratedError(
+                f"the model {spec.name} has no α and r, so there is no quality in [0, 1] to explain; run `fiqx-trt calibrate` "
+                "on typical faces, give alpha and r to load_model, or hand over a quality of your own"
+            )
+        raise InvalidInputError(
+            f"{self.method.name} gives no quality in [0, 1] to explain; scale it and hand it over as `quality`"
+        )
+
+
+def plq(
+    model: Model,
+    faces: NDArray[np.uint8],
+    *,
+    quality: Quality | NDArray[np.floating] | None = None,
+    weights: Weights = "l1",
+    gamma: float | None = None,
+    clip: float | None = None,
+    dropout: float = 0.5,
+) -> PixelQuality:
+    r"""Return the pixel-level quality of aligned faces.
+
+    A quality node on the L2-normalised embedding e has the output :math:`M_Q = \sum_i w_i e_i` (Terhörst et al., Eq. 3). With g
+    its gradient with respect to the raw intensities 0..255 (Eq. 4), w held constant,
+
+    .. math:: \hat S = \tfrac13 \sum_c |g_c|, \qquad P = 1 - \frac{1}{1 + 10^\gamma \hat S^2}
+
+    (Eq. 5 and 6). A high P says that the recogniser's answer rests on the pixel. The gradient is always float32, and a face's map
+    depends on that face alone, bit for bit.
+
+    Parameters
+    ----------
+    model
+        A recognition model (:func:`fiqx_trt.load_model`).
+    faces
+        ``(N, H, W, 3)`` uint8 RGB, of the model's input size.
+    quality
+        ``(N,)`` quality Q̂ of each face, by any method, in [0, 1] where maps shall be comparable; a :class:`Quality` gives its
+        scaled numbers. ``None``: SER-FIQ's Q̂ of 100 passes.
+    weights
+        ``"l1"``: :math:`w_i = \hat Q / \|e\|_1` (Eq. 3). ``"sum"``: :math:`\hat Q / \sum_i e_i`, the authors' program; it gives Q̂
+        exactly, but divides by a number that is often near zero. ``"signed"``: :math:`\hat Q \,\mathrm{sign}(e_i) / \|e\|_1`; gives Q̂
+        exactly and weighs every feature equally. ``"exact"``: no node, but the gradient of SER-FIQ's closed form
+        :math:`-\bar d`; Q̂ does not enter.
+    gamma
+        γ of Eq. 6, between -30 and 30. It belongs to a model *and* a weighting: 7.5 (ArcFace) and 5.5 (FaceNet) of the paper belong
+        to ``"sum"``. ``None``: the model's own.
+    clip
+        Largest Euclidean norm of g over all pixels and colours; a longer gradient is shortened to it, and the face marked. ``None``
+        (default): no clipping. The problem it cures, gradients that explode (T 8.3), comes with ``"sum"``: the factor of the other
+        weightings is at most Q̂.
+    dropout
+        Probability behind ``"exact"``.
+
+    Returns
+    -------
+    PixelQuality
+        Where a face has no finite quality or the node no finite weight (an all-zero embedding), the map is 0 and the quality what it
+        was.
+
+    Raises
+    ------
+    InvalidInputError
+        The faces or an option are not as described.
+    NotCalibratedError
+        The model has no α and r and no quality was given; or no γ of this weighting and none was given.
+    ModelError
+        ``"exact"`` with a head that is not affine.
+
+    Examples
+    --------
+    >>> import fiqx_trt as fx
+    >>> with fx.load_model("dlib-resnet") as model:         # doctest: +SKIP
+    ...     result = fx.plq(model, faces)                   # faces: uint8 (N, 150, 150, 3) RGB
+    ...     result.maps.shape, result.maps.min() >= 0
+    ((N, 150, 150), True)
+    """
+    return PlqExplainer(model, weights, gamma, clip, dropout)(faces, quality)
+
+
+def node_scale(
+    embedding: NDArray[np.floating], quality: NDArray[np.floating], weights: str
+) -> NDArray[np.float64]:
+    """Return what the gradient of ``Σ e_i`` (``signed``: of ``Σ |e_i|``) is multiplied by, per face.
+
+    Parameters
+    ----------
+    embedding
+        ``(N, D)`` before L2 normalisation.
+    quality
+        ``(N,)``.
+    weights
+        ``"l1"`` and ``"signed"``: ``Q̂ / ‖e‖₁``; ``"sum"``: ``Q̂ / Σ e_i``; ``"exact"``: 1, all of the normalised embedding.
+
+    Returns
+    -------
+    ndarray
+        ``(N,)`` float64, 0 where it would not be finite.
+
+    Examples
+    --------
+    >>> node_scale(np.array([[3.0, -4.0]]), np.array([0.7]), "l1")
+    array([0.5])
+    """
+    if weights == "exact":
+        return np.ones(len(embedding))
+    e = np.asarray(embedding, np.float64)
+    length = np.sqrt(np.square(e).sum(axis=1))
+    total = e.sum(axis=1) if weights == "sum" else np.abs(e).sum(axis=1)
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        scale = np.asarray(quality, np.float64) * length / total
+    return np.where(np.isfinite(scale), scale, 0.0)
+
+
+def resolve_gamma(spec: ModelSpec, weights: str, gamma: float | None) -> float:
+    """Return γ: the one given, or the model's own where it was measured with this weighting.
+
+    Raises
+    ------
+    InvalidInputError
+        The one given is out of range.
+    NotCalibratedError
+        There is none.
+    """
+    if gamma is not None:
+        if not abs(gamma) <= 30:
+            raise InvalidInputError(f"gamma is {gamma}; give a number from -30 to 30 (ArcFace's is 7.5)")
+        return float(gamma)
+    cure = f"run `fiqx-trt calibrate --weights {weights}` on typical faces, or give gamma"
+    if spec.gamma is None:
+        raise NotCalibratedError(f"the model {spec.name} has no γ, the scale of pixel quality; {cure}")
+    if spec.gamma_weights not in ("", weights):
+        raise NotCalibratedError(
+            f"γ = {spec.gamma:g} of the model {spec.name} was measured with the weighting {spec.gamma_weights!r}, not with "
+            f"{weights!r}; {cure}"
+        )
+    return spec.gamma
+
+
+def _given_quality(quality: Quality | NDArray[np.floating], count: int) -> NDArray[np.float64]:
+    if isinstance(quality, Quality):
+        if quality.scaled is None:
+            raise NotCalibratedError(
+                "the quality handed over is not scaled; calibrate the model (`fiqx-trt calibrate`), or scale its raw numbers to "
+                "[0, 1] and hand those over"
+            )
+        quality = quality.scaled
+    numbers = np.asarray(quality)
+    if numbers.shape != (count,) or numbers.dtype.kind not in "fiu":
+        raise InvalidInputError(
+            f"quality is {numbers.dtype} of shape {numbers.shape}; give one number per face, ({count},)"
+        )
+    return numbers.astype(np.float64)
