@@ -10,6 +10,12 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Keep converted models and tuned settings out of the user's cache, for child processes too."""
+    os.environ.setdefault("FIQX_CACHE_DIR", str(tmp_path_factory.mktemp("cache")))
+
+
 @pytest.fixture(scope="session")
 def shared_faces() -> Path:
     """The folder of messy real photos beside the checkout; tests that need it skip where it is absent."""
