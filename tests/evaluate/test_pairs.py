@@ -100,6 +100,19 @@ def test_bad_files_name_the_line(tmp_path, text, message):
         read_pairs(write(tmp_path, text))
 
 
+def test_pair_files_of_other_programs(tmp_path):
+    pairs = read_pairs(
+        write(tmp_path, "000 001 1 0.5\n\n000\t002 0 -0.25\n001 000 1 0.5\n"), separator="blank"
+    )
+    assert rows(pairs) == [("000", "001", True), ("000", "002", False)]
+    assert pairs.similarity.tolist() == [0.5, -0.25]
+    assert pairs.duplicates == 1
+    with pytest.raises(SourceError, match="line 3: the label is 'x'"):
+        read_pairs(write(tmp_path, "a b 1\n\na c x\n"), separator="blank")
+    with pytest.raises(InvalidInputError, match="separator is 'tab'; choose comma or blank"):
+        read_pairs(write(tmp_path, "a,b,1\n"), separator="tab")
+
+
 def test_files_that_cannot_be_read(tmp_path):
     with pytest.raises(SourceError, match=r"cannot read the pairs file .*nothing.csv: No such file"):
         read_pairs(tmp_path / "nothing.csv")

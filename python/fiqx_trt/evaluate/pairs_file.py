@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import csv
 from array import array
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fiqx_trt.errors import SourceError
+from fiqx_trt.errors import InvalidInputError, SourceError
 from fiqx_trt.evaluate._fast_pairs import RawPairs, read_plain
 from fiqx_trt.evaluate.comparisons import Comparisons, pair_keys
-from fiqx_trt.importers.base import number
+from fiqx_trt.importers.base import number, read_lines
 from fiqx_trt.importers.pair_list import LABELS
 
 __all__ = ["read_pairs"]
@@ -27,7 +27,9 @@ COLUMNS = {
 }
 
 
-def read_pairs(path: Path, *, progress: Callable[[int], None] | None = None) -> Comparisons:
+def read_pairs(
+    path: Path, *, separator: str = "comma", progress: Callable[[int], None] | None = None
+) -> Comparisons:
     """Read a pairs file: CSV (RFC 4180, UTF-8) with the columns ``a, b, label``, optionally ``similarity``.
 
     Parameters
@@ -36,6 +38,9 @@ def read_pairs(path: Path, *, progress: Callable[[int], None] | None = None) -> 
         The file. A first row whose third field is no label is a header; its columns may then stand in any
         order and have further neighbours. Labels: 1, genuine, mated, same, true, or 0, impostor, nonmated,
         different, false.
+    separator
+        ``"comma"``, or ``"blank"`` for files of other programs with lines ``img1 img2 label [score]``, whose paths
+        cannot hold blanks.
     progress
         Called with the number of rows read, now and then.
 
@@ -50,8 +55,14 @@ def read_pairs(path: Path, *, progress: Callable[[int], None] | None = None) -> 
     SourceError
         The file cannot be read, a row is malformed, an image is compared with itself, or a repeated pair has
         another label or similarity; the message names the line.
+    InvalidInputError
+        The separator is unknown.
     """
     path = Path(path)
+    if separator == "blank":
+        return _Table(path, _BlankRows(path)).read(progress)
+    if separator != "comma":
+        raise InvalidInputError(f"separator is {separator!r}; choose comma or blank")
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             table = _Table(path, csv.reader(file, strict=True))
@@ -78,10 +89,24 @@ def _distinct(raw: RawPairs) -> Comparisons | None:
     return Comparisons(raw.images, raw.first, raw.second, raw.genuine, raw.similarity)
 
 
+class _BlankRows:
+    """The fields of lines separated by blanks; counts lines as a CSV reader does."""
+
+    def __init__(self, path: Path) -> None:
+        self._lines, self.line_num = read_lines(path), 0
+
+    def __iter__(self) -> Iterator[list[str]]:
+        return self
+
+    def __next__(self) -> list[str]:
+        self.line_num, text = next(self._lines)
+        return text.split()
+
+
 class _Table:
     """The rows of a pairs file, as compact arrays."""
 
-    def __init__(self, path: Path, rows: Iterator[list[str]]) -> None:
+    def __init__(self, path: Path, rows: Iterable[list[str]]) -> None:
         self._path, self._rows = path, rows
         self._images: dict[str, int] = {}
         self._first, self._second, self._lines = array("i"), array("i"), array("q")
