@@ -39,6 +39,7 @@ __all__ = [
     "density",
     "draw_distributions",
     "draw_map",
+    "group_legend",
     "inch_axes",
     "new_figure",
     "number",
@@ -49,6 +50,8 @@ __all__ = [
 HIGH, LOW = "#0072B2", "#D55E00"
 INK, FAINT = "#222222", "#777777"
 TEXT, SMALL = 9.0, 7.0
+#: Inches below which a colour bar has no room for a number in the middle.
+NARROW = 1.3
 
 
 @dataclass(frozen=True)
@@ -189,7 +192,10 @@ def color_bar(figure: Figure, left: float, bottom: float, width: float, scale: S
     ramp = np.linspace(scale.low, scale.high, 256)[np.newaxis]
     axes.imshow(ramp, cmap=scale.name, norm=scale.norm, aspect="auto", extent=(0, 1, 0, 1))
     axes.set_yticks([])
-    axes.set_xticks([0, 0.5, 1], [number(v) for v in (scale.low, (scale.low + scale.high) / 2, scale.high)])
+    numbers = [number(v, scale.high) for v in (scale.low, (scale.low + scale.high) / 2, scale.high)]
+    if width < NARROW:
+        numbers[1] = ""
+    axes.set_xticks([0, 0.5, 1], numbers)
     axes.tick_params(labelsize=SMALL, length=2, pad=1.5, color=FAINT)
     sides: tuple[Literal["left", "center", "right"], ...] = ("left", "center", "right")
     for tick, side in zip(axes.get_xticklabels(), sides, strict=True):
@@ -233,6 +239,19 @@ def density(values: NDArray[Any], at: NDArray[np.float64]) -> NDArray[np.float64
     return np.asarray(smooth / (len(values) * step))
 
 
+def group_legend(axes: Axes) -> None:
+    """Say which curve is H and which is L, above them."""
+    axes.legend(
+        loc="upper center",
+        ncols=2,
+        fontsize=SMALL,
+        frameon=False,
+        handlelength=1.0,
+        borderpad=0.0,
+        columnspacing=1.0,
+    )
+
+
 def draw_distributions(
     axes: Axes, high: NDArray[Any], low: NDArray[Any], limits: tuple[float, float]
 ) -> None:
@@ -243,9 +262,9 @@ def draw_distributions(
         curve = density(values, at)
         axes.fill_between(at, curve, color=color, alpha=0.22, linewidth=0)
         axes.plot(at, curve, color=color, linewidth=1.1, label=name)
-        axes.axvline(float(np.mean(values)), color=color, linewidth=0.7, linestyle=(0, (3, 2)))
+        axes.axvline(float(np.mean(values)), ymax=0.83, color=color, linewidth=0.7, linestyle=(0, (3, 2)))
     axes.set_xlim(at[0], at[-1])
-    axes.set_ylim(bottom=0)
+    axes.set_ylim(0.0, 1.2 * axes.dataLim.ymax)  # the legend stands above the curves
     axes.set_yticks([])
     axes.tick_params(labelsize=SMALL, length=2, pad=1.5, color=FAINT)
     axes.locator_params(axis="x", nbins=4)

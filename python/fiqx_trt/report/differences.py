@@ -9,7 +9,6 @@ from fiqx_trt.amva.variation import MethodDifference
 from fiqx_trt.errors import InvalidInputError
 from fiqx_trt.report.canvas import (
     INK,
-    SMALL,
     TEXT,
     Look,
     Picture,
@@ -17,6 +16,7 @@ from fiqx_trt.report.canvas import (
     color_bar,
     draw_distributions,
     draw_map,
+    group_legend,
     inch_axes,
     new_figure,
     number,
@@ -83,7 +83,7 @@ def differences_figure(
                 axes, (symbol(label, "H"), symbol(label, "L"), f"values of {label}"), strict=True
             ):
                 part.set_title(title, fontsize=TEXT, color=INK, pad=5)
-            axes[2].legend(fontsize=SMALL, frameon=False, handlelength=1.0, borderpad=0.1, labelspacing=0.2)
+            group_legend(axes[2])
     name = "first method − second method" if signed else "|first method − second method|"
     color_bar(figure, LEFT, BAR, min(width - LEFT - RIGHT, 2 * SIDE + GAP), scale, name)
     data = {

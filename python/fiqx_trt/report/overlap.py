@@ -57,7 +57,7 @@ def overlap_figure(
     scale = Scale(0.0, 1.0, look.maps)
     side = max(count * CELL, 1.3)
     left = 0.2 + LETTER * max(len(name) for name in methods)
-    below = BAR + 0.15 + 0.6 * left  # the names below are slanted
+    below = BAR + 0.15 + 0.5 * left  # the names below are slanted
     figure = new_figure(left + 2 * side + GAP + RIGHT, TOP + side + below)
     for column, (name, which, values) in enumerate((("L", "lowest", low), ("H", "highest", high))):
         axes = inch_axes(figure, left + column * (side + GAP), below, side, side)

@@ -9,7 +9,6 @@ from fiqx_trt.amva.variation import VariationMaps
 from fiqx_trt.errors import InvalidInputError
 from fiqx_trt.report.canvas import (
     INK,
-    SMALL,
     TEXT,
     Look,
     Picture,
@@ -17,6 +16,7 @@ from fiqx_trt.report.canvas import (
     color_bar,
     draw_distributions,
     draw_map,
+    group_legend,
     inch_axes,
     new_figure,
     number,
@@ -116,7 +116,7 @@ def _row(
     if first:
         for one, title in zip(axes, _titles(kind), strict=True):
             one.set_title(title, fontsize=TEXT, color=INK, pad=5)
-        axes[2].legend(fontsize=SMALL, frameon=False, handlelength=1.0, borderpad=0.1, labelspacing=0.2)
+        group_legend(axes[2])
 
 
 def _titles(kind: str) -> list[str]:
