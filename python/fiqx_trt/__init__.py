@@ -18,21 +18,38 @@ from typing import TYPE_CHECKING
 from fiqx_trt import kernels
 
 if TYPE_CHECKING:
+    from fiqx_trt.explain.plq import PixelQuality, plq
     from fiqx_trt.models import Model, ModelSpec, load_model
+    from fiqx_trt.models.calibration import PRESETS
     from fiqx_trt.quality.base import Quality
     from fiqx_trt.quality.magface import magface
     from fiqx_trt.quality.serfiq import serfiq
 
 __version__ = "0.1.0"
 
-__all__ = ["Model", "ModelSpec", "Quality", "__version__", "kernels", "load_model", "magface", "serfiq"]
+__all__ = [
+    "PRESETS",
+    "Model",
+    "ModelSpec",
+    "PixelQuality",
+    "Quality",
+    "__version__",
+    "kernels",
+    "load_model",
+    "magface",
+    "plq",
+    "serfiq",
+]
 
 _HOME = {
     "Model": "fiqx_trt.models",
     "ModelSpec": "fiqx_trt.models",
     "Quality": "fiqx_trt.quality.base",
+    "PRESETS": "fiqx_trt.models.calibration",
+    "PixelQuality": "fiqx_trt.explain.plq",
     "load_model": "fiqx_trt.models",
     "magface": "fiqx_trt.quality.magface",
+    "plq": "fiqx_trt.explain.plq",
     "serfiq": "fiqx_trt.quality.serfiq",
 }
 

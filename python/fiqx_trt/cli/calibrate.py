@@ -1,8 +1,8 @@
-"""``calibrate``: the scale of a model's quality, from a set of faces."""
+"""``calibrate``: the scales of a model's quality and pixel quality, from a set of faces."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 import typer
@@ -19,6 +19,12 @@ def calibrate(
     estimator: Annotated[
         str, typer.Option(help="SER-FIQ estimator: closed-form or sampled.")
     ] = "closed-form",
+    weights: Annotated[
+        str, typer.Option(help="Weighting of the quality node that γ is for: l1, sum, signed, exact.")
+    ] = "l1",
+    pixels: Annotated[
+        bool, typer.Option("--pixels/--no-pixels", help="Measure γ and the regions of the face as well.")
+    ] = True,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the numbers, write nothing.")] = False,
     aligned: o.Aligned = False,
     detector: o.DetectorName = None,
@@ -34,7 +40,9 @@ def calibrate(
     threads: o.Threads = None,
     quiet: o.Quiet = False,
 ) -> None:
-    """Measure α and r of a model on typical faces and write them into its sidecar."""
+    """Measure α, r and γ of a model on typical faces and write them into its sidecar."""
+    from fiqx_trt.explain.gradient_session import check_weights
+    from fiqx_trt.explain.measuring import FaceSample, measure_pixels
     from fiqx_trt.faces.batch import iter_batches
     from fiqx_trt.faces.sources import iter_sources
     from fiqx_trt.models import load_spec
@@ -45,7 +53,9 @@ def calibrate(
     runtime = o.RuntimeOptions(backend, precision, device, threads)
     fields = o.model_fields(mean=mean, std=std, color=color, template=template)
     method = SerFiq(estimator=estimator)
+    check_weights(weights)
     raw: list[np.ndarray] = []
+    sample = FaceSample()
     done = failed = 0
     with o.open_model(model, runtime, fields) as opened, open_progress(None, quiet=quiet) as progress:
         preparer = o.FaceOptions(aligned, detector, select).preparer(opened.spec, runtime)
@@ -56,15 +66,30 @@ def calibrate(
             if faces:
                 stack = np.stack(faces)
                 raw.append(method.score(opened, stack, opened.extract(stack)).raw)
+                sample.add(stack, raw[-1])
             done += len(records)
             failed += len(records) - len(faces)
             progress(done=done, failed=failed)
-    qualities = np.concatenate(raw) if raw else np.zeros(0)
-    alpha, r = calibrate_quality(qualities)
-    typer.echo(f"alpha = {alpha:.4g}\nr = {r:.5g}\nfaces = {len(qualities)}")
+        qualities = np.concatenate(raw) if raw else np.zeros(0)
+        alpha, r = (
+            float(f"{x:.{digits}g}") for x, digits in zip(calibrate_quality(qualities), (4, 5), strict=True)
+        )
+        measured = (
+            measure_pixels(opened, *sample.arrays(), alpha=alpha, r=r, weights=weights) if pixels else None
+        )
+    typer.echo(f"alpha = {alpha:g}\nr = {r:g}\nfaces = {len(qualities)}")
+    note = f"SER-FIQ {estimator} on {len(qualities)} faces"
+    found: dict[str, Any] = {"alpha": alpha, "r": r}
+    if measured is not None:
+        typer.echo(f"gamma = {measured.gamma:g}\nweights = {measured.weights}")
+        note += f"; γ for the weighting {measured.weights} on the best {measured.best} of {measured.faces}"
+        found |= {
+            "gamma": measured.gamma,
+            "gamma_weights": measured.weights,
+            "regions": dict(measured.regions),
+        }
     if dry_run:
         return
     spec, path = load_spec(model, fields)
-    note = f"SER-FIQ {estimator} on {len(qualities)} faces"
-    spec.replace(alpha=float(f"{alpha:.4g}"), r=float(f"{r:.5g}"), calibration=note).save(sidecar_path(path))
+    spec.replace(**found, calibration=note).save(sidecar_path(path))
     say(f"wrote {sidecar_path(path)}")

@@ -11,7 +11,7 @@ from typing import Annotated, ParamSpec, TypeVar
 import typer
 
 from fiqx_trt import __version__
-from fiqx_trt.cli import calibrate, demo, doctor, model, score
+from fiqx_trt.cli import calibrate, demo, doctor, model, plq, score
 from fiqx_trt.cli.console import complain, configure_logging
 from fiqx_trt.errors import FiqxError, InvalidInputError, SourceError
 
@@ -79,6 +79,7 @@ def root(
 
 app.command("demo")(guarded(demo.demo))
 app.command("score")(guarded(score.score))
+app.command("plq")(guarded(plq.plq))
 app.command("calibrate")(guarded(calibrate.calibrate))
 app.command("doctor")(guarded(doctor.doctor))
 model_app = typer.Typer(no_args_is_help=True, help="Look into recognition models and convert them.")

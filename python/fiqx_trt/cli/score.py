@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from fiqx_trt.models import Model
     from fiqx_trt.rows import Mode, RunMeta, TableWriter
 
-__all__ = ["score"]
+__all__ = ["count_inputs", "exit_status", "run_metadata", "score", "stop_on_interrupt"]
 
 EXIT_SOME_FAILED, EXIT_INTERRUPTED = 3, 130
 #: Inputs are counted for the progress bar no longer than this.
@@ -37,6 +37,10 @@ Methods = Annotated[
         help="Quality method; may be repeated.  [default: serfiq]",
         show_default=False,
     ),
+]
+BrisqueFile = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", help="BRISQUE: another regression; give both files.", show_default=False),
 ]
 OutTable = Annotated[
     Path,
@@ -69,6 +73,11 @@ def score(
     distance: Annotated[
         str, typer.Option(help="SER-FIQ: mean over the pairs, or the paper's factor 2/m².")
     ] = "pairs",
+    brisque_model: BrisqueFile = None,
+    brisque_ranges: BrisqueFile = None,
+    brisque_halving: Annotated[
+        str, typer.Option(help="BRISQUE: antialiased (as MATLAB) or plain (as OpenCV).")
+    ] = "antialiased",
     aligned: o.Aligned = False,
     detector: o.DetectorName = None,
     select: o.Select = "largest",
@@ -100,7 +109,8 @@ def score(
     from fiqx_trt.scoring import Scorer, score_table
 
     mode = _mode(resume=resume, overwrite=overwrite, retry=retry_failed)
-    options = MethodOptions(passes, dropout, seed, estimator, distance)
+    brisque = (brisque_model, brisque_ranges, brisque_halving)
+    options = MethodOptions(passes, dropout, seed, estimator, distance, *brisque)
     methods = [create_method(name, options) for name in dict.fromkeys(method or ["serfiq"])]
     runtime = o.RuntimeOptions(backend, precision, device, threads)
     faces = o.FaceOptions(aligned, detector, select)
@@ -108,19 +118,19 @@ def score(
     sources = iter_sources(inputs, null_separated=null, column=column)
     with o.open_model(model, runtime, fields) as opened:
         scorer = Scorer(opened, methods)
-        meta = _metadata(opened, {**faces.parameters, **scorer.parameters})
+        meta = run_metadata(opened, {**faces.parameters, **scorer.parameters})
         preparer = faces.preparer(opened.spec, runtime)
-        total = None if quiet else _count(inputs, column)
+        total = None if quiet else count_inputs(inputs, column)
         for note in () if quiet else scorer.notes():
             say(f"note: {note}")
         table = open_table(out, score_columns(scorer.columns, detection=not aligned), meta=meta, mode=mode)
-        with open_progress(total, quiet=quiet) as report, _stop_on_interrupt() as stop:
+        with open_progress(total, quiet=quiet) as report, stop_on_interrupt() as stop:
             score_table(
                 sources, preparer, scorer, table, batch=batch, threads=threads or 2, report=report, stop=stop
             )
     if not quiet:
         _summarise(table, opened)
-    raise typer.Exit(_exit_status(table))
+    raise typer.Exit(exit_status(table))
 
 
 def _mode(*, resume: bool, overwrite: bool, retry: bool) -> Mode:
@@ -133,7 +143,8 @@ def _mode(*, resume: bool, overwrite: bool, retry: bool) -> Mode:
     return given[0] if given else "new"
 
 
-def _metadata(model: Model, parameters: Mapping[str, object]) -> RunMeta:
+def run_metadata(model: Model, parameters: Mapping[str, object]) -> RunMeta:
+    """Return what describes a run of a model with some settings."""
     from fiqx_trt import __version__
     from fiqx_trt.rows import RunMeta
 
@@ -166,7 +177,7 @@ def _metadata(model: Model, parameters: Mapping[str, object]) -> RunMeta:
     )
 
 
-def _count(inputs: Sequence[str], column: str | None) -> int | None:
+def count_inputs(inputs: Sequence[str], column: str | None) -> int | None:
     """Count the inputs, unless they come from standard input or take too long to count."""
     from fiqx_trt.faces.sources import iter_sources
 
@@ -179,7 +190,7 @@ def _count(inputs: Sequence[str], column: str | None) -> int | None:
 
 
 @contextmanager
-def _stop_on_interrupt() -> Iterator[Callable[[], bool]]:
+def stop_on_interrupt() -> Iterator[Callable[[], bool]]:
     """Turn the first Ctrl-C into a request to stop after the rows in flight; the second one interrupts at once."""
     interrupted = False
 
@@ -209,7 +220,8 @@ def _summarise(table: TableWriter, model: Model) -> None:
         say("the column error says why rows failed; --retry-failed does them again")
 
 
-def _exit_status(table: TableWriter) -> int:
+def exit_status(table: TableWriter) -> int:
+    """Return the exit status that a table deserves."""
     if not table.finished:
         return EXIT_INTERRUPTED
     return EXIT_SOME_FAILED if set(table.meta.counts) - {"ok"} else 0

@@ -43,8 +43,8 @@ class ModelSpec:
     gamma_weights
         The weighting of the quality node that ``gamma`` was measured with (:func:`fiqx_trt.plq`); empty where that is not known.
     regions
-        Region of the face → 10th, 50th and 90th percentile of its mean pixel quality over the calibration faces; empty where
-        it was not measured.
+        Region of the face → 10th, 50th and 90th percentile of its level over the calibration faces
+        (:func:`fiqx_trt.explain.regions.region_levels`); empty where they were not measured.
     quantiles
         Quantiles of Q over the calibration faces at equal steps from 0 to 1; empty where they were not measured.
     calibration

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from functools import lru_cache
 from pathlib import Path
 
@@ -19,7 +20,7 @@ except ImportError as error:
         'pictures need matplotlib: python -m pip install "fiqx-trt[report]", or go without (--no-pictures)'
     ) from error
 
-__all__ = ["RED_TO_GREEN", "draw_face", "overlay_quality", "quality_colors", "write_png"]
+__all__ = ["RED_TO_GREEN", "draw_face", "overlay_quality", "quality_colors", "write_picture"]
 
 Pixels = NDArray[np.uint8]
 
@@ -29,29 +30,39 @@ RED_TO_GREEN = "RdYlGn"
 OPACITY = 0.5
 PANEL, GAP, LINE = 300, 14, 25
 INK, FAINT = 34, 119
-LUMA = np.array([0.299, 0.587, 0.114])
+ENCODING = {
+    ".jpg": [
+        cv2.IMWRITE_JPEG_QUALITY,
+        95,
+        cv2.IMWRITE_JPEG_SAMPLING_FACTOR,
+        cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444,
+    ],
+    ".png": [cv2.IMWRITE_PNG_COMPRESSION, 3, cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_RLE],
+}
 
 
 @lru_cache(maxsize=1)
 def _table() -> Pixels:
-    return np.asarray(np.rint(matplotlib.colormaps[RED_TO_GREEN](np.linspace(0, 1, 256))[:, :3] * 255), np.uint8)
+    colors = matplotlib.colormaps[RED_TO_GREEN](np.linspace(0, 1, 256))[:, np.newaxis, :3]
+    return np.asarray(np.rint(colors * 255), np.uint8)
 
 
-def quality_colors(maps: NDArray[np.floating]) -> Pixels:
-    """Return the colours of pixel qualities in [0, 1], ``(...,)`` → ``(..., 3)`` uint8 RGB.
+def quality_colors(quality_map: NDArray[np.floating]) -> Pixels:
+    """Return the colours of pixel qualities in [0, 1], ``(H, W)`` → ``(H, W, 3)`` uint8 RGB.
 
     Examples
     --------
-    >>> quality_colors(np.array([0.0, 1.0])).tolist()
-    [[165, 0, 38], [0, 104, 55]]
+    >>> quality_colors(np.array([[0.0, 1.0]])).tolist()
+    [[[165, 0, 38], [0, 104, 55]]]
     """
-    return _table()[np.rint(np.clip(maps, 0.0, 1.0) * 255).astype(np.uint8)]
+    levels = cv2.convertScaleAbs(np.asarray(quality_map), alpha=255.0)
+    return cv2.applyColorMap(levels, _table())  # type: ignore[no-any-return]
 
 
-def overlay_quality(face: Pixels, quality: NDArray[np.floating]) -> Pixels:
+def overlay_quality(face: Pixels, quality_map: NDArray[np.floating]) -> Pixels:
     """Return the colours of a map over the grey face, so that colour means the map alone; ``(H, W, 3)`` uint8 RGB."""
-    grey = np.rint(face @ LUMA).astype(np.uint8)[..., np.newaxis]
-    return cv2.addWeighted(np.repeat(grey, 3, axis=2), 1 - OPACITY, quality_colors(quality), OPACITY, 0.0)  # type: ignore[no-any-return]
+    grey = cv2.cvtColor(cv2.cvtColor(face, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
+    return cv2.addWeighted(grey, 1 - OPACITY, quality_colors(quality_map), OPACITY, 0.0)  # type: ignore[no-any-return]
 
 
 def draw_face(
@@ -91,21 +102,23 @@ def draw_face(
     for left, title in zip(lefts[1:], ("pixel-level quality", "overlay"), strict=True):
         _write(canvas, left, GAP + 16, title, width, tone=INK)
     line = top + height + 22
-    _write(canvas, GAP, line, f"quality {quality:.2f}" if np.isfinite(quality) else "no quality", width, tone=INK)
+    _write(
+        canvas, GAP, line, f"quality {quality:.2f}" if np.isfinite(quality) else "no quality", width, tone=INK
+    )
     _bar(canvas, lefts[1], line - 10, width)
     _write(canvas, GAP, line + LINE, summary, canvas.shape[1] - 2 * GAP, tone=FAINT)
     return canvas
 
 
-def write_png(path: Path, picture: Pixels) -> None:
-    """Write a picture, RGB, with little compression.
+def write_picture(path: Path, picture: Pixels) -> None:
+    """Write a picture, RGB, as its suffix says: ``.jpg`` without loss of colour resolution, or ``.png``.
 
     Raises
     ------
     OutputError
         The file cannot be written.
     """
-    done, data = cv2.imencode(".png", picture[:, :, ::-1], [cv2.IMWRITE_PNG_COMPRESSION, 1])
+    done, data = cv2.imencode(path.suffix, picture[:, :, ::-1], ENCODING[path.suffix])
     if not done:
         raise OutputError(f"cannot encode the picture {path.name}")
     try:
@@ -117,7 +130,7 @@ def write_png(path: Path, picture: Pixels) -> None:
 def _bar(canvas: Pixels, left: int, top: int, width: int) -> None:
     """Draw the colours with the numbers of both ends."""
     room = 22
-    ramp = quality_colors(np.linspace(0, 1, width - 2 * room))
+    ramp = quality_colors(np.linspace(0, 1, width - 2 * room)[np.newaxis])
     canvas[top : top + 10, left + room : left + width - room] = ramp
     _write(canvas, left, top + 10, "0", room, tone=FAINT)
     _write(canvas, left + width - room + 9, top + 10, "1", room, tone=FAINT)
@@ -134,21 +147,35 @@ def _write(canvas: Pixels, left: int, baseline: int, text: str, room: int, *, to
     area[:] = (area * (255 - ink) + tone * ink) // 255
 
 
+@lru_cache(maxsize=1)
+def _font() -> FT2Font:
+    font = FT2Font(str(Path(matplotlib.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf"))
+    font.set_size(11.0, 100)
+    return font
+
+
+_font_lock = threading.Lock()
+
+
 @lru_cache(maxsize=256)
 def _line(text: str, room: int) -> tuple[Pixels, int]:
     """Return the coverage of a line's pixels and the height above the baseline; a text too long ends in an ellipsis."""
-    font = FT2Font(str(Path(matplotlib.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf"))
-    font.set_size(11.0, 100)
-    text = "".join(c if c.isprintable() and font.get_char_index(ord(c)) else "\N{REPLACEMENT CHARACTER}" for c in text)
-    shown = text
-    while shown:
-        font.set_text(shown, 0.0)
-        if font.get_width_height()[0] / 64 <= room or len(text) < 2:
-            break
-        text = text[:-1]
-        shown = text + "…"
-    if not shown.strip("… "):
-        return np.zeros((0, 0), np.uint8), 0
-    font.draw_glyphs_to_bitmap(antialiased=True)
-    image = np.asarray(font.get_image())
-    return image, image.shape[0] - round(font.get_descent() / 64)
+    with _font_lock:
+        font = _font()
+        text = "".join(
+            c if c.isprintable() and font.get_char_index(ord(c)) else "\N{REPLACEMENT CHARACTER}"
+            for c in text
+        )
+        shown = text
+        while shown:
+            font.set_text(shown, 0.0)
+            over = font.get_width_height()[0] / 64 / room
+            if over <= 1 or len(text) < 2:
+                break
+            text = text[: min(len(text) - 1, int(len(text) / over))]
+            shown = text + "…"
+        if not shown.strip("… "):
+            return np.zeros((0, 0), np.uint8), 0
+        font.draw_glyphs_to_bitmap(antialiased=True)
+        image = np.array(font.get_image())
+        return image, image.shape[0] - round(font.get_descent() / 64)

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol
 
 from fiqx_trt.faces.batch import iter_batches
 from fiqx_trt.faces.prepare import FaceRecord, FaceSource
-from fiqx_trt.rows import TableWriter
-from fiqx_trt.scoring.scorer import Scorer
+from fiqx_trt.rows import Row, TableWriter
 
 __all__ = ["score_table"]
+
+
+class RowMaker(Protocol):
+    """Makes rows of face records, such as a :class:`fiqx_trt.scoring.Scorer`."""
+
+    def rows(self, records: Sequence[FaceRecord]) -> Sequence[Row]:
+        """Return one row per record, in order."""
+        ...
 
 
 class Report(Protocol):
@@ -24,7 +31,7 @@ class Report(Protocol):
 def score_table(
     sources: Iterable[FaceSource],
     preparer: Callable[[FaceSource], list[FaceRecord]],
-    scorer: Scorer,
+    scorer: RowMaker,
     table: TableWriter,
     *,
     batch: int = 32,

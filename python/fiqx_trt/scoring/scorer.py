@@ -12,7 +12,7 @@ from fiqx_trt.models.model import Model
 from fiqx_trt.quality.base import QualityMethod
 from fiqx_trt.rows import LANDMARK_NAMES, Column
 
-__all__ = ["Scorer"]
+__all__ = ["Scorer", "base_row"]
 
 Row = dict[str, "str | int | float | None"]
 
@@ -60,7 +60,8 @@ class Scorer:
         if not records:
             return []
         faces = np.stack([record.image for record in records if record.image is not None])
-        extracted = self.model.extract(faces) if self.model is not None else None
+        needed = self.model if any(method.needs_model for method in self.methods) else None
+        extracted = needed.extract(faces) if needed is not None else None
         table: dict[str, list[float] | list[int] | None] = {}
         for method in self.methods:
             quality = method.score(self.model, faces, extracted)
@@ -75,8 +76,9 @@ class Scorer:
         ]
 
 
-def _row(record: FaceRecord, numbers: Mapping[str, float | int | None]) -> Row:
-    row: Row = {
+def base_row(record: FaceRecord) -> Row:
+    """Return what every table says of a face record: where it comes from, its status and its geometry."""
+    return {
         "path": record.path,
         "face": record.face,
         "faces": record.faces,
@@ -84,6 +86,10 @@ def _row(record: FaceRecord, numbers: Mapping[str, float | int | None]) -> Row:
         "error": record.error or None,
         **_geometry(record),
     }
+
+
+def _row(record: FaceRecord, numbers: Mapping[str, float | int | None]) -> Row:
+    row = base_row(record)
     broken = [name for name, value in numbers.items() if value is not None and not np.isfinite(value)]
     if broken:
         row["status"] = "not_finite"

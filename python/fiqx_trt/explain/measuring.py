@@ -1,0 +1,132 @@
+"""What a calibration measures of pixel quality: γ, and how the regions of the face usually lie."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fiqx_trt import kernels
+from fiqx_trt.explain.gradient_session import gradients
+from fiqx_trt.explain.plq import node_scale
+from fiqx_trt.explain.regions import region_levels, region_masks, region_quantiles
+from fiqx_trt.models.calibration import best_faces, calibrate_gamma
+from fiqx_trt.quality.serfiq import scale_quality
+
+if TYPE_CHECKING:
+    from fiqx_trt.models.model import Model
+
+__all__ = ["FaceSample", "PixelCalibration", "measure_pixels"]
+
+#: Faces whose gradients exist at one time.
+BLOCK = 32
+
+
+class FaceSample:
+    """Every k-th face of a stream, with k doubled whenever there are too many: bounded memory, no chance.
+
+    Parameters
+    ----------
+    most
+        Faces kept at most.
+    """
+
+    def __init__(self, most: int = 1000) -> None:
+        self._most = max(2, most)
+        self._step = 1
+        self._seen = 0
+        self._kept: list[tuple[NDArray[np.uint8], float]] = []
+
+    def __len__(self) -> int:
+        """Return the number of faces kept."""
+        return len(self._kept)
+
+    def add(self, faces: NDArray[np.uint8], raw: NDArray[np.float64]) -> None:
+        """Offer faces ``(n, H, W, 3)`` with their raw qualities ``(n,)``."""
+        for face, quality in zip(faces, raw, strict=True):
+            if self._seen % self._step == 0:
+                self._kept.append((face, float(quality)))
+            self._seen += 1
+            if len(self._kept) > self._most:
+                self._kept = self._kept[::2]
+                self._step *= 2
+
+    def arrays(self) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
+        """Return the faces kept and their raw qualities; at least one must have been offered."""
+        return np.stack([face for face, _ in self._kept]), np.array([raw for _, raw in self._kept])
+
+
+@dataclass(frozen=True)
+class PixelCalibration:
+    """What was measured.
+
+    Parameters
+    ----------
+    gamma
+        γ of Terhörst et al., Eq. 6, for ``weights``.
+    weights
+        The weighting.
+    regions
+        Region → quantiles of its level (:data:`fiqx_trt.explain.regions.LEVELS`).
+    best, faces
+        How many faces gave γ, and the quantiles.
+    """
+
+    gamma: float
+    weights: str
+    regions: Mapping[str, tuple[float, ...]]
+    best: int
+    faces: int
+
+
+def measure_pixels(
+    model: Model,
+    faces: NDArray[np.uint8],
+    raw: NDArray[np.float64],
+    *,
+    alpha: float,
+    r: float,
+    weights: str = "l1",
+) -> PixelCalibration:
+    """Measure γ on the best tenth of the faces and the regions on all of them.
+
+    Parameters
+    ----------
+    model
+        A recognition model.
+    faces
+        ``(N, H, W, 3)`` uint8 RGB.
+    raw
+        ``(N,)`` raw qualities Q.
+    alpha, r
+        Their scale (Terhörst et al., Eq. 2).
+    weights
+        The weighting to measure γ for.
+
+    Raises
+    ------
+    InvalidInputError
+        Fewer than ten usable faces, or the network does not react to their middle.
+    """
+    usable = np.isfinite(raw)
+    faces, scaled = faces[usable], scale_quality(raw[usable], alpha=alpha, r=r)
+    best = best_faces(scaled)
+    gamma = round(calibrate_gamma(_maps(model, faces[best], scaled[best], weights, 0.0).saliency), 3)
+    masks = region_masks(model.spec.template, model.spec.input_size)
+    parts = []
+    for start in range(0, len(faces), BLOCK):
+        part = slice(start, start + BLOCK)
+        found = _maps(model, faces[part], scaled[part], weights, gamma)
+        parts.append(region_levels(found.maps, found.saliency, masks))
+    levels = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    return PixelCalibration(gamma, weights, region_quantiles(levels), len(best), len(faces))
+
+
+def _maps(
+    model: Model, faces: NDArray[np.uint8], scaled: NDArray[np.float64], weights: str, gamma: float
+) -> kernels.QualityMaps:
+    run = gradients(model, faces, weights)
+    return kernels.pixel_quality(run.gradient, node_scale(run.embedding, scaled, weights), gamma=gamma)

@@ -1,0 +1,216 @@
+"""Regions of an aligned face, and what a pixel-quality map says of each, in words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fiqx_trt.errors import InvalidInputError
+from fiqx_trt.faces.align import Template, template_by_name
+
+__all__ = [
+    "LEVELS",
+    "REGIONS",
+    "WHOLE",
+    "RegionSummary",
+    "region_levels",
+    "region_masks",
+    "region_means",
+    "region_quantiles",
+    "summarise",
+]
+
+#: Names, in the order of reports.
+REGIONS = ("forehead", "eyes", "nose", "mouth", "cheeks", "background")
+#: The face as a whole, beside its regions: everything but the background.
+WHOLE = "face"
+#: The quantiles over the calibration faces that a spec keeps of each region.
+LEVELS = (0.1, 0.5, 0.9)
+
+
+def region_masks(template: str | Template, size: tuple[int, int]) -> Mapping[str, NDArray[np.bool_]]:
+    """Return the regions of an aligned face: they cover it, and no pixel is in two.
+
+    With d the distance between the eyes, the face is an ellipse of half axes 1.12 d and 1.5 d, 0.35 d below the eyes. In it, from
+    above: the forehead to 0.35 d above the eyes, the eyes with brows and bridge to 0.25 d below them; below that the nose, 0.32 d to
+    either side down to the middle between its tip and the mouth; under it the mouth with the chin, 0.62 d to either side; the
+    rest is the cheeks. What is not in the ellipse is background (hair, neck and headgear with it).
+
+    Parameters
+    ----------
+    template
+        What the faces are aligned to, or its name.
+    size
+        ``(H, W)`` of the faces.
+
+    Returns
+    -------
+    mapping
+        Name of :data:`REGIONS` → ``(H, W)`` bool.
+
+    Examples
+    --------
+    >>> masks = region_masks("dlib", (150, 150))
+    >>> bool((sum(mask.astype(int) for mask in masks.values()) == 1).all())
+    True
+    """
+    template = template_by_name(template) if isinstance(template, str) else template
+    return _masks(template, size)
+
+
+@lru_cache(maxsize=16)
+def _masks(template: Template, size: tuple[int, int]) -> Mapping[str, NDArray[np.bool_]]:
+    left_eye, right_eye, nose, left_mouth, right_mouth = template.scaled(size)
+    middle, distance = (left_eye + right_eye) / 2, float(np.hypot(*(right_eye - left_eye)))
+    lips = (nose[1] + (left_mouth[1] + right_mouth[1]) / 2) / 2
+    y, x = np.mgrid[: size[0], : size[1]].astype(np.float64)
+    down, aside = (y - middle[1]) / distance, np.abs(x - middle[0]) / distance
+    face = (aside / 1.12) ** 2 + ((down - 0.35) / 1.5) ** 2 <= 1.0
+    below = down >= 0.25
+    parts = {
+        "forehead": face & (down < -0.35),
+        "eyes": face & (down >= -0.35) & ~below,
+        "nose": face & below & (y < lips) & (aside <= 0.32),
+        "mouth": face & below & (y >= lips) & (aside <= 0.62),
+    }
+    parts["cheeks"] = face & below & ~parts["nose"] & ~parts["mouth"]
+    parts["background"] = ~face
+    for mask in parts.values():
+        mask.setflags(write=False)
+    return parts
+
+
+def region_means(
+    maps: NDArray[np.floating], masks: Mapping[str, NDArray[np.bool_]]
+) -> dict[str, NDArray[np.float64]]:
+    """Return the mean of every map over every region and over the whole face.
+
+    Parameters
+    ----------
+    maps
+        ``(N, H, W)``.
+    masks
+        From :func:`region_masks`.
+
+    Returns
+    -------
+    dict
+        Region, and :data:`WHOLE` → ``(N,)`` float64; NaN where the template leaves no pixel of a region in the picture.
+
+    Raises
+    ------
+    InvalidInputError
+        Maps and masks have different sizes.
+    """
+    means = {}
+    for name, mask in {**masks, WHOLE: ~masks["background"]}.items():
+        if maps.ndim != 3 or maps.shape[1:] != mask.shape:
+            raise InvalidInputError(
+                f"maps have shape {maps.shape}; the regions want (N, {mask.shape[0]}, {mask.shape[1]})"
+            )
+        # A sum per map and not a product of matrices: a map's mean must not depend on how many there are.
+        means[name] = (
+            maps[:, mask].sum(axis=1, dtype=np.float64) / mask.sum()
+            if mask.any()
+            else np.full(len(maps), np.nan)
+        )
+    return means
+
+
+def region_levels(
+    maps: NDArray[np.floating], saliency: NDArray[np.floating], masks: Mapping[str, NDArray[np.bool_]]
+) -> dict[str, NDArray[np.float64]]:
+    """Return what is compared with the calibration faces.
+
+    A face of low quality has low pixels everywhere, since Q̂ is a factor of its whole map. So that this hides no region, a region's
+    level is its mean saliency relative to the face's; Q̂ and γ cancel.
+
+    Parameters
+    ----------
+    maps, saliency
+        ``(N, H, W)`` P and Ŝ.
+    masks
+        From :func:`region_masks`.
+
+    Returns
+    -------
+    dict
+        Region → ``(N,)`` mean Ŝ over the region / mean Ŝ over the face; :data:`WHOLE` → ``(N,)`` mean P over the face. NaN where there
+        is no saliency.
+    """
+    means = region_means(saliency, masks)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        levels = {name: means[name] / means[WHOLE] for name in masks}
+    return {**levels, WHOLE: region_means(maps, masks)[WHOLE]}
+
+
+def region_quantiles(levels: Mapping[str, NDArray[np.float64]]) -> dict[str, tuple[float, ...]]:
+    """Return the 10th, 50th and 90th percentile of the levels of many faces, by region; what a calibration keeps."""
+    return {
+        name: tuple(round(float(level), 4) for level in np.quantile(values[np.isfinite(values)], LEVELS))
+        for name, values in levels.items()
+        if np.isfinite(values).any()
+    }
+
+
+@dataclass(frozen=True)
+class RegionSummary:
+    """What lies low in one face.
+
+    Parameters
+    ----------
+    low
+        Regions whose level is below that of 90 % of the calibration faces, the lowest first; :data:`WHOLE` before them where the
+        face's mean pixel quality is.
+    text
+        One sentence for a person.
+    """
+
+    low: tuple[str, ...]
+    text: str
+
+
+def summarise(
+    levels: Mapping[str, float], reference: Mapping[str, Sequence[float]] | None = None
+) -> RegionSummary:
+    """Say in words which regions of a face lie low.
+
+    Parameters
+    ----------
+    levels
+        Of one face, from :func:`region_levels`.
+    reference
+        Region → quantiles of :data:`LEVELS` over the calibration faces (:attr:`fiqx_trt.ModelSpec.regions`). Without, only the lowest
+        region inside the face is named, and none is called low.
+
+    Examples
+    --------
+    >>> levels = {"forehead": 0.2, "eyes": 1.0, "mouth": 0.9, "background": 0.2, "face": 0.3}
+    >>> reference = {"forehead": (0.6, 0.9, 1.2), "eyes": (0.9, 1.0, 1.3), "face": (0.1, 0.4, 0.5)}
+    >>> summarise(levels, reference).text
+    'low: forehead (22 % of usual)'
+    >>> summarise(levels).text
+    'lowest: forehead; the model has no calibration faces to compare with'
+    """
+    known = {name: float(value) for name, value in levels.items() if np.isfinite(value)}
+    inside = {name: value for name, value in known.items() if name not in ("background", WHOLE)}
+    if not inside:
+        return RegionSummary((), "the network does not react to this face")
+    if not reference:
+        lowest = min(inside, key=inside.__getitem__)
+        return RegionSummary((), f"lowest: {lowest}; the model has no calibration faces to compare with")
+    below = [name for name, value in known.items() if name in reference and value < reference[name][0]]
+    usual = {name: known[name] / reference[name][1] if reference[name][1] > 0 else 1.0 for name in below}
+    low = sorted((name for name in below if name != WHOLE), key=usual.__getitem__)
+    told = "low: " + ", ".join(f"{name} ({usual[name]:.0%} of usual)".replace("%", " %") for name in low)
+    parts = [told] if low else []
+    if WHOLE in below:
+        parts.insert(
+            0, f"the face as a whole lies low ({known[WHOLE]:.2f}, usually {reference[WHOLE][1]:.2f})"
+        )
+        low.insert(0, WHOLE)
+    return RegionSummary(tuple(low), "; ".join(parts) or "no region lies low")
