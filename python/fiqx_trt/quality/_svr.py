@@ -51,7 +51,8 @@ class SupportVectorRegression:
         distances = np.array([np.sum((self.vectors - row) ** 2, axis=1) for row in scaled])
         if not len(scaled):
             return np.zeros(0)
-        return np.asarray(np.exp(-self.gamma * distances) @ self.coefficients - self.rho)
+        # Row sums, not a matrix product, whose order of addition may change with the number of rows.
+        return np.asarray((np.exp(-self.gamma * distances) * self.coefficients).sum(axis=1) - self.rho)
 
 
 def load_svr(model: Path, ranges: Path, *, features: int) -> SupportVectorRegression:

@@ -6,6 +6,7 @@ import importlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import entry_points
+from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Protocol
 
 import numpy as np
@@ -21,6 +22,7 @@ __all__ = ["METHODS", "MethodOptions", "Quality", "QualityMethod", "create_metho
 #: Name → ``module:class``. Listing the names imports nothing; other packages add theirs through the entry-point group
 #: ``fiqx_trt.quality``.
 METHODS: Mapping[str, str] = {
+    "brisque": "fiqx_trt.quality.brisque:Brisque",
     "magface": "fiqx_trt.quality.magface:MagFace",
     "serfiq": "fiqx_trt.quality.serfiq:SerFiq",
 }
@@ -71,6 +73,10 @@ class MethodOptions:
         ``"sampled"`` or ``"closed-form"``.
     distance
         ``"pairs"``: mean over the m(m-1)/2 pairs; ``"paper"``: the factor 2/m² as printed in Terhörst et al., Eq. 1.
+    brisque_model, brisque_ranges
+        Files of BRISQUE's regression; ``None`` takes those of the PyPI package ``brisque``.
+    brisque_halving
+        ``"antialiased"`` as MATLAB halves a picture, or ``"plain"`` as OpenCV does.
     """
 
     passes: int = 100
@@ -78,6 +84,9 @@ class MethodOptions:
     seed: int = 0
     estimator: str = "sampled"
     distance: str = "pairs"
+    brisque_model: Path | None = None
+    brisque_ranges: Path | None = None
+    brisque_halving: str = "antialiased"
 
 
 class QualityMethod(Protocol):
