@@ -31,6 +31,7 @@ logger = logging.getLogger(__name__)
 # Name -> module with `unavailable(device) -> str | None` and `open_graph(graph, options) -> Session`. Other
 # packages add theirs through the entry-point group "fiqx_trt.backends". A module is imported when it is used.
 BACKENDS = {
+    "tensorrt": "fiqx_trt.runtime.tensorrt",
     "torch": "fiqx_trt.runtime.torch",
     "openvino": "fiqx_trt.runtime.openvino",
     "onnxruntime": "fiqx_trt.runtime.onnxruntime",

@@ -1,0 +1,147 @@
+"""Sessions that leave their results on the device.
+
+:meth:`Session.run` takes and gives host arrays everywhere. A backend whose session is a :class:`DeviceSession` offers
+:meth:`DeviceSession.run_device` besides: device arrays in, device arrays out, queued on the caller's stream. Ask with
+``isinstance(session, DeviceSession)``.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from fiqx_trt.errors import DeviceMismatchError, InferenceError, InvalidInputError
+from fiqx_trt.runtime.base import Session, TensorInfo
+
+__all__ = ["DeviceSession", "DeviceView", "check_views", "view"]
+
+#: ``__cuda_array_interface__`` spells the legacy default stream 1, because 0 would be ambiguous.
+LEGACY_DEFAULT = 1
+
+
+@dataclass(frozen=True)
+class DeviceView:
+    """Where a device array lies.
+
+    Attributes
+    ----------
+    pointer
+        Address of its first element.
+    shape, dtype
+        As in NumPy; the elements are in C order.
+    stream
+        Handle of the stream on which its content becomes valid; None where nothing needs to be waited for.
+    owner
+        The array itself, which keeps the memory alive.
+    """
+
+    pointer: int
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+    stream: int | None
+    owner: Any
+
+
+class DeviceSession(Session):
+    """A session that can also take and give arrays in the memory of its device."""
+
+    def run_device(self, feeds: Mapping[str, Any], *, stream: int | None = None) -> dict[str, Any]:
+        """Run the graph on device arrays, without a copy to the host and without waiting.
+
+        Parameters
+        ----------
+        feeds
+            One array per input, by name, on this session's device (torch, CuPy, pycuda's GPUArray,
+            :class:`fiqx_trt.kernels.DeviceArray`): the input's dtype and shape, C-contiguous, the same number
+            of rows N >= 0 in each.
+        stream
+            Handle of the CUDA stream that the feeds are valid on and the results become valid on. None takes the
+            feeds' own streams, and torch's current one for torch.
+
+        Returns
+        -------
+        dict
+            One new device array of N rows per output, by name. The rows are the same bits as those of
+            :meth:`Session.run`.
+
+        Raises
+        ------
+        InvalidInputError
+            A name, dtype or shape does not fit the graph.
+        DeviceMismatchError
+            An array is not on a device.
+        InferenceError
+            The session is closed, or the backend failed.
+        """
+        with self._lock:
+            if self._closed:
+                raise InferenceError(
+                    f"this {self.backend} session is closed; open another with fiqx_trt.runtime.open_session"
+                )
+            return self._run_device(feeds, stream)
+
+    @abstractmethod
+    def _run_device(self, feeds: Mapping[str, Any], stream: int | None) -> dict[str, Any]:
+        """Check the feeds, cut them into native runs, join the results."""
+
+
+def view(name: str, array: Any) -> DeviceView:
+    """Return where a device array lies.
+
+    Raises
+    ------
+    DeviceMismatchError
+        It is in host memory.
+    InvalidInputError
+        Its elements are not in C order.
+    """
+    interface = getattr(array, "__cuda_array_interface__", None)
+    if interface is None:
+        raise DeviceMismatchError(
+            f"input '{name}' is a {type(array).__name__} in host memory, and run_device takes device arrays: "
+            "use run(), or copy it first, with torch.as_tensor(x, device='cuda')"
+        )
+    shape, dtype = tuple(interface["shape"]), np.dtype(interface["typestr"])
+    strides = interface.get("strides")
+    if strides is not None and tuple(strides) != _c_strides(shape, dtype.itemsize):
+        raise InvalidInputError(f"input '{name}' is not C-contiguous: call .contiguous() on it first")
+    return DeviceView(int(interface["data"][0]), shape, dtype, interface.get("stream"), array)
+
+
+def check_views(inputs: Sequence[TensorInfo], given: Mapping[str, tuple[tuple[int, ...], Any]]) -> int:
+    """Compare shapes and dtypes, by input, with what a graph wants; return the number of rows.
+
+    Raises
+    ------
+    InvalidInputError
+        A name, dtype, shape or number of rows does not fit.
+    """
+    if set(given) != {info.name for info in inputs}:
+        raise InvalidInputError(
+            f"the feeds are named {sorted(given)}, the graph's inputs {sorted(i.name for i in inputs)}: give one each"
+        )
+    for info in inputs:
+        shape, dtype = given[info.name]
+        fits = len(shape) == len(info.shape) and all(
+            want is None or have == want for have, want in zip(shape[1:], info.shape[1:], strict=True)
+        )
+        if dtype != info.dtype or not fits:
+            raise InvalidInputError(f"input '{info.name}' is {dtype} {tuple(shape)}, the graph wants {info}")
+    rows = {shape[0] for shape, _ in given.values()}
+    if len(rows) != 1:
+        raise InvalidInputError(
+            f"the feeds have different numbers of rows ({sorted(rows)}); give the same number"
+        )
+    return int(rows.pop())
+
+
+def _c_strides(shape: Sequence[int], itemsize: int) -> tuple[int, ...]:
+    strides, size = [], itemsize
+    for extent in reversed(shape):
+        strides.append(size)
+        size *= extent
+    return tuple(reversed(strides))

@@ -1,0 +1,268 @@
+"""Device memory, copies and streams behind one small set of calls.
+
+pycuda comes first, where it is installed; then our own extension, where it was built with CUDA; then torch;
+and the bare driver, which is always there. They differ in who owns the memory. Every call but
+:meth:`Memory.scope` itself happens inside that scope, which pushes the device's primary context and pops it again.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fiqx_trt.errors import CudaError
+from fiqx_trt.runtime.tensorrt.driver import NON_BLOCKING, Driver
+
+__all__ = ["ALIGNMENT", "MEMORIES", "Memory", "open_memory"]
+
+#: What TensorRT asks of every address, in bytes.
+ALIGNMENT = 256
+
+Bytes = NDArray[np.uint8]
+
+
+class Memory:
+    """Memory of one device by the driver's own calls.
+
+    Parameters
+    ----------
+    driver
+        The driver.
+    index
+        Number of the device.
+
+    Raises
+    ------
+    CudaError
+        A call failed; so does every method.
+    """
+
+    name = "driver"
+
+    def __init__(self, driver: Driver, index: int) -> None:
+        self.driver = driver
+        self.index = index
+
+    @classmethod
+    def missing(cls) -> str | None:
+        """Return why this kind cannot be used here, or None when it can."""
+        return None
+
+    @contextmanager
+    def scope(self) -> Iterator[None]:
+        """Make the primary context the thread's current one; popped again whatever happens."""
+        self.driver.push(self.index)
+        try:
+            yield
+        finally:
+            self.driver.pop()
+
+    def alloc(self, nbytes: int) -> int:
+        """Return the address of device memory, a multiple of :data:`ALIGNMENT`."""
+        pointer = self._alloc(max(nbytes, 1))
+        if pointer % ALIGNMENT:
+            self.free(pointer)
+            raise CudaError(f"{self.name} gave memory at {pointer:#x}, not aligned to {ALIGNMENT} bytes")
+        return pointer
+
+    def free(self, pointer: int) -> None:
+        """Free device memory that no queued work uses any more."""
+        self.driver.free(pointer)
+
+    def pinned(self, nbytes: int) -> Bytes:
+        """Return page-locked host memory, which copies run from at full speed while the host goes on."""
+        pointer = self.driver.allocate_pinned(max(nbytes, 1))
+        return np.ctypeslib.as_array((ctypes.c_uint8 * nbytes).from_address(pointer))
+
+    def free_pinned(self, array: Bytes) -> None:
+        """Free what `pinned` returned; nothing may look at it any more."""
+        self.driver.free_pinned(array.ctypes.data)
+
+    def upload(self, target: int, source: Bytes, stream: int) -> None:
+        """Queue a copy from page-locked host memory to the device."""
+        self.driver.upload(target, source.ctypes.data, source.nbytes, stream)
+
+    def download(self, target: Bytes, source: int, stream: int) -> None:
+        """Queue a copy from the device to page-locked host memory."""
+        self.driver.download(target.ctypes.data, source, target.nbytes, stream)
+
+    def copy(self, target: int, source: int, nbytes: int, stream: int) -> None:
+        """Queue a copy within the device."""
+        self.driver.copy(target, source, nbytes, stream)
+
+    def open_stream(self) -> int:
+        """Return the handle of a new stream that does not wait for the default one."""
+        return self.driver.open_stream()
+
+    def close_stream(self, stream: int) -> None:
+        """Destroy a stream of `open_stream`."""
+        self.driver.close_stream(stream)
+
+    def synchronize(self, stream: int) -> None:
+        """Block until a stream of `open_stream` is idle."""
+        self.driver.synchronize(stream)
+
+    def wait(self, stream: int, other: int) -> None:
+        """Make a stream wait, on the device, for what any other stream was given so far."""
+        self.driver.wait(stream, other)
+
+    def free_bytes(self) -> int:
+        """Return how much of the device's memory is free."""
+        return self.driver.free_bytes()
+
+    def _alloc(self, nbytes: int) -> int:
+        return self.driver.allocate(nbytes)
+
+
+class PycudaMemory(Memory):
+    """Memory, copies and streams by pycuda."""
+
+    name = "pycuda"
+
+    def __init__(self, driver: Driver, index: int) -> None:
+        super().__init__(driver, index)
+        self._cuda, self._context = _pycuda(index)
+        self._blocks: dict[int, Any] = {}
+        self._streams: dict[int, Any] = {}
+
+    @classmethod
+    def missing(cls) -> str | None:
+        try:
+            import pycuda.driver  # noqa: F401
+        except ImportError as error:
+            return f"pycuda is not installed ({error})"
+        return None
+
+    @contextmanager
+    def scope(self) -> Iterator[None]:
+        self._context.push()
+        try:
+            yield
+        finally:
+            self._cuda.Context.pop()
+
+    def free(self, pointer: int) -> None:
+        # Freed here, inside the scope: an allocation that Python drops elsewhere has no context and leaks.
+        self._blocks.pop(pointer).free()
+
+    def pinned(self, nbytes: int) -> Bytes:
+        array: Bytes = self._cuda.pagelocked_empty(max(nbytes, 1), np.uint8)
+        return array
+
+    def free_pinned(self, array: Bytes) -> None:
+        base: Any = array.base
+        base.free()
+
+    def upload(self, target: int, source: Bytes, stream: int) -> None:
+        self._cuda.memcpy_htod_async(target, source, self._streams[stream])
+
+    def download(self, target: Bytes, source: int, stream: int) -> None:
+        self._cuda.memcpy_dtoh_async(target, source, self._streams[stream])
+
+    def copy(self, target: int, source: int, nbytes: int, stream: int) -> None:
+        self._cuda.memcpy_dtod_async(target, source, nbytes, self._streams[stream])
+
+    def open_stream(self) -> int:
+        stream = self._cuda.Stream(NON_BLOCKING)
+        self._streams[int(stream.handle)] = stream
+        return int(stream.handle)
+
+    def close_stream(self, stream: int) -> None:
+        del self._streams[stream]
+
+    def synchronize(self, stream: int) -> None:
+        self._streams[stream].synchronize()
+
+    def free_bytes(self) -> int:
+        return int(self._cuda.mem_get_info()[0])
+
+    def _alloc(self, nbytes: int) -> int:
+        block = self._cuda.mem_alloc(nbytes)
+        self._blocks[int(block)] = block
+        return int(block)
+
+
+class ExtensionMemory(Memory):
+    """Memory by our own extension, copies and streams by the driver."""
+
+    name = "extension"
+
+    def __init__(self, driver: Driver, index: int) -> None:
+        super().__init__(driver, index)
+        self._blocks: dict[int, Any] = {}
+
+    @classmethod
+    def missing(cls) -> str | None:
+        from fiqx_trt import _core
+
+        return None if _core.cuda_device_count() else _core.cuda_reason()
+
+    def free(self, pointer: int) -> None:
+        del self._blocks[pointer]
+
+    def _alloc(self, nbytes: int) -> int:
+        from fiqx_trt import _core
+
+        return self._keep(_core.DeviceArray((nbytes,), np.uint8, device=self.index))
+
+    def _keep(self, block: Any) -> int:
+        pointer = int(block.__cuda_array_interface__["data"][0])
+        self._blocks[pointer] = block
+        return pointer
+
+
+class TorchMemory(ExtensionMemory):
+    """Memory from torch's pool, which torch then shares, copies and streams by the driver."""
+
+    name = "torch"
+
+    @classmethod
+    def missing(cls) -> str | None:
+        try:
+            import torch
+        except ImportError as error:
+            return f"torch is not installed ({error})"
+        return None if torch.cuda.is_available() else "the installed torch has no CUDA"
+
+    def _alloc(self, nbytes: int) -> int:
+        import torch
+
+        block = torch.empty(nbytes, dtype=torch.uint8, device=f"cuda:{self.index}")
+        # The pool may hand out memory that torch's stream still works on; other streams must not, yet.
+        torch.cuda.current_stream(self.index).synchronize()
+        return self._keep(block)
+
+
+#: In the order in which they are tried.
+MEMORIES: tuple[type[Memory], ...] = (PycudaMemory, ExtensionMemory, TorchMemory, Memory)
+
+
+def open_memory(driver: Driver, index: int) -> tuple[Memory, str]:
+    """Return the first kind of memory that works here, and a sentence on why it is that one."""
+    skipped: list[str] = []
+    for kind in MEMORIES:
+        reason = kind.missing()
+        if reason is None:
+            why = f" ({'; '.join(skipped)})" if skipped else ""
+            return kind(driver, index), f"memory: {kind.name}{why}"
+        skipped.append(f"{kind.name}: {reason}")
+    raise CudaError(f"no device memory can be had: {'; '.join(skipped)}")
+
+
+@functools.cache
+def _pycuda_device(cuda: Any, index: int) -> Any:
+    """Retain a device's primary context, once. It is never detached: others live in it."""
+    cuda.init()
+    return cuda.Device(index).retain_primary_context()
+
+
+def _pycuda(index: int) -> tuple[Any, Any]:
+    import pycuda.driver as cuda
+
+    return cuda, _pycuda_device(cuda, index)

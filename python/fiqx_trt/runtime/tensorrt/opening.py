@@ -1,0 +1,231 @@
+"""Opening a graph: which precision and batch, from the cache or built now, and never unchecked."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+
+from fiqx_trt.errors import BackendError, BackendUnavailableError, ModelError, ParityError
+from fiqx_trt.runtime import tuning
+from fiqx_trt.runtime.base import first_line
+from fiqx_trt.runtime.graph import Graph
+from fiqx_trt.runtime.options import Options
+from fiqx_trt.runtime.tensorrt import compat, probe, selftest
+from fiqx_trt.runtime.tensorrt.builder import Recipe, build_plan
+from fiqx_trt.runtime.tensorrt.cache import EngineCache, key_of
+from fiqx_trt.runtime.tensorrt.driver import open_driver
+from fiqx_trt.runtime.tensorrt.logger import get_logger, tail
+from fiqx_trt.runtime.tensorrt.memory import open_memory
+from fiqx_trt.runtime.tensorrt.runner import Runner
+from fiqx_trt.runtime.tensorrt.session import TensorRtSession
+
+__all__ = ["BATCH", "Opener"]
+
+logger = logging.getLogger(__name__)
+
+#: Rows of a native run where nobody asks for fewer.
+BATCH = 32
+
+
+class Opener:
+    """Opens one graph on one device.
+
+    Parameters
+    ----------
+    graph
+        What to run.
+    options
+        What the caller asked for.
+    """
+
+    def __init__(self, graph: Graph, options: Options) -> None:
+        self._graph = graph
+        self._options = options
+        self._trt = compat.load()
+        self._log = get_logger(self._trt)
+        self._index = probe.device_index(options.device)
+        driver = open_driver()
+        self._gpu = driver.gpu(self._index)
+        self._memory, self._memory_note = open_memory(driver, self._index)
+        self._cache = EngineCache()
+        probe_rows = options.probe or tuning.sample(graph.inputs, selftest.ROWS)
+        self._rows = {name: array[: selftest.ROWS] for name, array in probe_rows.items()}
+
+    def open(self) -> TensorRtSession:
+        """Return a session whose engine passed the self-test.
+
+        Raises
+        ------
+        BackendUnavailableError
+            The precision asked for is not offered.
+        ModelError
+            TensorRT cannot read the graph.
+        ParityError
+            The engine computes something else, twice.
+        BackendError
+            It cannot be built, or does not fit into the device's memory.
+        """
+        if self._graph.free_shape:
+            raise ModelError(
+                f"the TensorRT backend takes graphs with one input size; {self._graph.label} leaves it free"
+            )
+        asked = self._options.precision
+        offered = ("fp16",) if self._graph.stored == "fp16" else ("fp32", "fp16")
+        if asked not in ("auto", *offered):
+            raise BackendUnavailableError(
+                f"precision '{asked}' was asked for, and the TensorRT backend runs {self._graph.label} in "
+                f"{' or '.join(offered)}: use precision='auto'"
+            )
+        if asked != "auto":
+            return self._lawful(asked, f"{asked}: asked for")
+        if len(offered) == 1:
+            return self._lawful("fp16", "fp16: the precision the graph is stored in")
+        return self._automatic()
+
+    def _automatic(self) -> TensorRtSession:
+        """Open in fp16 where its results on the probe are the CPU's, else in fp32."""
+        if self._options.probe is None:
+            return self._lawful("fp32", "fp32: no probe faces were given to compare fp16 on")
+        key = ("tensorrt precision", *self._parts(self._recipe("fp16", self._batch())).values())
+        kept = tuning.recall(key)
+        if kept is None:
+            try:
+                return self._lawful("fp16", "fp16: passed the self-test against fp32 on the CPU")
+            except (ParityError, ModelError) as error:
+                kept = {"reason": f"fp32: {error}"}
+                tuning.remember(key, **kept)
+        return self._lawful("fp32", str(kept["reason"]))
+
+    def _batch(self) -> int:
+        return self._graph.static_batch or self._options.max_batch or BATCH
+
+    def _lawful(self, precision: str, reason: str) -> TensorRtSession:
+        """Open with the full batch where a row's bits do not depend on its place in it, else with batch 1."""
+        batch = self._batch()
+        key = ("tensorrt batch", *self._parts(self._recipe(precision, batch)).values())
+        kept = tuning.recall(key)
+        why = f"batch {batch}: fixed in the file" if self._graph.static_batch else f"batch {batch}"
+        if kept is None:
+            try:
+                session, findings = self._checked(precision, batch)
+            except (ParityError, ModelError):
+                raise
+            except Exception as error:  # of memory, mostly, from any of the libraries that give it
+                if batch == 1 or self._graph.static_batch is not None:
+                    raise
+                kept = {"reason": f"batch 1: a batch of {batch} cannot be had ({first_line(error)})"}
+            else:
+                if findings.bitwise or batch == 1 or self._graph.static_batch is not None:
+                    return self._noted(session, reason, why, findings)
+                session.close()
+                kept = {"reason": f"batch 1: in a batch of {batch} a row's bits depend on its place"}
+                tuning.remember(key, **kept)
+        session, findings = self._checked(precision, 1)
+        return self._noted(session, reason, str(kept["reason"]), findings)
+
+    def _noted(
+        self, session: TensorRtSession, reason: str, batch: str, findings: selftest.Findings
+    ) -> TensorRtSession:
+        session.notes = (
+            reason,
+            batch,
+            *session.notes,
+            f"self-test passed: cosine to the CPU {findings.cosine:.7f}",
+            self._memory_note,
+        )
+        return session
+
+    def _checked(self, precision: str, batch: int) -> tuple[TensorRtSession, selftest.Findings]:
+        """Return an engine that passed the self-test; a kept or freshly built one that fails is built once more."""
+        expected = selftest.reference(self._graph, self._rows, self._cache.folder)
+        recipe = self._recipe(precision, batch)
+        key = key_of(self._parts(recipe))
+        with self._cache.lock(key):
+            for last in (False, True):
+                try:
+                    session = self._session(recipe, key)
+                except BackendError as error:
+                    if last or self._cache.load(key) is None:
+                        raise
+                    why: Exception = error  # a plan from the cache that TensorRT does not take
+                else:
+                    try:
+                        return session, selftest.check(session, self._rows, expected)
+                    except BackendError as error:
+                        session.close()
+                        why = error
+                self._cache.discard(key)
+                logger.info("%s; building the engine again", why)
+        raise ParityError(f"{why}, also after building it again; its log: {tail(self._log)}")
+
+    def _session(self, recipe: Recipe, key: str) -> TensorRtSession:
+        plan, note = self._cache.load(key), "the engine is from the cache"
+        if plan is None:
+            plan, note = self._build(recipe, key)
+        runner = Runner(
+            self._trt,
+            self._memory,
+            plan,
+            self._log,
+            batch=recipe.batch,
+            inputs=self._graph.inputs,
+            outputs=self._graph.outputs,
+        )
+        return TensorRtSession(
+            runner, device=self._options.device, precision=recipe.precision, batch=recipe.batch, notes=(note,)
+        )
+
+    def _build(self, recipe: Recipe, key: str) -> tuple[bytes, str]:
+        parts = self._parts(recipe)
+        timings = key_of({name: parts[name] for name in ("tensorrt", *asdict(self._gpu))})
+        with self._memory.scope():
+            built = build_plan(
+                self._trt,
+                self._data(recipe.precision),
+                self._graph.inputs,
+                recipe,
+                label=self._graph.label,
+                free_bytes=self._memory.free_bytes(),
+                timings=self._cache.timings(timings),
+            )
+        about = {**parts, "label": self._graph.label, "seconds": round(built.seconds, 1)}
+        self._cache.store(key, built.plan, about)
+        if built.timings is not None:
+            self._cache.store_timings(timings, built.timings)
+        return built.plan, f"the engine was built in {built.seconds:.1f} s"
+
+    def _data(self, precision: str) -> bytes:
+        """Return the ONNX file in a precision, which is a property of the file."""
+        if precision == self._graph.stored:
+            return self._graph.data
+        import onnx
+
+        from fiqx_trt.onnx_export.half import to_half
+
+        half: bytes = to_half(onnx.load_model_from_string(self._graph.data)).SerializeToString()
+        return half
+
+    def _recipe(self, precision: str, batch: int) -> Recipe:
+        return Recipe(precision, batch)
+
+    def _parts(self, recipe: Recipe) -> Mapping[str, object]:
+        """Return all that an engine depends on."""
+        return {
+            "onnx": self._graph.digest,
+            "passes": _passes_digest() if recipe.precision != self._graph.stored else "",
+            "tensorrt": self._trt.__version__,
+            **asdict(self._gpu),
+            "tf32": False,
+            **asdict(recipe),
+        }
+
+
+def _passes_digest() -> str:
+    """Identify the code that writes half precision: another version of it makes another engine."""
+    from fiqx_trt.onnx_export import fold, half
+
+    files = [Path(str(module.__file__)) for module in (fold, half)]
+    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()

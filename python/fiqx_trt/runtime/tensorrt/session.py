@@ -1,0 +1,209 @@
+"""A session on a TensorRT engine: host arrays or device arrays in, the same out."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import weakref
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from fiqx_trt.errors import BackendError, InferenceError, InvalidInputError
+from fiqx_trt.runtime.base import Chunk, first_line
+from fiqx_trt.runtime.device import LEGACY_DEFAULT, DeviceSession, DeviceView, check_views, view
+from fiqx_trt.runtime.tensorrt.memory import Memory
+from fiqx_trt.runtime.tensorrt.runner import Runner, Slot, row_bytes
+
+__all__ = ["DeviceTensor", "TensorRtSession"]
+
+
+class TensorRtSession(DeviceSession):
+    """An engine, opened.
+
+    Parameters
+    ----------
+    runner
+        The engine at work; the session closes it.
+    device
+        ``"cuda"`` or ``"cuda:1"`` …
+    precision, batch
+        Of the engine.
+    notes
+        Why these were chosen.
+    """
+
+    def __init__(
+        self, runner: Runner, *, device: str, precision: str, batch: int, notes: Sequence[str] = ()
+    ) -> None:
+        super().__init__(
+            backend="tensorrt",
+            device=device,
+            precision=precision,
+            batch=batch,
+            inputs=runner.inputs,
+            outputs=runner.outputs,
+            notes=notes,
+        )
+        self._runner = runner
+        # A net for sessions that nobody closed; close() does the same work earlier.
+        self._finalizer = weakref.finalize(self, _quietly, runner.close)
+
+    def _run(self, chunks: Sequence[Chunk]) -> list[Chunk]:
+        with self._told():
+            return self._runner.run(chunks)
+
+    def _run_device(self, feeds: Mapping[str, Any], stream: int | None) -> dict[str, Any]:
+        with self._told():
+            return self._queue(feeds, stream)
+
+    @contextlib.contextmanager
+    def _told(self) -> Iterator[None]:
+        """Turn what the libraries raise into this package's error."""
+        try:
+            yield
+        except (BackendError, InvalidInputError):
+            raise
+        except Exception as error:
+            raise InferenceError(
+                f"tensorrt failed while running on {self.device}: {first_line(error)}"
+            ) from error
+
+    def _queue(self, feeds: Mapping[str, Any], stream: int | None) -> dict[str, Any]:
+        views = {name: view(name, array) for name, array in feeds.items()}
+        rows = check_views(self.inputs, {name: (v.shape, v.dtype) for name, v in views.items()})
+        streams = dict.fromkeys(v.stream for v in views.values() if v.stream is not None)
+        caller = stream if stream is not None else next(iter(streams), LEGACY_DEFAULT)
+        memory = self._runner.memory
+        results: dict[str, Any] = {}
+        with memory.scope():
+            for other in streams:
+                if other != caller:
+                    memory.wait(caller, other)
+            for info in self.outputs:
+                shape = (rows, *(d or 0 for d in info.shape[1:]))
+                results[info.name] = DeviceTensor(
+                    memory, shape, info.dtype, stream=caller, users=self._runner.streams
+                )
+        self._runner.run_device(list(self._starts(views, results, rows)), caller)
+        return results
+
+    def _starts(
+        self, views: Mapping[str, DeviceView], results: Mapping[str, DeviceTensor], rows: int
+    ) -> list[Callable[[Slot], None]]:
+        return [
+            functools.partial(self._start, views, results, first, min(self.batch, rows - first))
+            for first in range(0, rows, self.batch)
+        ]
+
+    def _start(
+        self,
+        views: Mapping[str, DeviceView],
+        results: Mapping[str, DeviceTensor],
+        first: int,
+        count: int,
+        slot: Slot,
+    ) -> None:
+        """Queue one native run: copies within the device around the engine, the last row repeated to fill it."""
+        memory = self._runner.memory
+        for info in self.inputs:
+            size, target = row_bytes(info), slot.device[info.name]
+            memory.copy(target, views[info.name].pointer + first * size, count * size, slot.stream)
+            last, filled = target + (count - 1) * size, 1
+            while filled <= self.batch - count:  # each copy doubles what is there
+                more = min(filled, self.batch - count + 1 - filled)
+                memory.copy(last + filled * size, last, more * size, slot.stream)
+                filled += more
+        slot.enqueue()
+        for info in self.outputs:
+            size = row_bytes(info)
+            memory.copy(
+                results[info.name].pointer + first * size, slot.device[info.name], count * size, slot.stream
+            )
+
+    def _close(self) -> None:
+        self._finalizer.detach()
+        self._runner.close()
+
+
+class DeviceTensor:
+    """A result in device memory; torch.as_tensor, CuPy and :mod:`fiqx_trt.kernels` take it without a copy.
+
+    Parameters
+    ----------
+    memory
+        Where it lies; its scope is entered.
+    shape, dtype
+        As in NumPy.
+    stream
+        Handle of the stream on which the content becomes valid.
+    users
+        Streams that may still write to it; waited for before it is freed.
+    """
+
+    def __init__(
+        self,
+        memory: Memory,
+        shape: tuple[int, ...],
+        dtype: np.dtype[Any],
+        *,
+        stream: int,
+        users: Sequence[int] = (),
+    ) -> None:
+        self.shape = shape
+        self.dtype = dtype
+        self.nbytes = int(np.prod(shape, dtype=np.int64)) * dtype.itemsize
+        self.pointer = memory.alloc(self.nbytes)
+        self._memory = memory
+        self._stream = stream
+        self._finalizer = weakref.finalize(self, _quietly, _free, memory, self.pointer, (*users,))
+
+    @property
+    def __cuda_array_interface__(self) -> dict[str, Any]:
+        """Address, shape, type and stream, version 3 of the protocol."""
+        return {
+            "shape": self.shape,
+            "typestr": self.dtype.str,
+            "data": (self.pointer, False),
+            "strides": None,
+            "version": 3,
+            "stream": self._stream or LEGACY_DEFAULT,
+        }
+
+    def to_host(self) -> np.ndarray[Any, Any]:
+        """Return a copy in host memory; waits for it."""
+        memory = self._memory
+        if not self.nbytes:
+            return np.empty(self.shape, self.dtype)
+        with memory.scope():
+            stream = memory.open_stream()
+            staged = memory.pinned(self.nbytes)
+            try:
+                memory.wait(stream, self._stream)
+                memory.download(staged, self.pointer, stream)
+                memory.synchronize(stream)
+                return staged.view(self.dtype).reshape(self.shape).copy()
+            finally:
+                memory.free_pinned(staged)
+                memory.close_stream(stream)
+
+    def close(self) -> None:
+        """Free the memory now instead of when Python drops the object."""
+        self._finalizer()
+
+
+def _free(memory: Memory, pointer: int, users: Sequence[int]) -> None:
+    with memory.scope():
+        for stream in users:
+            with contextlib.suppress(
+                Exception
+            ):  # the session may be closed: then its streams are idle and gone
+                memory.synchronize(stream)
+        memory.free(pointer)
+
+
+def _quietly(free: Callable[..., None], *arguments: Any) -> None:
+    """Free in a finalizer, where an exception has nowhere to go (the driver may have shut down)."""
+    with contextlib.suppress(Exception):
+        free(*arguments)

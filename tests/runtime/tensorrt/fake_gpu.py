@@ -1,0 +1,413 @@
+"""A GPU in host memory: allocations, streams that do nothing until somebody waits, contexts per thread.
+
+Its two faces are the driver library, as ctypes would call it, and pycuda. What a real GPU punishes at random it
+punishes always: a copy that nobody waited for has not happened, freed memory is gone, a call without a context fails.
+"""
+
+from __future__ import annotations
+
+import itertools
+import threading
+import types
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+NAME, CAPABILITY, MULTIPROCESSORS, CUDA = b"Fake H1", (9, 0), 132, 13000
+LEGACY = 1
+
+
+class FakeCudaError(RuntimeError):
+    def __init__(self, status: int, text: str) -> None:
+        super().__init__(text)
+        self.status = status
+
+
+class FakeGpu:
+    def __init__(self) -> None:
+        self.blocks: dict[int, tuple[np.ndarray, int]] = {}
+        self.pinned: dict[int, np.ndarray] = {}
+        self.stacks: dict[int, list[int]] = {}
+        self.streams: dict[int, deque[Callable[[], None]]] = {LEGACY: deque()}
+        self.events: dict[int, list[bool]] = {}
+        self.handles = itertools.count(0x5000, 16)
+        self.allocations = 0
+        self.leaks = 0
+        self.misalign = 0
+        self.free_bytes = 80 << 30
+        self.host_to_device = self.device_to_host = 0
+        self.lock = threading.RLock()
+
+    # contexts ----------------------------------------------------------------------------------------------------
+    def stack(self) -> list[int]:
+        return self.stacks.setdefault(threading.get_ident(), [])
+
+    def push(self) -> None:
+        self.stack().append(1)
+
+    def pop(self) -> None:
+        if not self.stack():
+            raise FakeCudaError(201, "invalid device context")
+        self.stack().pop()
+
+    def need_context(self) -> None:
+        if not self.stack():
+            raise FakeCudaError(201, "invalid device context")
+
+    def balanced(self) -> bool:
+        return not any(self.stacks.values())
+
+    # memory ------------------------------------------------------------------------------------------------------
+    def alloc(self, nbytes: int) -> int:
+        self.need_context()
+        if nbytes > self.free_bytes:
+            raise FakeCudaError(2, "out of memory")
+        backing = np.full(nbytes + 512, 0xAB, np.uint8)
+        pointer = -(-backing.ctypes.data // 256) * 256 + self.misalign
+        self.blocks[pointer] = (backing, nbytes)
+        self.allocations += 1
+        return pointer
+
+    def free(self, pointer: int) -> None:
+        self.need_context()
+        for stream in list(self.streams):
+            self.drain(stream)
+        if pointer not in self.blocks:
+            raise FakeCudaError(1, "invalid argument")
+        self.blocks.pop(pointer)[0].fill(0xCD)
+
+    def at(self, pointer: int, nbytes: int) -> np.ndarray:
+        for start, (backing, size) in self.blocks.items():
+            if start <= pointer and pointer + nbytes <= start + size:
+                offset = pointer - backing.ctypes.data
+                return backing[offset : offset + nbytes]
+        raise FakeCudaError(700, "an illegal memory access was encountered")
+
+    def alloc_pinned(self, nbytes: int) -> int:
+        self.need_context()
+        array = np.full(nbytes, 0xEF, np.uint8)
+        self.pinned[array.ctypes.data] = array
+        return array.ctypes.data
+
+    def free_pinned(self, pointer: int) -> None:
+        self.need_context()
+        self.pinned.pop(pointer)
+
+    def host(self, pointer: int, nbytes: int) -> np.ndarray:
+        for start, array in self.pinned.items():
+            if start <= pointer and pointer + nbytes <= start + array.nbytes:
+                return array[pointer - start : pointer - start + nbytes]
+        raise FakeCudaError(1, "the host memory of an asynchronous copy is not page-locked")
+
+    # streams -----------------------------------------------------------------------------------------------------
+    def open_stream(self, flags: int) -> int:
+        self.need_context()
+        assert flags == 1, "the stream would wait for the default one"
+        handle = next(self.handles)
+        self.streams[handle] = deque()
+        return handle
+
+    def close_stream(self, stream: int) -> None:
+        self.need_context()
+        self.drain(stream)
+        del self.streams[stream]
+
+    def queue(self, stream: int, work: Callable[[], None]) -> None:
+        self.need_context()
+        stream = stream or LEGACY
+        if stream not in self.streams:
+            raise FakeCudaError(400, "invalid resource handle")
+        self.streams[stream].append(work)
+
+    def drain(self, stream: int) -> None:
+        stream = stream or LEGACY
+        if stream not in self.streams:
+            raise FakeCudaError(400, "invalid resource handle")
+        with self.lock:
+            while self.streams[stream]:
+                self.streams[stream].popleft()()
+
+    def upload(self, target: int, source: int, nbytes: int, stream: int) -> None:
+        host = self.host(source, nbytes)
+
+        def work() -> None:
+            self.at(target, nbytes)[:] = host
+            self.host_to_device += nbytes
+
+        self.queue(stream, work)
+
+    def download(self, target: int, source: int, nbytes: int, stream: int) -> None:
+        host = self.host(target, nbytes)
+
+        def work() -> None:
+            host[:] = self.at(source, nbytes)
+            self.device_to_host += nbytes
+
+        self.queue(stream, work)
+
+    def copy(self, target: int, source: int, nbytes: int, stream: int) -> None:
+        def work() -> None:
+            self.at(target, nbytes)[:] = self.at(source, nbytes).copy()
+
+        self.queue(stream, work)
+
+    def record(self, event: int, stream: int) -> None:
+        state = self.events[event] = [False]
+
+        def work() -> None:
+            state[0] = True
+
+        self.queue(stream, work)
+
+    def wait(self, stream: int, event: int, behind: int) -> None:
+        state = self.events[event]
+
+        def work() -> None:
+            while not state[0]:  # the other stream's work up to the event, and no more
+                self.streams[behind or LEGACY].popleft()()
+
+        self.queue(stream, work)
+
+
+def _checked(method: Callable[..., None]) -> Callable[..., int]:
+    def call(self: Any, *arguments: Any) -> int:
+        try:
+            method(self, *arguments)
+        except FakeCudaError as error:
+            self.last = str(error)
+            return error.status
+        return 0
+
+    return call
+
+
+def _plain(value: Any) -> int:
+    return int(getattr(value, "value", value) or 0)
+
+
+class FakeDriverLibrary:
+    """libcuda as ctypes sees it: every function returns a status and writes results through pointers."""
+
+    def __init__(self, gpu: FakeGpu, devices: int = 1) -> None:
+        self.gpu = gpu
+        self.devices = devices
+        self.last = ""
+        self.behind: dict[int, int] = {}
+
+    def cuGetErrorString(self, status: int, text: Any) -> int:
+        text._obj.value = self.last.encode()
+        return 0
+
+    @_checked
+    def cuInit(self, flags: int) -> None:
+        assert flags == 0
+
+    @_checked
+    def cuDeviceGetCount(self, count: Any) -> None:
+        count._obj.value = self.devices
+
+    @_checked
+    def cuDeviceGet(self, device: Any, index: int) -> None:
+        if index >= self.devices:
+            raise FakeCudaError(101, "invalid device ordinal")
+        device._obj.value = index
+
+    @_checked
+    def cuDeviceGetName(self, name: Any, length: int, device: int) -> None:
+        name.value = NAME
+
+    @_checked
+    def cuDeviceGetAttribute(self, value: Any, attribute: int, device: int) -> None:
+        value._obj.value = {16: MULTIPROCESSORS, 75: CAPABILITY[0], 76: CAPABILITY[1]}[attribute]
+
+    @_checked
+    def cuDriverGetVersion(self, version: Any) -> None:
+        version._obj.value = CUDA
+
+    @_checked
+    def cuDevicePrimaryCtxRetain(self, context: Any, device: int) -> None:
+        context._obj.value = 0xC0DE
+
+    @_checked
+    def cuCtxPushCurrent_v2(self, context: Any) -> None:
+        assert context.value == 0xC0DE
+        self.gpu.push()
+
+    @_checked
+    def cuCtxPopCurrent_v2(self, context: Any) -> None:
+        self.gpu.pop()
+
+    @_checked
+    def cuMemAlloc_v2(self, pointer: Any, nbytes: Any) -> None:
+        pointer._obj.value = self.gpu.alloc(nbytes.value)
+
+    @_checked
+    def cuMemFree_v2(self, pointer: Any) -> None:
+        self.gpu.free(pointer.value)
+
+    @_checked
+    def cuMemAllocHost_v2(self, pointer: Any, nbytes: Any) -> None:
+        pointer._obj.value = self.gpu.alloc_pinned(nbytes.value)
+
+    @_checked
+    def cuMemFreeHost(self, pointer: Any) -> None:
+        self.gpu.free_pinned(pointer.value)
+
+    @_checked
+    def cuMemcpyHtoDAsync_v2(self, target: Any, source: Any, nbytes: Any, stream: Any) -> None:
+        self.gpu.upload(target.value, source.value, nbytes.value, _plain(stream))
+
+    @_checked
+    def cuMemcpyDtoHAsync_v2(self, target: Any, source: Any, nbytes: Any, stream: Any) -> None:
+        self.gpu.download(target.value, source.value, nbytes.value, _plain(stream))
+
+    @_checked
+    def cuMemcpyDtoDAsync_v2(self, target: Any, source: Any, nbytes: Any, stream: Any) -> None:
+        self.gpu.copy(target.value, source.value, nbytes.value, _plain(stream))
+
+    @_checked
+    def cuStreamCreate(self, stream: Any, flags: Any) -> None:
+        stream._obj.value = self.gpu.open_stream(flags.value)
+
+    @_checked
+    def cuStreamDestroy_v2(self, stream: Any) -> None:
+        self.gpu.close_stream(_plain(stream))
+
+    @_checked
+    def cuStreamSynchronize(self, stream: Any) -> None:
+        self.gpu.need_context()
+        self.gpu.drain(_plain(stream))
+
+    @_checked
+    def cuEventCreate(self, event: Any, flags: Any) -> None:
+        event._obj.value = next(self.gpu.handles)
+
+    @_checked
+    def cuEventRecord(self, event: Any, stream: Any) -> None:
+        self.behind[event.value] = _plain(stream)
+        self.gpu.record(event.value, _plain(stream))
+
+    @_checked
+    def cuStreamWaitEvent(self, stream: Any, event: Any, flags: Any) -> None:
+        self.gpu.wait(_plain(stream), event.value, self.behind[event.value])
+
+    @_checked
+    def cuEventDestroy_v2(self, event: Any) -> None:
+        self.gpu.events.pop(event.value)
+
+    @_checked
+    def cuMemGetInfo_v2(self, free: Any, total: Any) -> None:
+        free._obj.value, total._obj.value = self.gpu.free_bytes, 80 << 30
+
+
+def fake_pycuda(gpu: FakeGpu) -> dict[str, types.ModuleType]:  # noqa: C901 -- one small class after another
+    """Return the modules ``pycuda`` and ``pycuda.driver``, by name."""
+    package, driver = types.ModuleType("pycuda"), types.ModuleType("pycuda.driver")
+    package.driver = driver  # type: ignore[attr-defined]
+
+    class Context:
+        def push(self) -> None:
+            gpu.push()
+
+        @staticmethod
+        def pop() -> None:
+            gpu.pop()
+
+    class Device:
+        def __init__(self, index: int) -> None:
+            assert driver.initialised  # type: ignore[attr-defined]
+
+        def retain_primary_context(self) -> Context:
+            driver.retained += 1  # type: ignore[attr-defined]
+            return Context()
+
+    class Stream:
+        def __init__(self, flags: int = 0) -> None:
+            self.handle = gpu.open_stream(flags)
+
+        def synchronize(self) -> None:
+            gpu.need_context()
+            gpu.drain(self.handle)
+
+        def __del__(self) -> None:
+            if gpu.stack():
+                gpu.close_stream(self.handle)
+            else:
+                gpu.leaks += 1
+
+    class DeviceAllocation:
+        def __init__(self, nbytes: int) -> None:
+            self.pointer: int | None = gpu.alloc(nbytes)
+
+        def __int__(self) -> int:
+            assert self.pointer is not None
+            return self.pointer
+
+        def free(self) -> None:
+            gpu.free(int(self))
+            self.pointer = None
+
+        def __del__(self) -> None:
+            if getattr(self, "pointer", None) is not None:
+                gpu.leaks += 1  # dropped, not freed: the real one frees only where its context is current
+
+    class PagelockedHostAllocation:
+        def __init__(self, nbytes: int) -> None:
+            self.pointer = gpu.alloc_pinned(nbytes)
+            self.__array_interface__ = {
+                "shape": (nbytes,), "typestr": "|u1", "data": (self.pointer, False), "version": 3
+            }  # fmt: skip
+
+        def free(self) -> None:
+            gpu.free_pinned(self.pointer)
+
+    def pagelocked_empty(shape: int, dtype: Any) -> np.ndarray:
+        assert np.dtype(dtype) == np.uint8
+        return np.asarray(PagelockedHostAllocation(shape))
+
+    def init() -> None:
+        driver.initialised = True  # type: ignore[attr-defined]
+
+    driver.initialised, driver.retained = False, 0  # type: ignore[attr-defined]
+    names = {
+        "init": init, "Context": Context, "Device": Device, "Stream": Stream, "DeviceAllocation": DeviceAllocation,
+        "mem_alloc": DeviceAllocation, "pagelocked_empty": pagelocked_empty,
+        "mem_get_info": lambda: (gpu.free_bytes, 80 << 30),
+        "memcpy_htod_async": lambda dest, src, stream: gpu.upload(dest, src.ctypes.data, src.nbytes, stream.handle),
+        "memcpy_dtoh_async": lambda dest, src, stream: gpu.download(dest.ctypes.data, src, dest.nbytes, stream.handle),
+        "memcpy_dtod_async": lambda dest, src, size, stream: gpu.copy(dest, src, size, stream.handle),
+    }  # fmt: skip
+    for name, value in names.items():
+        setattr(driver, name, value)
+    return {"pycuda": package, "pycuda.driver": driver}
+
+
+def read_device(gpu: FakeGpu, array: Any) -> np.ndarray:
+    """Return what a device array holds now, without waiting for anything."""
+    interface = array.__cuda_array_interface__
+    dtype = np.dtype(interface["typestr"])
+    nbytes = int(np.prod(interface["shape"], dtype=np.int64)) * dtype.itemsize
+    return gpu.at(interface["data"][0], nbytes).view(dtype).reshape(interface["shape"]).copy()
+
+
+class DeviceInput:
+    """An array on the fake GPU, as torch or CuPy would hand it over; it becomes valid on a stream of its own."""
+
+    def __init__(self, gpu: FakeGpu, array: np.ndarray, stream: int | None = LEGACY) -> None:
+        gpu.push()
+        self.gpu, self.pointer = gpu, gpu.alloc(max(array.nbytes, 1))
+        content = np.ascontiguousarray(array).view(np.uint8).reshape(-1)
+        if stream is not None:  # written late: whoever does not wait reads 0xAB
+            gpu.queue(stream, lambda: gpu.at(self.pointer, content.nbytes).__setitem__(slice(None), content))
+        gpu.pop()
+        self.__cuda_array_interface__ = {
+            "shape": array.shape, "typestr": array.dtype.str, "data": (self.pointer, False), "strides": None,
+            "version": 3, "stream": stream,
+        }  # fmt: skip
+
+    def free(self) -> None:
+        self.gpu.push()
+        self.gpu.free(self.pointer)
+        self.gpu.pop()
