@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+import sys
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -109,7 +110,7 @@ def view(name: str, array: Any) -> DeviceView:
     strides = interface.get("strides")
     if strides is not None and tuple(strides) != _c_strides(shape, dtype.itemsize):
         raise InvalidInputError(f"input '{name}' is not C-contiguous: call .contiguous() on it first")
-    return DeviceView(int(interface["data"][0]), shape, dtype, interface.get("stream"), array)
+    return DeviceView(int(interface["data"][0]), shape, dtype, _stream(array, interface), array)
 
 
 def check_views(inputs: Sequence[TensorInfo], given: Mapping[str, tuple[tuple[int, ...], Any]]) -> int:
@@ -137,6 +138,15 @@ def check_views(inputs: Sequence[TensorInfo], given: Mapping[str, tuple[tuple[in
             f"the feeds have different numbers of rows ({sorted(rows)}); give the same number"
         )
     return int(rows.pop())
+
+
+def _stream(array: Any, interface: Mapping[str, Any]) -> int | None:
+    """Return the stream an array's content becomes valid on; torch's interface does not tell its current one."""
+    torch = sys.modules.get("torch")
+    if torch is not None and isinstance(array, torch.Tensor):
+        return int(torch.cuda.current_stream(array.device).cuda_stream) or LEGACY_DEFAULT
+    stream = interface.get("stream")
+    return None if stream is None else int(stream)
 
 
 def _c_strides(shape: Sequence[int], itemsize: int) -> tuple[int, ...]:

@@ -23,7 +23,7 @@ def get_logger(trt: Any) -> Any:
         """Keeps warnings and errors. Called from TensorRT's own threads; must never raise."""
 
         def __init__(self) -> None:
-            trt.ILogger.__init__(self)
+            super().__init__()
             self.lines: deque[str] = deque(maxlen=KEPT)
 
         def log(self, severity: Any, msg: str) -> None:

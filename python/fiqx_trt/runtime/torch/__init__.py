@@ -6,13 +6,16 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
+import numpy as np
 import torch
 
-from fiqx_trt.errors import BackendUnavailableError
+from fiqx_trt.errors import BackendUnavailableError, DeviceMismatchError
 from fiqx_trt.runtime import gate, machine, tuning
 from fiqx_trt.runtime.base import Chunk, Session
+from fiqx_trt.runtime.device import DeviceSession, check_views
 from fiqx_trt.runtime.graph import Graph
 from fiqx_trt.runtime.options import Options
 from fiqx_trt.runtime.torch.interpreter import OPERATORS, TorchGraph
@@ -68,8 +71,10 @@ def open_graph(graph: Graph, options: Options) -> Session:
     return session
 
 
-class TorchSession(Session):
+class TorchSession(DeviceSession):
     """A graph interpreted by torch.
+
+    :meth:`run_device` gives torch tensors, on the CPU too.
 
     Parameters
     ----------
@@ -118,15 +123,66 @@ class TorchSession(Session):
     def _one(self, chunk: Chunk) -> Chunk:
         # A copy: inference must not share memory with an array that torch would call not writable.
         results = self._graph({name: torch.tensor(array) for name, array in chunk.items()})
-        converted: Chunk = {}
-        for info in self.outputs:
-            value = results[info.name]
-            value = value.float() if value.dtype == torch.bfloat16 else value
-            converted[info.name] = value.cpu().numpy().astype(info.dtype, copy=True)
-        return converted
+        return {
+            info.name: _as_type(results[info.name], info.dtype).cpu().numpy().astype(info.dtype, copy=True)
+            for info in self.outputs
+        }
+
+    def _run_device(self, feeds: Mapping[str, Any], stream: int | None) -> dict[str, Any]:
+        with torch.inference_mode(), _on_stream(stream, self.device), _exact_convolutions():
+            tensors = {name: self._tensor(name, value) for name, value in feeds.items()}
+            given = {name: (tuple(t.shape), _numpy_type(t)) for name, t in tensors.items()}
+            rows = check_views(self.inputs, given)
+            parts = [self._part(tensors, first, rows) for first in range(0, max(rows, 1), self.batch)]
+            return {info.name: torch.cat([part[info.name] for part in parts])[:rows] for info in self.outputs}
+
+    def _tensor(self, name: str, value: Any) -> torch.Tensor:
+        wanted = torch.device(self.device)
+        if isinstance(value, np.ndarray) or (
+            isinstance(value, torch.Tensor) and value.device.type != wanted.type
+        ):
+            raise DeviceMismatchError(
+                f"input '{name}' is a {type(value).__name__} that does not lie on {self.device}: use run() for host "
+                f"arrays, or copy it first, with torch.as_tensor(x, device='{self.device}')"
+            )
+        return torch.as_tensor(value, device=wanted)
+
+    def _part(self, tensors: Mapping[str, torch.Tensor], first: int, rows: int) -> dict[str, torch.Tensor]:
+        """Run one chunk of exactly `batch` rows, the last row repeated to fill it."""
+        places = torch.arange(first, first + self.batch, device=self.device).clamp(max=max(rows, 1) - 1)
+        full = first + self.batch <= rows
+        chunk = {
+            name: tensor[first : first + self.batch]
+            if full
+            else tensor[places]
+            if rows
+            else tensor.new_zeros((self.batch, *tensor.shape[1:]))
+            for name, tensor in tensors.items()
+        }
+        results = self._graph(chunk)
+        return {info.name: _as_type(results[info.name], info.dtype) for info in self.outputs}
 
     def _close(self) -> None:
         del self._graph
+
+
+def _as_type(value: torch.Tensor, dtype: np.dtype[Any]) -> torch.Tensor:
+    """Return a result in the type that the graph declares, where the session computes in another float type."""
+    return value.to(getattr(torch, dtype.name)) if value.is_floating_point() else value
+
+
+def _numpy_type(tensor: torch.Tensor) -> np.dtype[Any] | None:
+    name = str(tensor.dtype).removeprefix("torch.")
+    return None if name == "bfloat16" else np.dtype(name)
+
+
+def _on_stream(stream: int | None, device: str) -> contextlib.AbstractContextManager[Any]:
+    if stream is None or device == "cpu":
+        return contextlib.nullcontext()
+    context: contextlib.AbstractContextManager[Any] = torch.cuda.stream(
+        torch.cuda.ExternalStream(stream, device=device)
+    )
+    return context
 
 
 @contextlib.contextmanager

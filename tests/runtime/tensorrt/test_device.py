@@ -1,0 +1,184 @@
+"""Results that stay on the device: TensorRT on the fake GPU, torch on its own device."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from fiqx_trt.errors import DeviceMismatchError, InferenceError, InvalidInputError
+from fiqx_trt.runtime import open_session
+from fiqx_trt.runtime.device import DeviceSession
+from runtime.small_nets import images, residual_net
+from runtime.tensorrt.fake_gpu import LEGACY, DeviceInput, read_device
+from runtime.tensorrt.fake_tensorrt import World
+
+NET = residual_net()
+ROWS = [0, 1, 3, 4, 7, 9]
+
+
+def opened(backend: str = "tensorrt", **options: object) -> DeviceSession:
+    session = open_session(NET, backend=backend, precision="fp32", max_batch=4, **options)  # type: ignore[arg-type]
+    assert isinstance(session, DeviceSession)
+    return session
+
+
+@pytest.mark.parametrize("rows", ROWS)
+def test_the_same_bits_as_from_host_memory(latest: World, rows: int) -> None:
+    x = images(rows)
+    gpu = latest.gpu
+    with opened() as session:
+        expected = session.run({"image": x})
+        copied = gpu.host_to_device, gpu.device_to_host
+        given = DeviceInput(gpu, x)
+        results = session.run_device({"image": given})
+        gpu.drain(LEGACY)  # the caller's stream: all that the results wait for hangs behind it
+        for name, value in expected.items():
+            np.testing.assert_array_equal(read_device(gpu, results[name]), value)
+            np.testing.assert_array_equal(results[name].to_host(), value)
+            assert results[name].__cuda_array_interface__["stream"] == LEGACY
+            results[name].close()
+        assert gpu.host_to_device == copied[0]  # nothing was uploaded
+        given.free()
+
+
+def test_nothing_is_waited_for(latest: World) -> None:
+    """Work is queued on the slots' streams behind the caller's, and has not run when the call returns."""
+    gpu = latest.gpu
+    with opened() as session:
+        given = DeviceInput(gpu, images(3))
+        (embedding, *_) = session.run_device({"image": given}).values()
+        assert (read_device(gpu, embedding).view(np.uint8) == 0xAB).all()
+        assert np.isfinite(embedding.to_host()).all()
+        given.free()
+
+
+def test_the_callers_stream_orders_the_work(latest: World) -> None:
+    gpu = latest.gpu
+    with opened() as session:
+        x = images(5)
+        expected = session.run({"image": x})
+        gpu.push()
+        caller = gpu.open_stream(1)
+        gpu.pop()
+        given = DeviceInput(gpu, x, stream=LEGACY)
+        results = session.run_device({"image": given}, stream=caller)
+        gpu.drain(caller)
+        for name, value in expected.items():
+            np.testing.assert_array_equal(read_device(gpu, results[name]), value)
+            assert results[name].__cuda_array_interface__["stream"] == caller
+        del results
+        given.free()
+        gpu.push()
+        gpu.close_stream(caller)
+        gpu.pop()
+
+
+def test_a_dropped_result_is_freed_after_the_streams_that_write_it(latest: World) -> None:
+    gpu = latest.gpu
+    with opened() as session:
+        given = DeviceInput(gpu, images(2))
+        before = len(gpu.blocks)
+        session.run_device({"image": given})
+        assert len(gpu.blocks) == before
+        given.free()
+
+
+def test_results_outlive_their_session(latest: World) -> None:
+    given = DeviceInput(latest.gpu, images(2))
+    with opened() as session:
+        expected = session.run({"image": images(2)})
+        results = session.run_device({"image": given})
+    for name, value in expected.items():
+        np.testing.assert_array_equal(results[name].to_host(), value)
+    given.free()
+
+
+def test_an_array_in_host_memory_is_refused_with_the_cure(latest: World) -> None:
+    with opened() as session:
+        with pytest.raises(
+            DeviceMismatchError, match=r"input 'image' is a ndarray in host memory.*: use run\(\)"
+        ):
+            session.run_device({"image": images(1)})
+        device = DeviceInput(latest.gpu, images(1))
+        with pytest.raises(
+            DeviceMismatchError, match="lies on a CUDA device, and this session takes arrays in host"
+        ):
+            session.run({"image": device})  # type: ignore[dict-item]
+        device.free()
+
+
+@pytest.mark.parametrize(
+    ("change", "text"),
+    [
+        ({"typestr": "<f8"}, r"input 'image' is float64 \(2, 3, 32, 32\), the graph wants image: float32"),
+        ({"shape": (2, 3, 32)}, r"input 'image' is float32 \(2, 3, 32\), the graph wants"),
+        ({"strides": (4, 4, 4, 4)}, r"input 'image' is not C-contiguous: call \.contiguous\(\)"),
+    ],
+)
+def test_a_device_array_that_does_not_fit(latest: World, change: dict[str, object], text: str) -> None:
+    with opened() as session:
+        given = DeviceInput(latest.gpu, images(2))
+        given.__cuda_array_interface__.update(change)
+        with pytest.raises(InvalidInputError, match=text):
+            session.run_device({"image": given})
+        with pytest.raises(
+            InvalidInputError, match=r"the feeds are named \['x'\], the graph's inputs \['image'\]"
+        ):
+            session.run_device({"x": given})
+        given.free()
+
+
+def test_a_closed_session(latest: World) -> None:
+    session = opened()
+    session.close()
+    with pytest.raises(InferenceError, match="this tensorrt session is closed"):
+        session.run_device({})
+
+
+def test_a_failing_run_leaves_nothing_behind(latest: World) -> None:
+    with opened() as session:
+        latest.faults.enqueue_fails = True
+        given = DeviceInput(latest.gpu, images(2))
+        with pytest.raises(InferenceError, match="TensorRT could not run"):
+            session.run_device({"image": given})
+        given.free()
+
+
+# --- torch ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("rows", ROWS)
+def test_torch_gives_tensors_of_the_same_bits(rows: int) -> None:
+    torch = pytest.importorskip("torch")
+    x = images(rows)
+    with opened("torch") as session:
+        expected = session.run({"image": x})
+        results = session.run_device({"image": torch.from_numpy(x)})
+    for name, value in expected.items():
+        assert results[name].shape == value.shape
+        np.testing.assert_array_equal(results[name].numpy(), value)
+
+
+def test_torch_refuses_what_lies_elsewhere() -> None:
+    torch = pytest.importorskip("torch")
+    with opened("torch") as session:
+        with pytest.raises(DeviceMismatchError, match=r"is a ndarray that does not lie on cpu: use run\(\)"):
+            session.run_device({"image": images(1)})
+        with pytest.raises(
+            InvalidInputError, match=r"input 'image' is float64 \(1, 3, 32, 32\), the graph wants"
+        ):
+            session.run_device({"image": torch.from_numpy(images(1)).double()})
+
+
+def test_torch_in_bfloat16_gives_the_declared_type() -> None:
+    torch = pytest.importorskip("torch")
+    with open_session(NET, backend="torch", precision="bf16", max_batch=2) as session:
+        assert isinstance(session, DeviceSession)
+        for value in session.run_device({"image": torch.from_numpy(images(3))}).values():
+            assert value.dtype == torch.float32
+
+
+def test_the_other_backends_say_that_they_cannot() -> None:
+    pytest.importorskip("openvino")
+    with open_session(NET, backend="openvino", max_batch=1) as session:
+        assert not isinstance(session, DeviceSession)
