@@ -1,3 +1,5 @@
+#include <initializer_list>
+
 #include "check.hpp"
 #include "fiqx/body/pixel_median.hpp"
 

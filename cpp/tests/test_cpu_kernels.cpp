@@ -1,0 +1,106 @@
+// Every CPU kernel through its public function, on odd sizes and on exactly as much memory as it is given: what the
+// sanitizers need to see a read or a write beyond an end.
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "check.hpp"
+#include "fiqx/cam_combine.hpp"
+#include "fiqx/cam_masks.hpp"
+#include "fiqx/dropout_expand.hpp"
+#include "fiqx/error.hpp"
+#include "fiqx/face_input.hpp"
+#include "fiqx/pair_spread.hpp"
+#include "fiqx/pixel_histogram.hpp"
+#include "fiqx/pixel_median.hpp"
+#include "fiqx/pixel_moments.hpp"
+#include "fiqx/pixel_quality.hpp"
+
+using namespace fiqx;
+
+namespace {
+
+std::vector<std::unique_ptr<char[]>> memory;
+
+Tensor make(DType dtype, const Shape& shape, const Place& = {}) {
+    Tensor tensor;
+    tensor.name = "array";
+    tensor.dtype = dtype;
+    tensor.shape = shape;
+    memory.push_back(std::make_unique<char[]>(static_cast<std::size_t>(tensor.size() * dtype_size(dtype))));
+    tensor.data = memory.back().get();
+    return tensor;
+}
+
+Tensor numbers(const Shape& shape) {
+    const Tensor tensor = make(DType::f32, shape);
+    for (std::int64_t i = 0; i < tensor.size(); ++i) {
+        tensor.as<float>()[i] = static_cast<float>(i * 37 % 101) / 100.0F;
+    }
+    return tensor;
+}
+
+const Output kNew = [](DType dtype, const Shape& shape, const Place& place) { return make(dtype, shape, place); };
+
+void faces_and_scores(std::int64_t n, std::int64_t odd) {
+    for (const Color color : {Color::rgb, Color::bgr, Color::gray}) {
+        for (const bool half : {false, true}) {
+            FaceInput settings{};
+            settings.color = color;
+            settings.half = half;
+            for (int c = 0; c < 3; ++c) { settings.std[c] = 1.0F; }
+            CHECK(face_input(make(DType::u8, {n, odd, odd + 2, 3}), settings, kNew, {}).shape[1] == 3);
+        }
+    }
+    CHECK(dropout_expand(numbers({n, odd * odd}), 3, 0.5, 1, kNew, {}).shape[0] == 3 * n);
+    CHECK(dropout_masks(odd, 3, 0.5, 1, kNew).size() == 3 * odd);
+    CHECK(pair_spread(numbers({n, odd + 1, odd}), kNew, {}).size() == n);
+}
+
+void maps_of_an_image(std::int64_t n, std::int64_t odd) {
+    const Tensor channels = make(DType::i64, {2});
+    channels.as<std::int64_t>()[1] = n;
+    for (const bool half : {false, true}) {
+        cam_masks(numbers({n + 1, odd, 3}), numbers({3, 2 * odd, odd + 4}), channels, half, {half, half, !half, half},
+                  kNew, {});
+    }
+    CHECK(cam_constant(numbers({n, 2, odd, odd}), false, kNew, {}).size() == 2 * n);
+    cam_combine(numbers({n, 5, odd, 3}), numbers({n, 5}), 2 * odd + 1, odd, {}, kNew, kNew, kNew, {});
+    pixel_quality(numbers({n, 3, odd, odd + 2}), make(DType::f64, {n}), 1.0, 0.5, kNew, kNew, kNew, {});
+}
+
+void streams_of_maps(std::int64_t n, std::int64_t odd) {
+    const Tensor maps = numbers({n, odd, odd + 1});
+    const Tensor mean = make(DType::f64, {odd, odd + 1});
+    const Tensor m2 = make(DType::f64, {odd, odd + 1});
+    CHECK(pixel_moments(maps, mean, m2, 0, {}) == n);
+    CHECK(pixel_moments_merge(mean, m2, n, mean, m2, n, {}) == 2 * n);
+    const Tensor counts = make(DType::u32, {odd, odd + 1, 9});
+    pixel_histogram(maps, counts, {});
+    pixel_histogram_merge(counts, counts, {});
+    pixel_histogram_quantile(counts, 0.5, kNew, {});
+    if (n > 0) { pixel_median(maps, kNew, {}); }
+}
+
+void a_refusal() {
+    std::string text;
+    try {
+        pair_spread(numbers({1, 1, 4}), kNew, {});
+    } catch (const InvalidInputError& error) { text = error.what(); }
+    CHECK(text.find("wanted m of 2 or more") != std::string::npos);
+}
+
+}  // namespace
+
+int main() {
+    for (const std::int64_t n : {0, 1, 5}) {
+        for (const std::int64_t odd : {1, 7, 16, 67}) {
+            faces_and_scores(n, odd);
+            maps_of_an_image(n, odd);
+            streams_of_maps(n, odd);
+        }
+    }
+    a_refusal();
+    return failures;
+}
