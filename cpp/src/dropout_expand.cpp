@@ -12,8 +12,8 @@
 namespace fiqx {
 namespace {
 
-// Units per block: the random words and a copy, 16 KiB each, stay in the first-level cache.
-constexpr std::int64_t kUnits = 4096;
+// Units per block: the random words, the values and a copy, 8 KiB each, stay in the first-level cache.
+constexpr std::int64_t kUnits = 2048;
 constexpr std::int64_t kMaxIndex = std::int64_t{1} << 32;
 
 /// Random words of `quads * 4` units from unit 4 * `first` on.

@@ -23,6 +23,7 @@ int main() {
             if (wanted >= bound) { found = bound; }
         }
         CHECK(found == wanted);
+        CHECK(body::joined(body::upper_half(wanted), body::lower_half(wanted)) == wanted);
     }
     CHECK(body::middle(body::key_of(1.0F), body::key_of(2.0F)) == 1.5);
     return failures;

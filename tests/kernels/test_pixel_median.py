@@ -55,3 +55,8 @@ def test_nothing_has_no_median():
         InvalidInputError, match=r"pixel_median: maps has shape \(0, 3, 3\), wanted N of 1 or more"
     ):
         pixel_median(np.ones((0, 3, 3), np.float32))
+
+
+def test_more_maps_than_a_short_counter_holds():
+    maps = np.random.default_rng(0).random((70001, 1, 3), dtype=np.float32)
+    np.testing.assert_array_equal(pixel_median(maps), reference(maps))

@@ -27,12 +27,19 @@ constexpr std::int32_t kKeyOfInfinity = 0x7F800000;
 
 FIQX_HD bool is_nan_key(std::int32_t key) { return key > kKeyOfInfinity || key < ~kKeyOfInfinity; }
 
-/// The search for the key of a rank: bits are fixed from the highest down, and a bit is set where no more than `rank`
-/// keys lie below the candidate that has it. Starts at the smallest key; `bit` runs from 31 to 0.
+/// The search for the key (or half of a key) of a rank: bits are fixed from the highest down, and a bit is set where no
+/// more than `rank` keys lie below the candidate that has it. Starts at the smallest number; `bit` runs down to 0.
 FIQX_HD std::int32_t candidate(std::int32_t found, int bit) {
     return static_cast<std::int32_t>(static_cast<std::uint32_t>(found) +
                                      (std::uint32_t{1} << static_cast<unsigned>(bit)));
 }
+
+FIQX_HD std::int16_t candidate(std::int16_t found, int bit) { return static_cast<std::int16_t>(found + (1 << bit)); }
+
+/// The halves of a key, as signed numbers: keys sort by the upper half and then by the lower.
+FIQX_HD std::int16_t upper_half(std::int32_t key) { return static_cast<std::int16_t>(key >> 16); }
+FIQX_HD std::int16_t lower_half(std::int32_t key) { return static_cast<std::int16_t>((key & 0xFFFF) - 0x8000); }
+FIQX_HD std::int32_t joined(std::int16_t upper, std::int16_t lower) { return upper * 0x10000 + (lower + 0x8000); }
 
 /// Mean of the two middle values (equal for odd N), exact in float64.
 FIQX_HD double middle(std::int32_t low, std::int32_t high) {
