@@ -31,8 +31,8 @@ def check(session: nox.Session) -> None:
 
 @nox.session
 def native(session: nox.Session) -> None:
-    """Build without CUDA and, where nvcc is found, with it; run the C++ tests of both."""
-    for preset in ["cpu", "cuda"] if shutil.which("nvcc") else ["cpu"]:
+    """Build without CUDA, with sanitizers and, where nvcc is found, with CUDA; run the C++ tests of each."""
+    for preset in ["cpu", "asan", "cuda"] if shutil.which("nvcc") else ["cpu", "asan"]:
         session.run("cmake", "--preset", preset)
         session.run("cmake", "--build", "--preset", preset)
         session.run("ctest", "--preset", preset)

@@ -150,7 +150,7 @@ class Model:
         inputs: NDArray[np.float32] = kernels.face_input(
             faces, mean=self.spec.mean, std=self.spec.std, color=self.spec.color
         )
-        return inputs
+        return np.ascontiguousarray(inputs[:, : len(self.spec.mean)])  # a gray network has one channel
 
     def check_faces(self, faces: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """Return faces as an array, or say what is wrong with them.
