@@ -11,7 +11,7 @@ from typing import Annotated, ParamSpec, TypeVar
 import typer
 
 from fiqx_trt import __version__
-from fiqx_trt.cli import calibrate, demo, doctor, model, plq, score
+from fiqx_trt.cli import calibrate, demo, doctor, experiment, model, plq, score
 from fiqx_trt.cli.console import complain, configure_logging
 from fiqx_trt.errors import FiqxError, InvalidInputError, SourceError
 
@@ -82,6 +82,12 @@ app.command("score")(guarded(score.score))
 app.command("plq")(guarded(plq.plq))
 app.command("calibrate")(guarded(calibrate.calibrate))
 app.command("doctor")(guarded(doctor.doctor))
+experiment_app = typer.Typer(
+    no_args_is_help=True, help="Investigate pixel-level quality: random masks, inpainting, comparison, deletion."
+)
+for investigation in (experiment.masks, experiment.inpaint, experiment.compare, experiment.deletion):
+    experiment_app.command(investigation.__name__)(guarded(investigation))
+app.add_typer(experiment_app, name="experiment")
 model_app = typer.Typer(no_args_is_help=True, help="Look into recognition models and convert them.")
 model_app.command("inspect")(guarded(model.inspect))
 model_app.command("export")(guarded(model.export))

@@ -1,4 +1,4 @@
-"""Random masks: does a covered area lose pixel quality, and does the face lose quality? (Terhörst et al., 4.1 and 5.2)"""
+"""Random masks: whether a covered area loses pixel quality, and the face quality (Terhörst et al., 4.1 and 5.2)."""
 
 from __future__ import annotations
 
@@ -124,7 +124,7 @@ def place_square(size: tuple[int, int], side: int, *, key: str, seed: int = 0) -
     side
         Side of the square in pixels.
     key
-        What the square is for: a name of the face and the size, say.
+        What the square is for: a name of the face, say.
     seed
         Any integer.
 
@@ -160,7 +160,6 @@ def cover(face: Faces, square: Square, color: str = "black") -> Faces:
 def random_masks(
     model: Model,
     faces: Faces,
-    names: Sequence[str],
     *,
     weighings: Weighings,
     sizes: Sequence[int] = SIZES,
@@ -171,7 +170,8 @@ def random_masks(
 ) -> list[MaskedFace]:
     """Mask every face once per size, colour and repeat, and measure what pixel quality and quality lose.
 
-    The square of a face, a size and a repeat is the same for every colour and weighting.
+    A square's place depends on the face's pixels, its size, the repeat and the seed alone; it is the same for every colour and
+    weighting.
 
     Parameters
     ----------
@@ -179,8 +179,6 @@ def random_masks(
         A recognition model.
     faces
         ``(N, H, W, 3)`` uint8 RGB, of the model's input size.
-    names
-        N names that place the masks: a face's masks depend on its name alone.
     weighings
         The weightings to compare, each with its γ.
     sizes
@@ -202,16 +200,13 @@ def random_masks(
     Raises
     ------
     InvalidInputError
-        A mask does not fit, a colour is unknown, or there is not one name per face.
+        A mask does not fit, or a colour is unknown.
     """
-    if len(names) != len(faces):
-        raise InvalidInputError(
-            f"there are {len(faces)} faces and {len(names)} names; give one name per face"
-        )
     sides = mask_sides(model.spec.input_size[0], sizes)
     jobs = [(size, repeat, color) for size in sides for repeat in range(repeats) for color in colors]
     results: list[MaskedFace] = []
-    for index, (face, name) in enumerate(zip(faces, names, strict=True)):
+    for index, face in enumerate(faces):
+        name = hashlib.blake2b(face.tobytes(), digest_size=16).hexdigest()
         squares = {
             (size, repeat): place_square(
                 model.spec.input_size, sides[size], key=f"{name}\0{repeat}", seed=seed

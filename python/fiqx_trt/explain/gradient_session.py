@@ -152,9 +152,7 @@ def gradients(
     return Gradients(outputs["embedding"], outputs["pre_dropout"], gradient)
 
 
-def raw_input(
-    model: Model, faces: NDArray[np.uint8], channels: int | None = 3
-) -> NDArray[np.float32]:
+def raw_input(model: Model, faces: NDArray[np.uint8], channels: int | None = 3) -> NDArray[np.float32]:
     """Return what the gradient graph reads: ``(N, C, H, W)`` float32 raw intensities in the network's colour order."""
     faces = model.check_faces(faces)
     pixels: NDArray[np.float32] = kernels.face_input(faces, mean=0.0, std=1.0, color=model.spec.color)

@@ -109,8 +109,9 @@ class PlqExplainer:
         if quality is None:
             quality = self._own_quality(faces, run)
         scale = node_scale(run.embedding, quality, self.weights)
-        maps, saliency, clipped = kernels.pixel_quality(run.gradient, scale, gamma=self.gamma, clip=self.clip)
-        return maps, saliency, quality, clipped
+        assert self.gamma is not None  # filled in above
+        found = kernels.pixel_quality(run.gradient, scale, gamma=self.gamma, clip=self.clip)
+        return found.maps, found.saliency, quality, found.clipped
 
     def _own_quality(self, faces: NDArray[np.uint8], run: Gradients) -> NDArray[np.float64]:
         extracted = Extracted(run.embedding, run.pre_dropout, np.empty((len(faces), 0, 0, 0), np.float32))
@@ -158,25 +159,25 @@ def plq(
         ``(N,)`` quality Q̂ of each face, by any method, in [0, 1] where maps shall be comparable; a :class:`Quality` gives its
         scaled numbers. ``None``: SER-FIQ's Q̂ of 100 passes.
     weights
-        ``"l1"``: :math:`w_i = \hat Q / \|e\|_1` (Eq. 3). ``"sum"``: :math:`\hat Q / \sum_i e_i`, the authors' program; it gives Q̂
-        exactly, but divides by a number that is often near zero. ``"signed"``: :math:`\hat Q \,\mathrm{sign}(e_i) / \|e\|_1`; gives Q̂
-        exactly and weighs every feature equally. ``"exact"``: no node, but the gradient of SER-FIQ's closed form
-        :math:`-\bar d`; Q̂ does not enter.
+        ``"l1"``: :math:`w_i = \hat Q / \|e\|_1` (Eq. 3). ``"sum"``: :math:`\hat Q / \sum_i e_i`, the authors' program; it
+        gives Q̂ exactly, but divides by a number that is often near zero. ``"signed"``:
+        :math:`\hat Q \,\mathrm{sign}(e_i) / \|e\|_1`; gives Q̂ exactly and weighs every feature equally. ``"exact"``: no
+        node, but the gradient of SER-FIQ's closed form :math:`-\bar d`; Q̂ does not enter.
     gamma
-        γ of Eq. 6, between -30 and 30. It belongs to a model *and* a weighting: 7.5 (ArcFace) and 5.5 (FaceNet) of the paper belong
-        to ``"sum"``. ``None``: the model's own.
+        γ of Eq. 6, between -30 and 30. It belongs to a model *and* a weighting: 7.5 (ArcFace) and 5.5 (FaceNet) of the
+        paper belong to ``"sum"`` (:data:`fiqx_trt.PRESETS`). ``None``: the model's own.
     clip
-        Largest Euclidean norm of g over all pixels and colours; a longer gradient is shortened to it, and the face marked. ``None``
-        (default): no clipping. The problem it cures, gradients that explode (T 8.3), comes with ``"sum"``: the factor of the other
-        weightings is at most Q̂.
+        Largest Euclidean norm of g over all pixels and colours; a longer gradient is shortened to it, and the face marked.
+        ``None`` (default): no clipping. The problem it cures, gradients that explode (T 8.3), comes with ``"sum"``: the
+        factor of the other weightings is at most Q̂.
     dropout
         Probability behind ``"exact"``.
 
     Returns
     -------
     PixelQuality
-        Where a face has no finite quality or the node no finite weight (an all-zero embedding), the map is 0 and the quality what it
-        was.
+        Where a face has no finite quality or the node no finite weight (an all-zero embedding), the map is 0 and the
+        quality what it was.
 
     Raises
     ------

@@ -17,6 +17,7 @@ __all__ = [
     "REGIONS",
     "WHOLE",
     "RegionSummary",
+    "inner_face",
     "region_levels",
     "region_masks",
     "region_means",
@@ -35,10 +36,10 @@ LEVELS = (0.1, 0.5, 0.9)
 def region_masks(template: str | Template, size: tuple[int, int]) -> Mapping[str, NDArray[np.bool_]]:
     """Return the regions of an aligned face: they cover it, and no pixel is in two.
 
-    With d the distance between the eyes, the face is an ellipse of half axes 1.12 d and 1.5 d, 0.35 d below the eyes. In it, from
-    above: the forehead to 0.35 d above the eyes, the eyes with brows and bridge to 0.25 d below them; below that the nose, 0.32 d to
-    either side down to the middle between its tip and the mouth; under it the mouth with the chin, 0.62 d to either side; the
-    rest is the cheeks. What is not in the ellipse is background (hair, neck and headgear with it).
+    With d the distance between the eyes, the face is an ellipse of half axes 1.12 d and 1.5 d, 0.35 d below the eyes. In
+    it, from above: the forehead to 0.35 d above the eyes, the eyes with brows and bridge to 0.25 d below them; below that
+    the nose, 0.32 d to either side down to the middle between its tip and the mouth; under it the mouth with the chin,
+    0.62 d to either side; the rest is the cheeks. What is not in the ellipse is background (hair, neck, headgear with it).
 
     Parameters
     ----------
@@ -64,11 +65,10 @@ def region_masks(template: str | Template, size: tuple[int, int]) -> Mapping[str
 
 @lru_cache(maxsize=16)
 def _masks(template: Template, size: tuple[int, int]) -> Mapping[str, NDArray[np.bool_]]:
-    left_eye, right_eye, nose, left_mouth, right_mouth = template.scaled(size)
-    middle, distance = (left_eye + right_eye) / 2, float(np.hypot(*(right_eye - left_eye)))
+    _, _, nose, left_mouth, right_mouth = template.scaled(size)
     lips = (nose[1] + (left_mouth[1] + right_mouth[1]) / 2) / 2
-    y, x = np.mgrid[: size[0], : size[1]].astype(np.float64)
-    down, aside = (y - middle[1]) / distance, np.abs(x - middle[0]) / distance
+    y = np.arange(size[0], dtype=np.float64)[:, np.newaxis]
+    down, aside = _face_coordinates(template, size)
     face = (aside / 1.12) ** 2 + ((down - 0.35) / 1.5) ** 2 <= 1.0
     below = down >= 0.25
     parts = {
@@ -82,6 +82,26 @@ def _masks(template: Template, size: tuple[int, int]) -> Mapping[str, NDArray[np
     for mask in parts.values():
         mask.setflags(write=False)
     return parts
+
+
+def inner_face(template: str | Template, size: tuple[int, int]) -> NDArray[np.bool_]:
+    """Return the face without its rim: an ellipse of half axes 0.85 d and 1.15 d, 0.35 d below the eyes; ``(H, W)`` bool.
+
+    Towards the rim every face's pixels serve less, whatever covers them.
+    """
+    template = template_by_name(template) if isinstance(template, str) else template
+    down, aside = _face_coordinates(template, size)
+    return np.asarray((aside / 0.85) ** 2 + ((down - 0.35) / 1.15) ** 2 <= 1.0)
+
+
+def _face_coordinates(
+    template: Template, size: tuple[int, int]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return how far below the eyes, and how far aside of their middle, every pixel lies, in distances of the eyes."""
+    left_eye, right_eye = template.scaled(size)[:2]
+    middle, distance = (left_eye + right_eye) / 2, float(np.hypot(*(right_eye - left_eye)))
+    y, x = np.mgrid[: size[0], : size[1]].astype(np.float64)
+    return (y - middle[1]) / distance, np.abs(x - middle[0]) / distance
 
 
 def region_means(
@@ -126,8 +146,8 @@ def region_levels(
 ) -> dict[str, NDArray[np.float64]]:
     """Return what is compared with the calibration faces.
 
-    A face of low quality has low pixels everywhere, since Q̂ is a factor of its whole map. So that this hides no region, a region's
-    level is its mean saliency relative to the face's; Q̂ and γ cancel.
+    A face of low quality has low pixels everywhere, since Q̂ is a factor of its whole map. So that this hides no region, a
+    region's level is its mean saliency relative to the face's; Q̂ and γ cancel.
 
     Parameters
     ----------
@@ -139,8 +159,8 @@ def region_levels(
     Returns
     -------
     dict
-        Region → ``(N,)`` mean Ŝ over the region / mean Ŝ over the face; :data:`WHOLE` → ``(N,)`` mean P over the face. NaN where there
-        is no saliency.
+        Region → ``(N,)`` mean Ŝ over the region / mean Ŝ over the face; :data:`WHOLE` → ``(N,)`` mean P over the face. NaN
+        where there is no saliency.
     """
     means = region_means(saliency, masks)
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -184,8 +204,8 @@ def summarise(
     levels
         Of one face, from :func:`region_levels`.
     reference
-        Region → quantiles of :data:`LEVELS` over the calibration faces (:attr:`fiqx_trt.ModelSpec.regions`). Without, only the lowest
-        region inside the face is named, and none is called low.
+        Region → quantiles of :data:`LEVELS` over the calibration faces (:attr:`fiqx_trt.ModelSpec.regions`). Without, only
+        the lowest region inside the face is named, and none is called low.
 
     Examples
     --------

@@ -107,7 +107,9 @@ class TorchGradientSession(Session):
         """Return embedding and pre-dropout vector, a row each per face."""
         assert self._graph is not None
         taps = self._graph({self._spec.image: (pixels - self._mean) / self._std})
-        rows = [taps[name].reshape(len(pixels), -1) for name in (self._spec.embedding, self._spec.pre_dropout)]
+        rows = [
+            taps[name].reshape(len(pixels), -1) for name in (self._spec.embedding, self._spec.pre_dropout)
+        ]
         return rows[0], rows[1]
 
     def _value(self, e: torch.Tensor, h: torch.Tensor) -> torch.Tensor:

@@ -27,7 +27,7 @@ _OWN_FILES = re.compile(r"maps-\d{6,}\.npz|\d{6,}(-.*)?\.(jpg|png)")
 
 
 def safe_name(number: int, path: str, face: int = 0) -> str:
-    """Return a file name, without suffix, that no other number and face has and that every file system takes.
+    r"""Return a file name, without suffix, that no other number and face has and that every file system takes.
 
     Parameters
     ----------
@@ -40,7 +40,7 @@ def safe_name(number: int, path: str, face: int = 0) -> str:
 
     Examples
     --------
-    >>> safe_name(7, "photos/Ünï, with\\nnewline.JPG"), safe_name(7, "..", 2)
+    >>> safe_name(7, "photos/Ünï, with\nnewline.JPG"), safe_name(7, "..", 2)
     ('000007-n-with-newline', '000007-face2')
     """
     name = re.split(r"[/\\]", path)[-1]
@@ -72,8 +72,8 @@ def prepare_folder(folder: Path) -> Path:
 class MapShards:
     """Maps by the hundred in ``maps-000000.npz``, ``maps-000001.npz`` …: memory holds one file's worth.
 
-    A file has the arrays ``maps`` and ``saliency`` (n, H, W) float32, ``quality`` (n,) float64, ``clipped`` (n,) bool, ``paths`` and
-    ``faces`` (n,).
+    A file has the arrays ``maps`` and ``saliency`` (n, H, W) float32, ``quality`` (n,) float64, ``clipped`` (n,) bool,
+    ``paths`` and ``faces`` (n,).
 
     Parameters
     ----------
@@ -104,7 +104,9 @@ class MapShards:
         """
         if not self._waiting:
             return
-        arrays = {name: np.stack([np.asarray(v[name]) for v in self._waiting]) for name in self._waiting[0]}
+        arrays: dict[str, Any] = {
+            name: np.stack([np.asarray(v[name]) for v in self._waiting]) for name in self._waiting[0]
+        }
         path = self._folder / f"maps-{self._number:06d}.npz"
         try:
             np.savez(path, **arrays)

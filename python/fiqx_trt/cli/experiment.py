@@ -1,0 +1,297 @@
+"""``experiment``: the investigations of the pixel-quality paper on a user's own faces."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from fiqx_trt.cli import options as o
+from fiqx_trt.cli.console import open_progress, say, table
+from fiqx_trt.cli.plq import Gamma
+from fiqx_trt.errors import InvalidInputError
+
+if TYPE_CHECKING:
+    from fiqx_trt.models import Model
+    from fiqx_trt.report.experiment_files import FaceSet
+
+__all__ = ["compare", "deletion", "inpaint", "masks"]
+
+Weightings = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--weights",
+        metavar="NAME",
+        help="Weighting to compare; may be repeated.  [default: all four]",
+        show_default=False,
+    ),
+]
+OneWeighting = Annotated[
+    str, typer.Option("--weights", metavar="NAME", help="Weighting: l1, sum, signed, exact.")
+]
+Limit = Annotated[int | None, typer.Option(min=1, metavar="N", help="Use the first N faces.")]
+Seed = Annotated[int, typer.Option(help="Seed of what is drawn at random.")]
+
+
+def masks(
+    inputs: o.Inputs,
+    out: o.OutDirectory,
+    weights: Weightings = None,
+    sizes: Annotated[
+        str, typer.Option(metavar="LIST", help="Sides of the masks in pixels of a 112-pixel face.")
+    ] = "10,20,30,40,50",
+    repeats: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            metavar="N",
+            help="Masks per face and size.  [default: enough for 200 of each size]",
+            show_default=False,
+        ),
+    ] = None,
+    colors: Annotated[
+        bool, typer.Option("--colors/--no-colors", help="Compare twelve colours of masks as well.")
+    ] = True,
+    min_quality: Annotated[
+        float, typer.Option(metavar="Q", help="Mask only faces of at least this scaled quality.")
+    ] = 0.0,
+    seed: Seed = 0,
+    limit: Limit = None,
+    model: o.ModelName = "dlib-resnet",
+    aligned: o.Aligned = False,
+    detector: o.DetectorName = None,
+    select: o.Select = "largest",
+    alpha: o.Alpha = None,
+    r: o.Middle = None,
+    backend: o.Backend = "auto",
+    device: o.Device = "auto",
+    threads: o.Threads = None,
+    overwrite: o.Overwrite = False,
+    quiet: o.Quiet = False,
+) -> None:
+    """Cover random squares of every face: whether the covered area loses pixel quality, and the face quality (T 5.2)."""
+    from fiqx_trt.explain.gradient_session import WEIGHTS
+    from fiqx_trt.report.experiment_files import start
+    from fiqx_trt.report.experiment_pictures import run_masks
+
+    runtime, found = _setup(backend, device, threads, aligned, detector, select)
+    start(out, overwrite=overwrite)
+    with o.open_model(model, runtime, o.model_fields(alpha=alpha, r=r)) as opened:
+        faces = _faces(opened, inputs, found, runtime, limit)
+        with open_progress(None, quiet=quiet) as progress:
+            summary = run_masks(
+                opened,
+                faces,
+                out,
+                weights=weights or list(WEIGHTS),
+                sizes=_sizes(sizes),
+                repeats=repeats,
+                colors=colors,
+                min_quality=min_quality,
+                seed=seed,
+                progress=lambda done, total: progress(done=done, failed=0),
+            )
+    if not quiet:
+        _mask_table(summary)
+        say(f"best at finding the masks: {summary['ranking'][0]['weights']}; wrote {out}")
+
+
+def inpaint(
+    inputs: o.Inputs,
+    out: o.OutDirectory,
+    weights: OneWeighting = "l1",
+    seeds: Annotated[int, typer.Option(min=2, help="Seeds over which quality is averaged.")] = 10,
+    limit: Limit = None,
+    model: o.ModelName = "dlib-resnet",
+    aligned: o.Aligned = False,
+    detector: o.DetectorName = None,
+    select: o.Select = "largest",
+    alpha: o.Alpha = None,
+    r: o.Middle = None,
+    gamma: Gamma = None,
+    backend: o.Backend = "auto",
+    device: o.Device = "auto",
+    threads: o.Threads = None,
+    overwrite: o.Overwrite = False,
+    quiet: o.Quiet = False,
+) -> None:
+    """Fill in the least useful area of every face: whether the face gains quality (T 5.1)."""
+    from fiqx_trt.report.experiment_files import start
+    from fiqx_trt.report.experiment_pictures import run_inpainting
+
+    runtime, found = _setup(backend, device, threads, aligned, detector, select)
+    start(out, overwrite=overwrite)
+    with o.open_model(model, runtime, _fields(alpha, r, gamma)) as opened:
+        faces = _faces(opened, inputs, found, runtime, limit)
+        summary = run_inpainting(opened, faces, out, weights=weights, seeds=seeds)
+    if not quiet:
+        rows = [
+            (
+                name,
+                *(
+                    _percent(entry[kind][word])
+                    for kind in ("paired", "as_printed")
+                    for word in ("improved", "fallen", "within")
+                ),
+            )
+            for name, entry in summary["inpainters"].items()
+        ]
+        words = ("improved", "fallen", "within")
+        header = ("inpainter", *(f"{w}, seed by seed" for w in words), *(f"{w}, as the paper" for w in words))
+        table("Quality after filling in the least useful area", header, rows)
+        say(f"wrote {out}")
+
+
+def compare(
+    reference: Annotated[str, typer.Argument(metavar="REFERENCE", help="The picture that keeps the rules.")],
+    inputs: o.Inputs,
+    out: o.OutDirectory,
+    weights: OneWeighting = "l1",
+    limit: Limit = None,
+    model: o.ModelName = "dlib-resnet",
+    aligned: o.Aligned = False,
+    detector: o.DetectorName = None,
+    alpha: o.Alpha = None,
+    r: o.Middle = None,
+    gamma: Gamma = None,
+    backend: o.Backend = "auto",
+    device: o.Device = "auto",
+    threads: o.Threads = None,
+    overwrite: o.Overwrite = False,
+    quiet: o.Quiet = False,
+) -> None:
+    """Put a person's reference beside pictures that break its rules: what became less useful, and where (T 5.3)."""
+    from fiqx_trt.report.experiment_files import start
+    from fiqx_trt.report.experiment_maps import run_comparison
+
+    runtime, found = _setup(backend, device, threads, aligned, detector, "largest")
+    start(out, overwrite=overwrite)
+    with o.open_model(model, runtime, _fields(alpha, r, gamma)) as opened:
+        first = _faces(opened, [reference], found, runtime, 1, purpose="the reference")
+        others = _faces(opened, inputs, found, runtime, limit)
+        rows = run_comparison(opened, first + others, out, weights=weights)
+    if not quiet:
+        shown = [(r["name"], f"{r['quality']:.2f}", f"{r['similarity']:.2f}", r["summary"]) for r in rows]
+        table("Reference (first) and violations", ("picture", "quality", "cosine", "regions"), shown)
+        say(f"wrote {out}")
+
+
+def deletion(
+    inputs: o.Inputs,
+    out: o.OutDirectory,
+    weights: OneWeighting = "l1",
+    cells: Annotated[int, typer.Option(min=2, help="Cells per side of the face.")] = 15,
+    steps: Annotated[int, typer.Option(min=1, help="Pictures between none and all.")] = 20,
+    randoms: Annotated[int, typer.Option(min=1, help="Random orders that make the baseline.")] = 5,
+    seed: Seed = 0,
+    limit: Limit = None,
+    model: o.ModelName = "dlib-resnet",
+    aligned: o.Aligned = False,
+    detector: o.DetectorName = None,
+    select: o.Select = "largest",
+    alpha: o.Alpha = None,
+    r: o.Middle = None,
+    gamma: Gamma = None,
+    backend: o.Backend = "auto",
+    device: o.Device = "auto",
+    threads: o.Threads = None,
+    overwrite: o.Overwrite = False,
+    quiet: o.Quiet = False,
+) -> None:
+    """Remove and reveal pixels in the order of their quality, beside chance: whether the recogniser follows the map."""
+    from fiqx_trt.report.experiment_files import start
+    from fiqx_trt.report.experiment_maps import run_deletion
+
+    runtime, found = _setup(backend, device, threads, aligned, detector, select)
+    start(out, overwrite=overwrite)
+    with o.open_model(model, runtime, _fields(alpha, r, gamma)) as opened:
+        faces = _faces(opened, inputs, found, runtime, limit)
+        with open_progress(len(faces), quiet=quiet) as progress:
+            summary = run_deletion(
+                opened,
+                faces,
+                out,
+                weights=weights,
+                cells=cells,
+                steps=steps,
+                randoms=randoms,
+                seed=seed,
+                progress=lambda done, total: progress(done=done, failed=0),
+            )
+    if not quiet:
+        rows = [
+            (
+                kind,
+                f"{entry['area_map']:.3f}",
+                f"{entry['area_random']:.3f}",
+                _percent(entry["map_beats_random"]),
+            )
+            for kind, entry in summary["curves"].items()
+        ]
+        table(
+            "Area under the curves of similarity",
+            ("curve", "by pixel quality", "at random", "faces where the map beats chance"),
+            rows,
+        )
+        say(f"wrote {out}")
+
+
+def _setup(
+    backend: str, device: str, threads: int | None, aligned: bool, detector: str | None, select: str
+) -> tuple[o.RuntimeOptions, o.FaceOptions]:
+    return o.RuntimeOptions(backend, "auto", device, threads), o.FaceOptions(aligned, detector, select)
+
+
+def _fields(alpha: float | None, r: float | None, gamma: float | None) -> dict[str, Any]:
+    fields = o.model_fields(alpha=alpha, r=r)
+    return fields if gamma is None else {**fields, "gamma": gamma}
+
+
+def _sizes(text: str) -> list[int]:
+    try:
+        sizes = [int(part) for part in text.split(",")]
+    except ValueError:
+        sizes = []
+    if not sizes or min(sizes) < 1:
+        raise InvalidInputError(f"--sizes is {text!r}; give pixels with commas between, such as 10,20,30")
+    return list(dict.fromkeys(sizes))
+
+
+def _faces(
+    model: Model,
+    inputs: Sequence[str],
+    options: o.FaceOptions,
+    runtime: o.RuntimeOptions,
+    limit: int | None,
+    *,
+    purpose: str = "the inputs",
+) -> FaceSet:
+    from fiqx_trt.faces.sources import iter_sources
+    from fiqx_trt.report.experiment_files import collect_faces
+
+    preparer = options.preparer(model.spec, runtime)
+    faces = collect_faces(iter_sources(inputs), preparer, limit=limit, threads=runtime.threads or 2)
+    if not len(faces):
+        raise InvalidInputError(
+            f"no face was found in {purpose}; give pictures of faces, or crops with --aligned"
+        )
+    return faces
+
+
+def _mask_table(summary: dict[str, Any]) -> None:
+    names = [row["weights"] for row in summary["ranking"]]
+    rows = []
+    for size, entry in summary["sizes"].items():
+        found = [entry["weights"][name] for name in names]
+        cells = [
+            f"{_percent(f['loss_inside_positive'])}  {f['mean_loss_inside']:+.3f} / {f['mean_loss_outside']:+.3f}"
+            for f in found
+        ]
+        rows.append((f"{size} px", _percent(entry["quality_loss_positive"]), *cells))
+    header = ("mask", "faces that lost quality", *(f"{name}: share, mean inside / outside" for name in names))
+    table("Masks that lost pixel quality, the best weighting first", header, rows)
+
+
+def _percent(share: dict[str, Any]) -> str:
+    return "–" if share["share"] is None else f"{100 * share['share']:.0f} %"
