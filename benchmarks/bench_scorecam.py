@@ -2,12 +2,14 @@
 
 The loops of pytorch-grad-cam and TorchCAM are written here as they run: all masked copies at once in memory, batches of 16 and
 32 through eager torch, scores taken one by one or as a slice. (The packages themselves need torchvision.) Networks are those of
-this package with random weights. ``python benchmarks/bench_scorecam.py [faces]`` measures all in turns and prints the ratios.
+this package with random weights. ``python benchmarks/bench_scorecam.py [faces] [network …]`` measures all in turns and
+prints the ratios.
 """
 
 from __future__ import annotations
 
 import sys
+import tempfile
 import time
 from functools import cache
 
@@ -189,26 +191,34 @@ def bench_loop(benchmark, folder, name, loop):
         assert np.abs(ours - theirs).max() < 5e-3
 
 
-def turns(count: int, folder: str) -> None:
-    """Measure all in turns, so that a busy machine is busy for all, and print seconds per face and ratios."""
-    for name in NETS:
-        best: dict[str, float] = {}
+def turns(count: int, names: list[str], folder: str) -> None:
+    """Measure all in turns and print the best seconds per face: of the clock, and of the processors.
+
+    On a busy machine the clock measures the others too; the processors' time is this process's own.
+    """
+    for name in names:
+        best: dict[str, tuple[float, float]] = {}
         for turn in range(3):
             for label, run in _contestants(name, count, folder, loops=turn == 0).items():
-                start = time.perf_counter()
+                start = time.perf_counter(), time.process_time()
                 run()
-                best[label] = min(best.get(label, np.inf), (time.perf_counter() - start) / count)
-        print(f"{name}: seconds per face")
-        for label, seconds in best.items():
+                spent = (time.perf_counter() - start[0]) / count, (time.process_time() - start[1]) / count
+                best[label] = tuple(map(min, best.get(label, spent), spent))
+        print(f"{name}: seconds per face, clock and processors")
+        for label, spent in best.items():
+            line = f"  {label:22s} {spent[0]:7.3f} {spent[1]:7.3f}"
             limit = best.get(f"runtime {label.split()[-1]}")
-            told = "" if limit is None else f", {seconds / limit:.3f} of the runtime's time"
-            speed = f", {best['pytorch-grad-cam loop'] / seconds:.1f} times pytorch-grad-cam's loop"
-            print(f"  {label:24s} {seconds:7.3f}{told}{speed}")
+            if limit is not None:
+                line += f"   of the runtime's {spent[0] / limit[0]:.3f} {spent[1] / limit[1]:.3f}"
+            for loop in LOOPS:
+                theirs = best[f"{loop} loop"]
+                line += f"   {loop} ×{theirs[0] / spent[0]:.1f} ×{theirs[1] / spent[1]:.1f}"
+            print(line, flush=True)
         maps = {p: scorecam_details(opened(name, p, folder), faces(count)).maps for p in PRECISIONS}
         for precision in PRECISIONS[1:]:
             pairs = zip(maps["fp32"], maps[precision], strict=True)
             worst = min(np.corrcoef(a.ravel(), b.ravel())[0, 1] for a, b in pairs)
-            print(f"  {precision} maps correlate with fp32: {worst:.5f} at worst")
+            print(f"  {precision} maps correlate with fp32: {worst:.5f} at worst", flush=True)
 
 
 def _contestants(name, count, folder, *, loops):
@@ -232,7 +242,5 @@ def _contestants(name, count, folder, *, loops):
 
 
 if __name__ == "__main__":
-    import tempfile
-
     with tempfile.TemporaryDirectory() as scratch:
-        turns(int(sys.argv[1]) if len(sys.argv) > 1 else 2, scratch)
+        turns(int(sys.argv[1] if len(sys.argv) > 1 else 2), sys.argv[2:] or list(NETS), scratch)

@@ -249,6 +249,7 @@ def test_compact_maps_come_in_blocks_in_order(monkeypatch: pytest.MonkeyPatch) -
     blocks = list(maps.blocks())
     assert [len(block) for block in blocks] == [2, 2, 1]
     np.testing.assert_array_equal(np.concatenate(blocks), maps.pixels())
+    assert maps.pixels().flags.c_contiguous
 
 
 ERRORS = [

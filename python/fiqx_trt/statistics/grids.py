@@ -140,7 +140,7 @@ class GridStatistics(Statistics):
         parts = []
         for start in range(0, len(weights), step):
             block = values @ weights[start : start + step].T
-            parts.append(kernels.pixel_median(np.clip(block, 0.0, 1.0)[:, np.newaxis, :])[0])
+            parts.append(np.clip(kernels.pixel_median(block[:, np.newaxis, :])[0], 0.0, 1.0))
         return np.concatenate(parts).reshape(self.size)
 
     def _expand(self, rows: NDArray[np.float32]) -> Iterator[NDArray[np.float32]]:

@@ -103,10 +103,10 @@ def upsample(
     # Two products and a sum per value, never a matrix product: a grid's result must not depend, not even in its last bit,
     # on how many others are upsampled with it.
     left, right, part = _taps(grids.shape[-1], size[1], align_corners)
-    wide = grids[..., left] * (1.0 - part) + grids[..., right] * part
+    wide = np.take(grids, left, -1) * (1.0 - part) + np.take(grids, right, -1) * part
     upper, lower, part = _taps(grids.shape[-2], size[0], align_corners)
     part = part[:, np.newaxis]
-    return np.asarray(wide[..., upper, :] * (1.0 - part) + wide[..., lower, :] * part)
+    return np.asarray(np.take(wide, upper, -2) * (1.0 - part) + np.take(wide, lower, -2) * part)
 
 
 @dataclass(frozen=True)
