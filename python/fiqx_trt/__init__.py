@@ -19,29 +19,41 @@ from fiqx_trt import kernels
 
 if TYPE_CHECKING:
     from fiqx_trt.explain.plq import PixelQuality, plq
+    from fiqx_trt.explain.result import ScoreCam
+    from fiqx_trt.explain.scorecam import scorecam, scorecam_details
     from fiqx_trt.models import Model, ModelSpec, load_model
     from fiqx_trt.models.calibration import PRESETS
     from fiqx_trt.quality.base import Quality
     from fiqx_trt.quality.magface import magface
     from fiqx_trt.quality.serfiq import serfiq
+    from fiqx_trt.statistics import CompactMaps, GridStatistics, MapStatistics
 
 __version__ = "0.1.0"
 
 __all__ = [
     "PRESETS",
+    "CompactMaps",
+    "GridStatistics",
+    "MapStatistics",
     "Model",
     "ModelSpec",
     "PixelQuality",
     "Quality",
+    "ScoreCam",
     "__version__",
     "kernels",
     "load_model",
     "magface",
     "plq",
+    "scorecam",
+    "scorecam_details",
     "serfiq",
 ]
 
 _HOME = {
+    "CompactMaps": "fiqx_trt.statistics",
+    "GridStatistics": "fiqx_trt.statistics",
+    "MapStatistics": "fiqx_trt.statistics",
     "Model": "fiqx_trt.models",
     "ModelSpec": "fiqx_trt.models",
     "Quality": "fiqx_trt.quality.base",
@@ -50,6 +62,9 @@ _HOME = {
     "load_model": "fiqx_trt.models",
     "magface": "fiqx_trt.quality.magface",
     "plq": "fiqx_trt.explain.plq",
+    "ScoreCam": "fiqx_trt.explain.result",
+    "scorecam": "fiqx_trt.explain.scorecam",
+    "scorecam_details": "fiqx_trt.explain.scorecam",
     "serfiq": "fiqx_trt.quality.serfiq",
 }
 
