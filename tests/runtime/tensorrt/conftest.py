@@ -14,8 +14,10 @@ pytest.importorskip("onnxruntime")
 from fiqx_trt import runtime
 from fiqx_trt.runtime import machine
 from fiqx_trt.runtime.tensorrt import driver, memory, opening, probe
-from runtime.tensorrt.fake_gpu import FakeDriverLibrary, FakeGpu, fake_pycuda
-from runtime.tensorrt.fake_tensorrt import World, fake_tensorrt
+from runtime.tensorrt.fake_gpu import FakeDriverLibrary, FakeGpu
+from runtime.tensorrt.fake_pycuda import fake_pycuda
+from runtime.tensorrt.fake_tensorrt import fake_tensorrt
+from runtime.tensorrt.fake_world import World
 from runtime.tensorrt.signatures import VERSIONS
 
 Install = Callable[..., World]

@@ -10,45 +10,14 @@ import json
 import types
 import weakref
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
 import onnx
-import onnxruntime
 
+from runtime.tensorrt.fake_engine import Context, Engine, Runtime
 from runtime.tensorrt.fake_gpu import FakeGpu
-from runtime.tensorrt.signatures import Api, bind, read
-
-MAGIC = b"FAKEPLAN"
-KINDS = {"FLOAT": 1, "HALF": 10, "INT32": 6, "INT64": 7, "BOOL": 9, "INT8": 3, "UINT8": 2}
-
-Mutation = Callable[[dict[str, np.ndarray]], None]
-
-
-@dataclass
-class Faults:
-    """What goes wrong."""
-
-    bad_builds: int = 0  # so many builds make engines whose results `mutate` changes
-    mutate: Mutation | None = None
-    build_fails: bool = False
-    largest_batch: int = 1 << 30
-    no_contexts: bool = False
-    enqueue_fails: bool = False
-    unknown_operators: tuple[str, ...] = ()
-
-
-@dataclass
-class World:
-    """What the tests look at."""
-
-    gpu: FakeGpu
-    api: Api
-    faults: Faults = field(default_factory=Faults)
-    builds: list[dict[str, Any]] = field(default_factory=list)
-    alive: weakref.WeakSet[Any] = field(default_factory=weakref.WeakSet)
-    calls: list[str] = field(default_factory=list)
+from runtime.tensorrt.fake_world import MAGIC, Behaviour, World, say
+from runtime.tensorrt.signatures import bind, read
 
 
 class _Enum:
@@ -70,7 +39,7 @@ def fake_tensorrt(version: str, gpu: FakeGpu) -> tuple[types.ModuleType, World]:
             exposed[name] = _enumeration(name, {m: int(v[0]) for m, v in parts["members"].items()})
     exposed["ILogger"] = _logger()
     for behaviour in (
-        _Builder, _Network, _Config, _Profile, _Timing, _HostMemory, _Parser, _Problem, _Runtime, _Engine, _Context
+        _Builder, _Network, _Config, _Profile, _Timing, _HostMemory, _Parser, _Problem, Runtime, Engine, Context
     ):  # fmt: skip
         exposed[behaviour.NAME] = _expose(behaviour, world, exposed)
     for name, kind in exposed.items():
@@ -99,7 +68,7 @@ def _logger() -> type:
 
 
 def _expose(  # noqa: C901 -- closures that share one table
-    behaviour: type[_Behaviour], world: World, exposed: dict[str, type]
+    behaviour: type[Behaviour], world: World, exposed: dict[str, type]
 ) -> type:
     """Return a class with exactly the version's methods and properties, every call bound and context-checked."""
     api, title = world.api, behaviour.NAME
@@ -144,21 +113,7 @@ def _expose(  # noqa: C901 -- closures that share one table
     )
 
 
-class _Behaviour:
-    NAME = ""
-    NEEDS_CONTEXT = False
-    _world: World
-    _types: dict[str, type]
-
-    def _setup(self) -> None:
-        pass
-
-
-def _say(logger: Any, text: str) -> None:
-    logger.log(type(logger).Severity.ERROR, text)
-
-
-class _Builder(_Behaviour):
+class _Builder(Behaviour):
     NAME = "Builder"
     NEEDS_CONTEXT = True
 
@@ -179,10 +134,10 @@ class _Builder(_Behaviour):
         profile = config._profiles[0]._shapes if config._profiles else {}
         batch = max((shape[0] for shape in profile.values()), default=0)
         if config._timing is None or config._timing() is None:
-            _say(self._logger, "the timing cache died before the build")
+            say(self._logger, "the timing cache died before the build")
             return None
         if faults.build_fails or batch > faults.largest_batch or not profile:
-            _say(self._logger, "Error Code 10: could not find any implementation for node conv0")
+            say(self._logger, "Error Code 10: could not find any implementation for node conv0")
             return None
         config._timing()._measured += 1
         world.builds.append(
@@ -209,7 +164,7 @@ class _Builder(_Behaviour):
         )
 
 
-class _Network(_Behaviour):
+class _Network(Behaviour):
     NAME = "INetworkDefinition"
 
     def _setup(self, flags: int) -> None:
@@ -217,7 +172,7 @@ class _Network(_Behaviour):
         self._model = onnx.ModelProto()
 
 
-class _Config(_Behaviour):
+class _Config(Behaviour):
     NAME = "IBuilderConfig"
 
     def _setup(self) -> None:
@@ -259,7 +214,7 @@ class _Config(_Behaviour):
     )
 
 
-class _Profile(_Behaviour):
+class _Profile(Behaviour):
     NAME = "IOptimizationProfile"
 
     def _setup(self) -> None:
@@ -270,7 +225,7 @@ class _Profile(_Behaviour):
         self._shapes[input] = tuple(max)
 
 
-class _Timing(_Behaviour):
+class _Timing(Behaviour):
     NAME = "ITimingCache"
 
     def _setup(self, content: bytes) -> None:
@@ -283,7 +238,7 @@ class _Timing(_Behaviour):
         )
 
 
-class _HostMemory(_Behaviour):
+class _HostMemory(Behaviour):
     NAME = "IHostMemory"
 
     def _setup(self, content: bytes) -> None:
@@ -300,7 +255,7 @@ class _HostMemory(_Behaviour):
         raise TypeError("object of type 'IHostMemory' has no len()")
 
 
-class _Parser(_Behaviour):
+class _Parser(Behaviour):
     NAME = "OnnxParser"
 
     def _setup(self, network: Any, logger: Any) -> None:
@@ -324,7 +279,7 @@ class _Parser(_Behaviour):
         return self._problems[index]
 
 
-class _Problem(_Behaviour):
+class _Problem(Behaviour):
     NAME = "ParserError"
 
     def _setup(self, index: int, node: onnx.NodeProto, text: str) -> None:
@@ -341,130 +296,3 @@ class _Problem(_Behaviour):
 
     def desc(self) -> str:
         return self._text
-
-
-class _Runtime(_Behaviour):
-    NAME = "Runtime"
-    NEEDS_CONTEXT = True
-
-    def _setup(self, logger: Any) -> None:
-        self._logger = logger
-
-    def deserialize_cuda_engine(self, serialized_engine: bytes) -> Any:
-        if not serialized_engine.startswith(MAGIC):
-            _say(self._logger, "Error Code 1: Serialization assertion magic tag does not match failed")
-            return None
-        size = int.from_bytes(serialized_engine[8:12], "little")
-        head = json.loads(serialized_engine[12 : 12 + size])
-        if head["version"] != self._world.api.version:
-            _say(self._logger, "Error Code 6: the engine plan file is not compatible with this version")
-            return None
-        return self._types["ICudaEngine"](self._logger, head, serialized_engine[12 + size :])
-
-
-class _Engine(_Behaviour):
-    NAME = "ICudaEngine"
-    NEEDS_CONTEXT = True
-
-    def _setup(self, logger: Any, head: dict[str, Any], data: bytes) -> None:
-        model = onnx.load_model_from_string(data)
-        settings = onnxruntime.SessionOptions()
-        settings.log_severity_level = 4
-        settings.intra_op_num_threads = 1
-        self._logger, self._head = logger, head
-        self._session = onnxruntime.InferenceSession(data, settings, providers=["CPUExecutionProvider"])
-        weights = {tensor.name for tensor in model.graph.initializer}
-        self._ins = [v for v in model.graph.input if v.name not in weights]
-        self._all = [*self._ins, *model.graph.output]
-
-    @property
-    def num_io_tensors(self) -> int:
-        return len(self._all)
-
-    def _value(self, name: str) -> Any:
-        return next(v for v in self._all if v.name == name)
-
-    def get_tensor_name(self, index: int) -> str:
-        return str(self._all[index].name)
-
-    def get_tensor_shape(self, name: str) -> tuple[int, ...]:
-        return tuple(d.dim_value or -1 for d in self._value(name).type.tensor_type.shape.dim)
-
-    def get_tensor_dtype(self, name: str) -> Any:
-        kind = self._value(name).type.tensor_type.elem_type
-        found = next(k for k, v in KINDS.items() if v == kind)
-        return getattr(self._types["DataType"], found)
-
-    def get_tensor_mode(self, name: str) -> Any:
-        mode: Any = self._types["TensorIOMode"]
-        return mode.INPUT if name in {v.name for v in self._ins} else mode.OUTPUT
-
-    def create_execution_context(self) -> Any:
-        if self._world.faults.no_contexts:
-            _say(self._logger, "Error Code 2: OutOfMemory (Requested size was 17179869184 bytes)")
-            return None
-        return self._types["IExecutionContext"](self)
-
-
-class _Context(_Behaviour):
-    NAME = "IExecutionContext"
-    NEEDS_CONTEXT = True
-
-    def _setup(self, engine: Any) -> None:
-        self._engine = engine
-        self._shapes: dict[str, tuple[int, ...]] = {}
-        self._addresses: dict[str, int] = {}
-
-    def set_input_shape(self, name: str, shape: Any) -> bool:
-        if tuple(shape) != tuple(self._engine._head["profile"].get(name, ())):
-            _say(self._engine._logger, f"{name}: {tuple(shape)} is outside of the profile")
-            return False
-        self._shapes[name] = tuple(shape)
-        return True
-
-    def infer_shapes(self) -> list[str]:
-        return [v.name for v in self._engine._ins if v.name not in self._shapes]
-
-    def get_tensor_shape(self, name: str) -> tuple[int, ...]:
-        batch = next(iter(self._shapes.values()))[0]
-        known = _Engine.__dict__["get_tensor_shape"](self._engine, name)
-        return (batch if known[0] == -1 else known[0], *known[1:])
-
-    def set_tensor_address(self, name: str, memory: int) -> bool:
-        if memory % 256 or name not in {v.name for v in self._engine._all}:
-            _say(self._engine._logger, f"the address {memory:#x} of {name} is not aligned")
-            return False
-        self._addresses[name] = memory
-        return True
-
-    def execute_async_v3(self, stream_handle: int) -> bool:
-        gpu, engine = self._world.gpu, self._engine
-        ready = not self.infer_shapes() and set(self._addresses) == {v.name for v in engine._all}
-        if not ready or stream_handle in (0, 1) or self._world.faults.enqueue_fails:
-            _say(engine._logger, "Error Code 1: enqueueV3 failed")
-            return False
-        gpu.queue(stream_handle, self._execute)
-        return True
-
-    def _execute(self) -> None:
-        gpu, engine = self._world.gpu, self._engine
-        batch = next(iter(self._shapes.values()))[0]
-        feeds = {}
-        for value in engine._ins:
-            dtype = onnx.helper.tensor_dtype_to_np_dtype(value.type.tensor_type.elem_type)
-            shape = self._shapes[value.name]
-            size = int(np.prod(shape)) * dtype.itemsize
-            feeds[value.name] = gpu.at(self._addresses[value.name], size).view(dtype).reshape(shape)
-        names = [v.name for v in engine._all[len(engine._ins) :]]
-        static = any(v.type.tensor_type.shape.dim[0].dim_value > 1 for v in engine._ins)
-        step = batch if static else 1
-        rows = [
-            engine._session.run(names, {n: a[i : i + step] for n, a in feeds.items()})
-            for i in range(0, batch, step)
-        ]
-        results = {name: np.concatenate([row[i] for row in rows]) for i, name in enumerate(names)}
-        if engine._head["bad"] and self._world.faults.mutate is not None:
-            self._world.faults.mutate(results)
-        for name, array in results.items():
-            target = gpu.at(self._addresses[name], array.nbytes)
-            target[:] = np.ascontiguousarray(array).view(np.uint8).reshape(-1)

@@ -8,16 +8,17 @@ import pytest
 from fiqx_trt.errors import DeviceMismatchError, InferenceError, InvalidInputError
 from fiqx_trt.runtime import open_session
 from fiqx_trt.runtime.device import DeviceSession
+from fiqx_trt.runtime.graph import read_graph
 from runtime.small_nets import images, residual_net
 from runtime.tensorrt.fake_gpu import LEGACY, DeviceInput, read_device
-from runtime.tensorrt.fake_tensorrt import World
+from runtime.tensorrt.fake_world import World
 
 NET = residual_net()
 ROWS = [0, 1, 3, 4, 7, 9]
 
 
-def opened(backend: str = "tensorrt", **options: object) -> DeviceSession:
-    session = open_session(NET, backend=backend, precision="fp32", max_batch=4, **options)  # type: ignore[arg-type]
+def opened() -> DeviceSession:
+    session = open_session(NET, backend="tensorrt", precision="fp32", max_batch=4)
     assert isinstance(session, DeviceSession)
     return session
 
@@ -121,9 +122,13 @@ def test_a_device_array_that_does_not_fit(latest: World, change: dict[str, objec
         given.__cuda_array_interface__.update(change)
         with pytest.raises(InvalidInputError, match=text):
             session.run_device({"image": given})
-        with pytest.raises(
-            InvalidInputError, match=r"the feeds are named \['x'\], the graph's inputs \['image'\]"
-        ):
+        given.free()
+
+
+def test_a_feed_of_another_name(latest: World) -> None:
+    with opened() as session:
+        given = DeviceInput(latest.gpu, images(1))
+        with pytest.raises(InvalidInputError, match=r"the feeds are named \['x'\], the graph's inputs"):
             session.run_device({"x": given})
         given.free()
 
@@ -147,11 +152,18 @@ def test_a_failing_run_leaves_nothing_behind(latest: World) -> None:
 # --- torch ---------------------------------------------------------------------------------------------------------
 
 
+def on_torch(precision: str = "fp32") -> DeviceSession:
+    """Open the network with a fixed batch: nothing is measured."""
+    from fiqx_trt.runtime.torch import TorchSession
+
+    return TorchSession(read_graph(NET), precision=precision, batch=4, threads=1)
+
+
 @pytest.mark.parametrize("rows", ROWS)
 def test_torch_gives_tensors_of_the_same_bits(rows: int) -> None:
     torch = pytest.importorskip("torch")
     x = images(rows)
-    with opened("torch") as session:
+    with on_torch() as session:
         expected = session.run({"image": x})
         results = session.run_device({"image": torch.from_numpy(x)})
     for name, value in expected.items():
@@ -161,7 +173,7 @@ def test_torch_gives_tensors_of_the_same_bits(rows: int) -> None:
 
 def test_torch_refuses_what_lies_elsewhere() -> None:
     torch = pytest.importorskip("torch")
-    with opened("torch") as session:
+    with on_torch() as session:
         with pytest.raises(DeviceMismatchError, match=r"is a ndarray that does not lie on cpu: use run\(\)"):
             session.run_device({"image": images(1)})
         with pytest.raises(
@@ -172,8 +184,7 @@ def test_torch_refuses_what_lies_elsewhere() -> None:
 
 def test_torch_in_bfloat16_gives_the_declared_type() -> None:
     torch = pytest.importorskip("torch")
-    with open_session(NET, backend="torch", precision="bf16", max_batch=2) as session:
-        assert isinstance(session, DeviceSession)
+    with on_torch("bf16") as session:
         for value in session.run_device({"image": torch.from_numpy(images(3))}).values():
             assert value.dtype == torch.float32
 

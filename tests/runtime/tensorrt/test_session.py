@@ -18,7 +18,8 @@ from fiqx_trt.errors import (
 )
 from fiqx_trt.runtime import Session, open_session
 from runtime.small_nets import convolutional_net, images, model, residual_net
-from runtime.tensorrt.fake_tensorrt import World
+from runtime.tensorrt.fake_world import World
+from runtime.test_backends import assert_law
 
 NET = residual_net()
 EMBEDDING = NET.graph.output[0].name
@@ -54,6 +55,11 @@ def test_any_number_of_rows_comes_out_as_on_the_cpu(
             for name, value in session.run({"image": x[start:stop]}).items():
                 np.testing.assert_allclose(value, expected[name][start:stop], rtol=1e-5, atol=1e-5)
                 assert value.flags.writeable
+
+
+def test_a_row_does_not_depend_on_the_others(latest: World) -> None:
+    with opened() as session:
+        assert_law(session, "image", images(9))
 
 
 def test_a_network_is_built_as_the_notes_on_tensorrt_say(world: World) -> None:

@@ -159,7 +159,7 @@ class Opener:
                         why = error
                 self._cache.discard(key)
                 logger.info("%s; building the engine again", why)
-        raise ParityError(f"{why}, also after building it again; its log: {tail(self._log)}")
+        raise ParityError(f"{why}, also after building it again; {tail(self._log)}")
 
     def _session(self, recipe: Recipe, key: str) -> TensorRtSession:
         plan, note = self._cache.load(key), "the engine is from the cache"

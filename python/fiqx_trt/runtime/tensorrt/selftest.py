@@ -65,7 +65,8 @@ def check(session: Session, rows: Feeds, expected: Chunk) -> Findings:
         Results that are not finite, equal rows with unequal results, or results that are not the CPU's.
     """
     count = len(next(iter(rows.values())))
-    places = np.arange(session.batch + count) % count
+    order = np.arange(session.batch)
+    places = np.concatenate([order % count, 0 * order, (order + 1) % count])  # three native runs
     together = session.run({name: array[places] for name, array in rows.items()})
     alone = [session.run({name: array[i : i + 1] for name, array in rows.items()}) for i in range(count)]
     bitwise, cosine = True, 1.0
@@ -75,7 +76,7 @@ def check(session: Session, rows: Feeds, expected: Chunk) -> Findings:
         bitwise &= np.array_equal(together[name], single[places])
         limit = LARGEST.get(session.precision, 0.0)
         for what, have, should in (
-            ("equal rows of a batch", together[name], together[name][:count][places]),
+            ("equal rows of a batch", together[name], _first(together[name], places)),
             ("a row alone and in a batch", together[name], single[places]),
             ("TensorRT and the CPU", single, want),
         ):
@@ -113,6 +114,17 @@ def reference(graph: Graph, rows: Feeds, folder: Path) -> Chunk:
     except OSError as error:
         logger.warning("the reference results are not kept: %s", error)
     return results
+
+
+def _first(values: Array, places: Array) -> Array:
+    """Return, for every row, the first result of the row that it is a copy of, in the same native run."""
+    batch = len(places) // 3
+    runs = np.arange(len(places)) // batch * batch
+    firsts = [
+        start + int(np.argmax(places[start : start + batch] == p))
+        for start, p in zip(runs, places, strict=True)
+    ]
+    return np.asarray(values[firsts])
 
 
 def _require_finite(session: Session, name: str, *arrays: Array) -> None:

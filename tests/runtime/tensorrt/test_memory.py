@@ -1,0 +1,211 @@
+"""Every kind of device memory does the same, and the order in which they are tried."""
+
+from __future__ import annotations
+
+import sys
+import threading
+import types
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+
+from fiqx_trt import _core
+from fiqx_trt.errors import CudaError
+from fiqx_trt.runtime import open_session
+from fiqx_trt.runtime.tensorrt import memory
+from fiqx_trt.runtime.tensorrt.driver import Driver, Gpu
+from fiqx_trt.runtime.tensorrt.memory import (
+    MEMORIES,
+    ExtensionMemory,
+    Memory,
+    PycudaMemory,
+    TorchMemory,
+    open_memory,
+)
+from runtime.small_nets import images, residual_net
+from runtime.tensorrt.conftest import Install
+from runtime.tensorrt.fake_gpu import FakeDriverLibrary, FakeGpu
+from runtime.tensorrt.fake_pycuda import fake_pycuda
+
+
+class FakeBlock:
+    """What an extension's array and a torch tensor are here: an owner of memory with the array interface."""
+
+    def __init__(self, gpu: FakeGpu, nbytes: int) -> None:
+        gpu.push()
+        self.gpu, self.pointer = gpu, gpu.alloc(nbytes)
+        gpu.pop()
+        self.__cuda_array_interface__ = {"data": (self.pointer, False)}
+
+    def __del__(self) -> None:
+        self.gpu.push()
+        self.gpu.free(self.pointer)
+        self.gpu.pop()
+
+
+@pytest.fixture
+def gpu() -> Iterator[FakeGpu]:
+    fake = FakeGpu()
+    yield fake
+    assert fake.balanced()
+    assert not fake.blocks
+    assert not fake.pinned
+    assert set(fake.streams) == {1}
+    memory._pycuda_device.cache_clear()
+
+
+def install(kind: type[Memory], gpu: FakeGpu, monkeypatch: pytest.MonkeyPatch) -> Memory:
+    for name, fake in fake_pycuda(gpu).items():
+        monkeypatch.setitem(sys.modules, name, fake)
+    if kind is ExtensionMemory:
+        monkeypatch.setattr(_core, "DeviceArray", lambda shape, dtype, device: FakeBlock(gpu, shape[0]))
+        monkeypatch.setattr(_core, "cuda_device_count", lambda: 1)
+    if kind is TorchMemory:
+        stream = types.SimpleNamespace(synchronize=lambda: gpu.drain(1))
+        cuda = types.SimpleNamespace(current_stream=lambda index: stream, is_available=lambda: True)
+        torch: Any = types.ModuleType("torch")
+        torch.cuda, torch.uint8 = cuda, "uint8"
+        torch.empty = lambda nbytes, dtype, device: FakeBlock(gpu, nbytes)
+        monkeypatch.setitem(sys.modules, "torch", torch)
+    assert kind.missing() is None
+    return kind(Driver(FakeDriverLibrary(gpu)), 0)
+
+
+@pytest.fixture(params=MEMORIES, ids=lambda kind: kind.name)
+def kind(request: pytest.FixtureRequest, gpu: FakeGpu, monkeypatch: pytest.MonkeyPatch) -> Memory:
+    return install(request.param, gpu, monkeypatch)
+
+
+def test_there_and_back(kind: Memory, gpu: FakeGpu) -> None:
+    data = np.random.default_rng(0).integers(0, 256, 1000).astype(np.uint8)
+    with kind.scope():
+        stream = kind.open_stream()
+        a, b = kind.alloc(1000), kind.alloc(1000)
+        staged, back = kind.pinned(1000), kind.pinned(1000)
+        assert a % 256 == b % 256 == 0
+        staged[:] = data
+        kind.upload(a, staged, stream)
+        kind.copy(b + 100, a, 900, stream)
+        kind.copy(b, a + 900, 100, stream)
+        kind.download(back, b, stream)
+        assert not np.array_equal(back[:], np.roll(data, 100))  # queued, not done
+        kind.synchronize(stream)
+        np.testing.assert_array_equal(back, np.roll(data, 100))
+        assert kind.free_bytes() == gpu.free_bytes
+        for array in (staged, back):
+            kind.free_pinned(array)
+        kind.free(a)
+        kind.free(b)
+        kind.close_stream(stream)
+
+
+def test_a_stream_waits_for_another(kind: Memory) -> None:
+    with kind.scope():
+        first, second = kind.open_stream(), kind.open_stream()
+        pointer, staged, back = kind.alloc(4), kind.pinned(4), kind.pinned(4)
+        staged[:] = [1, 2, 3, 4]
+        kind.upload(pointer, staged, first)
+        kind.wait(second, first)
+        kind.download(back, pointer, second)
+        kind.synchronize(second)
+        assert list(back) == [1, 2, 3, 4]
+        for array in (staged, back):
+            kind.free_pinned(array)
+        kind.free(pointer)
+        kind.close_stream(first)
+        kind.close_stream(second)
+
+
+def test_the_context_is_popped_whatever_happens(kind: Memory, gpu: FakeGpu) -> None:
+    def fail() -> None:
+        with kind.scope(), kind.scope():
+            assert len(gpu.stack()) == 2
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail()
+    assert gpu.stack() == []
+
+
+def test_threads_have_contexts_of_their_own(kind: Memory, gpu: FakeGpu) -> None:
+    seen: list[int] = []
+
+    def work() -> None:
+        seen.append(len(gpu.stack()))
+        with kind.scope():
+            seen.append(len(gpu.stack()))
+
+    with kind.scope():
+        thread = threading.Thread(target=work)
+        thread.start()
+        thread.join(10)
+    assert seen == [0, 1]
+
+
+def test_memory_that_is_not_aligned_is_given_back(kind: Memory, gpu: FakeGpu) -> None:
+    gpu.misalign = 64
+    with (
+        kind.scope(),
+        pytest.raises(CudaError, match=f"{kind.name} gave memory at .*, not aligned to 256 bytes"),
+    ):
+        kind.alloc(10)
+    assert not gpu.blocks
+
+
+def test_the_primary_context_is_retained_once(gpu: FakeGpu, monkeypatch: pytest.MonkeyPatch) -> None:
+    for _ in range(3):
+        install(PycudaMemory, gpu, monkeypatch) if not _ else PycudaMemory(Driver(FakeDriverLibrary(gpu)), 0)
+    assert sys.modules["pycuda.driver"].retained == 1
+
+
+def test_the_first_that_works_is_taken_and_the_others_named(
+    gpu: FakeGpu, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    driver = Driver(FakeDriverLibrary(gpu))
+    for name, fake in fake_pycuda(gpu).items():
+        monkeypatch.setitem(sys.modules, name, fake)
+    assert open_memory(driver, 0)[1] == "memory: pycuda"
+    monkeypatch.setitem(sys.modules, "pycuda.driver", None)
+    monkeypatch.setattr(_core, "cuda_device_count", lambda: 1)
+    found, note = open_memory(driver, 0)
+    assert found.name == "extension"
+    assert note.startswith("memory: extension (pycuda: pycuda is not installed (")
+    monkeypatch.setattr(_core, "cuda_device_count", lambda: 0)
+    monkeypatch.setitem(sys.modules, "torch", None)
+    found, note = open_memory(driver, 0)
+    assert type(found) is Memory
+    assert "extension: " in note
+    assert "torch: torch is not installed" in note
+
+
+@pytest.mark.parametrize("pycuda", [True, False])
+def test_a_session_runs_on_either(install: Install, pycuda: bool) -> None:
+    install(pycuda=pycuda)
+    net = residual_net()
+    with open_session(net, backend="tensorrt", precision="fp32", max_batch=2) as session:
+        assert session.notes[-1].startswith(
+            "memory: pycuda" if pycuda else "memory: driver (pycuda: pycuda is not"
+        )
+        assert np.isfinite(session.run({"image": images(5)})[session.outputs[0].name]).all()
+
+
+# --- the driver ----------------------------------------------------------------------------------------------------
+
+
+def test_the_driver_describes_the_card(gpu: FakeGpu) -> None:
+    driver = Driver(FakeDriverLibrary(gpu, devices=2))
+    assert driver.count() == 2
+    assert driver.gpu(1) == Gpu("Fake H1", "9.0", 132, driver.version())
+    assert driver.version().startswith("13.0")
+
+
+def test_a_failing_call_says_which_and_why(gpu: FakeGpu) -> None:
+    driver = Driver(FakeDriverLibrary(gpu))
+    with pytest.raises(CudaError, match=r"cuDeviceGet failed: invalid device ordinal \(101\)"):
+        driver.gpu(5)
+    with pytest.raises(CudaError, match=r"cuMemAlloc_v2 failed: invalid device context \(201\)"):
+        driver.allocate(10)
+    with pytest.raises(CudaError, match=r"cuCtxPopCurrent_v2 failed"):
+        driver.pop()
