@@ -9,9 +9,13 @@ import pytest
 
 from fiqx_trt import runtime
 from fiqx_trt.errors import BackendUnavailableError, ParityError
+from fiqx_trt.models.probe import probe_faces
+from fiqx_trt.onnx_export.gradient import build_gradient
+from fiqx_trt.onnx_export.taps import find_taps
 from fiqx_trt.runtime import Session, open_session
 from runtime.small_nets import images, residual_net
 from runtime.tensorrt.fake_world import Mutation, World
+from support.nets import SIZE, small_recogniser
 
 NET = residual_net()
 Results = dict[str, np.ndarray]
@@ -157,3 +161,20 @@ def test_the_probe_is_what_is_compared(latest: World) -> None:
     opened().close()
     with pytest.raises(ParityError, match="TensorRT and the CPU disagree"):
         opened(probe={"image": 100 * images(2)}, max_batch=3)
+
+
+def test_a_gradient_may_differ_where_it_jumps_and_nothing_else_may(latest: World) -> None:
+    """Correct runtimes differ by percents in single values of a rectifier network's gradient."""
+    network = small_recogniser()
+    gradient = build_gradient(network, find_taps(network), mean=[127.5] * 3, std=[127.5] * 3)
+    probe = {"image": probe_faces((SIZE, SIZE)).transpose(0, 3, 1, 2).astype(np.float32)}
+    latest.faults.mutate = lambda results: slightly_off({"gradient": results["gradient"]})
+    latest.faults.bad_builds = 9
+    options = {"backend": "tensorrt", "precision": "fp32", "probe": probe}
+    open_session(gradient, max_batch=4, **options).close()  # type: ignore[arg-type]
+    latest.faults.mutate = lambda results: slightly_off({"embedding": results["embedding"]})
+    with pytest.raises(ParityError, match="TensorRT and the CPU disagree in output 'embedding'"):
+        open_session(gradient, max_batch=3, **options)  # type: ignore[arg-type]
+    latest.faults.mutate = lambda results: results["gradient"].__imul__(-1)
+    with pytest.raises(ParityError, match="TensorRT and the CPU disagree in output 'gradient'"):
+        open_session(gradient, max_batch=2, **options)  # type: ignore[arg-type]
