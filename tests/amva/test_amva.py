@@ -300,7 +300,7 @@ def test_a_result_comes_back_as_it_was(result: Amva, tmp_path: Path) -> None:
 
 
 def test_the_files_have_the_papers_names(result: Amva, tmp_path: Path) -> None:
-    save_amva(result, tmp_path)
+    save_amva(result, tmp_path, run={"model": "m", "maps": 24})
     with np.load(tmp_path / "a.npz", allow_pickle=False) as file:
         stems = ("mam", "am_v", "mdam", "am_mv")
         wanted = {f"{stem}_{group}" for stem in stems for group in ("high", "low")} | {
@@ -315,6 +315,7 @@ def test_the_files_have_the_papers_names(result: Amva, tmp_path: Path) -> None:
     with np.load(tmp_path / "between.npz") as file:
         np.testing.assert_array_equal(file["a__b__d_am_v_low"], result.differences()[0].d_am_v_low)
     summary = json.loads((tmp_path / "summary.json").read_text())
+    assert summary["run"] == {"model": "m", "maps": 24}
     assert summary["methods"]["b"]["higher_is_better"] is False
     assert summary["methods"]["a"]["count_high"] == 12
     assert summary["methods"]["a"]["mean_of"]["am_v_low"] == pytest.approx(result.maps["a"].am_v_low.mean())

@@ -129,13 +129,22 @@ class Amva:
         }
 
 
-def save_amva(result: Amva, folder: Path) -> list[Path]:
+def save_amva(result: Amva, folder: Path, *, run: Mapping[str, Any] | None = None) -> list[Path]:
     """Write an analysis: ``<method>.npz`` for every method, ``between.npz`` and ``summary.json``.
 
     A method's file has the arrays ``mam_high, mam_low, am_v_high, am_v_low, mdam_high, mdam_low, am_mv_high, am_mv_low, d_am_v,
     d_am_mv``, ``(H, W)`` float64; ``ad_mam`` ``(k, H, W)`` float32 with ``ad_mam_paths``; the members of the groups with their
     deviations; and ``band_lower_…``, ``band_upper_…`` where there are bands. ``between.npz`` has
     ``<first>__<second>__d_am_v_high`` and so on.
+
+    Parameters
+    ----------
+    result
+        The analysis.
+    folder
+        Where to write; made if missing.
+    run
+        How the maps were made; kept in ``summary.json``.
 
     Returns
     -------
@@ -158,7 +167,7 @@ def save_amva(result: Amva, folder: Path) -> list[Path]:
             written.append(folder / BETWEEN)
             write_arrays(written[-1], _between_arrays(result))
         written.append(folder / SUMMARY)
-        content = {"format": FORMAT, "paths": list(result.paths), **result.summary()}
+        content = {"format": FORMAT, "run": dict(run or {}), **result.summary(), "paths": list(result.paths)}
         written[-1].write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     except OSError as error:
         raise OutputError(
