@@ -184,13 +184,17 @@ class Model:
         ndarray
             ``(N, D)`` float32.
         """
-        session = self._heads.get(rows_per_face)
-        if session is None:
-            head = cut(self._graph, inputs=[self.spec.pre_dropout], outputs=[self.spec.embedding])
-            session = self._heads[rows_per_face] = self._open(head, None, batch=rows_per_face)
+        session = self.head_session(rows_per_face)
         shape = tuple(int(size) for size in session.inputs[0].shape[1:] if size is not None)
         outputs = session.run({self.spec.pre_dropout: h.reshape(len(h), *shape)})
         return _rows(outputs[self.spec.embedding], len(h))
+
+    def head_session(self, rows_per_face: int) -> Session:
+        """Return the session that :meth:`head` runs, opened once for each number of rows."""
+        if rows_per_face not in self._heads:
+            head = cut(self._graph, inputs=[self.spec.pre_dropout], outputs=[self.spec.embedding])
+            self._heads[rows_per_face] = self._open(head, None, batch=rows_per_face)
+        return self._heads[rows_per_face]
 
     def session(self, outputs: tuple[str, ...]) -> Session:
         """Return this network with other outputs, on the same backend and in the same precision; opened once.
