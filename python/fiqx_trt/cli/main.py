@@ -11,7 +11,7 @@ from typing import Annotated, ParamSpec, TypeVar
 import typer
 
 from fiqx_trt import __version__
-from fiqx_trt.cli import calibrate, demo, doctor, experiment, model, plq, score
+from fiqx_trt.cli import calibrate, demo, doctor, engine, experiment, model, plq, score
 from fiqx_trt.cli.console import complain, configure_logging
 from fiqx_trt.errors import FiqxError, InvalidInputError, SourceError
 
@@ -92,6 +92,11 @@ model_app = typer.Typer(no_args_is_help=True, help="Look into recognition models
 model_app.command("inspect")(guarded(model.inspect))
 model_app.command("export")(guarded(model.export))
 app.add_typer(model_app, name="model")
+engine_app = typer.Typer(no_args_is_help=True, help="TensorRT engines: build them beforehand, list, delete.")
+engine_app.command("build")(guarded(engine.build))
+engine_app.command("list")(guarded(engine.list_engines))
+engine_app.command("clear")(guarded(engine.clear))
+app.add_typer(engine_app, name="engine")
 
 
 def main(argv: list[str] | None = None) -> None:
