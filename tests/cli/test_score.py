@@ -130,7 +130,7 @@ def test_bad_files_are_rows_and_the_others_keep_their_scores(
     assert all(row["error"] and not row["serfiq"] and not row["serfiq_scaled"] for row in failed)
     scores = {row["path"]: row["serfiq"] for row in rows}
     assert all(scores[row["path"]] == row["serfiq"] for row in read(tmp_path / "good.csv"))
-    assert "--retry-failed does them again" in result.err
+    assert "says why rows failed" in result.err
 
 
 def test_retry_failed_does_only_the_failed_rows(cli, crops: Path, recogniser: Path, tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from fiqx_trt.report.plq_folder import MapShards, PictureWriter
     from fiqx_trt.rows import TableWriter
 
-__all__ = ["Gamma", "PresetName", "WeightsName", "plq", "preset_fields"]
+__all__ = ["Gamma", "PresetName", "WeightsName", "open_outputs", "plq", "preset_fields"]
 
 WeightsName = Annotated[
     str | None,
@@ -110,7 +110,7 @@ def plq(
     _check_pictures(pictures)
     with o.open_model(model, runtime, {**contract, **fields}) as opened, ExitStack() as stack:
         explainer = PlqExplainer(opened, cast(Any, weighting), clip=clip, method=quality)
-        shards, drawings = _outputs(out, maps=maps, pictures=pictures, overwrite=overwrite)
+        shards, drawings = open_outputs(out, "plq.csv", maps=maps, pictures=pictures, overwrite=overwrite)
         if drawings is not None:
             stack.enter_context(drawings)
         maker = PlqRows(explainer, shards, drawings)
@@ -174,12 +174,19 @@ def _check_pictures(kind: str) -> None:
         import fiqx_trt.report.plq_picture  # noqa: F401 -- says what is missing before anything runs
 
 
-def _outputs(
-    out: Path, *, maps: bool, pictures: str, overwrite: bool
+def open_outputs(
+    out: Path, table: str, *, maps: bool, pictures: str, overwrite: bool
 ) -> tuple[MapShards | None, PictureWriter | None]:
+    """Return what takes the float maps and the pictures of a folder whose table is `table`.
+
+    Raises
+    ------
+    OutputError
+        The folder holds earlier maps, or cannot be written.
+    """
     from fiqx_trt.report.plq_folder import MapShards, PictureWriter
 
-    if (out / "plq.csv").exists() and not overwrite:
+    if (out / table).exists() and not overwrite:
         raise OutputError(f"{out} holds earlier maps; give --overwrite, or another --out")
     shards = MapShards(out / "maps") if maps else None
     return shards, None if pictures == "none" else PictureWriter(out / "pictures", pictures)

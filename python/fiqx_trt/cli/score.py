@@ -129,7 +129,7 @@ def score(
                 sources, preparer, scorer, table, batch=batch, threads=threads or 2, report=report, stop=stop
             )
     if not quiet:
-        _summarise(table, opened)
+        summarise(table, opened)
     raise typer.Exit(exit_status(table))
 
 
@@ -208,16 +208,19 @@ def stop_on_interrupt() -> Iterator[Callable[[], bool]]:
         signal.signal(signal.SIGINT, before)
 
 
-def _summarise(table: TableWriter, model: Model) -> None:
+def summarise(
+    table: TableWriter, model: Model, *, again: str = "the same command with --resume goes on from here"
+) -> None:
+    """Say what a run did, on what it ran, and how to go on after an interruption."""
     meta = table.meta
     counts = ", ".join(f"{count} {status}" for status, count in meta.counts.items()) or "no rows"
     rate = f", {meta.inputs / meta.duration_s:.1f} inputs/s" if meta.duration_s > 0 else ""
     say(f"{table.path}: {counts}; {meta.duration_s:.1f} s{rate}")
     say(f"{model.spec.name} on {model.backend}, {model.device}, {model.precision}")
     if not table.finished:
-        say("interrupted; the same command with --resume goes on from here")
+        say(f"interrupted; {again}")
     elif set(meta.counts) - {"ok"}:
-        say("the column error says why rows failed; --retry-failed does them again")
+        say(f"the column error of {table.path.name} says why rows failed")
 
 
 def exit_status(table: TableWriter) -> int:

@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import fiqx_trt as fx
+from support.nets import noise_faces
+
+ARRAYS = [
+    *(f"{name}_{group}" for name in ("mam", "am_v", "mdam", "am_mv") for group in ("high", "low")),
+    *("d_am_v", "d_am_mv", "ad_mam"),
+]
+FIGURES = ["mam", "mdam", "overlap", "d-am-v", "d-am-mv", "faces"]
+
+
+@pytest.fixture
+def scores(cli, crops: Path, recogniser: Path, tmp_path: Path) -> Path:
+    out = tmp_path / "s.csv"
+    options = ("--method", "serfiq", "--method", "magface", "--precision", "fp32")
+    assert cli("score", crops, "--out", out, "--model", recogniser, "-q", *options).code == 0
+    return out
+
+
+def test_all_maps_and_figures(cli, crops: Path, recogniser: Path, scores: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    common = ("--model", recogniser, "--precision", "fp32")
+    result = cli("amva", crops, "--scores", scores, "--fraction", 0.25, "--out", out, *common)
+    assert result.code == 0, result.err
+    for name in FIGURES:
+        assert (out / f"{name}.png").stat().st_size > 1000
+        assert (out / f"{name}.npz").exists()
+    with fx.load_model(recogniser, precision="fp32") as model:
+        maps = fx.scorecam(model, noise_faces(12)).astype(np.float64)
+        quality = fx.serfiq(model, noise_faces(12)).raw
+    order = np.argsort(quality)
+    high, low = maps[order[-3:]], maps[order[:3]]
+    found = np.load(out / "serfiq.npz")
+    assert set(ARRAYS) <= set(found.files)
+    np.testing.assert_allclose(found["mam_high"], high.mean(axis=0), atol=1e-6)
+    np.testing.assert_allclose(found["am_v_low"], low.std(axis=0), atol=1e-6)
+    np.testing.assert_allclose(found["mdam_low"], np.median(low, axis=0), atol=1e-6)
+    np.testing.assert_allclose(found["d_am_v"], np.abs(high.std(axis=0) - low.std(axis=0)), atol=1e-6)
+    summary = json.loads((out / "summary.json").read_text())
+    assert set(summary["methods"]) == {"serfiq", "magface"}
+    assert "maps against plain mean activation: correlation" in result.err
+
+
+def test_an_image_of_a_group_without_a_face_is_told(
+    cli, crops: Path, recogniser: Path, scores: Path, tmp_path: Path
+) -> None:
+    for path in crops.iterdir():
+        path.write_bytes(b"")
+    result = cli("amva", crops, "--scores", scores, "--out", tmp_path / "out", "--model", recogniser, "-q")
+    assert result.code == 2
+    assert "images in the groups have no map; the first is" in result.err
+    assert not (tmp_path / "out" / "summary.json").exists()
+
+
+def test_wrong_usage(cli, crops: Path, recogniser: Path, scores: Path, tmp_path: Path) -> None:
+    common = ("--scores", scores, "--out", tmp_path / "out", "--model", recogniser, "-q")
+    for options, message in {
+        ("--fraction", 0.9): "0.9",
+        ("--method", "beauty"): "beauty",
+        ("--colors", "grey"): "--colors is 'grey'; choose one of uniform, jet",
+    }.items():
+        result = cli("amva", crops, *common, *options)
+        assert result.code == 2, result.err
+        assert message in result.err
+        assert result.err.count("\n") == 1
