@@ -95,7 +95,7 @@ def _ridges(axes: Axes, by_size: Mapping[int, NDArray[np.float64]], sizes: Seque
         mean = float(values.mean())
         axes.plot([mean, mean], [place, place + 0.3], color=INK, linewidth=1.2)
         share = f"{100 * float(np.mean(values > 0)):.0f} %"
-        axes.text(0.98 * limit, place + 0.52, share, fontsize=SMALL, color=INK, ha="right", va="bottom")
+        axes.text(-0.97 * limit, place + 0.2, share, fontsize=SMALL, color=INK, ha="left", va="bottom")
     axes.axvline(0, color=INK, linewidth=0.8)
     axes.set_xlim(-limit, limit)
     axes.set_ylim(-0.08, len(sizes) + 0.1)

@@ -55,7 +55,7 @@ def quality_colors(quality_map: NDArray[np.floating]) -> Pixels:
     >>> quality_colors(np.array([[0.0, 1.0]])).tolist()
     [[[165, 0, 38], [0, 104, 55]]]
     """
-    levels = cv2.convertScaleAbs(np.asarray(quality_map), alpha=255.0)
+    levels = cv2.convertScaleAbs(np.maximum(quality_map, 0.0), alpha=255.0)  # too large ones saturate
     return cv2.applyColorMap(levels, _table())  # type: ignore[no-any-return]
 
 

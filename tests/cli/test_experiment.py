@@ -1,0 +1,166 @@
+"""The command experiment: rows, summaries and figures that agree with each other."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+OPTIONS = ("--backend", "onnxruntime", "--threads", 1, "--quiet")
+
+
+def read(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(file.name for file in folder.iterdir())
+
+
+def test_masks(cli, crops: Path, recogniser: Path, tmp_path: Path) -> None:
+    out = tmp_path / "masks"
+    options = ("--model", recogniser, "--repeats", 2, "--sizes", "20,40", "--seed", 1, *OPTIONS)
+    result = cli("experiment", "masks", crops, "--out", out, *options)
+    assert result.code == 0, result.err
+    figures = [
+        f"{stem}.{suffix}" for stem in ("figure-5-masks", "figure-6-examples") for suffix in ("npz", "png")
+    ]
+    assert names(out) == sorted(["colors.csv", *figures, "masks.csv", "summary.json"])
+    rows, summary = read(out / "masks.csv"), json.loads((out / "summary.json").read_text())
+    assert len(rows) == 12 * 2 * 2
+    assert len(read(out / "colors.csv")) == 12 * 12
+    for size in ("20", "40"):
+        of_size = [row for row in rows if row["size"] == size]
+        entry = summary["sizes"][size]
+        assert entry["masks"] == len(of_size) == 24
+        assert entry["quality_loss_positive"]["count"] == sum(float(r["quality_loss"]) > 0 for r in of_size)
+        for name in ("l1", "sum", "signed", "exact"):
+            inside = [float(r[f"loss_{name}_inside"]) for r in of_size]
+            assert entry["weights"][name]["loss_inside_positive"]["count"] == sum(v > 0 for v in inside)
+            assert entry["weights"][name]["mean_loss_inside"] == pytest.approx(np.mean(inside), abs=1e-5)
+            with np.load(out / "figure-5-masks.npz") as data:
+                np.testing.assert_array_equal(data[f"pixel quality, {name}__{size}"], inside)
+    assert len(summary["ranking"]) == 4
+    assert len(summary["color_study"]["colors"]) == 12
+    again = tmp_path / "again"
+    cli("experiment", "masks", crops, "--out", again, *options)
+    assert (again / "masks.csv").read_bytes() == (out / "masks.csv").read_bytes()
+
+
+def test_masks_of_good_faces_only(cli, crops: Path, recogniser: Path, tmp_path: Path) -> None:
+    options = (
+        "--model",
+        recogniser,
+        "--repeats",
+        1,
+        "--sizes",
+        "20",
+        "--no-colors",
+        "--weights",
+        "l1",
+        *OPTIONS,
+    )
+    cli("experiment", "masks", crops, "--out", tmp_path / "all", *options)
+    quality = sorted(float(row["quality"]) for row in read(tmp_path / "all" / "masks.csv"))
+    limit = (quality[8] + quality[9]) / 2
+    cli("experiment", "masks", crops, "--out", tmp_path / "good", *options, "--min-quality", limit)
+    assert len(read(tmp_path / "good" / "masks.csv")) == 3
+    none = cli("experiment", "masks", crops, "--out", tmp_path / "none", *options, "--min-quality", 1.1)
+    assert none.code == 2
+    assert "no face has a scaled quality of 1.1; lower --min-quality" in none.err
+
+
+def test_inpaint(cli, crops: Path, recogniser: Path, tmp_path: Path) -> None:
+    out = tmp_path / "inpaint"
+    result = cli(
+        "experiment",
+        "inpaint",
+        crops,
+        "--out",
+        out,
+        "--model",
+        recogniser,
+        "--gamma",
+        8,
+        "--seeds",
+        3,
+        *OPTIONS,
+    )
+    assert result.code == 0, result.err
+    rows, summary = read(out / "inpainting.csv"), json.loads((out / "summary.json").read_text())
+    faces = len(rows) // 2
+    assert faces + summary["without_region"] == 12
+    for name, entry in summary["inpainters"].items():
+        own = [row for row in rows if row["inpainter"] == name]
+        for kind, column in (("paired", "paired_outcome"), ("as_printed", "outcome")):
+            counts = {word: share["count"] for word, share in entry[kind].items()}
+            assert counts == {word: [r[column] for r in own].count(word) for word in counts}
+            assert sum(counts.values()) == faces
+    assert {"figure-3-inpainting.png", "figure-4-examples.png", "figure-3-inpainting.npz"} <= set(names(out))
+
+
+def test_compare(cli, crops: Path, recogniser: Path, tmp_path: Path) -> None:
+    out = tmp_path / "compare"
+    result = cli(
+        "experiment", "compare", crops / "03.png", crops / "04.png", crops / "05.png",
+        "--out", out, "--model", recogniser, "--gamma", 8, *OPTIONS,
+    )  # fmt: skip
+    assert result.code == 0, result.err
+    rows = read(out / "compare.csv")
+    assert [row["name"] for row in rows] == ["03.png", "04.png", "05.png"]
+    assert float(rows[0]["similarity"]) == pytest.approx(1, abs=1e-6)
+    assert {float(rows[0][f"loss_{name}"]) for name in ("eyes", "nose")} == {0.0}
+    assert float(rows[1]["loss_eyes"]) == pytest.approx(
+        float(rows[0]["plq_eyes"]) - float(rows[1]["plq_eyes"])
+    )
+    with np.load(out / "figure-7-compare.npz") as data:
+        np.testing.assert_array_equal(data["faces"][0], cv2.imread(str(crops / "03.png"))[:, :, ::-1])
+
+
+def test_deletion(cli, crops: Path, recogniser: Path, tmp_path: Path) -> None:
+    out = tmp_path / "deletion"
+    result = cli(
+        "experiment", "deletion", crops, "--out", out, "--model", recogniser, "--gamma", 8, "--cells", 4,
+        "--steps", 4, "--randoms", 2, "--limit", 5, *OPTIONS,
+    )  # fmt: skip
+    assert result.code == 0, result.err
+    rows, summary = read(out / "deletion.csv"), json.loads((out / "summary.json").read_text())
+    assert len(rows) == summary["faces"] == 5
+    better = sum(float(r["insertion_map"]) > float(r["insertion_random"]) for r in rows)
+    assert summary["curves"]["insertion"]["map_beats_random"]["count"] == better
+    assert names(out) == ["deletion.csv", "figure-curves.npz", "figure-curves.png", "summary.json"]
+
+
+def test_an_earlier_experiment_is_not_touched(cli, crops: Path, recogniser: Path, tmp_path: Path) -> None:
+    (tmp_path / "summary.json").write_text("{}")
+    result = cli("experiment", "masks", crops, "--out", tmp_path, "--model", recogniser, *OPTIONS)
+    assert result.code == 1
+    assert "holds an earlier experiment; give --overwrite, or another --out" in result.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("masks", "CROPS", "--sizes", "a"), "--sizes is 'a'; give pixels with commas between"),
+        (("masks", "CROPS", "--sizes", "200"), "does not fit into the inner 90%"),
+        (("masks", "CROPS", "--weights", "l7"), "weights is 'l7'; choose one of"),
+        (("masks", "CROPS", "--limit", "3"), "3 usable qualities; a calibration needs at least 10 faces"),
+        (("deletion", "EMPTY", "--gamma", "8"), "no face was found in the inputs; give pictures of faces"),
+    ],
+)
+def test_errors_are_one_line(
+    cli, crops: Path, recogniser: Path, tmp_path: Path, arguments, message: str
+) -> None:
+    empty = tmp_path / "empty.png"
+    empty.write_bytes(b"")
+    places = {"CROPS": crops, "EMPTY": empty}
+    given = [places.get(argument, argument) for argument in arguments]
+    result = cli("experiment", *given, "--out", tmp_path / "x", "--model", recogniser, *OPTIONS)
+    assert result.code == 2, result.err
+    assert message in result.err
+    assert not (tmp_path / "x" / "summary.json").exists()

@@ -1,0 +1,243 @@
+"""The command plq: rows, maps, pictures, and inputs of every kind."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+import fiqx_trt as fx
+from fiqx_trt.report.plq_folder import MapShards, PictureWriter, safe_name
+from support.nets import noise_faces
+
+OPTIONS = ("--gamma", 8.0, "--backend", "onnxruntime", "--threads", 1)
+
+
+def read(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def maps_of(out: Path, row: dict[str, str]) -> dict[str, np.ndarray]:
+    with np.load(out / "maps" / row["shard"]) as data:
+        return {name: data[name][int(row["position"])] for name in data.files}
+
+
+def test_rows_maps_and_pictures_hold_what_the_library_computes(
+    cli, crops: Path, recogniser: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "plq"
+    result = cli("plq", crops, "--out", out, "--model", recogniser, *OPTIONS)
+    assert result.code == 0, result.err
+    rows = read(out / "plq.csv")
+    assert [Path(row["path"]).name for row in rows] == [f"{index:02d}.png" for index in range(12)]
+    with fx.load_model(recogniser, backend="onnxruntime", threads=1) as model:
+        found = fx.plq(model, noise_faces(12), gamma=8.0)
+    for i, row in enumerate(rows):
+        stored = maps_of(out, row)
+        np.testing.assert_array_equal(stored["maps"], found.maps[i])
+        np.testing.assert_array_equal(stored["saliency"], found.saliency[i])
+        assert float(row["quality"]) == stored["quality"] == found.quality[i]
+        assert str(stored["paths"]) == row["path"]
+        assert row["status"] == "ok"
+        assert 0 <= float(row["plq_nose"]) <= 1
+        picture = cv2.imread(str(out / "pictures" / row["picture"]))
+        assert picture.shape[1] > 3 * 280
+    assert len({row["picture"] for row in rows}) == 12
+    assert "12 ok" in result.err
+    assert "gradients in fp32; weighting l1, γ = 8" in result.err
+    meta = json.loads((out / "plq.csv.meta.json").read_text())
+    assert meta["parameters"]["plq.weights"] == "l1"
+    assert meta["parameters"]["plq.gamma"] == 8.0
+
+
+def test_pictures_show_face_map_and_overlay_without_rescaling(
+    cli, crops: Path, recogniser: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "plq"
+    cli("plq", crops / "00.png", "--out", out, "--model", recogniser, "--pictures", "png", *OPTIONS, "-q")
+    row = read(out / "plq.csv")[0]
+    stored = maps_of(out, row)["maps"]
+    picture = cv2.imread(str(out / "pictures" / row["picture"]))[:, :, ::-1].astype(float)
+    from matplotlib import colormaps
+
+    want = colormaps["RdYlGn"](np.round(stored * 255).astype(np.uint8))[..., :3] * 255
+    side = 9 * 32  # the panel's side: the nearest whole multiple of 32 to 300 pixels
+    top, left = 39, 14 + side + 14
+    panel = picture[top : top + side, left : left + side][4::9, 4::9]
+    np.testing.assert_allclose(panel, want, atol=2)
+    face = picture[top : top + side, 14 : 14 + side][4::9, 4::9]
+    assert np.abs(face - noise_faces(12)[0]).mean() < 3
+
+
+@pytest.fixture
+def messy(crops: Path) -> Path:
+    """Bad files among good ones, and names that no file system likes twice."""
+    (crops / "00-empty.png").write_bytes(b"")
+    (crops / "05-text.jpg").write_text("not a picture")
+    for name in ("08, with comma\nand newline.png", "ünï cödé.PNG", "-.png", "a" * 200 + ".png"):
+        (crops / name).write_bytes((crops / "08.png").read_bytes())
+    for folder in ("one", "two"):
+        (crops / folder).mkdir()
+        (crops / folder / "same.png").write_bytes((crops / "01.png").read_bytes())
+    return crops
+
+
+def test_bad_inputs_are_rows_and_names_do_not_collide(
+    cli, messy: Path, recogniser: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "plq"
+    result = cli("plq", messy, "--out", out, "--model", recogniser, *OPTIONS, "--batch", 4)
+    assert result.code == 3
+    rows = read(out / "plq.csv")
+    status = {Path(row["path"]).name: row["status"] for row in rows}
+    assert status.pop("00-empty.png") == "decode_error"
+    assert status.pop("05-text.jpg") in ("decode_error", "unsupported")
+    assert set(status.values()) == {"ok"}
+    good = [row for row in rows if row["status"] == "ok"]
+    files = {file.name for file in (out / "pictures").iterdir()}
+    assert {row["picture"] for row in good} == files
+    assert len(files) == len(good) == 18
+    assert all(file.isascii() and len(file) < 100 for file in files)
+    same = [maps_of(out, row)["maps"] for row in good if row["path"].endswith("same.png")]
+    np.testing.assert_array_equal(same[0], same[1])
+    assert all(not row["quality"] and not row["picture"] for row in rows if row["status"] != "ok")
+
+
+def test_batch_does_not_change_a_digit(cli, crops: Path, recogniser: Path, tmp_path: Path) -> None:
+    for batch in (1, 5):
+        cli(
+            "plq",
+            crops,
+            "--out",
+            tmp_path / str(batch),
+            "--model",
+            recogniser,
+            *OPTIONS,
+            "--batch",
+            batch,
+            "-q",
+        )
+    a, b = (tmp_path / str(batch) for batch in (1, 5))
+    assert (a / "plq.csv").read_bytes() == (b / "plq.csv").read_bytes()
+    with np.load(a / "maps" / "maps-000000.npz") as x, np.load(b / "maps" / "maps-000000.npz") as y:
+        np.testing.assert_array_equal(x["maps"], y["maps"])
+
+
+def test_an_earlier_run_is_not_touched_and_overwriting_leaves_no_stale_file(
+    cli, crops: Path, recogniser: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "plq"
+    cli("plq", crops, "--out", out, "--model", recogniser, *OPTIONS, "-q")
+    (out / "pictures" / "mine.jpg").write_bytes(b"kept")
+    again = cli("plq", crops / "00.png", "--out", out, "--model", recogniser, *OPTIONS, "-q")
+    assert again.code == 1
+    assert "holds earlier maps; give --overwrite, or another --out" in again.err
+    assert (
+        cli("plq", crops / "00.png", "--out", out, "--model", recogniser, *OPTIONS, "-q", "--overwrite").code
+        == 0
+    )
+    assert sorted(f.name for f in (out / "pictures").iterdir()) == ["000000-00.jpg", "mine.jpg"]
+    assert len(read(out / "plq.csv")) == 1
+
+
+def test_without_maps_and_pictures(cli, crops: Path, recogniser: Path, tmp_path: Path) -> None:
+    out = tmp_path / "plq"
+    cli("plq", crops, "--out", out, "--model", recogniser, *OPTIONS, "-q", "--no-maps", "--pictures", "none")
+    assert sorted(f.name for f in out.iterdir()) == ["plq.csv", "plq.csv.meta.json"]
+
+
+def test_a_preset_brings_its_weighting(cli, crops: Path, recogniser: Path, tmp_path: Path) -> None:
+    out = tmp_path / "plq"
+    result = cli(
+        "plq", crops, "--out", out, "--model", recogniser, "--preset", "arcface", "--backend", "onnxruntime"
+    )
+    assert "weighting sum, γ = 7.5" in result.err
+    meta = json.loads((out / "plq.csv.meta.json").read_text())["parameters"]
+    assert (meta["model.alpha"], meta["model.r"], meta["plq.gamma"]) == (130.0, 0.88, 7.5)
+    bad = cli(
+        "plq", crops, "--out", tmp_path / "x", "--model", recogniser, "--preset", "arcface", "--weights", "l1"
+    )
+    assert bad.code == 2
+    assert "γ of the preset arcface belongs to the weighting 'sum'" in bad.err
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "message"),
+    [
+        ((), 1, "has no γ, the scale of pixel quality; run `fiqx-trt calibrate --weights l1`"),
+        (("--gamma", 8, "--weights", "l2"), 2, "weights is 'l2'; choose one of l1, sum, signed, exact"),
+        (("--gamma", 8, "--pictures", "gif"), 2, "--pictures is 'gif'; choose one of jpg, png, none"),
+        (("--gamma", 8, "--preset", "vgg"), 2, "no preset is called 'vgg'; there are arcface, facenet"),
+        (("--gamma", 8, "--clip", 0), 2, "clip is 0.0; give a norm above 0"),
+    ],
+)
+def test_errors_are_one_line(
+    cli, crops: Path, recogniser: Path, tmp_path: Path, options, code: int, message: str
+) -> None:
+    result = cli(
+        "plq", crops, "--out", tmp_path / "x", "--model", recogniser, "--backend", "onnxruntime", *options
+    )
+    assert result.code == code
+    assert message in result.err
+    assert "Traceback" not in result.err
+    assert not (tmp_path / "x" / "plq.csv").exists()
+
+
+def test_calibrate_writes_gamma_and_plq_uses_it(cli, crops: Path, recogniser: Path, tmp_path: Path) -> None:
+    result = cli("calibrate", crops, "--model", recogniser, "--backend", "onnxruntime", "--weights", "signed")
+    assert result.code == 0, result.err
+    assert "weights = signed" in result.out
+    fields = json.loads(recogniser.with_suffix(".json").read_text())
+    assert fields["gamma_weights"] == "signed"
+    assert "γ for the weighting signed on the best 1 of 12" in fields["calibration"]
+    assert set(fields["regions"]) >= {"nose", "face"}
+    out = tmp_path / "plq"
+    run = cli(
+        "plq", crops, "--out", out, "--model", recogniser, "--backend", "onnxruntime", "--weights", "signed"
+    )
+    assert run.code == 0, run.err
+    assert f"γ = {fields['gamma']:g}" in run.err
+    assert all(row["summary"] for row in read(out / "plq.csv"))
+    refused = cli("plq", crops, "--out", tmp_path / "y", "--model", recogniser, "--backend", "onnxruntime")
+    assert "was measured with the weighting 'signed', not with 'l1'" in refused.err
+
+
+# --- the folder -------------------------------------------------------------------------------------------------------
+
+
+def test_shards_hold_what_was_added_in_bounded_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("fiqx_trt.report.plq_folder.SHARD", 4)
+    shards = MapShards(tmp_path / "maps")
+    places = [shards.add(maps=np.full((2, 2), i, np.float32), paths=f"p{i}") for i in range(10)]
+    shards.flush()
+    assert sorted(f.name for f in (tmp_path / "maps").iterdir()) == [f"maps-00000{i}.npz" for i in range(3)]
+    for i, (file, position) in enumerate(places):
+        with np.load(tmp_path / "maps" / file) as data:
+            assert data["maps"][position][0, 0] == i
+            assert data["paths"][position] == f"p{i}"
+
+
+def test_a_picture_that_cannot_be_written_is_an_error_and_nobody_waits(tmp_path: Path) -> None:
+    from fiqx_trt.errors import OutputError
+
+    writer = PictureWriter(tmp_path / "pictures")
+    (tmp_path / "pictures" / "a.jpg").mkdir()
+    writer.add("a", lambda: np.zeros((4, 4, 3), np.uint8))
+    with pytest.raises(OutputError, match=r"cannot write .*a\.jpg: Is a directory; choose another folder"):
+        writer.close()
+
+
+@pytest.mark.parametrize(
+    "path", ["a/../b", "CON", ".", "", "x" * 500, "\0\n", "ä", "\udce4.jpg", "c:\\d\\e.png"]
+)
+def test_file_names_are_safe(path: str) -> None:
+    name = safe_name(3, path, 1)
+    assert name.startswith("000003")
+    assert name.isascii()
+    assert set(name) <= set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-")
+    assert len(name) < 80

@@ -1,0 +1,378 @@
+"""Pixel-level quality against its definition in float64, and its laws."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+import torch
+from onnx import helper
+
+import fiqx_trt as fx
+from fiqx_trt.errors import DependencyError, InvalidInputError, ModelError, NotCalibratedError
+from fiqx_trt.explain import plq as module
+from fiqx_trt.explain.gradient_session import WEIGHTS, gradients, open_gradient, raw_input
+from fiqx_trt.explain.plq import PlqExplainer, node_scale, plq
+from fiqx_trt.explain.torch_gradient import TorchGradientSession
+from fiqx_trt.models import Model, load_model
+from fiqx_trt.quality.base import Quality
+from fiqx_trt.quality.magface import MagFace
+from reference import plq as reference
+from support.nets import noise_faces, save, small_recogniser
+
+MEAN, STD = 110.0, 60.0
+GAMMA = {"l1": 8.0, "sum": 8.0, "signed": 8.0, "exact": 8.0}
+ALL = sorted(WEIGHTS)
+#: Opens in no time: nothing to choose by measuring.
+QUICK = {"backend": "onnxruntime", "precision": "fp32", "max_batch": 1, "threads": 1}
+
+
+@pytest.fixture(scope="module")
+def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return save(small_recogniser(), tmp_path_factory.mktemp("plq") / "small.onnx")
+
+
+@pytest.fixture(scope="module")
+def model(path: Path) -> Iterator[Model]:
+    with load_model(path, mean=MEAN, std=STD, color="rgb", alpha=30.0, r=0.55, gamma=6.0, **QUICK) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def faces() -> np.ndarray:
+    return noise_faces(5, seed=4)
+
+
+# --- the definition ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("weights", ALL)
+def test_maps_are_those_of_the_definition(model: Model, faces: np.ndarray, weights: str) -> None:
+    quality = np.linspace(0.2, 0.9, len(faces))
+    found = plq(model, faces, quality=quality, weights=weights, gamma=GAMMA[weights])
+    net = reference.SmallNet(small_recogniser())
+    for i, face in enumerate(faces):
+        want = reference.saliency(net, face, quality[i], weights, mean=MEAN, std=STD)
+        np.testing.assert_allclose(found.saliency[i], want, atol=2e-5 * np.abs(want).max())
+        np.testing.assert_allclose(found.maps[i], reference.quality_map(want, GAMMA[weights]), atol=1e-4)
+    assert found.maps.dtype == found.saliency.dtype == np.float32
+    assert found.maps.shape == found.saliency.shape == (5, 32, 32)
+    assert not found.clipped.any()
+
+
+def test_colours_of_the_network_do_not_matter(path: Path, faces: np.ndarray) -> None:
+    with load_model(path, mean=(90, 100, 110), std=(50, 60, 70), color="bgr", gamma=6.0, **QUICK) as model:
+        found = plq(model, faces, quality=np.full(5, 0.5)).saliency
+    net = reference.SmallNet(small_recogniser())
+    want = reference.saliency(
+        net,
+        faces[0, :, :, ::-1].copy(),
+        0.5,
+        "l1",
+        mean=torch.tensor([90.0, 100, 110]),
+        std=torch.tensor([50.0, 60, 70]),
+    )
+    np.testing.assert_allclose(found[0], want, atol=2e-5 * want.max())
+
+
+@pytest.mark.parametrize("weights", ["sum", "signed"])
+def test_the_node_gives_the_quality_itself(model: Model, faces: np.ndarray, weights: str) -> None:
+    quality = np.array([0.1, 0.3, 0.5, 0.7, 1.0])
+    e = model.extract(faces).embedding.astype(np.float64)
+    unit = e / np.linalg.norm(e, axis=1, keepdims=True)
+    features = np.abs(unit) if weights == "signed" else unit
+    np.testing.assert_allclose(node_scale(e, quality, weights) * features.sum(axis=1), quality, rtol=1e-9)
+
+
+def test_default_quality_is_serfiq(model: Model, faces: np.ndarray) -> None:
+    found, scaled = plq(model, faces), fx.serfiq(model, faces).scaled
+    assert scaled is not None
+    np.testing.assert_allclose(found.quality, scaled, atol=1e-5)
+    given = plq(model, faces, quality=Quality(np.zeros(5), scaled))
+    np.testing.assert_allclose(given.maps, found.maps, atol=1e-4)
+
+
+# --- laws -------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("weights", "backend"), [*((w, "onnxruntime") for w in ALL), ("l1", "openvino"), ("l1", "torch")]
+)
+def test_a_face_has_the_same_map_in_any_company(
+    path: Path, faces: np.ndarray, weights: str, backend: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with load_model(
+        path, mean=MEAN, std=STD, color="rgb", alpha=30.0, r=0.55, backend=backend, max_batch=2
+    ) as model:
+        _same_in_any_company(model, faces, weights, monkeypatch)
+
+
+def _same_in_any_company(
+    model: Model, faces: np.ndarray, weights: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = plq(model, faces, weights=weights, gamma=6.0)
+    monkeypatch.setattr(module, "BLOCK", 2)
+    turned = plq(model, faces[::-1], weights=weights, gamma=6.0)
+    for i, face in enumerate(faces):
+        alone = plq(model, face[None], weights=weights, gamma=6.0)
+        for other in (alone.maps[0], turned.maps[4 - i]):
+            np.testing.assert_array_equal(whole.maps[i], other)
+        assert alone.quality[0] == whole.quality[i] == turned.quality[4 - i]
+
+
+def test_saliency_is_proportional_to_quality_but_for_exact(model: Model, faces: np.ndarray) -> None:
+    half, full = np.full(5, 0.4), np.full(5, 0.8)
+    for weights in ("l1", "sum", "signed"):
+        a, b = (plq(model, faces, quality=q, weights=weights, gamma=6.0).saliency for q in (half, full))
+        np.testing.assert_allclose(2 * a, b, rtol=1e-6)
+    a, b = (plq(model, faces, quality=q, weights="exact", gamma=6.0).saliency for q in (half, full))
+    np.testing.assert_array_equal(a, b)
+
+
+def test_maps_are_not_rescaled_per_image(model: Model, faces: np.ndarray) -> None:
+    quality = np.array([0.01, 1.0, 1.0, 1.0, 1.0])
+    found = plq(model, faces, quality=quality, gamma=7.0)
+    assert found.maps[0].max() < 0.1 < found.maps[1].max() < 1
+
+
+def test_no_faces(model: Model) -> None:
+    found = plq(model, np.zeros((0, 32, 32, 3), np.uint8))
+    assert found.maps.shape == (0, 32, 32)
+    assert len(found) == len(found.quality) == 0
+
+
+def test_an_all_black_face(model: Model) -> None:
+    found = plq(model, np.zeros((1, 32, 32, 3), np.uint8))
+    assert np.isfinite(found.maps).all()
+    assert np.isfinite(found.quality).all()
+
+
+def constant(*, bias: bool) -> onnx.ModelProto:
+    """The small network with weights of zero: its embedding is a constant, or zero."""
+    graph = small_recogniser(norm=False)
+    for tensor in graph.graph.initializer:
+        values = np.zeros(tuple(tensor.dims), np.float32)
+        if tensor.name == "b3" and bias:
+            values[:] = 1
+        tensor.CopyFrom(onnx.numpy_helper.from_array(values, tensor.name))
+    return graph
+
+
+@pytest.mark.parametrize("weights", ALL)
+@pytest.mark.parametrize("bias", [True, False])
+def test_a_constant_network_gives_zero_and_no_nan(
+    tmp_path: Path, faces: np.ndarray, weights: str, bias: bool
+) -> None:
+    path = save(constant(bias=bias), tmp_path / "constant.onnx")
+    with load_model(path, mean=MEAN, std=STD, color="rgb", alpha=30, r=0.5, gamma=8.0, **QUICK) as model:
+        found = plq(model, faces[:2], weights=weights)
+    np.testing.assert_array_equal(found.maps, np.zeros((2, 32, 32)))
+
+
+def test_a_quality_that_is_not_a_number_gives_zero(model: Model, faces: np.ndarray) -> None:
+    found = plq(model, faces[:2], quality=np.array([np.nan, 0.5]))
+    assert np.isnan(found.quality[0])
+    assert found.maps[0].max() == 0 < found.maps[1].max()
+
+
+def test_clipping_shortens_the_longest_gradients_and_says_so(model: Model, faces: np.ndarray) -> None:
+    quality = np.array([0.1, 0.3, 0.5, 0.7, 0.9])
+    scale = node_scale(gradients(model, faces).embedding, quality, "l1")
+    norms = np.linalg.norm(gradients(model, faces).gradient.reshape(5, -1), axis=1) * scale
+    limit = float(np.sort(norms)[1:3].mean())
+    free, held = plq(model, faces, quality=quality), plq(model, faces, quality=quality, clip=limit)
+    np.testing.assert_array_equal(held.clipped, norms > limit)
+    factor = np.minimum(1, limit / norms)[:, None, None]
+    np.testing.assert_allclose(held.saliency, free.saliency * factor, rtol=1e-5)
+
+
+# --- calibration and errors -------------------------------------------------------------------------------------------
+
+
+def test_a_model_without_alpha_and_r_says_what_to_do(path: Path, faces: np.ndarray) -> None:
+    with load_model(path, mean=MEAN, std=STD, color="rgb", gamma=6.0, **QUICK) as model:
+        with pytest.raises(NotCalibratedError, match=r"no α and r.*fiqx-trt calibrate.*hand over a quality"):
+            plq(model, faces)
+        assert plq(model, faces, quality=np.full(5, 0.5)).maps.max() > 0
+
+
+def test_a_model_without_gamma_says_what_to_do(path: Path, faces: np.ndarray) -> None:
+    with load_model(path, mean=MEAN, std=STD, color="rgb", alpha=30, r=0.5, **QUICK) as model:
+        with pytest.raises(NotCalibratedError, match=r"no γ.*calibrate --weights signed.*or give gamma"):
+            plq(model, faces, weights="signed")
+        assert plq(model, faces, gamma=6.0).maps.max() > 0
+
+
+def test_gamma_belongs_to_a_weighting(path: Path, faces: np.ndarray) -> None:
+    sidecar = path.with_suffix(".json")
+    sidecar.write_text(
+        '{"mean": [110, 110, 110], "std": [60, 60, 60], "color": "rgb", "template": "arcface", "alpha": 30, "r": 0.5,'
+        ' "gamma": 6.0, "gamma_weights": "l1", "regions": {"nose": [0.1, 0.2, 0.3]}}'
+    )
+    try:
+        with load_model(path, **QUICK) as model:
+            assert model.spec.regions == {"nose": (0.1, 0.2, 0.3)}
+            assert plq(model, faces).maps.max() > 0
+            with pytest.raises(NotCalibratedError, match=r"γ = 6 .*with the weighting 'l1', not with 'sum'"):
+                plq(model, faces, weights="sum")
+        with load_model(
+            path, gamma=7.5, **QUICK
+        ) as model:  # a γ of the user's own comes without the sidecar's weighting
+            assert model.spec.gamma_weights == ""
+            assert not model.spec.regions
+            assert plq(model, faces, weights="sum").maps.max() > 0
+    finally:
+        sidecar.unlink()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"weights": "l2"}, "weights is 'l2'; choose one of l1, sum, signed, exact"),
+        ({"gamma": 31.0}, "gamma is 31.0; give a number from -30 to 30"),
+        ({"gamma": float("nan")}, "gamma is nan; give a number"),
+        ({"clip": 0.0}, "clip is 0.0; give a norm above 0"),
+        ({"quality": np.zeros(4)}, r"quality is float64 of shape \(4,\); give one number per face, \(5,\)"),
+        ({"quality": np.array(["a"] * 5)}, "quality is <U1"),
+        ({"quality": Quality(np.zeros(5))}, "the quality handed over is not scaled"),
+    ],
+)
+def test_wrong_options_are_refused(model: Model, faces: np.ndarray, options: dict, message: str) -> None:
+    with pytest.raises((InvalidInputError, NotCalibratedError), match=message):
+        plq(model, faces, **options)
+
+
+def test_wrong_faces_are_refused(model: Model) -> None:
+    with pytest.raises(
+        InvalidInputError, match=r"faces are float32 of shape \(1, 32, 32, 3\); small wants uint8 RGB"
+    ):
+        plq(model, np.zeros((1, 32, 32, 3), np.float32))
+
+
+def test_a_method_without_a_scale_is_refused(model: Model, faces: np.ndarray) -> None:
+    explainer = PlqExplainer(model, method=MagFace())
+    with pytest.raises(InvalidInputError, match=r"magface gives no quality in \[0, 1\]"):
+        explainer(faces)
+
+
+def test_presets_are_the_papers() -> None:
+    arcface, facenet = fx.PRESETS["arcface"], fx.PRESETS["facenet"]
+    assert (arcface.alpha, arcface.r, arcface.gamma, arcface.weights) == (130, 0.88, 7.5, "sum")
+    assert (facenet.alpha, facenet.r, facenet.gamma, facenet.weights) == (450, 0.93, 5.5, "sum")
+
+
+# --- torch in the compiled graph's place ------------------------------------------------------------------------------
+
+
+def with_exp(seed: int = 0) -> onnx.ModelProto:
+    """The small network with an operator that has no adjoint: Exp."""
+    graph = small_recogniser(seed=seed)
+    nodes = list(graph.graph.node)
+    position = next(i for i, node in enumerate(nodes) if node.output[0] == "r1")
+    reader = nodes[position + 1]
+    reader.input[0] = "curved"
+    extra = [helper.make_node("Neg", ["r1"], ["minus"]), helper.make_node("Exp", ["minus"], ["curved"])]
+    del graph.graph.node[:]
+    graph.graph.node.extend([*nodes[: position + 1], *extra, *nodes[position + 1 :]])
+    return graph
+
+
+@pytest.mark.parametrize("weights", ["l1", "signed", "exact"])
+def test_torch_gives_the_compiled_graphs_gradient(model: Model, faces: np.ndarray, weights: str) -> None:
+    norms = model.head_column_norms if weights == "exact" else None
+    session = TorchGradientSession(model._graph, model.spec, weights=weights, column_norms=norms)
+    outputs = session.run({"image": raw_input(model, faces)})
+    compiled = gradients(model, faces, weights)
+    difference = np.linalg.norm((outputs["gradient"] - compiled.gradient).reshape(5, -1), axis=1)
+    assert (difference <= 1e-2 * np.linalg.norm(compiled.gradient.reshape(5, -1), axis=1)).all()
+    np.testing.assert_allclose(outputs["embedding"], compiled.embedding, rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(outputs["pre_dropout"], compiled.pre_dropout, rtol=1e-4, atol=1e-4)
+    alone = session.run({"image": raw_input(model, faces[3:4])})
+    np.testing.assert_array_equal(alone["gradient"][0], outputs["gradient"][3])
+    assert session.run({"image": raw_input(model, faces[:0])})["gradient"].shape == (0, 3, 32, 32)
+
+
+def test_an_operator_without_adjoint_runs_in_torch_and_says_so(
+    tmp_path: Path, faces: np.ndarray, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = save(with_exp(), tmp_path / "exp.onnx")
+    with load_model(path, mean=MEAN, std=STD, color="rgb", alpha=30, r=0.5, gamma=6.0, **QUICK) as model:
+        with caplog.at_level(logging.WARNING, logger="fiqx_trt"):
+            found = plq(model, faces, quality=np.full(5, 0.5))
+        assert open_gradient(model, "l1").backend == "torch"
+    assert "exp: no gradient: " in caplog.text
+    assert "Exp" in caplog.text
+    assert "torch's autograd takes its place, several times slower" in caplog.text
+    net = reference.SmallNet(small_recogniser())
+    plain = net.forward
+
+    def curved(x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        w = net.w
+        x = torch.exp(-torch.relu(torch.nn.functional.conv2d(x, w["w1"], stride=2, padding=1)))
+        h = torch.relu(torch.nn.functional.conv2d(x, w["w2"], stride=2, padding=1)).flatten(1)
+        return (h @ w["w3"].T + w["b3"] - w["m"]) / torch.sqrt(w["v"] + 1e-5) * w["g"] + w["b"], h
+
+    net.forward = curved  # type: ignore[method-assign]
+    assert plain is not curved
+    want = reference.saliency(net, faces[0], 0.5, "l1", mean=MEAN, std=STD)
+    np.testing.assert_allclose(found.saliency[0], want, atol=1e-4 * want.max())
+
+
+def test_without_torch_the_operator_is_named(
+    tmp_path: Path, faces: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "fiqx_trt.explain.torch_gradient", None)
+    path = save(with_exp(), tmp_path / "exp.onnx")
+    with (
+        load_model(path, mean=MEAN, std=STD, color="rgb", gamma=6.0, **QUICK) as model,
+        pytest.raises(DependencyError, match=r"Exp.*pip install \"fiqx-trt\[torch\]\""),
+    ):
+        plq(model, faces, quality=np.full(5, 0.5))
+
+
+def test_exact_wants_an_affine_head(tmp_path: Path, faces: np.ndarray) -> None:
+    graph = small_recogniser(norm=False)
+    graph.graph.node[-1].output[0] = "linear"
+    graph.graph.node.append(helper.make_node("Tanh", ["linear"], ["embedding"]))
+    path = save(graph, tmp_path / "tanh.onnx")
+    with load_model(path, mean=MEAN, std=STD, color="rgb", gamma=6.0, **QUICK) as model:
+        with pytest.raises(ModelError, match="affine"):
+            plq(model, faces, quality=np.full(5, 0.5), weights="exact")
+        assert plq(model, faces, quality=np.full(5, 0.5)).maps.max() > 0
+
+
+def test_gradients_are_float32_whatever_the_model_runs_in(path: Path) -> None:
+    with load_model(path, mean=MEAN, std=STD, color="rgb", precision="auto") as model:
+        session = open_gradient(model, "sum")
+        assert session.precision == "fp32"
+        assert session is open_gradient(model, "l1")
+
+
+# --- the faces of the paper's authors ---------------------------------------------------------------------------------
+
+
+def test_a_covered_area_lies_below_the_uncovered_face(shared_faces: Path) -> None:
+    from fiqx_trt.explain.regions import region_levels, region_masks, region_means, summarise
+    from fiqx_trt.faces.prepare import FacePreparer
+    from fiqx_trt.faces.sources import Source
+
+    with load_model("dlib-resnet", **QUICK) as model:
+        prepare = FacePreparer(model.spec.input_size, model.spec.template)
+        names = ("mask", "cap")
+        faces = np.stack(
+            [prepare(Source(str(shared_faces / "plq-aligned" / f"{n}.png")))[0].image for n in names]
+        )
+        found = plq(model, faces)
+        masks = region_masks(model.spec.template, model.spec.input_size)
+        means = region_means(found.maps, masks)
+        levels = region_levels(found.maps, found.saliency, masks)
+        told = [summarise({k: float(v[i]) for k, v in levels.items()}, model.spec.regions) for i in range(2)]
+    assert means["mouth"][0] < 0.7 * means["eyes"][0]
+    assert means["forehead"][1] < 0.5 * min(means[name][1] for name in ("eyes", "nose", "mouth", "cheeks"))
+    assert "mouth" in told[0].low
+    assert told[1].low[0] == "forehead"
