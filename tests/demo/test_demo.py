@@ -31,6 +31,10 @@ def test_the_demonstration_writes_everything_it_names(tmp_path: Path) -> None:
     assert len(rows) == len(result.steps)
     assert all(row["status"] == "ok" for row in rows)
     assert {step.raw for step in result.steps} == {row["serfiq"] for row in rows}
-    assert cv2.imread(str(tmp_path / "demo" / "ladder.png")).std() > 10
+    for picture in ("ladder.png", "maps.png", "amva/mam.png", "amva/faces.png"):
+        assert cv2.imread(str(tmp_path / "demo" / picture)).std() > 10
+    maps = np.load(tmp_path / "demo" / "maps.npz")
+    assert maps["plq"].shape == maps["activation"].shape == (25, 150, 150)
+    assert all(0 <= maps[name].min() < maps[name].max() <= 1 for name in ("plq", "activation"))
     with pytest.raises(OutputError, match="holds an earlier demonstration; give --overwrite"):
         run_demo(tmp_path / "demo")

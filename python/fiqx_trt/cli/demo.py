@@ -17,7 +17,7 @@ def demo(
     overwrite: o.Overwrite = False,
     quiet: o.Quiet = False,
 ) -> None:
-    """Score a sample face and ever worse copies of it; no network, no GPU."""
+    """Score and explain a sample face and ever worse copies of it; no network, no GPU."""
     from fiqx_trt.demo import run_demo
 
     result = run_demo(out, overwrite=overwrite, notice=(lambda text: None) if quiet else say)

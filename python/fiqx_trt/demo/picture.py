@@ -1,4 +1,4 @@
-"""The picture of the ladder: degradations in rows, strength in columns, the quality below each face."""
+"""The pictures of the ladder: the faces with their quality, and the maps of the strongest degradations."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["ladder_figure"]
+__all__ = ["Step", "ladder_figure", "maps_figure"]
 
 
 class Step(Protocol):
@@ -22,6 +22,10 @@ class Step(Protocol):
     @property
     def level(self) -> float:
         """Its strength."""
+
+    @property
+    def raw(self) -> float:
+        """Q."""
 
     @property
     def scaled(self) -> float:
@@ -65,4 +69,53 @@ def ladder_figure(faces: Sequence[NDArray[np.uint8]], steps: Sequence[Step], pat
             if row == 0:
                 axes.set_title("untouched" if column == 0 else f"{step.level:.0%}", fontsize="medium")
         grid[row, 0].set_ylabel(kind)
+    figure.savefig(path, dpi=120)
+
+
+def maps_figure(
+    faces: Sequence[NDArray[np.uint8]],
+    quality_maps: NDArray[np.float32],
+    activation_maps: NDArray[np.float32],
+    steps: Sequence[Step],
+    path: Path,
+) -> None:
+    """Draw the untouched face and the strongest step of every degradation, each with its two maps.
+
+    Parameters
+    ----------
+    faces, steps
+        As in :func:`ladder_figure`.
+    quality_maps, activation_maps
+        ``(N, H, W)`` in [0, 1].
+    path
+        The PNG to write.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    from fiqx_trt.report.canvas import Look, Scale
+    from fiqx_trt.report.faces import overlay
+    from fiqx_trt.report.plq_picture import quality_colors
+
+    last = {step.kind: index for index, step in enumerate(steps)}
+    figure = Figure(figsize=(1.6 * len(last), 5.2), layout="constrained")
+    FigureCanvasAgg(figure)
+    grid = figure.subplots(3, len(last), squeeze=False)
+    scale = Scale(0.0, 1.0, Look().maps)
+    for column, (kind, index) in enumerate(last.items()):
+        pictures = (
+            faces[index],
+            quality_colors(quality_maps[index]),
+            overlay(faces[index], activation_maps[index], scale),
+        )
+        for axes, picture in zip(grid[:, column], pictures, strict=True):
+            axes.imshow(picture)
+            axes.set(xticks=[], yticks=[])
+            for spine in axes.spines.values():
+                spine.set_visible(False)
+        grid[0, column].set_title("untouched" if kind == "none" else kind, fontsize="medium")
+        grid[0, column].set_xlabel(f"Q̂ {steps[index].scaled:.2f}", fontsize="small")
+        grid[1, column].set_xlabel(f"mean {quality_maps[index].mean():.2f}", fontsize="small")
+    for axes, name in zip(grid[:, 0], ("face", "pixel quality", "activation"), strict=True):
+        axes.set_ylabel(name)
     figure.savefig(path, dpi=120)

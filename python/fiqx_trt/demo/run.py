@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fiqx_trt import __version__
+from fiqx_trt.demo.explain import explain_ladder
 from fiqx_trt.demo.ladder import DEGRADATIONS, LEVELS, degrade
 from fiqx_trt.demo.picture import ladder_figure
 from fiqx_trt.errors import DependencyError, ImageError, OutputError
@@ -59,7 +60,7 @@ class DemoResult:
 def run_demo(
     out: Path, *, overwrite: bool = False, notice: Callable[[str], None] = lambda text: None
 ) -> DemoResult:
-    """Score a sample face and ever worse copies of it with the built-in model.
+    """Score and explain a sample face and ever worse copies of it with the built-in model.
 
     Parameters
     ----------
@@ -88,14 +89,17 @@ def run_demo(
             cv2.imwrite(str(folder / f"{kind}-{round(100 * level):03d}.png"), face[:, :, ::-1])
         notice(f"{len(rungs)} faces in {folder}")
         rows = _score(model, folder, out / "scores.csv")
-        embeddings = model.embed(np.stack([face for _, _, face in rungs]))
-    similarity = embeddings @ embeddings[0]
-    steps = tuple(
-        DemoStep(kind, level, *rows[f"{kind}-{round(100 * level):03d}"], float(similarity[index]))
-        for index, (kind, level, _) in enumerate(rungs)
-    )
-    ladder_figure([face for _, _, face in rungs], steps, out / "ladder.png")
-    return DemoResult(steps, ("faces/", "scores.csv", "scores.csv.meta.json", "ladder.png"))
+        faces = np.stack([face for _, _, face in rungs])
+        embeddings = model.embed(faces)
+        similarity = embeddings @ embeddings[0]
+        steps = tuple(
+            DemoStep(kind, level, *rows[f"{kind}-{round(100 * level):03d}"], float(similarity[index]))
+            for index, (kind, level, _) in enumerate(rungs)
+        )
+        ladder_figure(list(faces), steps, out / "ladder.png")
+        notice("pixel-quality and activation maps of every face (about 6,000 masked faces)")
+        maps = explain_ladder(model, faces, steps, out)
+    return DemoResult(steps, ("faces/", "scores.csv", "scores.csv.meta.json", "ladder.png", *maps))
 
 
 def _ladder(model: Model) -> list[tuple[str, float, NDArray[np.uint8]]]:

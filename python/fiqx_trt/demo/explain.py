@@ -1,0 +1,57 @@
+"""The explaining half of the demonstration: maps of every rung, and how the maps of good and bad rungs vary."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fiqx_trt.amva import analyse, quality_groups, save_amva
+from fiqx_trt.demo.picture import Step, maps_figure
+from fiqx_trt.explain.plq import plq
+from fiqx_trt.explain.scorecam import scorecam_details
+from fiqx_trt.models import Model
+from fiqx_trt.report.figures import example_images, face_rows, save_amva_figures
+
+__all__ = ["explain_ladder"]
+
+#: Rungs in each of the groups H and L, as a share of all.
+FRACTION = 0.2
+
+
+def explain_ladder(
+    model: Model, faces: NDArray[np.uint8], steps: Sequence[Step], out: Path
+) -> tuple[str, ...]:
+    """Write the pixel-quality and activation maps of the ladder, and their variation between its good and bad rungs.
+
+    Parameters
+    ----------
+    model
+        A calibrated model.
+    faces
+        ``(N, H, W, 3)``, the untouched face first.
+    steps
+        What belongs to each face.
+    out
+        Folder to write into.
+
+    Returns
+    -------
+    tuple of str
+        What was written, relative to the folder.
+    """
+    quality = plq(model, faces, quality=np.array([step.scaled for step in steps]))
+    cams = scorecam_details(model, faces)
+    np.savez_compressed(out / "maps.npz", plq=quality.maps, activation=cams.maps)
+    maps_figure(list(faces), quality.maps, cams.maps, steps, out / "maps.png")
+    names = [f"{step.kind} {step.level:.0%}" for step in steps]
+    scores = {"serfiq": np.array([step.raw for step in steps])}
+    groups = quality_groups(names, scores, higher_is_better={"serfiq": True}, fraction=FRACTION)
+    result = analyse(names, groups, cams.compact())
+    shown = example_images(result, count=3)
+    rows = face_rows(result, shown, [faces[i] for i in shown], cams.maps[shown], scores)
+    save_amva(result, out / "amva")
+    save_amva_figures(result, out / "amva", rows=rows)
+    return "maps.png", "maps.npz", "amva/"
