@@ -10,7 +10,7 @@ import nox
 nox.options.default_venv_backend = "none"
 nox.options.sessions = ["check", "test"]
 
-PYTHON = ["python", "onnx_export", "tests", "benchmarks", "noxfile.py"]
+PYTHON = ["python", "onnx_export", "tests", "benchmarks", "scripts", "scripts/gpu_check", "noxfile.py"]
 
 
 @nox.session

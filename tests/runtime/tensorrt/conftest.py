@@ -9,8 +9,6 @@ from pathlib import Path
 
 import pytest
 
-pytest.importorskip("onnxruntime")
-
 from fiqx_trt import runtime
 from fiqx_trt.runtime import machine
 from fiqx_trt.runtime.tensorrt import driver, memory, opening, probe
@@ -26,6 +24,7 @@ Install = Callable[..., World]
 @pytest.fixture
 def install(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Install]:
     """Put a fake TensorRT of a version in place; afterwards nothing may be left on the GPU."""
+    pytest.importorskip("onnxruntime")
     monkeypatch.setenv("FIQX_CACHE_DIR", str(tmp_path / "cache"))
     worlds: list[World] = []
 

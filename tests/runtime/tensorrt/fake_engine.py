@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import onnx
-import onnxruntime
 
 from runtime.tensorrt.fake_world import KINDS, MAGIC, Behaviour, say
 
@@ -36,6 +35,8 @@ class Engine(Behaviour):
     NEEDS_CONTEXT = True
 
     def _setup(self, logger: Any, head: dict[str, Any], data: bytes) -> None:
+        import onnxruntime
+
         model = onnx.load_model_from_string(data)
         settings = onnxruntime.SessionOptions()
         settings.log_severity_level = 4

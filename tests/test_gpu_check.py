@@ -1,0 +1,193 @@
+"""scripts/gpu_check as far as it goes without a GPU: arguments, stages that fail, table, JSON, and the refusal."""
+
+from __future__ import annotations
+
+import importlib.machinery
+import importlib.util
+import json
+import re
+import subprocess
+import sys
+import time
+import types
+from pathlib import Path
+
+import pytest
+
+from fiqx_trt.runtime.machine import cuda_missing
+
+SCRIPTS = Path(__file__).resolve().parents[1] / "scripts"
+no_gpu = pytest.mark.skipif(cuda_missing() is None, reason="this machine has a CUDA device")
+
+
+@pytest.fixture
+def check(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> types.ModuleType:
+    """Load the script, with a build folder of its own and the word that there is a GPU."""
+    loader = importlib.machinery.SourceFileLoader("gpu_check", str(SCRIPTS / "gpu_check"))
+    spec = importlib.util.spec_from_loader("gpu_check", loader)
+    assert spec is not None
+    module = importlib.util.module_from_spec(spec)
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    monkeypatch.setitem(sys.modules, "gpu_check", module)
+    loader.exec_module(module)
+    monkeypatch.setattr(module, "ROOT", tmp_path)
+    monkeypatch.setattr(module, "BUILD", tmp_path / "build")
+    monkeypatch.setattr(module, "missing_gpu", lambda: None)
+    (tmp_path / "build").mkdir()
+    return module
+
+
+@no_gpu
+def test_without_a_gpu_one_line_and_another_exit_status(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, SCRIPTS / "gpu_check"], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert re.fullmatch(r"gpu_check: (no CUDA|the CUDA) driver.*; nothing was run\n", done.stderr)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_stages_are_listed(check: types.ModuleType, capsys: pytest.CaptureFixture[str]) -> None:
+    assert check.main(["--list"]) == 0
+    names = [line.split()[0] for line in capsys.readouterr().out.splitlines()]
+    assert names == [
+        "machine", "build", "native", "twins", "tests", "marked", "sanitizer", "pipeline", "tensorrt", "benchmarks"
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("option", ["--only", "--skip"])
+def test_a_stage_that_does_not_exist(
+    check: types.ModuleType, option: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as left:
+        check.main([option, "build,twin"])
+    assert left.value.code == 2
+    assert f"{option}: no stage named twin; there are machine, build," in capsys.readouterr().err
+
+
+def stages(check: types.ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    def good(deadline: float) -> object:
+        return check.Result("ok", "3 passed", {"GB/s": 4000})
+
+    def bad(deadline: float) -> object:
+        raise check.StageError("exit status 1: E  assert 1 == 2")
+
+    def absent(deadline: float) -> object:
+        raise check.LeftOutError("not installed")
+
+    def broken(deadline: float) -> object:
+        raise ZeroDivisionError("oops")
+
+    monkeypatch.setattr(
+        check, "STAGES", {"benchmarks": good, "tests": bad, "tensorrt": absent, "build": broken}
+    )
+
+
+def test_a_failing_stage_costs_the_others_nothing(
+    check: types.ModuleType,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    stages(check, monkeypatch)
+    out = tmp_path / "result.json"
+    assert check.main(["--out", str(out)]) == 1
+    content = json.loads(out.read_text())
+    assert re.match(r"\d{4}-\d\d-\d\dT", content["date"])
+    assert {name: stage["state"] for name, stage in content["stages"].items()} == {
+        "benchmarks": "ok", "tests": "failed", "tensorrt": "left out", "build": "failed"
+    }  # fmt: skip
+    assert content["stages"]["benchmarks"]["numbers"] == {"GB/s": 4000}
+    assert content["stages"]["build"]["detail"] == "ZeroDivisionError: oops"
+    table = capsys.readouterr().out
+    assert re.search(r"^tests +failed +0\.\d  exit status 1: E  assert 1 == 2$", table, re.M)
+    assert re.search(r"^tensorrt +left out +0\.\d  not installed$", table, re.M)
+    assert re.search(r"^  GB/s +4000$", table, re.M)
+    assert not list(tmp_path.glob(".*partial"))
+
+
+def test_what_is_left_out_is_no_failure(
+    check: types.ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    stages(check, monkeypatch)
+    out = str(tmp_path / "r.json")
+    assert check.main(["--only", "benchmarks,tensorrt", "--out", out]) == 0
+    assert check.main(["--skip", "tests,build", "--out", out]) == 0
+    assert list(json.loads(Path(out).read_text())["stages"]) == ["benchmarks", "tensorrt"]
+
+
+def later() -> float:
+    return time.monotonic() + 60
+
+
+def test_a_command_that_fails_is_told_by_its_last_words(check: types.ModuleType, tmp_path: Path) -> None:
+    code = "import os; print('E   assert 1 == 2'); print('tail'); raise SystemExit(3)"
+    with pytest.raises(check.StageError, match=r"exit status 3: E   assert 1 == 2 \(see build/x.log\)"):
+        check.run("x", [sys.executable, "-c", code], later())
+    assert (tmp_path / "build" / "x.log").read_text() == "E   assert 1 == 2\ntail\n"
+    with pytest.raises(check.StageError, match="no-such-tool is not installed"):
+        check.run("x", ["no-such-tool"], later())
+    with pytest.raises(check.StageError, match="it ran out of time"):
+        check.run("x", [sys.executable, "-c", "import time; time.sleep(30)"], time.monotonic() + 0.5)
+    with pytest.raises(check.LeftOutError, match="the time given with --minutes is over"):
+        check.run("x", ["true"], time.monotonic() - 1)
+
+
+def test_commands_may_not_skip_gpu_tests(check: types.ModuleType) -> None:
+    code = "import os; print(os.environ['FIQX_REQUIRE_CUDA'], os.environ['PYTHONPATH'], os.environ['FIQX_CACHE_DIR'])"
+    told = check.run("env", [sys.executable, "-c", code], later()).split()
+    assert told[0] == "1"
+    assert told[1].startswith(str(check.ROOT / "python"))
+    assert told[2] == str(check.BUILD / "cache")
+
+
+def test_tests_that_need_what_is_missing_are_named_and_left_out(
+    check: types.ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    folder = tmp_path / "tests"
+    folder.mkdir()
+    (folder / "test_one.py").write_text("def test_one():\n    assert True\n")
+    (folder / "test_two.py").write_text(
+        "from no_such_package import x\n\ndef test_two():\n    assert False\n"
+    )
+    monkeypatch.setattr(check, "OPTIONAL", ("no_such_package",))
+    result = check.pytest("t", later(), "tests")
+    assert result.detail.startswith("1 passed")
+    assert result.detail.endswith("1 files left out for want of no_such_package")
+    assert result.numbers == {"files_left_out": ["tests/test_two.py"]}
+    with pytest.raises(check.StageError, match="exit status 5"):
+        check.pytest("t", later(), "tests", "-k", "nothing")
+
+
+def test_numbers_come_from_the_last_line_of_the_measurements(check: types.ModuleType, tmp_path: Path) -> None:
+    (tmp_path / "scripts").mkdir()
+    script = tmp_path / "scripts" / "gpu_measure.py"
+    script.write_text(
+        'print(\'noise\')\nprint(\'{"detail": "fine", "numbers": {"a": 1}, "problems": []}\')\n'
+    )
+    assert check.measure("pipeline", later()) == check.Result("ok", "fine", {"a": 1})
+    script.write_text('print(\'{"detail": "", "numbers": {}, "problems": ["wrong", "slow"]}\')\n')
+    assert check.measure("pipeline", later()) == check.Result("failed", "wrong; slow", {})
+
+
+def test_a_machine_with_a_gpu_and_no_sanitizer(
+    check: types.ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(check.shutil, "which", lambda name: None)
+    with pytest.raises(check.LeftOutError, match="compute-sanitizer is not on PATH"):
+        check.sanitizer(later())
+
+
+@no_gpu
+def test_the_measurements_say_what_they_could_not_do() -> None:
+    pytest.importorskip("torch")
+    done = subprocess.run(
+        [sys.executable, SCRIPTS / "gpu_measure.py", "benchmarks"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    report = json.loads(done.stdout.splitlines()[-1])
+    assert report["numbers"] == {}
+    assert report["problems"][0].startswith("benchmarks: ")
