@@ -87,6 +87,25 @@ def test_the_callers_stream_orders_the_work(session: DeviceSession) -> None:
         np.testing.assert_array_equal(copies[name].cpu().numpy(), value)
 
 
+def test_an_array_of_another_stream_is_waited_for(session: DeviceSession) -> None:
+    from fiqx_trt.kernels import DeviceArray
+
+    x = images(5)
+    expected = session.run({"image": x})
+    stream = open_stream()
+    results = session.run_device({"image": DeviceArray.from_host(x, stream=stream)})
+    torch = pytest.importorskip("torch")
+    torch.cuda.synchronize()
+    for name, value in expected.items():
+        np.testing.assert_array_equal(torch.as_tensor(results[name], device="cuda").cpu().numpy(), value)
+
+
+def open_stream() -> int:
+    memory = Memory(open_driver(), 0)
+    with memory.scope():
+        return memory.open_stream()
+
+
 def test_a_large_head(session: DeviceSession) -> None:
     h = np.random.default_rng(2).standard_normal((9, 25088), dtype=np.float32)
     net = head_net()

@@ -152,6 +152,7 @@ class _Builder(Behaviour):
                 "level": config._level,
                 "aux": config._aux,
                 "profile": profile,
+                "ir_version": network._model.ir_version,
                 "timings": config._timing()._measured,
                 "half": any(t.data_type == 10 for t in network._model.graph.initializer),
             }

@@ -173,6 +173,14 @@ def test_types_other_than_float(latest: World) -> None:
         np.testing.assert_array_equal(session.run({"x": x})["y"], x > x.mean(axis=1, keepdims=True))
 
 
+@pytest.mark.parametrize("precision", ["fp32", "fp16"])
+def test_a_file_of_a_newer_version_is_given_as_one_that_is_read(latest: World, precision: str) -> None:
+    net = residual_net()
+    net.ir_version = 11
+    opened(net, precision=precision).close()
+    assert latest.builds[0]["ir_version"] == 10
+
+
 def test_a_free_image_size_is_refused_with_the_reason(latest: World) -> None:
     with pytest.raises(
         ModelError, match="the TensorRT backend takes graphs with one input size; the given model"

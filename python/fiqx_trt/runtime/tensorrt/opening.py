@@ -13,7 +13,7 @@ from fiqx_trt.runtime import tuning
 from fiqx_trt.runtime.base import first_line
 from fiqx_trt.runtime.graph import Graph
 from fiqx_trt.runtime.options import Options
-from fiqx_trt.runtime.tensorrt import compat, probe, selftest
+from fiqx_trt.runtime.tensorrt import compat, opcheck, probe, selftest
 from fiqx_trt.runtime.tensorrt.builder import Recipe, build_plan
 from fiqx_trt.runtime.tensorrt.cache import EngineCache, key_of
 from fiqx_trt.runtime.tensorrt.driver import open_driver
@@ -198,15 +198,19 @@ class Opener:
         return built.plan, f"the engine was built in {built.seconds:.1f} s"
 
     def _data(self, precision: str) -> bytes:
-        """Return the ONNX file in a precision, which is a property of the file."""
-        if precision == self._graph.stored:
-            return self._graph.data
+        """Return the ONNX file in a precision, which is a property of the file, and of a version that is read."""
         import onnx
 
         from fiqx_trt.onnx_export.half import to_half
 
-        half: bytes = to_half(onnx.load_model_from_string(self._graph.data)).SerializeToString()
-        return half
+        model = onnx.load_model_from_string(self._graph.data)
+        if precision == self._graph.stored and model.ir_version in opcheck.IR_VERSIONS:
+            return self._graph.data
+        if precision != self._graph.stored:
+            model = to_half(model)
+        model.ir_version = min(model.ir_version, opcheck.IR_VERSIONS[-1])
+        data: bytes = model.SerializeToString()
+        return data
 
     def _recipe(self, precision: str, batch: int) -> Recipe:
         return Recipe(precision, batch)

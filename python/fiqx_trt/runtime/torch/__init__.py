@@ -15,7 +15,7 @@ import torch
 from fiqx_trt.errors import BackendUnavailableError, DeviceMismatchError
 from fiqx_trt.runtime import gate, machine, tuning
 from fiqx_trt.runtime.base import Chunk, Session
-from fiqx_trt.runtime.device import DeviceSession, check_views
+from fiqx_trt.runtime.device import LEGACY_DEFAULT, DeviceSession, check_views
 from fiqx_trt.runtime.graph import Graph
 from fiqx_trt.runtime.options import Options
 from fiqx_trt.runtime.torch.interpreter import OPERATORS, TorchGraph
@@ -145,6 +145,7 @@ class TorchSession(DeviceSession):
                 f"input '{name}' is a {type(value).__name__} that does not lie on {self.device}: use run() for host "
                 f"arrays, or copy it first, with torch.as_tensor(x, device='{self.device}')"
             )
+        _wait_for(value, wanted)
         return torch.as_tensor(value, device=wanted)
 
     def _part(self, tensors: Mapping[str, torch.Tensor], first: int, rows: int) -> dict[str, torch.Tensor]:
@@ -174,6 +175,16 @@ def _as_type(value: torch.Tensor, dtype: np.dtype[Any]) -> torch.Tensor:
 def _numpy_type(tensor: torch.Tensor) -> np.dtype[Any] | None:
     name = str(tensor.dtype).removeprefix("torch.")
     return None if name == "bfloat16" else np.dtype(name)
+
+
+def _wait_for(value: Any, device: torch.device) -> None:
+    """Make the current stream wait for the one an array becomes valid on, which `torch.as_tensor` does not do."""
+    if device.type == "cpu" or isinstance(value, torch.Tensor):
+        return
+    stream = getattr(value, "__cuda_array_interface__", {}).get("stream")
+    if stream is not None:
+        other = 0 if stream == LEGACY_DEFAULT else int(stream)
+        torch.cuda.current_stream(device).wait_stream(torch.cuda.ExternalStream(other, device=device))
 
 
 def _on_stream(stream: int | None, device: str) -> contextlib.AbstractContextManager[Any]:
