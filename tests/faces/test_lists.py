@@ -193,5 +193,7 @@ def test_a_tar_archive_is_refused_clearly(here: Path) -> None:
 
 def test_a_score_table_gives_back_names_that_are_not_utf8(tmp_path: Path) -> None:
     table = tmp_path / "s.csv"
-    table.write_text("path,face,faces,status,error\r\ncaf\\xe9.jpg,0,1,ok,\r\nd.jpg,0,1,ok,\r\n", encoding="utf-8")
+    table.write_text(
+        "path,face,faces,status,error\r\ncaf\\xe9.jpg,0,1,ok,\r\nd.jpg,0,1,ok,\r\n", encoding="utf-8"
+    )
     assert list(read_table(str(table))) == ["caf\udce9.jpg", "d.jpg"]

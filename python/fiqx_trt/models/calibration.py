@@ -129,9 +129,7 @@ def calibrate_gamma(saliency: NDArray[np.float32]) -> float:
     6.0
     """
     height, width = saliency.shape[1:]
-    centre = saliency[
-        :, height // 4 : max(1, height - height // 4), width // 4 : max(1, width - width // 4)
-    ]
+    centre = saliency[:, height // 4 : max(1, height - height // 4), width // 4 : max(1, width - width // 4)]
     median = float(np.median(centre)) if centre.size else math.nan
     if not (math.isfinite(median) and median > 0.0):
         raise InvalidInputError(

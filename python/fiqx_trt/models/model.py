@@ -257,7 +257,12 @@ class Model:
 
     def close(self) -> None:
         """Free the sessions; the model cannot be used afterwards."""
-        for session in (self._trunk, *self._heads.values(), *self._sessions.values(), *self._derived.values()):
+        for session in (
+            self._trunk,
+            *self._heads.values(),
+            *self._sessions.values(),
+            *self._derived.values(),
+        ):
             session.close()
 
     def __enter__(self) -> Model:
