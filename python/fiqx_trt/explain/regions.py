@@ -126,19 +126,19 @@ def region_means(
     InvalidInputError
         Maps and masks have different sizes.
     """
-    means = {}
-    for name, mask in {**masks, WHOLE: ~masks["background"]}.items():
-        if maps.ndim != 3 or maps.shape[1:] != mask.shape:
-            raise InvalidInputError(
-                f"maps have shape {maps.shape}; the regions want (N, {mask.shape[0]}, {mask.shape[1]})"
-            )
-        # A sum per map and not a product of matrices: a map's mean must not depend on how many there are.
-        means[name] = (
-            maps[:, mask].sum(axis=1, dtype=np.float64) / mask.sum()
-            if mask.any()
-            else np.full(len(maps), np.nan)
-        )
-    return means
+    size = next(iter(masks.values())).shape
+    if maps.ndim != 3 or maps.shape[1:] != size:
+        raise InvalidInputError(f"maps have shape {maps.shape}; the regions want (N, {size[0]}, {size[1]})")
+    names = list(masks)
+    labels = sum(i * masks[name].astype(np.intp) for i, name in enumerate(names)).ravel()
+    counts = np.bincount(labels, minlength=len(names)).astype(np.float64)
+    # One map at a time, pixel by pixel: a map's mean does not depend on how many there are.
+    sums = np.array([np.bincount(labels, values.ravel(), len(names)) for values in maps])
+    sums = sums.reshape(len(maps), len(names))
+    inside = [i for i, name in enumerate(names) if name != "background"]
+    with np.errstate(invalid="ignore", divide="ignore"):
+        means = {name: sums[:, i] / counts[i] for i, name in enumerate(names)}
+        return {**means, WHOLE: sums[:, inside].sum(axis=1) / counts[inside].sum()}
 
 
 def region_levels(
@@ -162,10 +162,16 @@ def region_levels(
         Region → ``(N,)`` mean Ŝ over the region / mean Ŝ over the face; :data:`WHOLE` → ``(N,)`` mean P over the face. NaN
         where there is no saliency.
     """
-    means = region_means(saliency, masks)
+    return levels_of_means(region_means(maps, masks), region_means(saliency, masks))
+
+
+def levels_of_means(
+    maps: Mapping[str, NDArray[np.float64]], saliency: Mapping[str, NDArray[np.float64]]
+) -> dict[str, NDArray[np.float64]]:
+    """Return :func:`region_levels` of means that are known (:func:`region_means` of maps and of saliency)."""
     with np.errstate(divide="ignore", invalid="ignore"):
-        levels = {name: means[name] / means[WHOLE] for name in masks}
-    return {**levels, WHOLE: region_means(maps, masks)[WHOLE]}
+        levels = {name: values / saliency[WHOLE] for name, values in saliency.items() if name != WHOLE}
+    return {**levels, WHOLE: maps[WHOLE]}
 
 
 def region_quantiles(levels: Mapping[str, NDArray[np.float64]]) -> dict[str, tuple[float, ...]]:

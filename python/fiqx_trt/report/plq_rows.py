@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fiqx_trt.explain.plq import PixelQuality, PlqExplainer
-from fiqx_trt.explain.regions import REGIONS, WHOLE, region_levels, region_masks, region_means, summarise
+from fiqx_trt.explain.regions import REGIONS, WHOLE, levels_of_means, region_masks, region_means, summarise
 from fiqx_trt.report.plq_folder import MapShards, PictureWriter, safe_name
 from fiqx_trt.rows import Column
 from fiqx_trt.scoring.scorer import base_row
@@ -87,7 +87,7 @@ class PlqRows:
             return []
         result = self._explainer(np.stack([r.image for r in records if r.image is not None]))
         means = region_means(result.maps, self._masks)
-        levels = region_levels(result.maps, result.saliency, self._masks)
+        levels = levels_of_means(means, region_means(result.saliency, self._masks))
         return [
             self._row(
                 record, result, i, *({name: float(v[i]) for name, v in x.items()} for x in (means, levels))
