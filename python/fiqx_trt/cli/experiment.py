@@ -23,7 +23,7 @@ Weightings = Annotated[
     typer.Option(
         "--weights",
         metavar="NAME",
-        help="Weighting to compare; may be repeated.  [default: all four]",
+        help="Weighting to compare; may be repeated. (Default: all four.)",
         show_default=False,
     ),
 ]
@@ -46,7 +46,7 @@ def masks(
         typer.Option(
             min=1,
             metavar="N",
-            help="Masks per face and size.  [default: enough for 200 of each size]",
+            help="Masks per face and size. (Default: enough for 200 of each size.)",
             show_default=False,
         ),
     ] = None,

@@ -26,7 +26,7 @@ WeightsName = Annotated[
     typer.Option(
         "--weights",
         metavar="NAME",
-        help="Weighting of the quality node: l1, sum, signed, exact.  [default: l1, or the preset's]",
+        help="Weighting of the quality node: l1, sum, signed, exact. (Default: l1, or the preset's.)",
         show_default=False,
     ),
 ]

@@ -130,7 +130,7 @@ def region_means(
     if maps.ndim != 3 or maps.shape[1:] != size:
         raise InvalidInputError(f"maps have shape {maps.shape}; the regions want (N, {size[0]}, {size[1]})")
     names = list(masks)
-    labels = sum(i * masks[name].astype(np.intp) for i, name in enumerate(names)).ravel()
+    labels = np.argmax([masks[name] for name in names], axis=0).ravel()
     counts = np.bincount(labels, minlength=len(names)).astype(np.float64)
     # One map at a time, pixel by pixel: a map's mean does not depend on how many there are.
     sums = np.array([np.bincount(labels, values.ravel(), len(names)) for values in maps])
