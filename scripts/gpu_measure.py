@@ -17,6 +17,7 @@ import numpy as np
 #: Multiplications and additions of one 112×112 face through ResNet-100.
 FLOPS = 24.2e9
 FACES, BATCH = 128, 32
+DEVICE = "cuda"
 Numbers = dict[str, Any]
 
 
@@ -46,13 +47,14 @@ def seconds(work: Callable[[], Any], *, least: float = 0.3) -> float:
     """Return the time of one call: the best of several, each until the device is idle."""
     import torch
 
+    wait = torch.cuda.synchronize if DEVICE == "cuda" else bool
     work()
-    torch.cuda.synchronize()
+    wait()
     best, spent = float("inf"), 0.0
     while spent < least:
         start = time.perf_counter()
         work()
-        torch.cuda.synchronize()
+        wait()
         took = time.perf_counter() - start
         best, spent = min(best, took), spent + took
     return best
@@ -62,7 +64,7 @@ def matrix_rate() -> float:
     """Return the dense fp16 rate of the card, measured, in operations per second."""
     import torch
 
-    a, b = (torch.randn(8192, 8192, device="cuda", dtype=torch.float16) for _ in range(2))
+    a, b = (torch.randn(8192, 8192, device=DEVICE, dtype=torch.float16) for _ in range(2))
     return float(2 * 8192**3 / seconds(lambda: a @ b))
 
 
@@ -70,7 +72,7 @@ def copy_rate() -> float:
     """Return what a copy within the device reads and writes, in bytes per second."""
     import torch
 
-    block = torch.empty(1 << 30, dtype=torch.uint8, device="cuda")
+    block = torch.empty(1 << 30, dtype=torch.uint8, device=DEVICE)
     target = torch.empty_like(block)
     return 2 * block.nbytes / seconds(lambda: target.copy_(block))
 
@@ -115,9 +117,9 @@ def on_device(report: Report, name: str, session: Any, rate: float) -> None:
     """Time device arrays in and out, which is what the methods use."""
     import torch
 
-    x = torch.as_tensor(inputs(FACES), device="cuda")
+    x = torch.as_tensor(inputs(FACES), device=DEVICE)
     expected = session.run({"image": inputs(FACES)})["embedding"]
-    got = torch.as_tensor(session.run_device({"image": x})["embedding"], device="cuda").cpu().numpy()
+    got = torch.as_tensor(session.run_device({"image": x})["embedding"], device=DEVICE).cpu().numpy()
     report.require(np.array_equal(got, expected), f"{name}: run_device gives other bits than run")
     took = seconds(lambda: session.run_device({"image": x}))
     report.numbers[f"{name}: faces per second, on the device"] = round(FACES / took)
@@ -145,7 +147,7 @@ def backend(report: Report, name: str) -> None:
         def work(precision: str = precision, least: float = least, label: str = label) -> None:
             start = time.perf_counter()
             with open_session(
-                model, backend=name, device="cuda", precision=precision, max_batch=BATCH
+                model, backend=name, device=DEVICE, precision=precision, max_batch=BATCH
             ) as session:
                 report.numbers[f"{label}: seconds to open"] = round(time.perf_counter() - start, 1)
                 report.numbers[f"{label}: notes"] = "; ".join(session.notes)
@@ -155,14 +157,14 @@ def backend(report: Report, name: str) -> None:
         report.attempt(label, work)
 
 
-def methods(report: Report, name: str) -> None:
+def methods(report: Report, name: str, precision: str = "fp16") -> None:
     """Run SER-FIQ, Score-CAM and pixel-level quality on the backend."""
     from fiqx_trt.models import load_model
     from fiqx_trt.models.probe import probe_faces
 
     _, path = network()
     faces = np.resize(probe_faces((112, 112), count=4), (FACES, 112, 112, 3))
-    with load_model(path, backend=name, device="cuda", precision="fp16", mean=127.5, std=127.5) as model:
+    with load_model(path, backend=name, device=DEVICE, precision=precision, mean=127.5, std=127.5) as model:
         embed = seconds(lambda: model.embed(faces))
         report.numbers[f"{name}: embeddings per second"] = round(FACES / embed)
 
@@ -219,28 +221,25 @@ def benchmarks(report: Report) -> str:
 
     copy = copy_rate()
     report.numbers["device-to-device copy, GB/s"] = round(copy / 1e9)
-    generator = torch.Generator("cuda").manual_seed(0)
+    generator = torch.Generator(DEVICE).manual_seed(0)
 
     def normal(*shape: int) -> Any:
-        return torch.randn(*shape, device="cuda", generator=generator)
+        return torch.randn(*shape, device=DEVICE, generator=generator)
 
     def empty(*shape: int, dtype: Any = torch.float32) -> Any:
-        return torch.empty(*shape, device="cuda", dtype=dtype)
+        return torch.empty(*shape, device=DEVICE, dtype=dtype)
 
-    faces = torch.randint(0, 256, (1024, 112, 112, 3), device="cuda", dtype=torch.uint8, generator=generator)
+    faces = torch.randint(0, 256, (1024, 112, 112, 3), device=DEVICE, dtype=torch.uint8, generator=generator)
     h, spread = normal(64, 25088), normal(1024, 100, 512)
-    maps, mean, m2 = (
-        torch.rand(1024, 112, 112, device="cuda"),
-        empty(112, 112).zero_(),
-        empty(112, 112).zero_(),
-    )
-    gradient, scale = normal(1024, 3, 112, 112), torch.ones(1024, device="cuda", dtype=torch.float64)
+    maps = torch.rand(1024, 112, 112, device=DEVICE)
+    mean, m2 = (torch.zeros(112, 112, device=DEVICE, dtype=torch.float64) for _ in range(2))
+    gradient, scale = normal(1024, 3, 112, 112), torch.ones(1024, device=DEVICE, dtype=torch.float64)
     channels, face = normal(512, 7, 7), normal(3, 112, 112)
-    counts = torch.zeros(112, 112, 256, device="cuda", dtype=torch.uint32)
+    counts = torch.zeros(112, 112, 256, device=DEVICE, dtype=torch.uint32)
     half = torch.float16
     images, halves = empty(1024, 3, 112, 112), empty(1024, 3, 112, 112, dtype=half)
     masked, masked_half = empty(512, 3, 112, 112), empty(512, 3, 112, 112, dtype=half)
-    copies, plane = empty(6400, 25088), empty(112, 112)
+    copies, plane = empty(6400, 25088), empty(112, 112, dtype=torch.float64)
     work: dict[str, tuple[int, Callable[[], Any]]] = {
         "face_input": (5 * faces.nbytes, lambda: kernels.face_input(faces, mean=127.5, std=127.5, out=images)),
         "face_input float16": (
