@@ -17,8 +17,8 @@ def calibrate(
     inputs: o.Inputs,
     model: o.ModelName = "dlib-resnet",
     estimator: Annotated[
-        str, typer.Option(help="SER-FIQ estimator: closed-form or sampled.")
-    ] = "closed-form",
+        str, typer.Option(help="SER-FIQ estimator: sampled or closed-form, as you will score.")
+    ] = "sampled",
     weights: Annotated[
         str, typer.Option(help="Weighting of the quality node that γ is for: l1, sum, signed, exact.")
     ] = "l1",
@@ -40,13 +40,13 @@ def calibrate(
     threads: o.Threads = None,
     quiet: o.Quiet = False,
 ) -> None:
-    """Measure α, r and γ of a model on typical faces and write them into its sidecar."""
+    """Measure α, r, γ and the percentiles of a model on typical faces and write them into its sidecar."""
     from fiqx_trt.explain.gradient_session import check_weights
     from fiqx_trt.explain.measuring import FaceSample, measure_pixels
     from fiqx_trt.faces.batch import iter_batches
     from fiqx_trt.faces.sources import iter_sources
     from fiqx_trt.models import load_spec
-    from fiqx_trt.models.calibration import calibrate_quality
+    from fiqx_trt.models.calibration import calibrate_quality, quality_quantiles
     from fiqx_trt.models.spec import sidecar_path
     from fiqx_trt.quality.serfiq import SerFiq
 
@@ -79,7 +79,7 @@ def calibrate(
         )
     typer.echo(f"alpha = {alpha:g}\nr = {r:g}\nfaces = {len(qualities)}")
     note = f"SER-FIQ {estimator} on {len(qualities)} faces"
-    found: dict[str, Any] = {"alpha": alpha, "r": r}
+    found: dict[str, Any] = {"alpha": alpha, "r": r, "quantiles": quality_quantiles(qualities)}
     if measured is not None:
         typer.echo(f"gamma = {measured.gamma:g}\nweights = {measured.weights}")
         note += f"; γ for the weighting {measured.weights} on the best {measured.best} of {measured.faces}"

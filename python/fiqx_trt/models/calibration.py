@@ -12,7 +12,15 @@ from numpy.typing import NDArray
 
 from fiqx_trt.errors import InvalidInputError
 
-__all__ = ["MINIMUM_FACES", "PRESETS", "Preset", "best_faces", "calibrate_gamma", "calibrate_quality"]
+__all__ = [
+    "MINIMUM_FACES",
+    "PRESETS",
+    "Preset",
+    "best_faces",
+    "calibrate_gamma",
+    "calibrate_quality",
+    "quality_quantiles",
+]
 
 MINIMUM_FACES = 10
 #: γ is measured on this share of the faces, the best ones …
@@ -79,6 +87,25 @@ def calibrate_quality(raw: NDArray[np.float64]) -> tuple[float, float]:
             f"the qualities all lie near {low:.6g}; calibrate on faces of different quality"
         )
     return 2.0 * math.log(19.0) / float(high - low), float(raw.mean())
+
+
+def quality_quantiles(raw: NDArray[np.float64], *, steps: int = 20) -> tuple[float, ...]:
+    """Return the quantiles of raw qualities at ``steps + 1`` equal steps from 0 to 1, to seven digits.
+
+    Parameters
+    ----------
+    raw
+        ``(N,)`` raw qualities; NaN is left out.
+    steps
+        Number of steps.
+
+    Examples
+    --------
+    >>> quality_quantiles(np.array([0.1, 0.2, 0.3, np.nan]), steps=2)
+    (0.1, 0.2, 0.3)
+    """
+    usable = raw[np.isfinite(raw)]
+    return tuple(float(f"{q:.7g}") for q in np.quantile(usable, np.linspace(0.0, 1.0, steps + 1)))
 
 
 def best_faces(quality: NDArray[np.float64]) -> NDArray[np.intp]:
