@@ -1,0 +1,45 @@
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import fiqx_trt as fx
+from support.nets import noise_faces
+
+
+def test_the_sidecar_holds_what_was_measured(cli, crops: Path, recogniser: Path, tmp_path: Path) -> None:
+    sidecar = recogniser.with_suffix(".json")
+    contract = {name: v for name, v in json.loads(sidecar.read_text()).items() if name not in ("alpha", "r")}
+    sidecar.write_text(json.dumps(contract))
+    result = cli("calibrate", crops, "--model", recogniser, "--precision", "fp32", "-q")
+    assert result.code == 0, result.err
+    fields = json.loads(sidecar.read_text())
+    with fx.load_model(recogniser, precision="fp32") as model:
+        raw = fx.serfiq(model, noise_faces(12)).raw
+    assert fields["r"] == pytest.approx(raw.mean(), rel=1e-4)
+    assert fields["quantiles"] == pytest.approx(np.quantile(raw, np.linspace(0, 1, 21)), rel=1e-6)
+    assert fields["calibration"].startswith("SER-FIQ sampled on 12 faces")
+    assert f"alpha = {fields['alpha']:g}" in result.out
+    out = tmp_path / "s.csv"
+    assert cli("score", crops, "--out", out, "--model", recogniser, "--precision", "fp32", "-q").code == 0
+    with out.open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert {float(row["serfiq_percentile"]) for row in rows} >= {0.0, 100.0}
+    assert all(int(row["serfiq_100"]) == round(100 * float(row["serfiq_scaled"])) for row in rows)
+
+
+def test_a_dry_run_writes_nothing(cli, crops: Path, recogniser: Path) -> None:
+    before = recogniser.with_suffix(".json").read_bytes()
+    assert cli("calibrate", crops, "--model", recogniser, "-q", "--dry-run", "--no-pixels").code == 0
+    assert recogniser.with_suffix(".json").read_bytes() == before
+
+
+def test_too_few_faces(cli, crops: Path, recogniser: Path) -> None:
+    files = sorted(crops.iterdir())[:4]
+    result = cli("calibrate", *files, "--model", recogniser, "-q", "--no-pixels")
+    assert result.code == 2
+    assert "4 usable qualities; a calibration needs at least 10 faces" in result.err
