@@ -49,6 +49,7 @@ def install(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Install
         assert world.gpu.balanced(), "a context was pushed and not popped"
         assert not world.gpu.blocks, "device memory was not freed"
         assert not world.gpu.pinned, "page-locked memory was not freed"
+        assert not world.gpu.wild, "a stream was used after it was closed"
         assert not world.gpu.leaks, "an object was dropped where its context is not current"
         assert set(world.gpu.streams) == {1}, "a stream was not closed"
     memory._pycuda_device.cache_clear()

@@ -34,6 +34,7 @@ class FakeGpu:
         self.handles = itertools.count(0x5000, 16)
         self.allocations = 0
         self.leaks = 0
+        self.wild = 0
         self.misalign = 0
         self.free_bytes = 80 << 30
         self.host_to_device = self.device_to_host = 0
@@ -123,6 +124,7 @@ class FakeGpu:
     def drain(self, stream: int) -> None:
         stream = stream or LEGACY
         if stream not in self.streams:
+            self.wild += 1
             raise FakeCudaError(400, "invalid resource handle")
         with self.lock:
             while self.streams[stream]:

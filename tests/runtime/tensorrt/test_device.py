@@ -10,6 +10,7 @@ from fiqx_trt.runtime import open_session
 from fiqx_trt.runtime.device import DeviceSession
 from fiqx_trt.runtime.graph import read_graph
 from runtime.small_nets import images, residual_net
+from runtime.tensorrt.conftest import Install
 from runtime.tensorrt.fake_gpu import LEGACY, DeviceInput, read_device
 from runtime.tensorrt.fake_world import World
 
@@ -84,8 +85,9 @@ def test_a_dropped_result_is_freed_after_the_streams_that_write_it(latest: World
         given.free()
 
 
-def test_results_outlive_their_session(latest: World) -> None:
-    given = DeviceInput(latest.gpu, images(2))
+@pytest.mark.parametrize("pycuda", [True, False])
+def test_results_outlive_their_session(install: Install, pycuda: bool) -> None:
+    given = DeviceInput(install(pycuda=pycuda).gpu, images(2))
     with opened() as session:
         expected = session.run({"image": images(2)})
         results = session.run_device({"image": given})

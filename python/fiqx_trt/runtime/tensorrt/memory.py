@@ -48,6 +48,8 @@ class Memory:
     def __init__(self, driver: Driver, index: int) -> None:
         self.driver = driver
         self.index = index
+        #: Streams of `open_stream` that are not closed; the driver may crash on the handle of one that is.
+        self.streams: set[int] = set()
 
     @classmethod
     def missing(cls) -> str | None:
@@ -98,11 +100,14 @@ class Memory:
 
     def open_stream(self) -> int:
         """Return the handle of a new stream that does not wait for the default one."""
-        return self.driver.open_stream()
+        stream = self._open_stream()
+        self.streams.add(stream)
+        return stream
 
     def close_stream(self, stream: int) -> None:
         """Destroy a stream of `open_stream`."""
-        self.driver.close_stream(stream)
+        self.streams.discard(stream)
+        self._close_stream(stream)
 
     def synchronize(self, stream: int) -> None:
         """Block until a stream of `open_stream` is idle."""
@@ -118,6 +123,12 @@ class Memory:
 
     def _alloc(self, nbytes: int) -> int:
         return self.driver.allocate(nbytes)
+
+    def _open_stream(self) -> int:
+        return self.driver.open_stream()
+
+    def _close_stream(self, stream: int) -> None:
+        self.driver.close_stream(stream)
 
 
 class PycudaMemory(Memory):
@@ -168,12 +179,12 @@ class PycudaMemory(Memory):
     def copy(self, target: int, source: int, nbytes: int, stream: int) -> None:
         self._cuda.memcpy_dtod_async(target, source, nbytes, self._streams[stream])
 
-    def open_stream(self) -> int:
+    def _open_stream(self) -> int:
         stream = self._cuda.Stream(NON_BLOCKING)
         self._streams[int(stream.handle)] = stream
         return int(stream.handle)
 
-    def close_stream(self, stream: int) -> None:
+    def _close_stream(self, stream: int) -> None:
         del self._streams[stream]
 
     def synchronize(self, stream: int) -> None:

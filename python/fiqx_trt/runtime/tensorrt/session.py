@@ -195,11 +195,8 @@ class DeviceTensor:
 
 def _free(memory: Memory, pointer: int, users: Sequence[int]) -> None:
     with memory.scope():
-        for stream in users:
-            with contextlib.suppress(
-                Exception
-            ):  # the session may be closed: then its streams are idle and gone
-                memory.synchronize(stream)
+        for stream in memory.streams.intersection(users):  # those of a closed session are idle and gone
+            memory.synchronize(stream)
         memory.free(pointer)
 
 
