@@ -11,7 +11,22 @@ from typing import Annotated, ParamSpec, TypeVar
 import typer
 
 from fiqx_trt import __version__
-from fiqx_trt.cli import calibrate, demo, doctor, engine, experiment, model, plq, score
+from fiqx_trt.cli import (
+    amva,
+    calibrate,
+    cam,
+    demo,
+    doctor,
+    edc,
+    engine,
+    experiment,
+    import_scores,
+    model,
+    overlap,
+    plq,
+    sample,
+    score,
+)
 from fiqx_trt.cli.console import complain, configure_logging
 from fiqx_trt.errors import FiqxError, InvalidInputError, SourceError
 
@@ -80,10 +95,17 @@ def root(
 app.command("demo")(guarded(demo.demo))
 app.command("score")(guarded(score.score))
 app.command("plq")(guarded(plq.plq))
+app.command("cam")(guarded(cam.cam))
+app.command("amva")(guarded(amva.amva))
+app.command("edc")(guarded(edc.edc))
+app.command("overlap")(guarded(overlap.overlap))
 app.command("calibrate")(guarded(calibrate.calibrate))
+app.command("import")(guarded(import_scores.import_scores))
+app.command("sample")(guarded(sample.sample))
 app.command("doctor")(guarded(doctor.doctor))
 experiment_app = typer.Typer(
-    no_args_is_help=True, help="Investigate pixel-level quality: random masks, inpainting, comparison, deletion."
+    no_args_is_help=True,
+    help="Investigate pixel-level quality: random masks, inpainting, comparison, deletion.",
 )
 for investigation in (experiment.masks, experiment.inpaint, experiment.compare, experiment.deletion):
     experiment_app.command(investigation.__name__)(guarded(investigation))

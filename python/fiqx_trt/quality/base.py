@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,8 +23,13 @@ __all__ = ["METHODS", "MethodOptions", "Quality", "QualityMethod", "create_metho
 #: ``fiqx_trt.quality``.
 METHODS: Mapping[str, str] = {
     "brisque": "fiqx_trt.quality.brisque:Brisque",
+    "gradient": "fiqx_trt.quality.gradient:Gradient",
     "magface": "fiqx_trt.quality.magface:MagFace",
     "serfiq": "fiqx_trt.quality.serfiq:SerFiq",
+}
+#: Families of methods with an argument, ``<name>:<argument>`` → ``module:class``; built by ``from_argument``.
+FAMILIES: Mapping[str, str] = {
+    "onnx": "fiqx_trt.quality.onnx_scorer:OnnxScorer",
 }
 
 
@@ -92,13 +97,19 @@ class MethodOptions:
 class QualityMethod(Protocol):
     """A face-image quality method: faces in, one number each out."""
 
-    name: ClassVar[str]
-    higher_is_better: ClassVar[bool]
-    needs_model: ClassVar[bool]
+    @property
+    def name(self) -> str:
+        """What it is called, its first column."""
+        ...
 
-    @classmethod
-    def from_options(cls, options: MethodOptions) -> QualityMethod:
-        """Build the method from the options it knows, checked."""
+    @property
+    def higher_is_better(self) -> bool:
+        """Direction of its quality."""
+        ...
+
+    @property
+    def needs_model(self) -> bool:
+        """Whether it reads what a recognition model extracts."""
         ...
 
     @property
@@ -120,6 +131,14 @@ class QualityMethod(Protocol):
         ...
 
 
+class MethodFactory(Protocol):
+    """What :data:`METHODS` names."""
+
+    def from_options(self, options: MethodOptions) -> QualityMethod:
+        """Build the method from the options it knows, checked."""
+        ...
+
+
 def method_names() -> tuple[str, ...]:
     """Return the names of all registered methods, sorted.
 
@@ -135,19 +154,36 @@ def method_names() -> tuple[str, ...]:
 def create_method(name: str, options: MethodOptions | None = None) -> QualityMethod:
     """Build a method by name.
 
+    Parameters
+    ----------
+    name
+        One of :func:`method_names`, or ``onnx:FILE`` for a quality network (:mod:`fiqx_trt.quality.onnx_scorer`).
+    options
+        Options of all methods.
+
     Raises
     ------
     InvalidInputError
         The name is unknown, or an option is out of range.
+    ModelError
+        The file of a quality network is missing or has no contract.
     """
     options = options or MethodOptions()
+    family, colon, argument = name.partition(":")
+    if colon and argument and family in FAMILIES:
+        built: QualityMethod = _load(FAMILIES[family]).from_argument(argument, options)
+        return built
     target = METHODS.get(name)
     if target is None:
         target = next((e.value for e in entry_points(group="fiqx_trt.quality") if e.name == name), None)
     if target is None:
         raise InvalidInputError(
-            f"no quality method is called {name!r}; there are {', '.join(method_names())}"
+            f"no quality method is called {name!r}; there are {', '.join(method_names())} and onnx:FILE"
         )
-    module, _, attribute = target.partition(":")
-    factory: type[QualityMethod] = getattr(importlib.import_module(module), attribute)
+    factory: MethodFactory = _load(target)
     return factory.from_options(options)
+
+
+def _load(target: str) -> Any:
+    module, _, attribute = target.partition(":")
+    return getattr(importlib.import_module(module), attribute)

@@ -72,7 +72,9 @@ class Brisque:
     @classmethod
     def from_options(cls, options: MethodOptions) -> Brisque:
         """Build it with the model and halving of the options."""
-        return cls(model=options.brisque_model, ranges=options.brisque_ranges, halving=options.brisque_halving)
+        return cls(
+            model=options.brisque_model, ranges=options.brisque_ranges, halving=options.brisque_halving
+        )
 
     @property
     def columns(self) -> tuple[str, ...]:

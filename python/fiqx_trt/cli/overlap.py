@@ -1,0 +1,169 @@
+"""``overlap``: which images several methods agree on, and how far."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from fiqx_trt.cli import options as o
+from fiqx_trt.cli.console import say, table
+from fiqx_trt.cli.edc import Directions, MoreScores, Scores, Selected, refuse_existing, say_skipped
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from fiqx_trt.evaluate import Agreement
+    from fiqx_trt.evaluate.score_tables import ScoreTables
+
+__all__ = ["overlap"]
+
+#: What the command writes.
+OUTPUTS = (
+    "summary.json",
+    "overlap.csv",
+    "overlap.png",
+    "overlap.npz",
+    "correlations.png",
+    "correlations.npz",
+)
+COLUMNS = ("method_a", "method_b", "overlap_top", "overlap_bottom")
+COEFFICIENTS = ("spearman", "kendall")
+
+
+def overlap(
+    scores: Scores,
+    more: MoreScores = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out",
+            "-o",
+            metavar="DIR",
+            help="Folder for figures, CSV and JSON; default: print only.",
+            show_default=False,
+        ),
+    ] = None,
+    method: Selected = None,
+    direction: Directions = None,
+    fraction: Annotated[float, typer.Option(help="Size of the groups of best and worst images.")] = 0.1,
+    identities: Annotated[
+        str | None,
+        typer.Option(
+            metavar="folder|FILE",
+            help="Resample people instead of images: the name of the image's folder, or a table path,identity.",
+            show_default=False,
+        ),
+    ] = None,
+    replicates: Annotated[int, typer.Option(help="Bootstrap of the correlations; 0: no intervals.")] = 200,
+    seed: Annotated[int, typer.Option(help="Of the bootstrap.")] = 0,
+    level: Annotated[float, typer.Option(help="Of the intervals.")] = 0.95,
+    overwrite: o.Overwrite = False,
+    quiet: o.Quiet = False,
+) -> None:
+    """Compare methods on the images all of them scored: shared best and worst images, and rank correlations.
+
+    Exit status: 0 done, 2 wrong usage, 1 could not run, 130 interrupted.
+    """
+    from fiqx_trt.evaluate import agreement, identity_codes
+    from fiqx_trt.evaluate.identities import identities_of
+    from fiqx_trt.evaluate.score_tables import parse_directions, read_score_tables
+
+    if out is not None:
+        refuse_existing(out, OUTPUTS, overwrite=overwrite)
+    tables = read_score_tables(
+        [*scores, *(more or ())], methods=method or (), directions=parse_directions(direction or ())
+    )
+    say_skipped(tables)
+    paths = tables.listed
+    found = agreement(
+        tables.matrix(paths),
+        paths,
+        higher_is_better=tables.higher_is_better,
+        fraction=fraction,
+        replicates=replicates,
+        seed=seed,
+        level=level,
+        identity=None if identities is None else identity_codes(identities_of(paths, identities)),
+    )
+    if found.left_out:
+        say(f"{found.left_out} of {len(paths)} images lack a score of some method and are left out")
+    if out is not None:
+        settings = {"fraction": fraction, "replicates": replicates, "seed": seed, "level": level}
+        _write(found, tables, {**settings, "identities": identities}, out)
+    if not quiet:
+        _print(found, fraction)
+        if out is not None:
+            say(f"in {out}: {', '.join(OUTPUTS)}")
+
+
+def _write(found: Agreement, tables: ScoreTables, settings: dict[str, Any], out: Path) -> None:
+    from fiqx_trt import __version__
+    from fiqx_trt.evaluate.edc_files import write_csv, write_json
+    from fiqx_trt.report.correlations import correlation_figure
+    from fiqx_trt.report.overlap import overlap_figure
+
+    out.mkdir(parents=True, exist_ok=True)
+    columns = [*COLUMNS, *(f"{kind}{end}" for kind in COEFFICIENTS for end in ("", "_low", "_high"))]
+    write_csv(out / "overlap.csv", columns, _pairs(found))
+    overlap_figure(found.methods, found.top, found.bottom, fraction=settings["fraction"]).save(
+        out / "overlap"
+    )
+    correlation_figure(found.methods, found.spearman, found.kendall, level=settings["level"]).save(
+        out / "correlations"
+    )
+    methods = {
+        one.name: {"file": str(one.source), "column": one.column, "better": one.direction}
+        for one in tables.methods
+    }
+    write_json(
+        out / "summary.json",
+        {
+            "command_line": sys.argv,
+            "version": __version__,
+            "images": found.images,
+            "images_left_out": found.left_out,
+            "group": found.group,
+            **settings,
+            "methods": methods,
+            "columns_without_direction": list(tables.skipped),
+            "overlap_top": found.top.tolist(),
+            "overlap_bottom": found.bottom.tolist(),
+            **{kind: _values(getattr(found, kind)) for kind in COEFFICIENTS},
+        },
+    )
+
+
+def _values(rows: Sequence[Sequence[Any]]) -> list[list[dict[str, float]]]:
+    return [[{"value": cell.value, "low": cell.low, "high": cell.high} for cell in row] for row in rows]
+
+
+def _pairs(found: Agreement) -> Iterator[tuple[object, ...]]:
+    """Yield one row for every two methods, each once."""
+    for i, first in enumerate(found.methods):
+        for j in range(i + 1, len(found.methods)):
+            cells = [getattr(found, kind)[i][j] for kind in COEFFICIENTS]
+            numbers = [number for cell in cells for number in (cell.value, cell.low, cell.high)]
+            yield first, found.methods[j], float(found.top[i, j]), float(found.bottom[i, j]), *numbers
+
+
+def _print(found: Agreement, fraction: float) -> None:
+    rows = [
+        (
+            str(row[0]),
+            str(row[1]),
+            f"{row[2]:.3f}",
+            f"{row[3]:.3f}",
+            f"{row[4]:.3f} [{row[5]:.3f}, {row[6]:.3f}]",
+            f"{row[7]:.3f} [{row[8]:.3f}, {row[9]:.3f}]",
+        )
+        for row in _pairs(found)
+    ]
+    share = f"{100 * fraction:g} %"
+    table(
+        f"{found.images} images, groups of {found.group}",
+        ("method", "method", f"best {share} shared", f"worst {share} shared", "Spearman ρ", "Kendall τ-b"),
+        rows,
+    )

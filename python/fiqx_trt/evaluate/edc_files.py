@@ -1,0 +1,175 @@
+"""Error-versus-discard results as files: curves and bands as tidy CSV, everything else as JSON."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from fiqx_trt.errors import OutputError
+from fiqx_trt.evaluate.curves import PartialArea
+from fiqx_trt.evaluate.experiment import EdcResult, MethodCurve
+from fiqx_trt.text import escape_text
+
+__all__ = [
+    "BEST",
+    "RANDOM",
+    "edc_summary",
+    "finite",
+    "write_csv",
+    "write_curves",
+    "write_json",
+    "write_whole",
+]
+
+#: What the two curves beside the methods are called in files and figures.
+BEST, RANDOM = "(best possible)", "(random)"
+CURVE_COLUMNS = ("method", "discard", "fnmr", "fmr", "threshold", "quality", "genuine", "impostor")
+BAND_COLUMNS = ("method", "discard", "low", "high")
+
+
+def finite(value: Any) -> Any:
+    """Return a value for JSON: NaN and infinities, also inside lists and dictionaries, become ``None``.
+
+    Examples
+    --------
+    >>> finite({"a": [1.0, float("nan")]})
+    {'a': [1.0, None]}
+    """
+    if isinstance(value, Mapping):
+        return {key: finite(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [finite(inner) for inner in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def write_whole(path: Path, data: bytes) -> None:
+    """Write a result in one step: a reader sees the old content or the new, with the permissions any new file gets.
+
+    Raises
+    ------
+    OutputError
+        The folder cannot be written.
+    """
+    temporary = path.with_name(f".{path.name}.tmp")
+    try:
+        temporary.write_bytes(data)
+        temporary.replace(path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise OutputError(f"cannot write {path}: {error.strerror or error}; choose another place") from error
+
+
+def write_json(path: Path, value: Mapping[str, Any]) -> None:
+    """Write JSON, NaN as ``null``, in one step."""
+    text = json.dumps(finite(value), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    write_whole(path, text.encode("utf-8", "backslashreplace"))
+
+
+def write_csv(path: Path, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Write a CSV in one step: UTF-8, shortest round-trip floats, nothing for NaN, names as :mod:`fiqx_trt.text` has them."""
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(columns)
+    for row in rows:
+        writer.writerow(map(_cell, row))
+    write_whole(path, text.getvalue().encode())
+
+
+def _cell(value: object) -> object:
+    if isinstance(value, str):
+        return escape_text(value)
+    return "" if finite(value) is None else value
+
+
+def write_curves(result: EdcResult, folder: Path) -> list[Path]:
+    """Write ``curves.csv``, one row per step of every method, and ``bands.csv`` where there are bands."""
+    curves, bands = folder / "curves.csv", folder / "bands.csv"
+    write_csv(curves, CURVE_COLUMNS, _steps(result))
+    if not any(one.bands for one in result.methods):
+        return [curves]
+    write_csv(bands, BAND_COLUMNS, _bands(result))
+    return [curves, bands]
+
+
+def _steps(result: EdcResult) -> Iterator[Sequence[object]]:
+    for name, curve in [*((one.name, one.curve) for one in result.methods), (RANDOM, result.random)]:
+        arrays = (getattr(curve, column).tolist() for column in CURVE_COLUMNS[1:])
+        for cells in zip(*arrays, strict=True):
+            yield (name, *cells)
+    for discard, fnmr in zip(result.best.discard.tolist(), result.best.fnmr.tolist(), strict=True):
+        yield (BEST, discard, fnmr, None, result.point.threshold, None, None, None)
+
+
+def _bands(result: EdcResult) -> Iterator[Sequence[object]]:
+    for one in result.methods:
+        if one.bands is not None:
+            arrays = (one.bands.grid.tolist(), one.bands.low.tolist(), one.bands.high.tolist())
+            for cells in zip(*arrays, strict=True):
+                yield (one.name, *cells)
+
+
+def edc_summary(result: EdcResult) -> dict[str, Any]:
+    """Return the numbers of a result: threshold, rates and partial areas."""
+    point, options = result.point, result.options
+    return {
+        "comparisons": len(result.comparisons),
+        "genuine": result.comparisons.genuine_count,
+        "impostor": result.comparisons.impostor_count,
+        "repeated_pairs": result.comparisons.duplicates,
+        "dropped_comparisons": result.dropped,
+        "threshold": point.threshold,
+        "threshold_rule": _rule(result),
+        "target_fmr": point.target_fmr,
+        "fmr": point.fmr,
+        "fnmr": point.fnmr,
+        "axis": options.fraction,
+        "missing": options.missing,
+        "seed": options.seed,
+        "methods": {one.name: _method(one) for one in result.methods},
+        "best_possible": {
+            "areas": [
+                {"limit": limit, "raw": area, "normalised": area / limit}
+                for limit, area in zip(options.limits, result.best_areas, strict=True)
+            ]
+        },
+        "random": {"areas": [_area(area) for area in result.random_areas]},
+        "notes": list(result.notes),
+    }
+
+
+def _rule(result: EdcResult) -> str:
+    if result.point.target_fmr is None:
+        return "given"
+    return "recomputed at every step" if result.options.recompute else "fixed on all comparisons"
+
+
+def _method(one: MethodCurve) -> dict[str, Any]:
+    areas = [_area(area) for area in one.areas]
+    if one.bands is not None:
+        for row, low, high in zip(
+            areas, one.bands.area_low.tolist(), one.bands.area_high.tolist(), strict=True
+        ):
+            row |= {"raw_low": low, "raw_high": high}
+    return {
+        "better": "higher" if one.higher_is_better else "lower",
+        "images_without_quality": one.missing,
+        "steps": len(one.curve.discard),
+        "band_level": None if one.bands is None else one.bands.level,
+        "band_replicates": None if one.bands is None else len(one.bands.areas),
+        "areas": areas,
+    }
+
+
+def _area(area: PartialArea) -> dict[str, float]:
+    return {
+        "limit": area.limit,
+        "raw": area.raw,
+        "normalised": area.normalised,
+        "relative": area.relative,
+        "minus_best": area.above_best,
+    }

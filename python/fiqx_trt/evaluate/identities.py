@@ -1,0 +1,70 @@
+"""Who is on each image: from the folders they lie in, or from a table."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from fiqx_trt.errors import InvalidInputError, SourceError
+from fiqx_trt.evaluate.sampling import folder_identities
+from fiqx_trt.rows import read_table, table_columns
+
+__all__ = ["FOLDER", "identities_of", "read_identities"]
+
+#: Says that the folder of an image names the person on it.
+FOLDER = "folder"
+
+
+def read_identities(file: Path, *, column: str = "identity") -> dict[str, str]:
+    """Read who is on each image from a table with the columns ``path`` and ``identity``.
+
+    Raises
+    ------
+    SourceError
+        The table cannot be read, lacks a column or a cell, or gives one image two identities.
+    """
+    names = [known.name for known in table_columns(file)]
+    for name in ("path", column):
+        if name not in names:
+            raise SourceError(
+                f"the identity table {file} has no column {name!r}; its columns are {', '.join(names)}"
+            )
+    people: dict[str, str] = {}
+    for position, row in enumerate(read_table(file, kinds={column: "str"}), 1):
+        path, person = row["path"], row[column]
+        if not (isinstance(path, str) and isinstance(person, str)):
+            raise SourceError(f"{file}, row {position}: the path or the {column} is empty")
+        if people.setdefault(path, person) != person:
+            raise SourceError(
+                f"{file}, row {position}: {path!r} is {person!r} here and {people[path]!r} before; keep one of them"
+            )
+    return people
+
+
+def identities_of(paths: Sequence[str], where: str) -> list[str]:
+    """Return the person on each image.
+
+    Parameters
+    ----------
+    paths
+        N names of images.
+    where
+        ``"folder"``: the name of the folder each lies in; anything else is a table (:func:`read_identities`).
+
+    Raises
+    ------
+    InvalidInputError
+        An image lies in no folder, or the table does not list it.
+    SourceError
+        The table cannot be read.
+    """
+    if where == FOLDER:
+        return folder_identities(paths)
+    people = read_identities(Path(where))
+    absent = [path for path in paths if path not in people]
+    if absent:
+        raise InvalidInputError(
+            f"{where} says nothing of {len(absent)} of {len(paths)} images, the first {absent[0]!r}; its own first path "
+            f"is {next(iter(people), '')!r}"
+        )
+    return [people[path] for path in paths]

@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from fiqx_trt.errors import InvalidInputError, ModelError
+from fiqx_trt.onnx_export.builder import GraphBuilder
+from fiqx_trt.quality import create_method
+from fiqx_trt.quality.scorer_contract import CONTRACTS
+from support.nets import noise_faces
+
+
+@pytest.fixture
+def scorer(tmp_path: Path) -> Path:
+    """A network whose score is the mean of its first input channel, plus one."""
+    graph = GraphBuilder("first-channel")
+    weight = np.zeros((3, 1), np.float32)
+    weight[0] = 1.0
+    x = graph.node("GlobalAveragePool", ["image"], "pool")
+    x = graph.node("Flatten", [x], "flat")
+    x = graph.node("MatMul", [x, graph.constant("w", weight)], "mean")
+    graph.node("Add", [x, graph.constant("one", np.float32([1.0]))], "quality")
+    path = tmp_path / "first.onnx"
+    path.write_bytes(graph.model({"image": ("N", 3, 32, 32)}, {"quality": ("N", 1)}).SerializeToString())
+    return path
+
+
+def contract(path: Path, **fields: object) -> None:
+    stated = {
+        "input_size": [32, 32],
+        "mean": [100.0],
+        "std": [50.0],
+        "color": "bgr",
+        "template": "",
+        "higher_is_better": False,
+    }
+    path.with_suffix(".json").write_text(json.dumps({**stated, **fields}))
+
+
+def test_size_scale_order_and_direction_are_the_contracts(scorer: Path) -> None:
+    contract(scorer, name="blue")
+    method = create_method(f"onnx:{scorer}")
+    assert method.name == "blue"
+    assert method.columns == ("blue",)
+    assert method.higher_is_better is False
+    faces = noise_faces(4)
+    want = (faces[..., 2].astype(np.float64).mean(axis=(1, 2)) - 100.0) / 50.0 + 1.0
+    np.testing.assert_allclose(method.score(None, faces, None).raw, want, rtol=1e-5)
+    np.testing.assert_array_equal(
+        method.score(None, faces[1:2], None).raw, method.score(None, faces, None).raw[1:2]
+    )
+
+
+def test_nothing_is_guessed(scorer: Path, tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="there is no scorer"):
+        create_method(f"onnx:{tmp_path / 'none.onnx'}")
+    with pytest.raises((ModelError, InvalidInputError), match=r"first\.json"):
+        create_method(f"onnx:{scorer}")
+    scorer.with_suffix(".json").write_text('{"contract": "beauty"}')
+    with pytest.raises((ModelError, InvalidInputError), match="names the contract 'beauty'; there are"):
+        create_method(f"onnx:{scorer}")
+
+
+def test_ready_contracts_state_everything() -> None:
+    for name, ready in CONTRACTS.items():
+        assert len(ready.input_size) == 2, name
+        assert len(ready.per_channel) == 2
+        assert ready.color in ("rgb", "bgr", "gray")
