@@ -18,7 +18,7 @@ try:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.colors import Normalize
     from matplotlib.figure import Figure
-except ImportError as error:  # pragma: no cover - the test environment has it
+except ImportError as error:
     raise DependencyError("figures need matplotlib: python -m pip install 'fiqx-trt[report]'") from error
 
 if TYPE_CHECKING:
