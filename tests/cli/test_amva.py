@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import fiqx_trt as fx
+from support.files import arrays
 from support.nets import noise_faces
 
 ARRAYS = [
@@ -37,8 +38,8 @@ def test_all_maps_and_figures(cli, crops: Path, recogniser: Path, scores: Path, 
         quality = fx.serfiq(model, noise_faces(12)).raw
     order = np.argsort(quality)
     high, low = maps[order[-3:]], maps[order[:3]]
-    found = np.load(out / "serfiq.npz")
-    assert set(ARRAYS) <= set(found.files)
+    found = arrays(out / "serfiq.npz")
+    assert set(ARRAYS) <= set(found)
     np.testing.assert_allclose(found["mam_high"], high.mean(axis=0), atol=1e-6)
     np.testing.assert_allclose(found["am_v_low"], low.std(axis=0), atol=1e-6)
     np.testing.assert_allclose(found["mdam_low"], np.median(low, axis=0), atol=1e-6)

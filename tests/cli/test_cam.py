@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 
 import fiqx_trt as fx
+from support.files import arrays
 from support.nets import noise_faces
 
 
@@ -20,7 +21,7 @@ def test_maps_pictures_and_rows(cli, crops: Path, recogniser: Path, tmp_path: Pa
     assert len(rows) == 13
     assert rows[0]["status"] == "decode_error"
     good = [row for row in rows if row["status"] == "ok"]
-    data = np.load(out / "maps" / "maps-000000.npz")
+    data = arrays(out / "maps" / "maps-000000.npz")
     with fx.load_model(recogniser, precision="fp32") as model:
         want = fx.scorecam(model, noise_faces(12))
     np.testing.assert_array_equal(data["maps"], want)

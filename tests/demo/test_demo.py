@@ -11,6 +11,7 @@ from fiqx_trt.demo.ladder import DEGRADATIONS, LEVELS, degrade
 from fiqx_trt.errors import OutputError
 from fiqx_trt.models.probe import probe_faces
 from fiqx_trt.rows import read_table
+from support.files import arrays
 
 
 @pytest.mark.parametrize("kind", DEGRADATIONS)
@@ -33,7 +34,7 @@ def test_the_demonstration_writes_everything_it_names(tmp_path: Path) -> None:
     assert {step.raw for step in result.steps} == {row["serfiq"] for row in rows}
     for picture in ("ladder.png", "maps.png", "amva/mam.png", "amva/faces.png"):
         assert cv2.imread(str(tmp_path / "demo" / picture)).std() > 10
-    maps = np.load(tmp_path / "demo" / "maps.npz")
+    maps = arrays(tmp_path / "demo" / "maps.npz")
     assert maps["plq"].shape == maps["activation"].shape == (25, 150, 150)
     assert all(0 <= maps[name].min() < maps[name].max() <= 1 for name in ("plq", "activation"))
     with pytest.raises(OutputError, match="holds an earlier demonstration; give --overwrite"):
