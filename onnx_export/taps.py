@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import onnx
 
 from fiqx_trt.errors import ModelError
-from fiqx_trt.onnx_export.view import GraphView, Shape, describe, shape_text
+from fiqx_trt.onnx_export.view import GraphView, Shape, attribute, describe, shape_text
 
 _FLOAT = onnx.TensorProto.FLOAT
 #: Operators that hand their data on unchanged, in another shape or number format at most.
@@ -232,7 +232,7 @@ def _deepest_spatial(view: GraphView, pre_dropout: str) -> str:
     maps = [
         (name, min(h, w), h * w)
         for name in view.bottlenecks(pre_dropout)
-        if name not in view.inputs
+        if name not in view.inputs and not _channels_last(view, name)
         for h, w in [_extent(view.shapes.get(name, ()))]
     ]
     for name, side, _ in maps:
@@ -245,6 +245,18 @@ def _deepest_spatial(view: GraphView, pre_dropout: str) -> str:
         f"no spatial layer: no rank-4 tensor with more than one position leads to {pre_dropout!r}; "
         "name one with features="
     )
+
+
+def _channels_last(view: GraphView, name: str) -> bool:
+    """Whether a rank-4 tensor is (N, h, w, C): turned so before it was flattened, as converted TensorFlow graphs do."""
+    while (node := view.producers.get(name)) is not None:
+        if node.op_type == "Transpose":
+            return tuple(attribute(node, "perm", ())) == (0, 2, 3, 1)
+        maps = [x for x in view.data_inputs(node) if len(view.shapes.get(x, ())) == 4]
+        if node.op_type == "Conv" or not maps:
+            return False
+        name = maps[0]
+    return False
 
 
 def _extent(shape: Shape) -> tuple[int, int]:

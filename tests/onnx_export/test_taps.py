@@ -97,6 +97,23 @@ def test_a_small_map_is_taken_when_none_has_four_by_four_positions() -> None:
     assert find_taps(parse(body, WEIGHTS, inputs="float[N,3,5,5] image")).features == "c"  # 3×3
 
 
+@pytest.mark.parametrize("turned", ["", "u = Relu(t) ", "q = Mul(t, half) v = Sigmoid(t) u = Mul(q, v) "])
+def test_a_map_turned_to_channels_last_before_the_flattening_is_no_features(turned: str) -> None:
+    flat = f"h = Flatten({'u' if turned else 't'}) embedding = MatMul(h, wide)"
+    body = f"c = Conv<pads=[1,1,1,1]>(image, w) r = Relu(c) t = Transpose<perm=[0,2,3,1]>(r) {turned}{flat}"
+    model = parse(body, {**WEIGHTS, "wide": normal(384, 4)})
+    assert find_taps(model) == Taps("image", "embedding", "h", "r")
+    assert tensor_shapes(model)["t"] == (None, 8, 8, 6)
+
+
+def test_a_map_turned_back_to_channels_first_may_be_features() -> None:
+    body = (
+        "c = Conv<pads=[1,1,1,1]>(image, w) t = Transpose<perm=[0,2,3,1]>(c) u = Relu(t) "
+        "r = Transpose<perm=[0,3,1,2]>(u) h = Flatten(r) embedding = MatMul(h, wide)"
+    )
+    assert find_taps(parse(body, {**WEIGHTS, "wide": normal(384, 4)})).features == "r"
+
+
 def test_overrides_are_taken_as_given() -> None:
     model = parse(TRUNK + GEMM + "embedding = Identity(e)", WEIGHTS)
     taps = find_taps(model, image="image", embedding="e", pre_dropout="p", features="c")
