@@ -131,3 +131,11 @@ def test_a_variant_that_is_not_covered_is_refused(op: str, attributes: dict[str,
     graph = TorchGraph(model([node], X4, {"y": ("N", 3, None, None)}))
     with pytest.raises(ModelError, match=text):
         graph({"x": torch.ones(1, 3, 4, 4)})
+
+
+def test_a_layer_normalisation_with_its_moments_as_outputs_is_refused() -> None:
+    node = helper.make_node("LayerNormalization", ["x", "s"], ["y", "mean"], name="it")
+    weights = {"s": np.ones(4, np.float32)}
+    graph = TorchGraph(model([node], X4, {"y": ("N", 3, 4, 4)}, initializers=weights))
+    with pytest.raises(ModelError, match=r"does not cover the mean and deviation as outputs"):
+        graph({"x": torch.ones(1, 3, 4, 4)})

@@ -146,6 +146,8 @@ CASES = [
     Case("BatchNormalization", [V, pos(6), rand(6), rand(6), pos(6)]),
     Case("InstanceNormalization", [X, pos(3), rand(3)], {"epsilon": 1e-3}),
     Case("InstanceNormalization", [rand(1, 3, 1, 1), pos(3), rand(3)]),
+    Case("LayerNormalization", [X, pos(X.shape[-1]), rand(X.shape[-1])], {"epsilon": 1e-3}),
+    Case("LayerNormalization", [X, pos(*X.shape[1:])], {"axis": 1}),
     Case("LpNormalization", [V]),
     Case("LpNormalization", [X], {"axis": 1, "p": 1}),
     Case("Softmax", [X], {"axis": 1}),

@@ -70,6 +70,16 @@ def _instance_norm(node: Node, x: Tensor, scale: Tensor, shift: Tensor) -> Tenso
     return unit * scale.reshape(-1, *ones) + shift.reshape(-1, *ones)
 
 
+def _layer_norm(node: Node, x: Tensor, scale: Tensor, shift: Tensor | None = None) -> Tensor:
+    if any(node.outputs[1:]):
+        raise node.refuse("the mean and deviation as outputs")
+    axes = list(range(node.attr("axis", -1) % x.ndim, x.ndim))
+    centred = x - x.mean(axes, keepdim=True)
+    variance = centred.square().mean(axes, keepdim=True)
+    y = centred / torch.sqrt(variance + node.attr("epsilon", 1e-5)) * scale
+    return y if shift is None else y + shift
+
+
 def _lp_normalization(node: Node, x: Tensor) -> Tensor:
     norm = torch.linalg.vector_norm(x, node.attr("p", 2), node.attr("axis", -1), keepdim=True)
     return x / torch.where(norm == 0, torch.ones_like(norm), norm)
@@ -88,6 +98,7 @@ OPERATORS: dict[str, Callable[..., Any]] = {
     "ConvTranspose": _conv_transpose,
     "Gemm": _gemm,
     "InstanceNormalization": _instance_norm,
+    "LayerNormalization": _layer_norm,
     "LpNormalization": _lp_normalization,
     "MatMul": lambda node, a, b: torch.matmul(*align(a, b)),
     "Softmax": _softmax,
