@@ -9,7 +9,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from fiqx_trt.errors import ModelError
-from fiqx_trt.onnx_export.adjoint import convolution, elementwise, linear, pooling, reductions, shaping
+from fiqx_trt.onnx_export.adjoint import (
+    activations,
+    convolution,
+    elementwise,
+    linear,
+    pooling,
+    reductions,
+    shaping,
+)
 from fiqx_trt.onnx_export.adjoint.tape import Rule, Tape
 from fiqx_trt.onnx_export.view import describe
 
@@ -17,6 +25,7 @@ __all__ = ["RULES", "backward"]
 
 #: Operator to rule.
 RULES: dict[str, Rule] = {
+    **activations.RULES,
     **convolution.RULES,
     **elementwise.RULES,
     **linear.RULES,

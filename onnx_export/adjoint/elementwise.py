@@ -1,13 +1,13 @@
-"""Adjoints of operators that act on each element: rectifiers, squashing functions, arithmetic."""
+"""Adjoints of arithmetic on each element."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import onnx
 
 from fiqx_trt.onnx_export.adjoint.tape import Rule, Tape
-from fiqx_trt.onnx_export.view import attribute
 
 
 def unbroadcast(tape: Tape, gradient: str, given: tuple[int, ...], name: str) -> str:
@@ -24,52 +24,24 @@ def _same(tape: Tape, node: onnx.NodeProto, gradient: str) -> dict[str, str]:
     return {node.input[0]: gradient}
 
 
-def _positive(tape: Tape, name: str) -> str:
-    return tape.emit("Greater", [name, tape.number(0)])
-
-
-def _relu(tape: Tape, node: onnx.NodeProto, gradient: str) -> dict[str, str]:
-    return {node.input[0]: tape.emit("Where", [_positive(tape, node.input[0]), gradient, tape.number(0)])}
-
-
-def _sloped(tape: Tape, node: onnx.NodeProto, gradient: str, slope: str) -> dict[str, str]:
-    factor = tape.emit("Where", [_positive(tape, node.input[0]), tape.number(1), slope])
-    return {node.input[0]: tape.emit("Mul", [gradient, factor])}
-
-
-def _leaky_relu(tape: Tape, node: onnx.NodeProto, gradient: str) -> dict[str, str]:
-    return _sloped(tape, node, gradient, tape.number(attribute(node, "alpha", 0.01)))
-
-
-def _prelu(tape: Tape, node: onnx.NodeProto, gradient: str) -> dict[str, str]:
-    return _sloped(tape, node, gradient, tape.number(tape.value(node, 1)))
-
-
-def _sigmoid(tape: Tape, node: onnx.NodeProto, gradient: str) -> dict[str, str]:
-    """Slope y (1 − y)."""
-    y = node.output[0]
-    slope = tape.emit("Mul", [y, tape.emit("Sub", [tape.number(1), y])])
-    return {node.input[0]: tape.emit("Mul", [gradient, slope])}
-
-
-def _tanh(tape: Tape, node: onnx.NodeProto, gradient: str) -> dict[str, str]:
-    """Slope 1 − y²."""
-    y = node.output[0]
-    slope = tape.emit("Sub", [tape.number(1), tape.emit("Mul", [y, y])])
-    return {node.input[0]: tape.emit("Mul", [gradient, slope])}
-
-
-def _clip(tape: Tape, node: onnx.NodeProto, gradient: str) -> dict[str, str]:
-    """Pass the gradient where the value lies within the limits, as torch does."""
-    for index, comparison in ((1, "Less"), (2, "Greater")):
-        if len(node.input) > index and node.input[index]:
-            outside = tape.emit(comparison, [node.input[0], tape.number(tape.value(node, index))])
-            gradient = tape.emit("Where", [outside, tape.number(0), gradient])
-    return {node.input[0]: gradient}
-
-
 def _abs(tape: Tape, node: onnx.NodeProto, gradient: str) -> dict[str, str]:
     return {node.input[0]: tape.emit("Mul", [gradient, tape.emit("Sign", [node.input[0]])])}
+
+
+def _exp(tape: Tape, node: onnx.NodeProto, gradient: str) -> dict[str, str]:
+    return {node.input[0]: tape.emit("Mul", [gradient, node.output[0]])}
+
+
+def _log(tape: Tape, node: onnx.NodeProto, gradient: str) -> dict[str, str]:
+    return {node.input[0]: tape.emit("Div", [gradient, node.input[0]])}
+
+
+def _erf(tape: Tape, node: onnx.NodeProto, gradient: str) -> dict[str, str]:
+    """Slope 2/√π exp(−x²)."""
+    x = node.input[0]
+    bell = tape.emit("Exp", [tape.emit("Neg", [tape.emit("Mul", [x, x])])])
+    slope = tape.emit("Mul", [bell, tape.number(2 / math.sqrt(math.pi))])
+    return {x: tape.emit("Mul", [gradient, slope])}
 
 
 def _neg(tape: Tape, node: onnx.NodeProto, gradient: str) -> dict[str, str]:
@@ -133,20 +105,17 @@ RULES: dict[str, Rule] = {
     "Abs": _abs,
     "Add": _binary(_of_sum),
     "Cast": _same,
-    "Clip": _clip,
     "Div": _binary(_of_quotient),
     "Dropout": _same,
+    "Erf": _erf,
+    "Exp": _exp,
     "Identity": _same,
-    "LeakyRelu": _leaky_relu,
+    "Log": _log,
     "Mul": _binary(_of_product),
     "Neg": _neg,
-    "PRelu": _prelu,
     "Pow": _pow,
     "Reciprocal": _reciprocal,
-    "Relu": _relu,
-    "Sigmoid": _sigmoid,
     "Sqrt": _sqrt,
     "Sub": _binary(_of_difference),
     "Sum": _binary(_of_sum),
-    "Tanh": _tanh,
 }

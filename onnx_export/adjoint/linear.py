@@ -34,7 +34,7 @@ def _batch_norm(tape: Tape, node: onnx.NodeProto, gradient: str) -> dict[str, st
     gamma, variance = tape.value(node, 1), tape.value(node, 4)
     scale = gamma / np.sqrt(variance + attribute(node, "epsilon", 1e-5))
     positions = len(tape.shape(node.input[0])) - 1
-    return {node.input[0]: tape.emit("Mul", [gradient, tape.number(scale.reshape(-1, *[1] * positions))])}
+    return {node.input[0]: tape.emit("Mul", [gradient, tape.number(scale.reshape(1, -1, *[1] * positions))])}
 
 
 RULES: dict[str, Rule] = {"BatchNormalization": _batch_norm, "Gemm": _gemm, "MatMul": _matmul}

@@ -8,6 +8,7 @@ import numpy as np
 import onnx
 
 from fiqx_trt.onnx_export.adjoint.tape import Rule, Tape
+from fiqx_trt.onnx_export.builder import Attribute
 from fiqx_trt.onnx_export.view import attribute
 
 
@@ -69,7 +70,28 @@ def _normalise(tape: Tape, node: onnx.NodeProto, gradient: str) -> dict[str, str
     return {x: tape.emit("Div", [across, tape.emit("ReduceL2", [x], {"axes": [axis], "keepdims": 1})])}
 
 
+def _layer_norm(tape: Tape, node: onnx.NodeProto, gradient: str) -> dict[str, str]:
+    """Adjoint of y = γ z + β, z = (x − μ) / σ: with u = γ g, (u − mean(u) − z mean(u z)) / σ.
+
+    μ and σ are made anew: a runtime computes them once for both.
+    """
+    x, rank = node.input[0], len(tape.shape(node.input[0])) + 1
+    axis = attribute(node, "axis", -1) % rank
+    if axis == 0:
+        raise tape.refuse(node, "it reduces over the batch")
+    over: dict[str, Attribute] = {"axes": list(range(axis, rank)), "keepdims": 1}
+    centred = tape.emit("Sub", [x, tape.emit("ReduceMean", [x], over)])
+    power = tape.emit("ReduceMean", [tape.emit("Mul", [centred, centred])], over)
+    sigma = tape.emit("Sqrt", [tape.emit("Add", [power, tape.number(attribute(node, "epsilon", 1e-5))])])
+    z = tape.emit("Div", [centred, sigma])
+    u = tape.emit("Mul", [gradient, tape.number(tape.value(node, 1))])
+    along = tape.emit("Mul", [z, tape.emit("ReduceMean", [tape.emit("Mul", [u, z])], over)])
+    across = tape.emit("Sub", [tape.emit("Sub", [u, tape.emit("ReduceMean", [u], over)]), along])
+    return {x: tape.emit("Div", [across, sigma])}
+
+
 RULES: dict[str, Rule] = {
+    "LayerNormalization": _layer_norm,
     "LpNormalization": _normalise,
     "ReduceL2": _length,
     "ReduceMean": _mean,

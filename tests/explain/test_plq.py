@@ -269,14 +269,17 @@ def test_presets_are_the_papers() -> None:
 # --- torch in the compiled graph's place ------------------------------------------------------------------------------
 
 
-def with_exp(seed: int = 0) -> onnx.ModelProto:
-    """The small network with an operator that has no adjoint: Exp."""
-    graph = small_recogniser(seed=seed)
+def with_maximum(operator: str = "Max") -> onnx.ModelProto:
+    """The small network with an operator that has no adjoint."""
+    graph = small_recogniser()
     nodes = list(graph.graph.node)
     position = next(i for i, node in enumerate(nodes) if node.output[0] == "r1")
     reader = nodes[position + 1]
     reader.input[0] = "curved"
-    extra = [helper.make_node("Neg", ["r1"], ["minus"]), helper.make_node("Exp", ["minus"], ["curved"])]
+    extra = [
+        helper.make_node("Constant", [], ["level"], value_float=0.3),
+        helper.make_node(operator, ["r1", "level"] if operator == "Max" else ["r1"], ["curved"]),
+    ]
     del graph.graph.node[:]
     graph.graph.node.extend([*nodes[: position + 1], *extra, *nodes[position + 1 :]])
     return graph
@@ -300,20 +303,20 @@ def test_torch_gives_the_compiled_graphs_gradient(model: Model, faces: np.ndarra
 def test_an_operator_without_adjoint_runs_in_torch_and_says_so(
     tmp_path: Path, faces: np.ndarray, caplog: pytest.LogCaptureFixture
 ) -> None:
-    path = save(with_exp(), tmp_path / "exp.onnx")
+    path = save(with_maximum(), tmp_path / "max.onnx")
     with load_model(path, mean=MEAN, std=STD, color="rgb", alpha=30, r=0.5, gamma=6.0, **QUICK) as model:
         with caplog.at_level(logging.WARNING, logger="fiqx_trt"):
             found = plq(model, faces, quality=np.full(5, 0.5))
         assert open_gradient(model, "l1").backend == "torch"
-    assert "exp: no gradient: " in caplog.text
-    assert "Exp" in caplog.text
+    assert "max: no gradient: " in caplog.text
+    assert "(Max)" in caplog.text
     assert "torch's autograd takes its place, several times slower" in caplog.text
     net = reference.SmallNet(small_recogniser())
     plain = net.forward
 
     def curved(x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         w = net.w
-        x = torch.exp(-torch.relu(torch.nn.functional.conv2d(x, w["w1"], stride=2, padding=1)))
+        x = torch.relu(torch.nn.functional.conv2d(x, w["w1"], stride=2, padding=1)).clamp_min(0.3)
         h = torch.relu(torch.nn.functional.conv2d(x, w["w2"], stride=2, padding=1)).flatten(1)
         return (h @ w["w3"].T + w["b3"] - w["m"]) / torch.sqrt(w["v"] + 1e-5) * w["g"] + w["b"], h
 
@@ -327,10 +330,21 @@ def test_without_torch_the_operator_is_named(
     tmp_path: Path, faces: np.ndarray, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "fiqx_trt.explain.torch_gradient", None)
-    path = save(with_exp(), tmp_path / "exp.onnx")
+    path = save(with_maximum(), tmp_path / "max.onnx")
     with (
         load_model(path, mean=MEAN, std=STD, color="rgb", gamma=6.0, **QUICK) as model,
-        pytest.raises(DependencyError, match=r"Exp.*pip install \"fiqx-trt\[torch\]\""),
+        pytest.raises(DependencyError, match=r"Max.*pip install \"fiqx-trt\[torch\]\""),
+    ):
+        plq(model, faces, quality=np.full(5, 0.5))
+
+
+def test_what_torch_cannot_differentiate_either_is_said(tmp_path: Path, faces: np.ndarray) -> None:
+    path = save(with_maximum("Sin"), tmp_path / "sin.onnx")
+    with (
+        load_model(path, mean=MEAN, std=STD, color="rgb", gamma=6.0, **QUICK) as model,
+        pytest.raises(
+            ModelError, match=r"\(Sin\) has no adjoint.*torch, which then differentiates, does not know"
+        ),
     ):
         plq(model, faces, quality=np.full(5, 0.5))
 

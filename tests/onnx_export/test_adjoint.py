@@ -18,10 +18,12 @@ from reference.onnx_graphs import operators, parse
 X = (2, 4, 6, 7)
 CONSTANTS: dict[str, np.ndarray] = {
     "slope": np.array([0.25, -0.1, 0.6, 0.0]).reshape(4, 1, 1),
+    "gentle": np.array([0.25, 0.1, 0.6, 0.0]).reshape(4, 1, 1),
     "low": np.array(-0.5),
     "high": np.array(0.7),
     "cube": np.array(3.0),
     "channel": np.random.default_rng(1).standard_normal((4, 1, 1)),
+    "last": np.random.default_rng(11).standard_normal(7),
     "stat": np.array([0.5, 1.5, -0.7, 2.0]),
     "var": np.array([0.5, 1.5, 0.7, 2.0]),
     "k33": np.random.default_rng(2).standard_normal((6, 4, 3, 3)),
@@ -52,6 +54,17 @@ CASES = [
     ("y = Relu(x)", "Relu"),
     ("y = LeakyRelu<alpha=0.3>(x)", "LeakyRelu"),
     ("y = PRelu(x, slope)", "PRelu"),
+    ("y = PRelu(x, gentle)", "PRelu"),
+    ("y = LeakyRelu<alpha=-0.3>(x)", "LeakyRelu"),
+    ("y = Elu<alpha=0.7>(x)", "Elu"),
+    ("y = Softplus(x)", "Softplus"),
+    ("w = Mul(x, cube) v = Mul(w, cube) y = HardSigmoid(v)", "HardSigmoid"),
+    ("w = Mul(x, cube) v = Mul(w, cube) y = HardSwish(v)", "HardSwish"),
+    ("y = Exp(x)", "Exp"),
+    ("a = Abs(x) y = Log(a)", "Log"),
+    ("y = Erf(x)", "Erf"),
+    ("y = LayerNormalization(x, last, last)", "LayerNormalization"),
+    ("y = LayerNormalization<axis=1, epsilon=0.1>(x, cube)", "LayerNormalization"),
     ("y = Sigmoid(x)", "Sigmoid"),
     ("y = Tanh(x)", "Tanh"),
     ("y = Clip(x, low, high)", "Clip"),
@@ -145,6 +158,13 @@ class ConvTranspose(OpRun):
         return (torch.nn.functional.pad(full, widths).numpy(),)
 
 
+class Erf(OpRun):
+    """By torch: onnx's own has the precision of float32."""
+
+    def _run(self, x):  # type: ignore[no-untyped-def]
+        return (torch.erf(torch.tensor(x)).numpy(),)
+
+
 class Pad(OpRun):
     """By torch: onnx's own takes no negative widths."""
 
@@ -158,7 +178,7 @@ KEYS = ("strides", "dilations", "output_padding")
 
 
 def evaluator(model: onnx.ModelProto) -> ReferenceEvaluator:
-    return ReferenceEvaluator(model, new_ops=[ConvTranspose, Pad])
+    return ReferenceEvaluator(model, new_ops=[ConvTranspose, Erf, Pad])
 
 
 def graph_of(body: str) -> onnx.ModelProto:
@@ -214,6 +234,13 @@ def test_every_rule_is_tested() -> None:
     assert {operator for _, operator in CASES} == set(RULES)
 
 
+@pytest.mark.parametrize("body", ["Relu(x)", "LeakyRelu(x)", "PRelu(x, gentle)"])
+def test_a_rectifier_stays_the_only_reader_of_its_input(body: str) -> None:
+    """So that a runtime can join it to the convolution before it."""
+    graph = gradient_graph(graph_of(f"y = {body}")).graph
+    assert [node.op_type for node in graph.node if "x" in node.input] == [body.split("(")[0]]
+
+
 def test_of_equal_maxima_the_first_takes_the_gradient() -> None:
     model = graph_of("y = MaxPool<kernel_shape=[2,2], strides=[2,2]>(x)")
     x, seed = np.zeros(X), np.ones((2, 4, 3, 3))
@@ -227,8 +254,8 @@ def test_of_equal_maxima_the_first_takes_the_gradient() -> None:
     ("body", "message"),
     [
         (
-            "y = Softplus(x)",
-            r"no gradient: node 'y' \(Softplus\) has no adjoint; there are Abs, Add, AveragePool",
+            "y = Sin(x)",
+            r"no gradient: node 'y' \(Sin\) has no adjoint; there are Abs, Add, AveragePool",
         ),
         ("y = Transpose<perm=[1,0,2,3]>(x)", r"node 'y' \(Transpose\): it moves the batch"),
         ("y = ReduceSum<keepdims=0>(x)", r"node 'y' \(ReduceSum\): it reduces over the batch"),

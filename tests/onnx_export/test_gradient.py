@@ -216,10 +216,10 @@ def test_refusals() -> None:
     with pytest.raises(InvalidInputError, match="dropout is 1; wanted a probability between 0 and 1"):
         build_gradient(model, taps, mean=MEAN, std=STD, dropout=1)
     odd = parse(
-        BODY.replace("PRelu(c, slope)", "Softplus(c)"),
+        BODY.replace("PRelu(c, slope)", "Sin(c)"),
         SMALL,
         inputs="float[N,3,8,8] x",
         outputs="float[N,5] e",
     )
-    with pytest.raises(ModelError, match=r"no gradient: node 'r' \(Softplus\) has no adjoint"):
+    with pytest.raises(ModelError, match=r"no gradient: node 'r' \(Sin\) has no adjoint"):
         build_gradient(odd, find_taps(odd), mean=MEAN, std=STD)

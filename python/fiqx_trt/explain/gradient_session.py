@@ -118,11 +118,18 @@ def _compile(
             f"{spec.name}: {reason}. torch could differentiate it, but is not installed: "
             'python -m pip install "fiqx-trt[torch]"'
         ) from error
-    logger.warning("%s: %s. torch's autograd takes its place, several times slower", spec.name, reason)
     norms = model.head_column_norms if weights == "exact" else None
-    return TorchGradientSession(
-        network, spec, weights=weights, dropout=dropout, column_norms=norms, device=model.device
-    )
+    try:
+        session = TorchGradientSession(
+            network, spec, weights=weights, dropout=dropout, column_norms=norms, device=model.device
+        )
+    except ModelError as error:
+        raise ModelError(
+            f"{spec.name}: {reason}; torch, which then differentiates, does not know all of its operators either. Export "
+            "the network without that operator"
+        ) from error
+    logger.warning("%s: %s. torch's autograd takes its place, several times slower", spec.name, reason)
+    return session
 
 
 def gradients(
