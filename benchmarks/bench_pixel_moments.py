@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from fiqx_trt.kernels import pixel_moments
+from fiqx_trt.kernels import pixel_moments, pixel_range
 
 MAPS = np.random.default_rng(0).random((512, 112, 112), dtype=np.float32)
 
@@ -33,3 +33,13 @@ def bench_memcpy(benchmark):
     target = np.zeros_like(MAPS)
     benchmark(np.copyto, target, MAPS)
     assert target.any()
+
+
+def numpy_range(maps):
+    return np.array([maps.min(), maps.max()])
+
+
+@pytest.mark.parametrize("method", [pixel_range, numpy_range])
+@pytest.mark.benchmark(group="pixel_range")
+def bench_pixel_range(benchmark, method):
+    np.testing.assert_array_equal(benchmark(method, MAPS), numpy_range(MAPS))

@@ -13,6 +13,7 @@ __global__ void make_grids(CamCombine a) {
         double sum = 0.0;
         for (std::int64_t c = 0; c < a.channels; ++c) {
             const std::int64_t channel = image * a.channels + c;
+            if (!body::counts(a.weights[channel])) { continue; }
             sum = body::add_weighted(sum, a.weights[channel], a.activations[channel * cells + i % cells], a.rule);
         }
         a.grids[i] = body::cell(sum, a.rule);

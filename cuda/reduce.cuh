@@ -6,20 +6,26 @@
 
 namespace fiqx::cuda {
 
-/// The common limits of all threads' limits. Every thread of a block of kThreads must call it.
-__device__ inline body::Limits block_limits(body::Limits mine) {
-    __shared__ body::Limits shared[kThreads];
+/// The values of all threads merged in halves. Every thread of a block of kThreads must call it, and gets the result.
+template <class T, class Merge>
+__device__ T block_reduce(const T& mine, const Merge& merge) {
+    __shared__ T shared[kThreads];
     __syncthreads();
     shared[threadIdx.x] = mine;
     __syncthreads();
     for (int half = kThreads / 2; half > 0; half /= 2) {
-        if (threadIdx.x < half) {
-            body::widen(shared[threadIdx.x], shared[threadIdx.x + half].low);
-            body::widen(shared[threadIdx.x], shared[threadIdx.x + half].high);
-        }
+        if (threadIdx.x < half) { merge(shared[threadIdx.x], shared[threadIdx.x + half]); }
         __syncthreads();
     }
     return shared[0];
+}
+
+/// The common limits of all threads' limits.
+__device__ inline body::Limits block_limits(const body::Limits& mine) {
+    return block_reduce(mine, [](body::Limits& limits, const body::Limits& other) {
+        body::widen(limits, other.low);
+        body::widen(limits, other.high);
+    });
 }
 
 /// The value of an upsampled grid at a pixel.

@@ -36,6 +36,7 @@ void make_grid(const CamCombine& a, std::int64_t image, float* grid) {
     sums.assign(static_cast<std::size_t>(cells), 0.0);
     for (std::int64_t c = 0; c < a.channels; ++c) {
         const std::int64_t channel = image * a.channels + c;
+        if (!body::counts(a.weights[channel])) { continue; }
         add_channel(sums.data(), a.weights[channel], a.activations + channel * cells, cells, a.rule);
     }
     for (std::int64_t i = 0; i < cells; ++i) { grid[i] = body::cell(sums[static_cast<std::size_t>(i)], a.rule); }

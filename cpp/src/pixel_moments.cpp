@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <string>
+#include <vector>
 
 #include "fiqx/body/pixel_moments.hpp"
 #include "fiqx/hd.hpp"
@@ -40,6 +41,12 @@ FIQX_SIMD void merge(const PixelMomentsMerge& a, const body::MergeShares& shares
     }
 }
 
+FIQX_SIMD void find_range(const float* x, std::int64_t n, body::KeyRange& found) {
+    body::KeyRange range = body::no_range();
+    for (std::int64_t i = 0; i < n; ++i) { body::widen(range, body::key_of(x[i])); }
+    found = range;
+}
+
 double inverse(std::int64_t n) { return 1.0 / static_cast<double>(n); }
 
 void check_state(const Checker& check, const Tensor& mean, const Tensor& m2, std::int64_t count) {
@@ -72,6 +79,22 @@ void cpu::pixel_moments_merge(const PixelMomentsMerge& a) {
     merge(a, body::merge_shares(static_cast<double>(a.count), static_cast<double>(a.other_count)));
 }
 
+void cpu::pixel_range(const PixelRange& a) {
+    constexpr std::int64_t kValues = 1 << 16;
+    const std::int64_t blocks = (a.size + kValues - 1) / kValues;
+    std::vector<body::KeyRange> ranges(static_cast<std::size_t>(blocks));
+    parallel_for(blocks, a.size, [&](std::int64_t block) {
+        const std::int64_t first = block * kValues;
+        find_range(a.maps + first, std::min(kValues, a.size - first), ranges[static_cast<std::size_t>(block)]);
+    });
+    body::KeyRange all = body::no_range();
+    for (const body::KeyRange& range : ranges) {
+        body::widen(all, range.least);
+        body::widen(all, range.most);
+    }
+    body::write_range(all, a.out);
+}
+
 std::int64_t pixel_moments(const Tensor& maps, const Tensor& mean, const Tensor& m2, std::int64_t count,
                            std::optional<std::uintptr_t> stream) {
     const Checker check("pixel_moments");
@@ -102,6 +125,16 @@ std::int64_t pixel_moments_merge(const Tensor& mean, const Tensor& m2, std::int6
                                  other_count};
     if (args.pixels > 0 && other_count > 0) { FIQX_LAUNCH(place, pixel_moments_merge, args); }
     return count + other_count;
+}
+
+Tensor pixel_range(const Tensor& maps, const Output& out, std::optional<std::uintptr_t> stream) {
+    const Checker check("pixel_range");
+    check.array(maps, DType::f32, "(N, H, W)");
+    const Place place = check.place({&maps}, stream);
+    const Tensor result = check.output(out, DType::f32, {2}, place);
+    const PixelRange args{maps.as<const float>(), result.as<float>(), maps.size()};
+    FIQX_LAUNCH(place, pixel_range, args);
+    return result;
 }
 
 }  // namespace fiqx

@@ -6,6 +6,7 @@ namespace body = fiqx::body;
 int main() {
     const body::CombineRule plain{false, false, true, false, false};
     const body::CombineRule late{false, true, true, true, false};
+    CHECK(body::counts(-1e-40F) && body::counts(NAN) && !body::counts(0.0F) && !body::counts(-0.0F));
     // 2^24 + 1 and its square are lost in float32, not here.
     CHECK(body::add_weighted(1.0, 4097.0F, 4097.0F, plain) == 16785410.0);
     CHECK(body::add_weighted(0.0, 1.0F, -2.0F, plain) == -2.0);

@@ -16,6 +16,7 @@
 #include "fiqx/pixel_median.hpp"
 #include "fiqx/pixel_moments.hpp"
 #include "fiqx/pixel_quality.hpp"
+#include "fiqx/row_products.hpp"
 
 using namespace fiqx;
 
@@ -56,6 +57,12 @@ void faces_and_scores(std::int64_t n, std::int64_t odd) {
     CHECK(dropout_expand(numbers({n, odd * odd}), 3, 0.5, 1, kNew, {}).shape[0] == 3 * n);
     CHECK(dropout_masks(odd, 3, 0.5, 1, kNew).size() == 3 * odd);
     CHECK(pair_spread(numbers({n, odd + 1, odd}), kNew, {}).size() == n);
+    CHECK(row_power(numbers({n, odd * odd}), make(DType::f64, {odd * odd}), kNew, {}).size() == n);
+    CHECK(row_power(numbers({n, odd}), {}, kNew, {}).size() == n);
+    for (const DType dtype : {DType::f32, DType::f64}) {
+        CHECK(row_cosine(numbers({n, odd * odd}), make(dtype, {n, odd * odd}), {}, kNew, {}).size() == n);
+        CHECK(row_cosine(numbers({n, odd}), make(dtype, {3, odd}), make(DType::i64, {n}), kNew, {}).size() == n);
+    }
 }
 
 void maps_of_an_image(std::int64_t n, std::int64_t odd) {
@@ -75,6 +82,7 @@ void streams_of_maps(std::int64_t n, std::int64_t odd) {
     const Tensor mean = make(DType::f64, {odd, odd + 1});
     const Tensor m2 = make(DType::f64, {odd, odd + 1});
     CHECK(pixel_moments(maps, mean, m2, 0, {}) == n);
+    CHECK(pixel_range(maps, kNew, {}).as<float>()[0] == (n > 0 ? 0.0F : INFINITY));
     CHECK(pixel_moments_merge(mean, m2, n, mean, m2, n, {}) == 2 * n);
     const Tensor counts = make(DType::u32, {odd, odd + 1, 9});
     pixel_histogram(maps, counts, {});

@@ -1,3 +1,5 @@
+#include <initializer_list>
+
 #include "check.hpp"
 #include "fiqx/body/pixel_moments.hpp"
 
@@ -20,5 +22,19 @@ int main() {
     double one[2] = {};
     body::push_moment(one[0], one[1], 0.1F, 1.0);
     CHECK(one[0] == static_cast<double>(0.1F) && one[1] == 0.0);
+
+    float ends[2];
+    body::KeyRange range = body::no_range();
+    body::write_range(range, ends);
+    CHECK(ends[0] == INFINITY && ends[1] == -INFINITY);
+    for (const float x : {2.0F, 0.0F, -0.0F}) { body::widen(range, body::key_of(x)); }
+    body::write_range(range, ends);
+    CHECK(ends[0] == 0.0F && std::signbit(ends[0]) && ends[1] == 2.0F);
+    for (const float nan : {NAN, -NAN}) {
+        body::KeyRange broken = range;
+        body::widen(broken, body::key_of(nan));
+        body::write_range(broken, ends);
+        CHECK(std::isnan(ends[0]) && std::isnan(ends[1]));
+    }
     return failures;
 }

@@ -27,6 +27,10 @@ public:
     /// A readable view of an argument. A NumPy array that is not C-contiguous, aligned and in native byte order is
     /// copied; a device array must be C-contiguous. Throws InvalidInputError, CudaUnavailableError.
     Tensor input(const py::object& object, const char* name);
+    /// The same of an argument that may be None.
+    std::optional<Tensor> optional_input(const py::object& object, const char* name) {
+        return object.is_none() ? std::nullopt : std::optional(input(object, name));
+    }
     /// A view that the kernel writes: refuses everything that `input` would have to copy, and read-only memory.
     Tensor writable(const py::object& object, const char* name);
     /// `out`, or a new array where it is None. May be called without the GIL.
@@ -79,5 +83,6 @@ void bind_pixel_histogram(py::module_& module);
 void bind_pixel_median(py::module_& module);
 void bind_pixel_moments(py::module_& module);
 void bind_pixel_quality(py::module_& module);
+void bind_row_products(py::module_& module);
 
 }  // namespace fiqx::python

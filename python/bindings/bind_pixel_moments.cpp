@@ -26,6 +26,12 @@ std::int64_t pixel_moments_merge(const py::object& mean, const py::object& m2, s
     return fiqx::pixel_moments_merge(a, b, count, c, d, other_count, stream);
 }
 
+py::object pixel_range(const py::object& maps, const py::object& out, Stream stream) {
+    Call call("pixel_range");
+    const Tensor x = call.input(maps, "maps");
+    return call.run([&] { fiqx::pixel_range(x, call.output(out), stream); });
+}
+
 }  // namespace
 
 void bind_pixel_moments(py::module_& module) {
@@ -33,6 +39,8 @@ void bind_pixel_moments(py::module_& module) {
                py::arg("count"), py::arg("stream") = py::none());
     module.def("pixel_moments_merge", &pixel_moments_merge, py::arg("mean"), py::arg("m2"), py::arg("count"),
                py::arg("other_mean"), py::arg("other_m2"), py::arg("other_count"), py::kw_only(),
+               py::arg("stream") = py::none());
+    module.def("pixel_range", &pixel_range, py::arg("maps"), py::kw_only(), py::arg("out") = py::none(),
                py::arg("stream") = py::none());
 }
 

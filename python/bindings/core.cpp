@@ -40,4 +40,5 @@ PYBIND11_MODULE(_core, module, pybind11::mod_gil_not_used()) {
     bind_pixel_median(module);
     bind_pixel_moments(module);
     bind_pixel_quality(module);
+    bind_row_products(module);
 }

@@ -77,6 +77,26 @@ def test_the_published_map_follows_from_its_own_grid(shared_faces):
     np.testing.assert_allclose(got.maps[0], published, atol=1e-5)
 
 
+@pytest.mark.parametrize("rule", RULES)
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("zero", [0.0, -0.0])
+def test_a_channel_of_weight_zero_adds_nothing_whatever_it_holds(rule, bad, zero):
+    activations, weights = sample(3, 2, 6, 5, 5)
+    weights[1, 2] = zero
+    wanted = cam_combine(activations, weights, size=(30, 30), **rule)
+    activations[1, 2, 1:3] = bad
+    got = cam_combine(activations, weights, size=(30, 30), **rule)
+    for there, here in zip(got, wanted, strict=True):
+        np.testing.assert_array_equal(there, here)
+    np.testing.assert_allclose(got.maps, reference(activations, weights, size=(30, 30), **rule), atol=1e-4)
+
+
+def test_a_weight_that_is_not_finite_is_no_zero():
+    activations, weights = sample(4, 1, 3, 4, 4)
+    weights[0, 1] = np.nan
+    assert np.isnan(cam_combine(activations, weights, size=(9, 9)).maps).all()
+
+
 def test_a_flat_map_is_zero_and_flagged():
     activations = np.ones((3, 2, 4, 4), np.float32) * np.float32(0.1)
     activations[1, 0, 2, 2] = 5

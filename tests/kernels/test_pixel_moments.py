@@ -7,8 +7,9 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from fiqx_trt.errors import InvalidInputError
-from fiqx_trt.kernels import pixel_moments, pixel_moments_merge
+from fiqx_trt.kernels import pixel_moments, pixel_moments_merge, pixel_range
 from reference.pixel_moments import pixel_moments as reference
+from reference.pixel_moments import pixel_range as reference_range
 
 stacks = hnp.arrays(
     np.float32,
@@ -84,6 +85,46 @@ def test_a_small_deviation_on_a_large_mean_survives():
 def test_sizes(size):
     maps = np.random.default_rng(0).random((37, *size), dtype=np.float32)
     assert_close(state(maps), maps)
+
+
+everything = st.floats(width=32, allow_nan=False) | st.sampled_from([0.0, -0.0, np.inf, -np.inf])
+
+
+@given(hnp.arrays(np.float32, st.tuples(*[st.integers(0, 7)] * 3), elements=everything))
+def test_the_range_is_exact_and_needs_no_values(maps):
+    got = pixel_range(maps)
+    assert got.dtype == np.float32
+    np.testing.assert_array_equal(got, reference_range(maps))
+
+
+@given(stacks, st.randoms())
+def test_the_range_has_the_same_bits_in_any_order(maps, random):
+    values = [*maps.ravel().tolist(), 0.0, -0.0]
+    random.shuffle(values)
+    first = pixel_range(np.array(values, np.float32)[None, None])
+    random.shuffle(values)
+    again = pixel_range(np.array(values, np.float32)[None, None])
+    assert first.tobytes() == again.tobytes()
+
+
+@given(stacks.filter(np.size), st.data(), st.sampled_from([np.nan, -np.nan]))
+def test_one_nan_makes_the_range_nan(maps, data, nan):
+    maps.flat[data.draw(st.integers(0, maps.size - 1))] = nan
+    assert np.isnan(pixel_range(maps)).all()
+
+
+@pytest.mark.parametrize("at", [0, 65535, 65536, 199_999])
+def test_the_range_of_many_values(at):
+    maps = np.random.default_rng(0).random((5, 200, 200), dtype=np.float32)
+    maps.flat[at], maps.flat[(at + 100_000) % maps.size] = -3, 7
+    np.testing.assert_array_equal(pixel_range(maps), [-3, 7])
+
+
+def test_the_range_of_no_stack_is_refused():
+    with pytest.raises(
+        InvalidInputError, match=r"pixel_range: maps has shape \(3, 4\), wanted float32 \(N, H, W\)"
+    ):
+        pixel_range(np.ones((3, 4), np.float32))
 
 
 MAPS, STATE = np.ones((2, 3, 4), np.float32), np.zeros((3, 4))

@@ -25,6 +25,8 @@ FEATURES[1], FEATURES[2, 0, 0, 0] = 0.1, np.nan
 WEIGHTS = RNG.random((3, 6), dtype=np.float32)
 GRADIENT, SCALE = RNG.standard_normal((4, 3, 23, 29), dtype=np.float32), RNG.random(4)
 MAPS, MORE = RNG.random((9, 23, 29), dtype=np.float32), RNG.random((4, 23, 29), dtype=np.float32)
+BROKEN = np.where(np.arange(4)[:, None, None] == 1, -np.float32(np.nan), MORE)
+OWN, INDEX = RNG.standard_normal((3, 1031)), np.array([2, 0, 0, 1, 2])
 DEGENERATE = np.where(np.arange(7)[:, None, None] == 3, np.float32(0), EMBEDDINGS)
 
 RULES = ({}, {"align_corners": True}, {"relu": True})
@@ -61,6 +63,17 @@ CASES = {
     "pixel_quality-clipped": ((GRADIENT, SCALE), partial(kernels.pixel_quality, gamma=1.0, clip=10.0)),
     "pixel_moments": ((MAPS, MORE), moments),
     "pixel_histogram": ((MAPS, MORE), histogram),
+    "pixel_range": ((MAPS - np.float32(0.5),), kernels.pixel_range),
+    "pixel_range-nan": ((BROKEN,), kernels.pixel_range),
+    "pixel_range-empty": ((MAPS[:0],), kernels.pixel_range),
+    "pixel_range-signed-zeros": ((np.where(MAPS > 0.5, np.float32(0), -np.float32(0)),), kernels.pixel_range),
+    "row_power": ((VECTORS,), kernels.row_power),
+    "row_power-weighted": ((VECTORS, OWN[0]), kernels.row_power),
+    "row_power-aligned": ((EMBEDDINGS[0, :, :128].copy(), OWN[0, :128].copy()), kernels.row_power),
+    "row_cosine": ((VECTORS, VECTORS[::-1].copy()), kernels.row_cosine),
+    "row_cosine-wide": ((VECTORS, OWN, INDEX), kernels.row_cosine),
+    "row_cosine-aligned": ((VECTORS[:, :1028].copy(), OWN[:, :1028].copy(), INDEX), kernels.row_cosine),
+    "row_cosine-degenerate": ((DEGENERATE[3], EMBEDDINGS[3]), kernels.row_cosine),
     "pixel_median-odd": ((MAPS,), kernels.pixel_median),
     "pixel_median-even": ((MORE,), kernels.pixel_median),
 }
@@ -86,6 +99,11 @@ def test_the_same_bits(cuda, case):
 
 def test_empty_batches(cuda):
     assert kernels.pair_spread(cuda(EMBEDDINGS[:0])).to_host().shape == (0,)
+
+
+def test_an_index_that_the_host_cannot_see_gives_nan(cuda):
+    got = kernels.row_cosine(cuda(VECTORS), cuda(OWN), cuda(np.array([2, 3, 0, -1, 1]))).to_host()
+    np.testing.assert_array_equal(np.isnan(got), [False, True, False, True, False])
 
 
 def test_a_device_array_survives_the_journey(cuda):

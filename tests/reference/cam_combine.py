@@ -24,6 +24,7 @@ def cam_combine(
 ):
     maps = []
     for a, w in zip(activations.astype(np.float64), weights.astype(np.float64), strict=True):
+        a = np.where(w[:, None, None] == 0, 0, a)
         a = np.maximum(a, 0) if relu_activations else a
         if upsample_first:
             total = sum(w_k * upsample(a_k, size, align_corners) for w_k, a_k in zip(w, a, strict=True))

@@ -1,5 +1,5 @@
 #pragma once
-/// `pixel_moments`: mean and sum of squared deviations per pixel, streaming and mergeable.
+/// `pixel_moments`: mean and sum of squared deviations per pixel, streaming and mergeable; the range of all pixels.
 
 #include <cstdint>
 #include <optional>
@@ -24,6 +24,12 @@ struct PixelMomentsMerge {
     std::int64_t pixels, count, other_count;
 };
 
+struct PixelRange {
+    const float* maps;
+    float* out;
+    std::int64_t size;
+};
+
 /// Adds maps (B, H, W) float32, one after the other, to mean and m2 (H, W) float64 in place, which hold `count` maps.
 /// @returns count + B
 /// @throws InvalidInputError, DeviceMismatchError, CudaError
@@ -37,13 +43,19 @@ std::int64_t pixel_moments_merge(const Tensor& mean, const Tensor& m2, std::int6
                                  const Tensor& other_m2, std::int64_t other_count,
                                  std::optional<std::uintptr_t> stream);
 
+/// Maps (N, H, W) float32 to (2,) float32, the smallest and the largest value: NaN, NaN where a value is NaN, and
+/// inf, -inf where there is none. -0 is smaller than +0.
+Tensor pixel_range(const Tensor& maps, const Output& out, std::optional<std::uintptr_t> stream);
+
 namespace cpu {
 void pixel_moments(const PixelMoments& args);
 void pixel_moments_merge(const PixelMomentsMerge& args);
+void pixel_range(const PixelRange& args);
 }  // namespace cpu
 namespace cuda {
 void pixel_moments(const PixelMoments& args, const Place& place);
 void pixel_moments_merge(const PixelMomentsMerge& args, const Place& place);
+void pixel_range(const PixelRange& args, const Place& place);
 }  // namespace cuda
 
 }  // namespace fiqx

@@ -37,7 +37,9 @@ from fiqx_trt.kernels._pixels import (
     pixel_median,
     pixel_moments,
     pixel_moments_merge,
+    pixel_range,
 )
+from fiqx_trt.kernels._products import row_cosine, row_power
 from fiqx_trt.kernels._scores import dropout_expand, dropout_masks, face_input, pair_spread
 
 __all__ = [
@@ -59,4 +61,7 @@ __all__ = [
     "pixel_moments",
     "pixel_moments_merge",
     "pixel_quality",
+    "pixel_range",
+    "row_cosine",
+    "row_power",
 ]

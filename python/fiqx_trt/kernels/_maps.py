@@ -208,7 +208,7 @@ def cam_combine(
     activations
         ``(N, C, h, w)`` float32.
     weights
-        ``(N, C)`` float32; 0 for a channel without a mask.
+        ``(N, C)`` float32; 0 for a channel without a mask, which then adds nothing, whatever it holds.
     size
         Height H and width W of the maps.
     align_corners

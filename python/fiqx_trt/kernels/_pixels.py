@@ -12,6 +12,7 @@ __all__ = [
     "pixel_median",
     "pixel_moments",
     "pixel_moments_merge",
+    "pixel_range",
 ]
 
 
@@ -107,6 +108,37 @@ def pixel_moments_merge(
     """
     stream = stream_of(mean, stream)
     return _core.pixel_moments_merge(mean, m2, count, other_mean, other_m2, other_count, stream=stream)
+
+
+def pixel_range(maps: Array, *, out: Array | None = None, stream: int | None = None) -> Array:
+    """Return the smallest and the largest value of a stack of maps.
+
+    Parameters
+    ----------
+    maps
+        ``(N, H, W)`` float32.
+    out, stream
+        See the common rules of :mod:`fiqx_trt.kernels`.
+
+    Returns
+    -------
+    array
+        ``(2,)`` float32. NaN, NaN if any value is NaN; inf, -inf of no value. -0 is smaller than +0.
+
+    Raises
+    ------
+    InvalidInputError
+        Wrong shape or dtype.
+    DeviceMismatchError, CudaUnavailableError, CudaError
+        See the common rules.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> pixel_range(np.array([[[1]], [[-2]], [[9]]], np.float32))
+    array([-2.,  9.], dtype=float32)
+    """
+    return _core.pixel_range(maps, out=out, stream=stream_of(maps, stream))
 
 
 def pixel_histogram(maps: Array, counts: Array, *, stream: int | None = None) -> None:

@@ -11,6 +11,9 @@ struct CombineRule {
     bool align_corners, relu_activations, relu, upsample_first, minmax_twice;
 };
 
+/// A channel of weight 0 adds nothing, whatever it holds.
+FIQX_HD bool counts(float weight) { return weight != 0.0F; }
+
 /// One term of the weighted sum: exact in float64, added in the order of the channels.
 FIQX_HD double add_weighted(double sum, float weight, float activation, const CombineRule& rule) {
     const float x = rule.relu_activations ? relu(activation) : activation;

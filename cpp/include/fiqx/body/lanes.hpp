@@ -15,7 +15,16 @@ FIQX_HD T lane_sum(T* lanes) {
     return lanes[0];
 }
 
-/// One term of a squared norm, in float64: the square of a float32 value is exact there.
-FIQX_HD double add_square(double sum, float x) { return sum + static_cast<double>(x) * static_cast<double>(x); }
+/// One term of a product of rows, in float64: products of float32 values are exact there.
+template <class T, class U>
+FIQX_HD double add_product(double sum, T x, U y) {
+    return sum + static_cast<double>(x) * static_cast<double>(y);
+}
+
+/// One term of a squared norm.
+template <class T>
+FIQX_HD double add_square(double sum, T x) {
+    return add_product(sum, x, x);
+}
 
 }  // namespace fiqx::body

@@ -1,31 +1,13 @@
 #pragma once
-/// Formulas of `pixel_median`: keys that sort like floats, and the selection of one bit by bit.
+/// Formulas of `pixel_median`: the selection of a key bit by bit.
 
 #include <cmath>
 #include <cstdint>
-#include <cstring>
 
+#include "fiqx/body/keys.hpp"
 #include "fiqx/hd.hpp"
 
 namespace fiqx::body {
-
-/// A signed integer in the order of the float; NaN lies beyond both infinities.
-FIQX_HD std::int32_t key_of(float x) {
-    std::int32_t bits = 0;
-    memcpy(&bits, &x, sizeof bits);
-    return bits ^ ((bits >> 31) & 0x7FFFFFFF);
-}
-
-FIQX_HD float value_of(std::int32_t key) {
-    const std::int32_t bits = key ^ ((key >> 31) & 0x7FFFFFFF);
-    float x = 0.0F;
-    memcpy(&x, &bits, sizeof x);
-    return x;
-}
-
-constexpr std::int32_t kKeyOfInfinity = 0x7F800000;
-
-FIQX_HD bool is_nan_key(std::int32_t key) { return key > kKeyOfInfinity || key < ~kKeyOfInfinity; }
 
 /// The search for the key (or half of a key) of a rank: bits are fixed from the highest down, and a bit is set where no
 /// more than `rank` keys lie below the candidate that has it. Starts at the smallest number; `bit` runs down to 0.

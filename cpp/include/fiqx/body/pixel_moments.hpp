@@ -1,6 +1,10 @@
 #pragma once
-/// Formulas of `pixel_moments`: Welford's update and Chan's merge, per pixel, in float64.
+/// Formulas of `pixel_moments`: Welford's update and Chan's merge, per pixel, in float64, and the range of all values.
 
+#include <cmath>
+#include <cstdint>
+
+#include "fiqx/body/keys.hpp"
 #include "fiqx/hd.hpp"
 
 namespace fiqx::body {
@@ -24,6 +28,26 @@ FIQX_HD void merge_moment(double& mean, double& m2, double other_mean, double ot
     const double difference = other_mean - mean;
     mean = mean + difference * shares.b_of_all;
     m2 = (m2 + other_m2) + (difference * difference) * shares.product_of_all;
+}
+
+/// Keys of the smallest and the largest value so far.
+struct KeyRange {
+    std::int32_t least, most;
+};
+
+/// The range of no value: inf, -inf.
+FIQX_HD KeyRange no_range() { return {kKeyOfInfinity, ~kKeyOfInfinity}; }
+
+FIQX_HD void widen(KeyRange& range, std::int32_t key) {
+    range.least = key < range.least ? key : range.least;
+    range.most = key > range.most ? key : range.most;
+}
+
+/// A value that is NaN makes both ends NaN: its key lies beyond one of them.
+FIQX_HD void write_range(const KeyRange& range, float* ends) {
+    const bool nan = is_nan_key(range.least) || is_nan_key(range.most);
+    ends[0] = nan ? NAN : value_of(range.least);
+    ends[1] = nan ? NAN : value_of(range.most);
 }
 
 }  // namespace fiqx::body
