@@ -1,5 +1,12 @@
 #include "fiqx/device.hpp"
 
+#include <atomic>
+#include <cstdlib>
+#include <map>
+#include <mutex>
+#include <set>
+#include <vector>
+
 #include "launch.cuh"
 
 namespace fiqx::device {
@@ -7,6 +14,41 @@ namespace fiqx::device {
 using cuda::check;
 using cuda::DeviceGuard;
 using cuda::stream_of;
+
+namespace {
+
+/// Released memory that a device's pool keeps for reuse; the driver takes back what is beyond it.
+constexpr std::uint64_t kKept = std::uint64_t{1} << 30;
+
+std::atomic<std::uint64_t> copied_up{0};
+std::atomic<std::uint64_t> copied_down{0};
+
+// Never destroyed: arrays may be released while the process ends.
+std::mutex& idle_mutex() {
+    static auto* mutex = new std::mutex;
+    return *mutex;
+}
+
+std::map<int, std::vector<std::uintptr_t>>& idle_streams() {
+    static auto* streams = new std::map<int, std::vector<std::uintptr_t>>;
+    return *streams;
+}
+
+/// By default a pool gives everything back whenever the host waits, and the next allocation is slow again.
+void keep_released_memory(int index) {
+    static auto* done = new std::set<int>;
+    const std::lock_guard<std::mutex> lock(idle_mutex());
+    if (!done->insert(index).second) { return; }
+    cudaMemPool_t pool = nullptr;
+    check(cudaDeviceGetDefaultMemPool(&pool, index), "cudaDeviceGetDefaultMemPool");
+    std::uint64_t kept = 0;
+    check(cudaMemPoolGetAttribute(pool, cudaMemPoolAttrReleaseThreshold, &kept), "cudaMemPoolGetAttribute");
+    if (kept >= kKept) { return; }
+    kept = kKept;
+    check(cudaMemPoolSetAttribute(pool, cudaMemPoolAttrReleaseThreshold, &kept), "cudaMemPoolSetAttribute");
+}
+
+}  // namespace
 
 bool built() { return true; }
 
@@ -37,34 +79,77 @@ int owner(const void* pointer, const std::string& name) {
                             " has a __cuda_array_interface__ that points to host memory; give the NumPy array itself");
 }
 
-void* allocate(std::size_t bytes, int index) {
+void* allocate(std::size_t bytes, const Place& place) {
     if (count() == 0) { throw CudaUnavailableError(reason()); }
-    const DeviceGuard guard(index);
+    const DeviceGuard guard(place.index);
+    keep_released_memory(place.index);
     void* pointer = nullptr;
-    if (bytes > 0) { check(cudaMalloc(&pointer, bytes), "cudaMalloc"); }
+    if (bytes > 0) { check(cudaMallocAsync(&pointer, bytes, stream_of(place.stream)), "cudaMallocAsync"); }
     return pointer;
 }
 
-void release(void* pointer, int index) noexcept {
+void release(void* pointer, const Place& place) noexcept {
     if (pointer == nullptr) { return; }
     try {
-        const DeviceGuard guard(index);
-        (void)cudaFree(pointer);
+        const DeviceGuard guard(place.index);
+        (void)cudaFreeAsync(pointer, stream_of(place.stream));
     } catch (const CudaError&) {  // the driver is shutting down and has freed everything
     }
 }
 
-void to_host(void* host, const void* source, std::size_t bytes, const Place& place) {
-    const DeviceGuard guard(place.index);
-    check(cudaMemcpyAsync(host, source, bytes, cudaMemcpyDeviceToHost, stream_of(place.stream)), "cudaMemcpyAsync");
-    synchronize(place);
+std::uintptr_t open_stream(int index) {
+    if (count() == 0) { throw CudaUnavailableError(reason()); }
+    {
+        const std::lock_guard<std::mutex> lock(idle_mutex());
+        auto& idle = idle_streams()[index];
+        if (!idle.empty()) {
+            const std::uintptr_t stream = idle.back();
+            idle.pop_back();
+            return stream;
+        }
+    }
+    const DeviceGuard guard(index);
+    cudaStream_t stream = nullptr;
+    check(cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking), "cudaStreamCreateWithFlags");
+    return reinterpret_cast<std::uintptr_t>(stream);
 }
 
-void from_host(void* target, const void* host, std::size_t bytes, const Place& place) {
-    const DeviceGuard guard(place.index);
-    check(cudaMemcpyAsync(target, host, bytes, cudaMemcpyHostToDevice, stream_of(place.stream)), "cudaMemcpyAsync");
-    synchronize(place);
+void close_stream(std::uintptr_t stream, int index) noexcept {
+    const std::lock_guard<std::mutex> lock(idle_mutex());
+    idle_streams()[index].push_back(stream);
 }
+
+void* allocate_pinned(std::size_t bytes) {
+    if (count() == 0) { return std::malloc(bytes); }
+    void* pointer = nullptr;
+    check(cudaHostAlloc(&pointer, bytes, cudaHostAllocPortable), "cudaHostAlloc");
+    return pointer;
+}
+
+void release_pinned(void* pointer) noexcept {
+    if (count() == 0) {
+        std::free(pointer);
+    } else {
+        (void)cudaFreeHost(pointer);
+    }
+}
+
+void copy(void* target, const void* source, std::size_t bytes, Way way, const Place& place) {
+    const DeviceGuard guard(place.index);
+    const cudaMemcpyKind kind = way == Way::up     ? cudaMemcpyHostToDevice
+                                : way == Way::down ? cudaMemcpyDeviceToHost
+                                                   : cudaMemcpyDefault;
+    check(cudaMemcpyAsync(target, source, bytes, kind, stream_of(place.stream)), "cudaMemcpyAsync");
+    if (way == Way::up) { copied_up += bytes; }
+    if (way == Way::down) { copied_down += bytes; }
+}
+
+void zero(void* target, std::size_t bytes, const Place& place) {
+    const DeviceGuard guard(place.index);
+    check(cudaMemsetAsync(target, 0, bytes, stream_of(place.stream)), "cudaMemsetAsync");
+}
+
+Traffic traffic() { return {copied_up, copied_down}; }
 
 void wait(const Place& place, std::uintptr_t other) {
     const DeviceGuard guard(place.index);

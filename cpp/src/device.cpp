@@ -1,5 +1,7 @@
 #include "fiqx/device.hpp"
 
+#include <cstdlib>
+
 #include "fiqx/error.hpp"
 
 // The services of a build without CUDA; cuda/device.cu has those of a build with it.
@@ -21,10 +23,15 @@ std::string reason() {
 }
 
 int owner(const void*, const std::string&) { unavailable(); }
-void* allocate(std::size_t, int) { unavailable(); }
-void release(void*, int) noexcept {}
-void to_host(void*, const void*, std::size_t, const Place&) { unavailable(); }
-void from_host(void*, const void*, std::size_t, const Place&) { unavailable(); }
+void* allocate(std::size_t, const Place&) { unavailable(); }
+void release(void*, const Place&) noexcept {}
+std::uintptr_t open_stream(int) { unavailable(); }
+void close_stream(std::uintptr_t, int) noexcept {}
+void* allocate_pinned(std::size_t bytes) { return std::malloc(bytes); }
+void release_pinned(void* pointer) noexcept { std::free(pointer); }
+void copy(void*, const void*, std::size_t, Way, const Place&) { unavailable(); }
+void zero(void*, std::size_t, const Place&) { unavailable(); }
+Traffic traffic() { return {}; }
 void wait(const Place&, std::uintptr_t) { unavailable(); }
 void synchronize(const Place&) { unavailable(); }
 

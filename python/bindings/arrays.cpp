@@ -100,8 +100,37 @@ Tensor Call::device(const py::object& object, const char* name, bool write) {
     return tensor;
 }
 
+Tensor Call::own(const DeviceArray& array, const char* name) {
+    places_.push_back(array.place);
+    Tensor tensor;
+    tensor.name = name;
+    tensor.data = array.data;
+    tensor.dtype = array.dtype;
+    tensor.shape = array.shape;
+    tensor.device = Device::cuda;
+    tensor.index = array.place.index;
+    tensor.stream = array.place.stream;
+    return tensor;
+}
+
+Call::~Call() {
+    if (places_.empty()) { return; }
+    const std::uintptr_t used = launched_.value_or(asked_.value_or(places_.front().stream));
+    for (const Place& place : places_) {
+        if (place.stream == used) { continue; }
+        try {
+            device::wait(place, used);
+        } catch (const CudaError&) {  // the call that failed has been reported
+        }
+    }
+}
+
 Tensor Call::view(const py::object& object, const char* name, bool write) {
     if (py::isinstance<py::array>(object)) { return host(py::reinterpret_borrow<py::array>(object), name, write); }
+    if (py::isinstance<DeviceArray>(object)) {
+        alive_.push_back(object);
+        return own(py::cast<const DeviceArray&>(object), name);
+    }
     if (py::hasattr(object, "__cuda_array_interface__")) { return device(object, name, write); }
     Checker(kernel_).require(false, std::string(name) + " is a " + type_name(object) +
                                         ", wanted a NumPy array or an array with __cuda_array_interface__; "
@@ -115,6 +144,7 @@ Tensor Call::writable(const py::object& object, const char* name) { return view(
 Output Call::output(const py::object& out) {
     return [this, out = out.ptr()](DType dtype, const Shape& shape, const Place& place) {
         const py::gil_scoped_acquire gil;
+        launched(place);
         const auto given = py::reinterpret_borrow<py::object>(out);
         results_.push_back(given.is_none() ? allocate(dtype, shape, place) : given);
         return writable(results_.back(), "out");

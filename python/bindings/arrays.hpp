@@ -19,10 +19,17 @@ namespace py = pybind11;
 
 using Stream = std::optional<std::uintptr_t>;
 
-/// One call of a kernel: borrows the arguments, and gives or allocates the result.
+struct DeviceArray;
+
+/// One call of a kernel: borrows the arguments, and gives or allocates the result. At its end the stream of every
+/// DeviceArray that worked on another stream waits for that one, so that its memory may go back at any time.
 class Call {
 public:
-    explicit Call(const char* kernel) : kernel_(kernel) {}
+    /// `stream` is the one asked for; a kernel that only writes its arguments must name it, others need not.
+    explicit Call(const char* kernel, Stream stream = std::nullopt) : kernel_(kernel), asked_(stream) {}
+    ~Call();
+    Call(const Call&) = delete;
+    Call& operator=(const Call&) = delete;
 
     /// A readable view of an argument. A NumPy array that is not C-contiguous, aligned and in native byte order is
     /// copied; a device array must be C-contiguous. Throws InvalidInputError, CudaUnavailableError.
@@ -35,6 +42,8 @@ public:
     Tensor writable(const py::object& object, const char* name);
     /// `out`, or a new array where it is None. May be called without the GIL.
     Output output(const py::object& out);
+    /// Says where the work was queued; `output` does so too.
+    void launched(const Place& place) { launched_ = place.stream; }
     /// Runs the kernel without the GIL and returns the array that its Output gave, or a tuple of several.
     template <class Kernel>
     py::object run(const Kernel& kernel) {
@@ -49,8 +58,12 @@ private:
     Tensor view(const py::object& object, const char* name, bool write);
     Tensor host(const py::array& array, const char* name, bool write);
     Tensor device(const py::object& object, const char* name, bool write);
+    Tensor own(const DeviceArray& array, const char* name);
 
     const char* kernel_;
+    Stream asked_;
+    Stream launched_;
+    std::vector<Place> places_;      // of the DeviceArrays among the arguments
     std::vector<py::object> alive_;  // copies of arguments, until the call is over
     std::vector<py::object> results_;
 };

@@ -5,7 +5,7 @@ namespace fiqx::python {
 namespace {
 
 void pixel_histogram(const py::object& maps, const py::object& counts, Stream stream) {
-    Call call("pixel_histogram");
+    Call call("pixel_histogram", stream);
     const Tensor x = call.input(maps, "maps");
     const Tensor c = call.writable(counts, "counts");
     const py::gil_scoped_release released;
@@ -13,7 +13,7 @@ void pixel_histogram(const py::object& maps, const py::object& counts, Stream st
 }
 
 void pixel_histogram_merge(const py::object& counts, const py::object& other, Stream stream) {
-    Call call("pixel_histogram_merge");
+    Call call("pixel_histogram_merge", stream);
     const Tensor c = call.writable(counts, "counts");
     const Tensor o = call.input(other, "other");
     const py::gil_scoped_release released;
