@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import tarfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -309,3 +310,61 @@ def test_a_small_model_is_scored_with_static_batch(cli, crops: Path, tmp_path: P
     result = cli("score", crops, "--model", path, "--out", tmp_path / "s.csv")
     assert result.code == 0, result.err
     assert "guessed mean" in result.err
+
+
+@pytest.fixture
+def shards(crops: Path, tmp_path: Path) -> list[Path]:
+    """The crops in two archives, webdataset style, one of them compressed."""
+    paths = [tmp_path / "shard-0.tar", tmp_path / "shard-1.tar.gz"]
+    for number, path in enumerate(paths):
+        with tarfile.open(path, "w:gz" if number else "w", format=tarfile.GNU_FORMAT) as archive:
+            for file in sorted(crops.iterdir())[6 * number : 6 * number + 6]:
+                archive.add(file, file.name)
+                archive.addfile(tarfile.TarInfo(f"{file.stem}.json"))
+    return paths
+
+
+def test_shards_have_the_scores_of_the_folder(
+    cli, shards, crops: Path, recogniser: Path, tmp_path: Path
+) -> None:
+    cli("score", crops, "--out", tmp_path / "want.csv", "--model", recogniser, "-q")
+    for options in (("--threads", 1), ("--threads", 4, "--batch", 5)):
+        out = tmp_path / "s.csv"
+        result = cli("score", *shards, "--out", out, "--model", recogniser, "--overwrite", *options)
+        assert result.code == 0, result.err
+        names = [f"{shards[index // 6]}/{index:02d}.png" for index in range(12)]
+        assert [row["path"] for row in read(out)] == names
+        numbers = [{**row, "path": ""} for row in read(out)]
+        assert numbers == [{**row, "path": ""} for row in read(tmp_path / "want.csv")]
+
+
+def test_a_run_over_shards_is_resumed(shards, recogniser: Path, tmp_path: Path) -> None:
+    """From every possible interruption: a table of the first rows of a finished one."""
+    options = (*shards, "--model", recogniser, "--batch", 1)
+    subprocess.run(command(*options, "--out", tmp_path / "want.csv"), check=True)
+    want = (tmp_path / "want.csv").read_bytes()
+    lines = want.splitlines(keepends=True)
+    for rows in (2, 8):
+        out = tmp_path / f"s{rows}.csv"
+        out.with_name(out.name + ".partial").write_bytes(b"".join(lines[: rows + 1]))
+        meta = json.loads((tmp_path / "want.csv.meta.json").read_text())
+        meta.update(state="interrupted", finished=None)
+        out.with_name(out.name + ".partial.meta.json").write_text(json.dumps(meta))
+        done = subprocess.run(command(*options, "--out", out, "--resume"), capture_output=True, check=False)
+        assert done.returncode == 0, done.stderr
+        assert out.read_bytes() == want
+
+
+def test_a_damaged_shard_is_one_row_and_the_others_keep_their_scores(
+    cli, shards, recogniser: Path, tmp_path: Path
+) -> None:
+    cli("score", *shards, "--out", tmp_path / "want.csv", "--model", recogniser, "-q")
+    torn = tmp_path / "torn.tar"
+    torn.write_bytes(shards[0].read_bytes()[:600])
+    result = cli("score", torn, *shards, "--out", tmp_path / "s.csv", "--model", recogniser)
+    assert result.code == 3
+    first, *others = read(tmp_path / "s.csv")
+    assert first["path"] == f"{torn}/00.png"
+    assert first["status"] == "decode_error"
+    assert first["error"] == "the archive is cut off in the middle of this picture"
+    assert others == read(tmp_path / "want.csv")

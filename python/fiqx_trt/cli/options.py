@@ -25,7 +25,7 @@ Inputs = Annotated[
     list[str],
     typer.Argument(
         metavar="IN...",
-        help="Pictures: files, folders, globs, @list.txt, a CSV or Parquet table with a path column, or - for standard input.",
+        help="Pictures: files, folders, globs, .tar shards, @list.txt, a CSV or Parquet table with a path column, or - for standard input.",
         show_default=False,
     ),
 ]

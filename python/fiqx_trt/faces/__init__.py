@@ -3,7 +3,8 @@
 ==========  ====================================================================
 module      does
 ==========  ====================================================================
-`sources`   files, folders, globs, lists and tables to one `Source` per picture
+`sources`   files, folders, globs, archives, lists and tables to one `Source` per picture
+`tar`       the pictures in tar archives
 `header`    format and size of a picture without decoding it
 `decode`    bytes to an RGB array
 `detect`    where the faces of a picture and their five landmarks are

@@ -9,15 +9,18 @@ a folder                     the pictures in it and below, sorted by the bytes o
 ``@list.txt``                the pictures the file lists, one a line, ``#`` comments; write ``./@x`` for a
                              file of that name
 ``-``                        the pictures listed on standard input, one a line or ended by NUL
+``x.tar .tar.gz .tgz``       the pictures in a tar archive, in its order, each named ``x.tar/inner/name.jpg``;
+                             nothing is unpacked to the disk (see `fiqx_trt.faces.tar`)
 ``x.csv .jsonl .parquet``    the pictures in its column ``path`` (or another); earlier score files as well
 ===========================  ===========================================================================
 
 Relative paths in lists and tables are relative to the current directory, as with other programs. Each line is
-one picture: folders and globs in lists are not expanded. Nothing is dropped silently: duplicates stay, what
+one picture: folders, globs and archives in lists are not expanded, and neither are archives in folders, which
+are searched for pictures only; ``folder/*.tar`` takes them. Nothing is dropped silently: duplicates stay, what
 cannot be read becomes a row, and an input that names no picture at all is an error.
 """
 # Names are texts here, of any bytes, spelled as the user does; Path would respell them.
-# ruff: noqa: PTH112, PTH116, PTH122
+# ruff: noqa: PTH112, PTH113, PTH116, PTH120, PTH122
 
 from __future__ import annotations
 
@@ -31,17 +34,15 @@ from typing import BinaryIO
 
 from fiqx_trt.errors import ImageError, SourceError
 from fiqx_trt.faces.lists import TABLE_SUFFIXES, read_list, read_names, read_table
+from fiqx_trt.faces.tar import ARCHIVE_SUFFIXES, MAX_BYTES, Entry, is_archive_name, walk_tar
 from fiqx_trt.faces.walk import PICTURE_SUFFIXES, Found, expand_glob, has_magic, walk_folder
 
-__all__ = ["MAX_BYTES", "PICTURE_SUFFIXES", "Source", "iter_sources"]
-
-MAX_BYTES = 1 << 29
-"""Largest file that is read, in bytes; larger ones are ``unsupported``."""
+__all__ = ["ARCHIVE_SUFFIXES", "MAX_BYTES", "PICTURE_SUFFIXES", "Source", "iter_sources"]
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """One input: a picture file.
+    """One input: a picture file, or a picture in an archive.
 
     Parameters
     ----------
@@ -49,10 +50,13 @@ class Source:
         As it is named in the row. Bytes that are not UTF-8 are kept as ``os.fsdecode`` keeps them.
     problem
         Why it cannot be read, when the listing knows already.
+    reader
+        Returns the bytes, where ``path`` is not a file's.
     """
 
     path: str
     problem: str = field(default="", repr=False)
+    reader: Callable[[], bytes] | None = field(default=None, repr=False, compare=False)
 
     def read(self) -> bytes:
         """Read the file.
@@ -64,19 +68,25 @@ class Source:
         """
         if self.problem:
             raise ImageError(self.problem, status="decode_error")
+        if self.reader is not None:
+            return self.reader()
         if not self.path:
             raise ImageError("the row names no file", status="decode_error")
         try:
             # Not blocking, so that a pipe without a writer is refused instead of waited for.
             number = os.open(self.path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
             try:
-                return _read_all(number, _regular_size(os.fstat(number)))
+                size = _regular_size(os.fstat(number))
+                if is_archive_name(self.path):
+                    message = "an archive, not a picture file; name it as an input of its own"
+                    raise ImageError(message, status="decode_error")
+                return _read_all(number, size)
             finally:
                 os.close(number)
         except ImageError:
             raise
         except (OSError, ValueError) as error:
-            raise ImageError(_why(error), status="decode_error") from error
+            raise ImageError(_why(self.path, error), status="decode_error") from error
 
 
 def _regular_size(status: os.stat_result) -> int:
@@ -101,9 +111,12 @@ def _read_all(number: int, size: int) -> bytes:
     return b"".join(pieces)
 
 
-def _why(error: OSError | ValueError) -> str:
+def _why(path: str, error: OSError | ValueError) -> str:
     if isinstance(error, FileNotFoundError):
         return "no such file"
+    while isinstance(error, NotADirectoryError) and (path := os.path.dirname(path)):
+        if is_archive_name(path) and os.path.isfile(path):
+            return f"inside the archive {path!r}, which is read only when it is an input of its own"
     return f"cannot be read: {getattr(error, 'strerror', None) or error}"
 
 
@@ -145,7 +158,9 @@ def iter_sources(
     lister = _Lister(null_separated, stdin, column, on_skip or (lambda _: None))
     inputs = [os.fspath(spec) for spec in named]
     if not inputs:
-        raise SourceError("no input given: name files, folders, globs, @lists, tables or - (standard input)")
+        raise SourceError(
+            "no input given: name files, folders, globs, archives, @lists, tables or - (standard input)"
+        )
     if inputs.count("-") > 1:
         raise SourceError("standard input (-) can be named once only")
     for spec in inputs:
@@ -170,15 +185,15 @@ class _Lister:
     def sources(self, spec: str) -> Iterator[Source]:
         empty = True
         try:
-            for path, problem in self._found(spec):
+            for found in self._found(spec):
                 empty = False
-                yield Source(path, problem)
+                yield Source(*found) if isinstance(found, tuple) else _member(found)
         except OSError as error:
             raise SourceError(f"cannot list {spec!r}: {error.strerror or error}") from error
         if empty:
             raise SourceError(_nothing(spec))
 
-    def _found(self, spec: str) -> Iterator[Found]:
+    def _found(self, spec: str) -> Iterator[Found | Entry]:
         if spec == "-":
             stream = self.stdin if self.stdin is not None else _standard_input()
             names = read_names(stream, name="standard input", null_separated=self.null_separated)
@@ -191,17 +206,28 @@ class _Lister:
         if os.path.lexists(spec):
             return self._file(spec, suffix)
         if has_magic(spec):
-            return expand_glob(spec, on_skip=self.on_skip)
+            return self._glob(spec)
         if not suffix or suffix in TABLE_SUFFIXES or spec.endswith("/"):
             raise SourceError(f"no such file or folder: {spec!r}")
         return iter([(spec, "")])  # a missing picture is a row that says so
 
-    def _file(self, spec: str, suffix: str) -> Iterator[Found]:
+    def _file(self, spec: str, suffix: str) -> Iterator[Found | Entry]:
         if suffix in TABLE_SUFFIXES:
             return ((name, "") for name in read_table(spec, column=self.column))
-        if suffix == ".tar":
-            raise SourceError(f"{spec!r} is a tar archive, which is not read; unpack it and name the folder")
+        if is_archive_name(spec):
+            return walk_tar(spec, on_skip=self.on_skip)
         return iter([(spec, "")])
+
+    def _glob(self, spec: str) -> Iterator[Found | Entry]:
+        for path, problem in expand_glob(spec, on_skip=self.on_skip):
+            if is_archive_name(path) and not problem:
+                yield from walk_tar(path, on_skip=self.on_skip)
+            else:
+                yield path, problem
+
+
+def _member(entry: Entry) -> Source:
+    return Source(entry.path, entry.problem, entry.read)
 
 
 def _is_pipe(path: str) -> bool:
@@ -220,8 +246,13 @@ def _nothing(spec: str) -> str:
     if spec == "-":
         return "standard input names no picture"
     if os.path.isdir(spec):
-        suffixes = " ".join(sorted(PICTURE_SUFFIXES))
-        return f"no picture in the folder {spec!r} or below; files that end in {suffixes} are taken"
+        return f"no picture in the folder {spec!r} or below; files that end in {_suffixes()} are taken"
+    if is_archive_name(spec):
+        return f"no picture in the archive {spec!r}; files that end in {_suffixes()} are taken"
     if has_magic(spec) and not os.path.lexists(spec):
         return f"no picture matches {spec!r}"
     return f"{spec!r} names no picture"
+
+
+def _suffixes() -> str:
+    return " ".join(sorted(PICTURE_SUFFIXES))

@@ -1,0 +1,338 @@
+"""Tar archives to pictures: in the order of the archive, one after the other, nothing unpacked to the disk.
+
+A member is named ``shard.tar/inner/name.jpg``: the archive as the user spells it, then the member's name without
+empty and ``.`` parts. Taken is what would be taken from the unpacked folder (regular files that end like a
+picture, none below a name that begins with a dot); duplicates stay, links are left out.
+
+The headers are read here and not by `tarfile`, whose iteration ends without a word at a damaged header. What is
+behind damage is searched for the next header; several archives put together (``cat a.tar b.tar``) are read to
+the end. Of a plain archive only headers are read while listing, and a picture where it is needed, in any thread.
+A gzip stream has no middle to begin at: there a picture's bytes travel with its entry.
+"""
+
+from __future__ import annotations
+
+import gzip
+import logging
+import os
+import stat
+import sys
+import tarfile
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from typing import BinaryIO, cast
+
+from fiqx_trt.errors import ImageError
+from fiqx_trt.faces.walk import is_picture_name
+
+__all__ = ["ARCHIVE_SUFFIXES", "MAX_BYTES", "Entry", "is_archive_name", "walk_tar"]
+
+_logger = logging.getLogger(__name__)
+
+MAX_BYTES = 1 << 29
+"""Largest picture that is read, in bytes; larger ones are ``unsupported``."""
+
+ARCHIVE_SUFFIXES = (".tar", ".tar.gz", ".tgz")
+"""Archives that are read, in lower or upper case."""
+
+_REFUSED = (".tar.bz2", ".tbz2", ".tar.xz", ".txz", ".tar.zst", ".tzst", ".tar.lz4")
+_PACKED = {b"BZh": "bzip2", b"\xfd7zXZ\0": "xz", b"\x28\xb5\x2f\xfd": "zstd", b"\x04\x22\x4d\x18": "lz4"}
+_GZIP = b"\x1f\x8b"
+
+_BLOCK = 512
+_ENDLESS = 1 << 60  # no file is as large
+_LONGEST = 1 << 20  # bytes of an extended header; a name is far shorter
+_LONG_NAME, _PAX = tarfile.GNUTYPE_LONGNAME, (tarfile.XHDTYPE, tarfile.SOLARIS_XHDTYPE)
+_AUXILIARY = (_LONG_NAME, *_PAX, tarfile.GNUTYPE_LONGLINK, tarfile.XGLTYPE)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A picture of an archive, or a place in it that cannot be read.
+
+    Parameters
+    ----------
+    path
+        Its name in the row; the archive's own for what belongs to no picture.
+    problem
+        Why it cannot be read; empty when it can.
+    read
+        Returns the picture's bytes or raises `ImageError`; ``None`` where there is a problem.
+    """
+
+    path: str
+    problem: str = ""
+    read: Callable[[], bytes] | None = None
+
+
+class _BrokenError(Exception):
+    """The stream cannot be read any further; the text says why."""
+
+
+def is_archive_name(path: str) -> bool:
+    """Tell whether a name ends like a tar archive, one that is read or one that is refused with a reason.
+
+    Examples
+    --------
+    >>> is_archive_name("shard-0001.TAR"), is_archive_name("a.tgz"), is_archive_name("tar.jpg")
+    (True, True, False)
+    """
+    return path.lower().endswith((*ARCHIVE_SUFFIXES, *_REFUSED))
+
+
+def walk_tar(archive: str, *, on_skip: Callable[[str], None]) -> Iterator[Entry]:
+    """Yield the pictures of an archive, and one entry for every damage.
+
+    Parameters
+    ----------
+    archive
+        A tar file, plain or compressed with gzip; its bytes decide, not its name.
+    on_skip
+        Called with each member that is no picture, links included.
+
+    Notes
+    -----
+    In memory is one header, and of a compressed archive the picture that was yielded.
+    """
+    try:
+        number = os.open(archive, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        with os.fdopen(number, "rb") as file, _Stream(file) as stream:
+            yield from _Walk(archive, stream, on_skip).entries()
+    except FileNotFoundError:
+        yield Entry(archive, "no such file")
+    except (OSError, ValueError) as error:
+        yield Entry(archive, f"cannot be read: {getattr(error, 'strerror', None) or error}")
+    except _BrokenError as error:
+        yield Entry(archive, str(error))
+
+
+class _Stream:
+    """The bytes of an archive, unpacked; only ever read forward."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        status = os.fstat(file.fileno())
+        if not stat.S_ISREG(status.st_mode):
+            raise _BrokenError("not a regular file")
+        magic = file.read(6)
+        file.seek(0)
+        for begin, name in _PACKED.items():
+            if magic.startswith(begin):
+                raise _BrokenError(
+                    f"an archive compressed with {name}, which is not read; unpack it, or compress it with gzip"
+                )
+        self.packed = magic.startswith(_GZIP)
+        self.broken = False
+        self._file = cast(BinaryIO, gzip.GzipFile(fileobj=file)) if self.packed else file
+        self._size = status.st_size
+
+    def __enter__(self) -> _Stream:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.packed:
+            self._file.close()
+
+    @property
+    def at(self) -> int:
+        return self._file.tell()
+
+    def read(self, size: int) -> bytes:
+        """Read; fewer bytes only at the end."""
+        with self._guarded():
+            return self._file.read(size)
+
+    def skip(self, size: int) -> bool:
+        """Skip bytes; false when the stream ends before."""
+        to = self.at + size
+        if not self.packed:
+            self._file.seek(min(to, self._size))
+            return to <= self._size
+        with self._guarded():
+            return self._file.seek(to) == to
+
+    @contextmanager
+    def _guarded(self) -> Iterator[None]:
+        try:
+            yield
+        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+            self.broken = True
+            raise _BrokenError(f"the archive is damaged or cut off: {error}") from error
+
+
+@dataclass
+class _Extended:
+    """What extended headers say of the next member."""
+
+    name: str | None = None
+    size: int | None = None
+    sparse: bool = False
+    pending: bool = False  # one was read, and its member not yet
+
+
+class _Walk:
+    def __init__(self, archive: str, stream: _Stream, on_skip: Callable[[str], None]) -> None:
+        self.archive = archive
+        self._stream = stream
+        self._on_skip = on_skip
+        self._pictures = 0
+        self._over = False  # cut off, and a row says so
+
+    def entries(self) -> Iterator[Entry]:
+        extended = _Extended()
+        while not (self._over or self._stream.broken):
+            header, problem = self._next_header(pending=extended.pending)
+            if problem:
+                yield Entry(self.archive, problem)
+            if header is None:
+                return
+            if header.type in _AUXILIARY:
+                yield from self._extend(extended, header)
+            else:
+                yield from self._member(header, extended)
+                extended = _Extended()
+
+    def _next_header(self, *, pending: bool) -> tuple[tarfile.TarInfo | None, str]:
+        """Find the next header, through the zeros between archives put together and through damage."""
+        begin = self._stream.at
+        zeros, junk = 0, -1
+        while len(block := self._stream.read(_BLOCK)) == _BLOCK:
+            if not block.strip(b"\0"):
+                zeros += junk < 0
+                continue
+            header = _parsed(block)
+            if header is not None and (junk < 0 or block[257:262] == b"ustar"):
+                damage = f"damaged between the bytes {junk:,} and {self._stream.at - _BLOCK:,}; what was there is lost"
+                return header, f"the archive is {damage}" if junk >= 0 else ""
+            junk = self._stream.at - _BLOCK if junk < 0 else junk
+        if junk >= 0 and zeros:
+            self._warn(f"the {self._stream.at - junk:,} bytes behind its end mark are not read")
+            return None, ""
+        return None, self._end(begin, junk, rest=bool(block) or pending, mark=zeros > 0)
+
+    def _end(self, begin: int, junk: int, *, rest: bool, mark: bool) -> str:
+        """Return what is wrong with the end of the archive."""
+        if junk >= 0:
+            return (
+                "not a tar archive" if not junk else f"the archive is damaged from byte {junk:,} to its end"
+            )
+        if mark:
+            return ""
+        if rest or (begin and not self._pictures):
+            return f"the archive is cut off at byte {self._stream.at:,}"
+        if not begin:
+            return "an empty file, not a tar archive"
+        self._warn("it has no end mark; if it was cut off, the pictures behind the last one are missing")
+        return ""
+
+    def _warn(self, text: str) -> None:
+        _logger.warning("the archive %s: %s", self.archive, text)
+
+    def _extend(self, extended: _Extended, header: tarfile.TarInfo) -> Iterator[Entry]:
+        read = header.type in (_LONG_NAME, *_PAX)
+        if read and header.size > _LONGEST:
+            yield Entry(
+                self.archive, f"an extended header of {header.size:,} bytes at byte {self._stream.at:,}"
+            )
+        if not read or header.size > _LONGEST:
+            self._over = not self._stream.skip(header.size) and read
+            self._stream.skip(-header.size % _BLOCK)
+            return
+        extended.pending = True
+        data = self._stream.read(header.size)
+        self._stream.skip(-header.size % _BLOCK)
+        if len(data) < header.size:
+            return  # the end of the archive says so
+        if header.type == _LONG_NAME:
+            extended.name = os.fsdecode(data.split(b"\0", 1)[0])
+        elif not _read_pax(data, extended):
+            yield Entry(self.archive, f"the extended header before byte {self._stream.at:,} is damaged")
+
+    def _member(self, header: tarfile.TarInfo, extended: _Extended) -> Iterator[Entry]:
+        name = header.name if extended.name is None else extended.name
+        parts = [part for part in name.split("/") if part not in ("", ".")]
+        path = "/".join((self.archive, *parts))
+        size = header.size if extended.size is None else extended.size
+        regular = header.isreg()
+        if not regular and header.type in tarfile.SUPPORTED_TYPES:
+            size = 0  # links, folders and devices have no data, whatever their header says
+        if not regular or not is_picture_name(path) or any(p[0] == "." and p != ".." for p in parts):
+            if not header.isdir():
+                self._on_skip(path)
+            self._over = not self._stream.skip(size)
+            if self._over:
+                yield Entry(self.archive, f"the archive is cut off in the middle of {name!r}")
+        elif header.type == tarfile.GNUTYPE_SPARSE or extended.sparse:
+            self._over = not self._stream.skip(size)
+            yield Entry(path, "a sparse file, which is not read from archives; unpack it")
+        else:
+            yield self._picture(path, size)
+        if not self._stream.broken:
+            self._stream.skip(-size % _BLOCK)
+
+    def _picture(self, path: str, size: int) -> Entry:
+        self._pictures += 1
+        begin = self._stream.at
+        if size > MAX_BYTES or not self._stream.packed:
+            whole = self._stream.skip(size)
+            read = partial(_read_part, self.archive, begin, size)
+        else:
+            try:
+                data = self._stream.read(size)
+            except _BrokenError as error:
+                return Entry(path, str(error))
+            whole = len(data) == size
+            read = partial(bytes, data)
+        if not whole:
+            self._over = True
+            return Entry(path, "the archive is cut off in the middle of this picture")
+        return Entry(path, read=read)
+
+
+def _parsed(block: bytes) -> tarfile.TarInfo | None:
+    """Return the header a block holds, or None."""
+    try:
+        header = tarfile.TarInfo.frombuf(block, sys.getfilesystemencoding(), "surrogateescape")
+    except tarfile.HeaderError:
+        return None
+    return header if 0 <= header.size < _ENDLESS else None
+
+
+def _read_pax(data: bytes, extended: _Extended) -> bool:
+    """Read records of a length, a blank, key=value and a line feed; false when they are damaged."""
+    while data.strip(b"\0"):
+        digits, blank, _ = data[:20].partition(b" ")
+        length = int(digits) if blank and digits.isdigit() else 0
+        key, equals, value = data[len(digits) + 1 : length - 1].partition(b"=")
+        if not equals or data[length - 1 : length] != b"\n":
+            return False
+        if key == b"size":
+            if not value.isdigit() or int(value[:20]) >= _ENDLESS:
+                return False
+            extended.size = int(value)
+        elif key in (b"path", b"GNU.sparse.name"):
+            extended.name = os.fsdecode(value)
+        extended.sparse |= key.startswith(b"GNU.sparse.")
+        data = data[length:]
+    return True
+
+
+def _read_part(archive: str, begin: int, size: int) -> bytes:
+    """Read the bytes of one picture of a plain archive."""
+    if size > MAX_BYTES:
+        message = f"a file of {size:,} bytes: more than the limit of {MAX_BYTES:,}"
+        raise ImageError(message, status="unsupported")
+    try:
+        with open(archive, "rb", buffering=0) as file:  # noqa: PTH123 -- spelled as the user does
+            data = os.pread(file.fileno(), size, begin)
+            while len(data) < size and (more := os.pread(file.fileno(), size - len(data), begin + len(data))):
+                data += more
+    except OSError as error:
+        raise ImageError(
+            f"the archive cannot be read: {error.strerror or error}", status="decode_error"
+        ) from error
+    if len(data) < size:
+        raise ImageError("the archive was cut off after it was listed", status="decode_error")
+    return data
