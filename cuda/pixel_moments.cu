@@ -39,10 +39,7 @@ constexpr unsigned kRangeBlocks = 1024;
 
 /// The common range of all threads of a block, written by one of them.
 __device__ void write_block_range(body::KeyRange mine, body::KeyRange* out) {
-    mine = block_reduce(mine, [](body::KeyRange& range, const body::KeyRange& other) {
-        body::widen(range, other.least);
-        body::widen(range, other.most);
-    });
+    mine = block_reduce(mine, [](body::KeyRange& range, const body::KeyRange& other) { body::widen(range, other); });
     if (threadIdx.x == 0) { *out = mine; }
 }
 
@@ -61,10 +58,7 @@ __global__ void find_ranges(PixelRange a, body::KeyRange* ranges) {
 // One block.
 __global__ void join_ranges(const body::KeyRange* ranges, unsigned count, float* out) {
     body::KeyRange range = body::no_range();
-    for (unsigned i = threadIdx.x; i < count; i += kThreads) {
-        body::widen(range, ranges[i].least);
-        body::widen(range, ranges[i].most);
-    }
+    for (unsigned i = threadIdx.x; i < count; i += kThreads) { body::widen(range, ranges[i]); }
     __shared__ body::KeyRange all;
     write_block_range(range, &all);
     if (threadIdx.x == 0) { body::write_range(all, out); }

@@ -22,10 +22,7 @@ __device__ T block_reduce(const T& mine, const Merge& merge) {
 
 /// The common limits of all threads' limits.
 __device__ inline body::Limits block_limits(const body::Limits& mine) {
-    return block_reduce(mine, [](body::Limits& limits, const body::Limits& other) {
-        body::widen(limits, other.low);
-        body::widen(limits, other.high);
-    });
+    return block_reduce(mine, [](body::Limits& limits, const body::Limits& other) { body::widen(limits, other); });
 }
 
 /// The value of an upsampled grid at a pixel.

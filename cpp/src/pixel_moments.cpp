@@ -88,10 +88,7 @@ void cpu::pixel_range(const PixelRange& a) {
         find_range(a.maps + first, std::min(kValues, a.size - first), ranges[static_cast<std::size_t>(block)]);
     });
     body::KeyRange all = body::no_range();
-    for (const body::KeyRange& range : ranges) {
-        body::widen(all, range.least);
-        body::widen(all, range.most);
-    }
+    for (const body::KeyRange& range : ranges) { body::widen(all, range); }
     body::write_range(all, a.out);
 }
 

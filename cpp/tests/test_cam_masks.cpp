@@ -42,6 +42,10 @@ void ranges() {
     CHECK(!body::has_range(limits));
     body::widen(limits, -2.0F);
     CHECK(body::has_range(limits) && limits.low == -2.0F && limits.high == 1.0F);
+    body::widen(limits, body::Limits{INFINITY, -INFINITY});  // of no value
+    CHECK(limits.low == -2.0F && limits.high == 1.0F);
+    body::widen(limits, body::Limits{-3.0F, 0.0F});
+    CHECK(limits.low == -3.0F && limits.high == 1.0F);
     CHECK(!body::has_range({-INFINITY, 1.0F}));
     CHECK(!body::has_range({NAN, 1.0F}));
     CHECK(body::min_max(-2.0F, -2.0F, 3.0F) == 0.0F);

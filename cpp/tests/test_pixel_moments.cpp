@@ -25,6 +25,7 @@ int main() {
 
     float ends[2];
     body::KeyRange range = body::no_range();
+    body::widen(range, body::no_range());
     body::write_range(range, ends);
     CHECK(ends[0] == INFINITY && ends[1] == -INFINITY);
     for (const float x : {2.0F, 0.0F, -0.0F}) { body::widen(range, body::key_of(x)); }

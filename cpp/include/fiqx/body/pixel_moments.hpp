@@ -43,6 +43,12 @@ FIQX_HD void widen(KeyRange& range, std::int32_t key) {
     range.most = key > range.most ? key : range.most;
 }
 
+/// Each end by its own: the range of no value widens nothing.
+FIQX_HD void widen(KeyRange& range, const KeyRange& other) {
+    range.least = other.least < range.least ? other.least : range.least;
+    range.most = other.most > range.most ? other.most : range.most;
+}
+
 /// A value that is NaN makes both ends NaN: its key lies beyond one of them.
 FIQX_HD void write_range(const KeyRange& range, float* ends) {
     const bool nan = is_nan_key(range.least) || is_nan_key(range.most);

@@ -43,6 +43,12 @@ FIQX_HD void widen(Limits& limits, float x) {
     limits.high = x > limits.high ? x : limits.high;
 }
 
+/// Each end by its own: the limits of no value, inf and -inf, widen nothing.
+FIQX_HD void widen(Limits& limits, const Limits& other) {
+    limits.low = other.low < limits.low ? other.low : limits.low;
+    limits.high = other.high > limits.high ? other.high : limits.high;
+}
+
 /// Finite limits that differ: something to scale.
 FIQX_HD bool has_range(const Limits& limits) {
     const float range = limits.high - limits.low;
