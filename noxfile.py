@@ -10,7 +10,16 @@ import nox
 nox.options.default_venv_backend = "none"
 nox.options.sessions = ["check", "test"]
 
-PYTHON = ["python", "onnx_export", "tests", "benchmarks", "scripts", "scripts/gpu_check", "noxfile.py"]
+PYTHON = [
+    "python",
+    "onnx_export",
+    "tests",
+    "benchmarks",
+    "cuda",
+    "scripts",
+    "scripts/gpu_check",
+    "noxfile.py",
+]
 
 
 @nox.session
@@ -22,7 +31,7 @@ def check(session: nox.Session) -> None:
         str(p)
         for folder in ("cpp", "cuda", "python/bindings")
         for p in sorted(Path(folder).rglob("*"))
-        if p.suffix in {".cpp", ".hpp", ".cu", ".cuh"}
+        if p.suffix in {".cpp", ".hpp", ".h", ".cu", ".cuh"}
     ]
     session.run("clang-format", "--dry-run", "--Werror", *native)
     session.run("mypy")
@@ -36,6 +45,17 @@ def native(session: nox.Session) -> None:
         session.run("cmake", "--preset", preset)
         session.run("cmake", "--build", "--preset", preset)
         session.run("ctest", "--preset", preset)
+
+
+@nox.session
+def emulated(session: nox.Session) -> None:
+    """Run the CUDA kernels on the CPU (cuda/emulation): the tests marked cuda."""
+    session.run("cmake", "--preset", "emulated")
+    session.run("cmake", "--build", "--preset", "emulated")
+    session.run("ctest", "--preset", "emulated")
+    core = next(Path("build/emulated").glob("_core*.so"))
+    chosen = {"FIQX_CORE": str(core.resolve()), "FIQX_REQUIRE_CUDA": "1"}
+    session.run("python", "-m", "pytest", "-q", "-m", "cuda", "tests/kernels", env=chosen)
 
 
 @nox.session

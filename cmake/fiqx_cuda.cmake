@@ -1,11 +1,11 @@
 # Decides whether the CUDA half is compiled, and for which cards. Sets FIQX_WITH_CUDA.
 
-if(NOT FIQX_CUDA MATCHES "^(AUTO|ON|OFF)$")
-  message(FATAL_ERROR "FIQX_CUDA is \"${FIQX_CUDA}\"; give AUTO, ON or OFF")
+if(NOT FIQX_CUDA MATCHES "^(AUTO|ON|OFF|EMULATED)$")
+  message(FATAL_ERROR "FIQX_CUDA is \"${FIQX_CUDA}\"; give AUTO, ON, OFF or EMULATED")
 endif()
 
 set(FIQX_WITH_CUDA OFF)
-if(NOT FIQX_CUDA STREQUAL "OFF")
+if(FIQX_CUDA MATCHES "^(AUTO|ON)$")
   # Before the language is enabled: CMake would otherwise fill in a single default architecture.
   if(NOT DEFINED CMAKE_CUDA_ARCHITECTURES AND NOT DEFINED ENV{CUDAARCHS})
     set(fiqx_all_architectures ON)

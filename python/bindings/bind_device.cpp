@@ -157,6 +157,7 @@ py::dict interface(const DeviceArray& self) {
 
 void bind_services(py::module_& module) {
     module.attr("cuda_built") = device::built();
+    module.attr("cuda_emulated") = device::emulated();
     module.def("cuda_device_count", &device::count);
     module.def("cuda_reason", &device::reason);
     module.def("pinned", &pinned, py::arg("shape"), py::arg("dtype"));

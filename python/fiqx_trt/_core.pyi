@@ -14,6 +14,7 @@ Array: TypeAlias = NDArray[Any] | SupportsCuda
 Color: TypeAlias = Literal["rgb", "bgr", "gray"]
 
 cuda_built: bool
+cuda_emulated: bool  # CUDA on the CPU, for tests: see cuda/emulation
 
 def cuda_device_count() -> int: ...
 def cuda_reason() -> str: ...

@@ -29,9 +29,16 @@ def fake_device():
     return FakeDeviceArray
 
 
-@pytest.fixture
-def cuda():
+# What an emulated device may do in any order, and late; the bits must be the same.
+EMULATED = [("forward", "now"), ("reverse", "now"), ("shuffle", "late")]
+
+
+@pytest.fixture(params=EMULATED if _core.cuda_emulated else [("device", "")], ids="-".join)
+def cuda(request, monkeypatch):
     """Skips without a device; with FIQX_REQUIRE_CUDA=1 that is a failure instead."""
+    if _core.cuda_emulated:
+        monkeypatch.setenv("FIQX_EMULATED_ORDER", request.param[0])
+        monkeypatch.setenv("FIQX_EMULATED_STREAMS", request.param[1])
     if _core.cuda_device_count() == 0:
         if os.environ.get("FIQX_REQUIRE_CUDA") == "1":
             pytest.fail(f"FIQX_REQUIRE_CUDA=1, but {_core.cuda_reason()}")

@@ -21,6 +21,14 @@ struct Traffic {
 
 /// Whether this library was compiled by nvcc.
 bool built();
+/// Whether its "CUDA" is the emulation of cuda/emulation, which only tests use.
+constexpr bool emulated() {
+#if defined(FIQX_CUDA_EMULATED)
+    return true;
+#else
+    return false;
+#endif
+}
 /// Number of usable devices; 0 without a driver. Never throws.
 int count();
 /// Why `count` is 0, in words; empty otherwise.

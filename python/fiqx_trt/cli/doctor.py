@@ -59,6 +59,8 @@ def _extension() -> list[Line]:
 
     if not _core.cuda_built:
         return [("kernels", "ok", "CPU; built without CUDA")]
+    if _core.cuda_emulated:
+        return [("kernels", "ok", "CPU; CUDA is emulated on the CPU, which is for tests")]
     devices = _core.cuda_device_count()
     here = (
         f"{devices} CUDA device{'s' if devices > 1 else ''}"
