@@ -6,7 +6,7 @@ namespace {
 
 std::int64_t pixel_moments(const py::object& maps, const py::object& mean, const py::object& m2, std::int64_t count,
                            Stream stream) {
-    Call call("pixel_moments");
+    Call call("pixel_moments", stream);
     const Tensor x = call.input(maps, "maps");
     const Tensor a = call.writable(mean, "mean");
     const Tensor b = call.writable(m2, "m2");
@@ -17,7 +17,7 @@ std::int64_t pixel_moments(const py::object& maps, const py::object& mean, const
 std::int64_t pixel_moments_merge(const py::object& mean, const py::object& m2, std::int64_t count,
                                  const py::object& other_mean, const py::object& other_m2, std::int64_t other_count,
                                  Stream stream) {
-    Call call("pixel_moments_merge");
+    Call call("pixel_moments_merge", stream);
     const Tensor a = call.writable(mean, "mean");
     const Tensor b = call.writable(m2, "m2");
     const Tensor c = call.input(other_mean, "other_mean");

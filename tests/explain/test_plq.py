@@ -16,7 +16,7 @@ from onnx import helper
 import fiqx_trt as fx
 from fiqx_trt.errors import DependencyError, InvalidInputError, ModelError, NotCalibratedError
 from fiqx_trt.explain import plq as module
-from fiqx_trt.explain.gradient_session import WEIGHTS, gradients, open_gradient, raw_input
+from fiqx_trt.explain.gradient_session import WEIGHTS, gradients, open_gradient
 from fiqx_trt.explain.plq import PlqExplainer, node_scale, plq
 from fiqx_trt.explain.torch_gradient import TorchGradientSession
 from fiqx_trt.models import Model, load_model
@@ -289,15 +289,15 @@ def with_maximum(operator: str = "Max") -> onnx.ModelProto:
 def test_torch_gives_the_compiled_graphs_gradient(model: Model, faces: np.ndarray, weights: str) -> None:
     norms = model.head_column_norms if weights == "exact" else None
     session = TorchGradientSession(model._graph, model.spec, weights=weights, column_norms=norms)
-    outputs = session.run({"image": raw_input(model, faces)})
+    outputs = session.run({"image": model.input(faces, raw=True)})
     compiled = gradients(model, faces, weights)
     difference = np.linalg.norm((outputs["gradient"] - compiled.gradient).reshape(5, -1), axis=1)
     assert (difference <= 1e-2 * np.linalg.norm(compiled.gradient.reshape(5, -1), axis=1)).all()
     np.testing.assert_allclose(outputs["embedding"], compiled.embedding, rtol=1e-4, atol=1e-4)
     np.testing.assert_allclose(outputs["pre_dropout"], compiled.pre_dropout, rtol=1e-4, atol=1e-4)
-    alone = session.run({"image": raw_input(model, faces[3:4])})
+    alone = session.run({"image": model.input(faces[3:4], raw=True)})
     np.testing.assert_array_equal(alone["gradient"][0], outputs["gradient"][3])
-    assert session.run({"image": raw_input(model, faces[:0])})["gradient"].shape == (0, 3, 32, 32)
+    assert session.run({"image": model.input(faces[:0], raw=True)})["gradient"].shape == (0, 3, 32, 32)
 
 
 def test_an_operator_without_adjoint_runs_in_torch_and_says_so(

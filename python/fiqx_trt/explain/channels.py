@@ -7,6 +7,8 @@ from numpy.typing import NDArray
 
 from fiqx_trt import kernels
 from fiqx_trt.explain.recipe import Recipe
+from fiqx_trt.kernels import Array
+from fiqx_trt.runtime.place import HOST, Place
 from fiqx_trt.statistics.upsampling import upsample
 
 __all__ = ["Channels"]
@@ -26,26 +28,27 @@ class Channels:
         ``(n, C, h, w)`` float32 as the network gives them.
     size
         Height H and width W of the faces.
+    place
+        Where the activations lie.
 
     Attributes
     ----------
-    values
-        ``(n, C, h, w)`` float32: the activations, with zeros for a channel that is not finite.
     contrast
-        ``(n, C)`` bool: whether a channel makes a mask. One that is constant or not finite does not.
+        ``(n, C)`` bool in host memory: whether a channel makes a mask. One that is constant or not finite does not.
     """
 
-    def __init__(self, recipe: Recipe, activations: Floats, size: tuple[int, int]) -> None:
+    def __init__(
+        self, recipe: Recipe, activations: Array, size: tuple[int, int], place: Place = HOST
+    ) -> None:
         self.recipe = recipe
         self.size = size
+        self.place = place
         self.relu = recipe.activations == "relu"
-        finite = np.asarray(np.isfinite(activations).all(axis=(2, 3)))
-        if not finite.all():
-            activations = np.where(finite[:, :, np.newaxis, np.newaxis], activations, np.float32(0))
-        self.values: Floats = np.ascontiguousarray(activations, dtype=np.float32)
-        self.contrast: NDArray[np.bool_] = ~np.asarray(kernels.cam_constant(self.values, relu=self.relu))
+        self._values = activations
+        constant = kernels.cam_constant(activations, relu=self.relu, stream=place.stream)
+        self.contrast: NDArray[np.bool_] = ~place.fetch(constant)[0]
 
-    def mask(self, inputs: Floats, face: Indices, channel: Indices, out: Floats) -> None:
+    def mask(self, inputs: Array, face: Indices, channel: Indices, out: Array) -> None:
         """Write masked copies of faces, ``out[k] = inputs[face[k]] ∘ H_{channel[k]}``, straight into a runtime's input.
 
         Parameters
@@ -53,26 +56,59 @@ class Channels:
         inputs
             ``(n, 3, H, W)`` normalised faces.
         face, channel
-            ``(K,)`` positions of the face, ascending, and of its channel.
+            ``(K,)`` positions of the face, ascending, and of its channel, in host memory.
         out
             ``(K, 3, H, W)``.
         """
         starts = np.flatnonzero(np.diff(face, prepend=-1))
         for start, stop in zip(starts, [*starts[1:], len(face)], strict=True):
             kernels.cam_masks(
-                self.values[face[start]],
-                inputs[face[start]],
+                _row(self._values, int(face[start])),
+                _row(inputs, int(face[start])),
                 channel[start:stop],
                 align_corners=self.recipe.align_corners,
                 minmax="before" if self.recipe.activations == "minmax" else "after",
                 subtract_min=self.recipe.mask != "range",
                 relu=self.relu,
-                out=out[start:stop],
+                out=kernels.rows(out, int(start), int(stop)),
+                stream=self.place.stream,
             )
 
-    def summed(self) -> Floats:
-        """Return what the map sums: B_k, ``(n, C, h, w)`` float32."""
-        values = np.maximum(self.values, np.float32(0)) if self.relu else self.values
+    def combine(
+        self, weights: NDArray[np.floating], *, size: tuple[int, int] | None = None
+    ) -> kernels.CombinedMaps:
+        """Sum the channels with weights ``(n, C)`` and finish the sums as the recipe says; arrays of :attr:`place`."""
+        recipe, plain = self.recipe, self._plain
+        return kernels.cam_combine(
+            self._values if plain else self.place.upload(self._summed()),
+            self.place.upload(np.asarray(weights, np.float32)),
+            size=size or self.size,
+            relu_activations=plain and self.relu,
+            upsample_first=recipe.relu == "pixels",
+            minmax_twice=recipe.scale == "both",
+            stream=self.place.stream,
+        )
+
+    def uniform_grids(self) -> Floats:
+        """Return the sums of equal weights, ``(n, h, w)`` float32, cut off at 0."""
+        weights = self.place.upload(self.contrast.astype(np.float32))
+        grid = tuple(self._values.shape[2:])
+        found = kernels.cam_combine(self._values, weights, size=grid, stream=self.place.stream)
+        return self.place.fetch(found.grid)[0]
+
+    @property
+    def _plain(self) -> bool:
+        """Whether the map sums the activations themselves, each with a weight of its own or none."""
+        recipe = self.recipe
+        return recipe.activations != "minmax" and recipe.summed != "masks" and recipe.constant != "zero"
+
+    def _summed(self) -> Floats:
+        """Return what the map sums where that is more than the activations: B_k, ``(n, C, h, w)``, on the host."""
+        (values,) = self.place.fetch(self._values)
+        finite = np.isfinite(values).all(axis=(2, 3), keepdims=True)
+        values = np.where(finite, values, np.float32(0))
+        if self.relu:
+            values = np.maximum(values, np.float32(0))
         if self.recipe.activations == "minmax":
             low = values.min(axis=(2, 3), keepdims=True)
             return np.asarray((values - low) / self._divisor(np.ptp(values, axis=(2, 3))), np.float32)
@@ -85,3 +121,7 @@ class Channels:
 
     def _divisor(self, span: NDArray[np.floating]) -> NDArray[np.floating]:
         return np.where(self.contrast, span, 1.0)[:, :, np.newaxis, np.newaxis]
+
+
+def _row(array: Array, index: int) -> Array:
+    return kernels.reshape(kernels.rows(array, index, index + 1), array.shape[1:])

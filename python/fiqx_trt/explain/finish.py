@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from fiqx_trt import kernels
 from fiqx_trt.explain.channels import Channels
+from fiqx_trt.kernels import Array
 from fiqx_trt.statistics.upsampling import axis_weights, upsample
 
 __all__ = ["Finished", "correlation", "finish", "uniform_correlation"]
@@ -25,7 +26,7 @@ class Finished:
     Parameters
     ----------
     maps
-        ``(n, H, W)`` float32 in [0, 1]; all 0 where ``flat``.
+        ``(n, H, W)`` float32 in [0, 1]; all 0 where ``flat``. In host memory, or left where the channels are.
     grids
         ``(n, h, w)`` float32, what was upsampled.
     low, high
@@ -35,30 +36,35 @@ class Finished:
         ``(n,)`` bool: no contrast, nothing to scale.
     """
 
-    maps: Floats
+    maps: Array
     grids: Floats
     low: Doubles
     high: Doubles
     flat: NDArray[np.bool_]
 
 
-def finish(channels: Channels, weights: Doubles) -> Finished:
-    """Turn the weights ``(n, C)`` of some faces' channels into their maps, as the recipe says."""
-    recipe = channels.recipe
-    combined = kernels.cam_combine(
-        channels.summed(),
-        np.asarray(weights, np.float32),
-        size=channels.size,
-        upsample_first=recipe.relu == "pixels",
-        minmax_twice=recipe.scale == "both",
-    )
-    maps, grids, limits = (np.array(part) for part in combined)
-    if recipe.scale == "grid":
+def finish(channels: Channels, weights: Doubles, *, on_device: bool = False) -> Finished:
+    """Turn the weights ``(n, C)`` of some faces' channels into their maps, as the recipe says.
+
+    With ``on_device`` the maps stay where the channels are; the rest is always in host memory.
+    """
+    place, scale = channels.place, channels.recipe.scale
+    combined = channels.combine(weights)
+    kept = on_device or scale == "grid"
+    grids, limits, *rest = place.fetch(combined.grid, combined.limits, *(() if kept else (combined.maps,)))
+    flat = limits[:, 0] == limits[:, 1]
+    maps = combined.maps if kept else rest[0]
+    if scale == "grid":
         maps, grids, limits = _scaled_grids(grids, channels.size)
+        maps = place.upload(maps) if on_device else maps
     broken = ~np.isfinite(limits).all(axis=1)
-    maps[broken], grids[broken], limits[broken] = 0.0, 0.0, 0.0
+    for i in np.flatnonzero(broken).tolist():
+        kernels.copy(
+            np.zeros((1, *channels.size), np.float32), kernels.rows(maps, i, i + 1), stream=place.stream
+        )
+    grids[broken], limits[broken] = 0.0, 0.0
     low, high = limits.astype(np.float64).T
-    return Finished(maps, grids, low, high, combined.flat | broken)
+    return Finished(maps, grids, low, high, flat | broken)
 
 
 def _scaled_grids(grids: Floats, size: Size) -> tuple[Floats, Floats, Floats]:
@@ -74,10 +80,8 @@ def _scaled_grids(grids: Floats, size: Size) -> tuple[Floats, Floats, Floats]:
 def uniform_correlation(channels: Channels, grids: Floats) -> Doubles:
     """Return the correlation of finished maps, given by their grids, with the maps of equal weights, ``(n,)``."""
     found = np.full(len(grids), np.nan)
-    for i, grid in enumerate(grids):
-        live = channels.contrast[i, :, np.newaxis, np.newaxis]
-        plain = (channels.values[i] * live).sum(axis=0, dtype=np.float64)
-        found[i] = correlation(np.maximum(grid, 0.0), np.maximum(plain, 0.0), channels.size)
+    for i, (grid, plain) in enumerate(zip(grids, channels.uniform_grids(), strict=True)):
+        found[i] = correlation(np.maximum(grid, 0.0), plain, channels.size)
     return found
 
 

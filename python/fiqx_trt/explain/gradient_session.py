@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from fiqx_trt import kernels
 from fiqx_trt.errors import DependencyError, InvalidInputError, ModelError
+from fiqx_trt.kernels import Array
 from fiqx_trt.onnx_export.gradient import build_gradient
 from fiqx_trt.onnx_export.taps import Taps
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from fiqx_trt.models.model import Model
     from fiqx_trt.runtime.base import Session
 
-__all__ = ["WEIGHTS", "Gradients", "Weights", "gradients", "open_gradient"]
+__all__ = ["WEIGHTS", "Gradients", "Weights", "gradients", "open_gradient", "resident_gradients"]
 
 logger = logging.getLogger(__name__)
 
@@ -50,9 +50,9 @@ class Gradients:
         ``(N, 3, H, W)`` float32 per unit of raw intensity 0..255, channels in the network's order.
     """
 
-    embedding: NDArray[np.float32]
-    pre_dropout: NDArray[np.float32]
-    gradient: NDArray[np.float32]
+    embedding: Array
+    pre_dropout: Array
+    gradient: Array
 
 
 def check_weights(weights: str) -> None:
@@ -151,16 +151,17 @@ def gradients(
     InvalidInputError
         The faces or the weighting are not as described.
     """
+    run = resident_gradients(model, faces, weights, dropout=dropout)
+    return Gradients(*model.place.fetch(run.embedding, run.pre_dropout, run.gradient))
+
+
+def resident_gradients(
+    model: Model, faces: NDArray[np.uint8], weights: str = "l1", *, dropout: float = 0.5
+) -> Gradients:
+    """Return what :func:`gradients` does, as arrays at the model's place."""
     session = open_gradient(model, weights, dropout=dropout)
-    outputs = session.run({"image": raw_input(model, faces, session.inputs[0].shape[1])})
+    outputs = model.place.run(session, {"image": model.input(faces, raw=True)})
     gradient = outputs["gradient"]
-    if model.spec.color == "gray":  # the chain rule through the luma
+    if model.spec.color == "gray":  # the chain rule through the luma, on the host: the place of gray networks
         gradient = gradient.sum(axis=1, keepdims=True) * LUMA[:, np.newaxis, np.newaxis]
     return Gradients(outputs["embedding"], outputs["pre_dropout"], gradient)
-
-
-def raw_input(model: Model, faces: NDArray[np.uint8], channels: int | None = 3) -> NDArray[np.float32]:
-    """Return what the gradient graph reads: ``(N, C, H, W)`` float32 raw intensities in the network's colour order."""
-    faces = model.check_faces(faces)
-    pixels: NDArray[np.float32] = kernels.face_input(faces, mean=0.0, std=1.0, color=model.spec.color)
-    return np.ascontiguousarray(pixels[:, :channels])

@@ -8,16 +8,18 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from fiqx_trt import kernels
 from fiqx_trt.errors import ModelError
 from fiqx_trt.explain.channels import Channels
 from fiqx_trt.explain.scores import Scorer
+from fiqx_trt.kernels import Array
+from fiqx_trt.models.model import flat
 
 if TYPE_CHECKING:
     from fiqx_trt.models.model import Model
 
 __all__ = ["Network"]
 
-Floats = NDArray[np.float32]
 Progress = Callable[[int, int], None]
 #: Bytes of masked faces that exist at one time.
 WINDOW_BYTES = 32 << 20
@@ -44,6 +46,7 @@ class Network:
         self.model = model
         self.layer = layer or spec.features
         self.size = spec.input_size
+        self.place = model.place
         # The embedding alone: a masked face's other taps would be copied out for nothing.
         self._embedder = model.session((spec.embedding,))
         self._extractor = model.session(tuple(dict.fromkeys((spec.embedding, self.layer))))
@@ -54,28 +57,33 @@ class Network:
         shape = next(info.shape for info in self._extractor.outputs if info.name == self.layer)
         return 4 * int(np.prod([size or 1 for size in shape[1:]]))
 
-    def extract(self, faces: NDArray[np.uint8]) -> tuple[Floats, Floats, Floats]:
-        """Return the normalised faces ``(n, 3, H, W)``, their activations ``(n, C, h, w)`` and raw embeddings ``(n, D)``."""
-        inputs = self.model.normalise(faces)
-        outputs = self._extractor.run({self.model.spec.image: inputs})
-        activations = np.asarray(outputs[self.layer], np.float32)
-        if activations.ndim != 4:
+    def extract(self, faces: NDArray[np.uint8]) -> tuple[Array, Array, Array]:
+        """Return the normalised faces ``(n, 3, H, W)``, their activations ``(n, C, h, w)`` and raw embeddings ``(n, D)``.
+
+        All float32, at the model's place.
+        """
+        inputs = self.model.input(faces)
+        outputs = self.place.run(self._extractor, {self.model.spec.image: inputs})
+        activations = outputs[self.layer]
+        if len(activations.shape) != 4:
             shape = ", ".join(["N", *map(str, activations.shape[1:])])
             raise ModelError(
                 f"the layer {self.layer!r} of {self.model.spec.name} has shape ({shape}); "
                 "masks need a layer of shape (N, C, h, w): name another with `layer`"
             )
-        return inputs, activations, _flat(outputs[self.model.spec.embedding])
+        if isinstance(activations, np.ndarray):
+            activations = np.ascontiguousarray(activations, np.float32)
+        return inputs, activations, flat(outputs[self.model.spec.embedding])
 
-    def zero_embedding(self, count: int) -> Floats:
-        """Return the raw embedding of the all-zero input, ``count`` times, ``(count, D)``."""
-        embedding = self._embed(np.zeros((1, *self._row()), np.float32))
-        return np.repeat(embedding, count, axis=0)
+    def zero_embedding(self, count: int) -> Array:
+        """Return the raw embedding of the all-zero input, ``count`` times, ``(count, D)`` at the model's place."""
+        embedding = self._embed(self.place.zeros((1, *self._row()), np.float32))
+        return self.place.upload(np.repeat(self.place.fetch(embedding)[0], count, axis=0))
 
     def run_masked(
         self,
         channels: Channels,
-        inputs: Floats,
+        inputs: Array,
         scorer: Scorer,
         scores: NDArray[np.float64],
         progress: Progress | None = None,
@@ -83,20 +91,21 @@ class Network:
         """Run every masked copy of some faces and write its score.
 
         The copies of all faces form one sequence that is cut into windows of whole native runs, so the runtime works at its
-        best size whatever the number of faces and channels, and no more than a window of copies exists at a time.
+        best size whatever the number of faces and channels, and no more than a window of copies exists at a time. On a GPU all
+        of it is queued, and the scores are waited for once.
 
         Parameters
         ----------
         channels
             The masks.
         inputs
-            ``(n, 3, H, W)`` normalised faces.
+            ``(n, 3, H, W)`` normalised faces, at the model's place.
         scorer
             Says what a masked face's embedding scores.
         scores
             ``(n, C)``, written where a channel has contrast.
         progress
-            Called with the number of copies done and in all, after each window.
+            Called with the number of copies done (on a GPU: queued) and in all, after each window.
 
         Returns
         -------
@@ -104,19 +113,26 @@ class Network:
             How many copies were run.
         """
         face, channel = np.nonzero(channels.contrast)
-        rows = self._window_rows()
-        window = np.empty((min(rows, len(face)), *self._row()), np.float32)
+        if not len(face):
+            return 0
+        place, rows = self.place, min(self._window_rows(), len(face))
+        index = place.upload(face.astype(np.int64))
+        window = place.empty((rows, *self._row()), np.float32)
+        found = []
         for start in range(0, len(face), rows):
-            part = slice(start, min(start + rows, len(face)))
-            masked = window[: part.stop - part.start]
-            channels.mask(inputs, face[part], channel[part], masked)
-            scores[face[part], channel[part]] = scorer(self._embed(masked), face[part])
+            stop = min(start + rows, len(face))
+            masked = kernels.rows(window, 0, stop - start)
+            channels.mask(inputs, face[start:stop], channel[start:stop], masked)
+            found.append(scorer(self._embed(masked), kernels.rows(index, start, stop)))
             if progress is not None:
-                progress(part.stop, len(face))
+                progress(stop, len(face))
+        scores[face, channel] = np.concatenate(place.fetch(*found))
         return len(face)
 
-    def _embed(self, inputs: Floats) -> Floats:
-        return _flat(self._embedder.run({self.model.spec.image: inputs})[self.model.spec.embedding])
+    def _embed(self, inputs: Array) -> Array:
+        return flat(
+            self.place.run(self._embedder, {self.model.spec.image: inputs})[self.model.spec.embedding]
+        )
 
     def _row(self) -> tuple[int, ...]:
         return (3, *self.size)
@@ -125,7 +141,3 @@ class Network:
         batch = self._embedder.batch
         row = 4 * int(np.prod(self._row()))
         return batch * max(1, WINDOW_BYTES // (row * batch))
-
-
-def _flat(array: NDArray[np.floating]) -> Floats:
-    return np.asarray(array, np.float32).reshape(len(array), int(np.prod(array.shape[1:])))

@@ -10,10 +10,12 @@ from numpy.typing import NDArray
 
 from fiqx_trt import kernels
 from fiqx_trt.errors import InvalidInputError, NotCalibratedError
-from fiqx_trt.explain.gradient_session import WEIGHTS, Gradients, Weights, check_weights, gradients
+from fiqx_trt.explain.gradient_session import WEIGHTS, Gradients, Weights, check_weights, resident_gradients
+from fiqx_trt.kernels import Array
 from fiqx_trt.models.model import Extracted
 from fiqx_trt.quality.base import Quality, QualityMethod
 from fiqx_trt.quality.serfiq import SerFiq
+from fiqx_trt.runtime.place import HOST
 
 if TYPE_CHECKING:
     from fiqx_trt.models.model import Model
@@ -32,17 +34,18 @@ class PixelQuality:
     Parameters
     ----------
     maps
-        ``(N, H, W)`` float32 in [0, 1]: P, never rescaled per image, so that maps can be compared.
+        ``(N, H, W)`` float32 in [0, 1]: P, never rescaled per image, so that maps can be compared. On the model's GPU where
+        that was asked for.
     saliency
-        ``(N, H, W)`` float32: Ŝ, the mean absolute gradient over the colours, per unit of raw intensity.
+        ``(N, H, W)`` float32: Ŝ, the mean absolute gradient over the colours, per unit of raw intensity. Where the maps are.
     quality
         ``(N,)`` float64: the quality of each face that its node reproduces.
     clipped
         ``(N,)`` bool: whether the gradient was shortened.
     """
 
-    maps: NDArray[np.float32]
-    saliency: NDArray[np.float32]
+    maps: Array
+    saliency: Array
     quality: NDArray[np.float64]
     clipped: NDArray[np.bool_]
 
@@ -87,34 +90,44 @@ class PlqExplainer:
         object.__setattr__(self, "gamma", resolve_gamma(self.model.spec, self.weights, self.gamma))
 
     def __call__(
-        self, faces: NDArray[np.uint8], quality: Quality | NDArray[np.floating] | None = None
+        self,
+        faces: NDArray[np.uint8],
+        quality: Quality | NDArray[np.floating] | None = None,
+        *,
+        on_device: bool = False,
     ) -> PixelQuality:
         """Explain aligned faces; see :func:`plq`."""
         faces = self.model.check_faces(faces)
         given = None if quality is None else _given_quality(quality, len(faces))
-        count, (height, width) = len(faces), self.model.spec.input_size
-        maps = np.empty((count, height, width), np.float32)
-        saliency = np.empty_like(maps)
+        place = self.model.place if on_device else HOST
+        count, size = len(faces), self.model.spec.input_size
+        maps, saliency = (place.empty((count, *size), np.float32) for _ in range(2))
         found, clipped = np.empty(count), np.empty(count, np.bool_)
         for start in range(0, count, BLOCK):
-            part = slice(start, start + BLOCK)
-            parts = self._block(faces[part], None if given is None else given[part])
-            maps[part], saliency[part], found[part], clipped[part] = parts
+            stop = min(start + BLOCK, count)
+            some = self._block(faces[start:stop], None if given is None else given[start:stop])
+            found[start:stop] = some.quality
+            (clipped[start:stop],) = self.model.place.fetch(some.clipped)
+            for whole, part in ((maps, some.maps), (saliency, some.saliency)):
+                kernels.copy(part, kernels.rows(whole, start, stop), stream=self.model.place.stream)
         return PixelQuality(maps, saliency, found, clipped)
 
-    def _block(
-        self, faces: NDArray[np.uint8], quality: NDArray[np.float64] | None
-    ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float64], NDArray[np.bool_]]:
-        run = gradients(self.model, faces, self.weights, dropout=self.dropout)
+    def _block(self, faces: NDArray[np.uint8], quality: NDArray[np.float64] | None) -> PixelQuality:
+        """Explain a few faces; the maps, and whether they were clipped, stay where the model is."""
+        place = self.model.place
+        run = resident_gradients(self.model, faces, self.weights, dropout=self.dropout)
         if quality is None:
             quality = self._own_quality(faces, run)
-        scale = node_scale(run.embedding, quality, self.weights)
+        scale = place.upload(node_scale(place.fetch(run.embedding)[0], quality, self.weights))
         assert self.gamma is not None  # filled in above
-        found = kernels.pixel_quality(run.gradient, scale, gamma=self.gamma, clip=self.clip)
-        return found.maps, found.saliency, quality, found.clipped
+        found = kernels.pixel_quality(
+            run.gradient, scale, gamma=self.gamma, clip=self.clip, stream=place.stream
+        )
+        return PixelQuality(found.maps, found.saliency, quality, found.clipped)
 
     def _own_quality(self, faces: NDArray[np.uint8], run: Gradients) -> NDArray[np.float64]:
-        extracted = Extracted(run.embedding, run.pre_dropout, np.empty((len(faces), 0, 0, 0), np.float32))
+        none = np.empty((len(faces), 0, 0, 0), np.float32)
+        extracted = Extracted(run.embedding, run.pre_dropout, none, self.model.place)
         scaled = self.method.score(self.model, faces, extracted).scaled
         if scaled is not None:
             return scaled
@@ -138,6 +151,7 @@ def plq(
     gamma: float | None = None,
     clip: float | None = None,
     dropout: float = 0.5,
+    on_device: bool = False,
 ) -> PixelQuality:
     r"""Return the pixel-level quality of aligned faces.
 
@@ -172,6 +186,9 @@ def plq(
         factor of the other weightings is at most Q̂.
     dropout
         Probability behind ``"exact"``.
+    on_device
+        Leave the maps and the saliency in the memory of the GPU that the model is on, as arrays that
+        :class:`fiqx_trt.MapStatistics`, torch and CuPy take without a copy. Without one they are NumPy arrays all the same.
 
     Returns
     -------
@@ -196,7 +213,7 @@ def plq(
     ...     result.maps.shape, result.maps.min() >= 0
     ((N, 150, 150), True)
     """
-    return PlqExplainer(model, weights, gamma, clip, dropout)(faces, quality)
+    return PlqExplainer(model, weights, gamma, clip, dropout)(faces, quality, on_device=on_device)
 
 
 def node_scale(

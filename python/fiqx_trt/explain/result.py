@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from fiqx_trt.errors import InvalidInputError
 from fiqx_trt.explain.recipe import Recipe
+from fiqx_trt.kernels import Array
 from fiqx_trt.statistics.upsampling import CompactMaps
 
 __all__ = ["ScoreCam"]
@@ -22,7 +23,7 @@ class ScoreCam:
     Parameters
     ----------
     maps
-        ``(N, H, W)`` float32 in [0, 1], never NaN; all 0 where ``flat``.
+        ``(N, H, W)`` float32 in [0, 1], never NaN; all 0 where ``flat``. On the model's GPU where that was asked for.
     grids
         ``(N, h, w)`` float32: what was upsampled, at the layer's own resolution.
     low, high
@@ -44,7 +45,7 @@ class ScoreCam:
         The definition they follow.
     """
 
-    maps: NDArray[np.float32]
+    maps: Array
     grids: NDArray[np.float32]
     low: NDArray[np.float64]
     high: NDArray[np.float64]
@@ -76,10 +77,10 @@ class ScoreCam:
         return CompactMaps(scaled.astype(np.float32), (self.maps.shape[1], self.maps.shape[2]))
 
     @classmethod
-    def joined(cls, parts: Sequence[ScoreCam]) -> ScoreCam:
-        """Return the results of several groups of faces as one."""
+    def joined(cls, parts: Sequence[ScoreCam], maps: Array) -> ScoreCam:
+        """Return the results of several groups of faces as one, with their maps joined."""
         if len(parts) == 1:
             return parts[0]
-        arrays = [f.name for f in fields(cls) if f.name not in ("passes", "recipe")]
+        arrays = [f.name for f in fields(cls) if f.name not in ("maps", "passes", "recipe")]
         joined = {name: np.concatenate([getattr(part, name) for part in parts]) for name in arrays}
-        return cls(**joined, passes=sum(part.passes for part in parts), recipe=parts[0].recipe)
+        return cls(maps=maps, **joined, passes=sum(part.passes for part in parts), recipe=parts[0].recipe)

@@ -19,6 +19,8 @@ from fiqx_trt.explain.network import Network
 from fiqx_trt.explain.recipe import Recipe, recipe
 from fiqx_trt.explain.result import ScoreCam
 from fiqx_trt.explain.scores import Scorer, channel_weights, effective_channels
+from fiqx_trt.kernels import Array
+from fiqx_trt.runtime.place import HOST
 
 if TYPE_CHECKING:
     from fiqx_trt.models.model import Model
@@ -43,7 +45,8 @@ def scorecam(
     layer: str | None = None,
     reference: NDArray[np.floating] | None = None,
     progress: Progress | None = None,
-) -> NDArray[np.float32]:
+    on_device: bool = False,
+) -> Array:
     """Return the Score-CAM maps of aligned faces.
 
     Channel k of a layer, upsampled to the face and scaled to [0, 1], masks the normalised face; what the masked face scores
@@ -70,7 +73,10 @@ def scorecam(
     reference
         ``(D,)`` or ``(N, D)`` embeddings of any length, for ``target="reference"``.
     progress
-        Called with the number of masked faces done and in all, after each window of them.
+        Called with the number of masked faces done (on a GPU: queued) and in all, after each window of them.
+    on_device
+        Leave the maps in the memory of the GPU that the model is on, as an array that :class:`fiqx_trt.MapStatistics`, torch
+        and CuPy take without a copy. Without one they are a NumPy array all the same.
 
     Returns
     -------
@@ -95,6 +101,7 @@ def scorecam(
         layer=layer,
         reference=reference,
         progress=progress,
+        on_device=on_device,
     ).maps
 
 
@@ -109,6 +116,7 @@ def scorecam_details(
     layer: str | None = None,
     reference: NDArray[np.floating] | None = None,
     progress: Progress | None = None,
+    on_device: bool = False,
 ) -> ScoreCam:
     """Return Score-CAM maps with everything they rest on; the parameters are those of :func:`scorecam`."""
     chosen = recipe(preset, target=target, weights=weights, align_corners=align_corners)
@@ -119,8 +127,9 @@ def scorecam_details(
     for start in range(0, max(len(faces), 1), step):  # no faces make one empty group
         group = slice(start, start + step)
         against = None if references is None else references[group]
-        parts.append(_group(network, chosen, faces[group], against, progress))
-    return ScoreCam.joined(parts)
+        parts.append(_group(network, chosen, faces[group], against, progress, on_device))
+    maps = (network.place if on_device else HOST).concatenate([part.maps for part in parts])
+    return ScoreCam.joined(parts, maps)
 
 
 def _references(chosen: Recipe, reference: NDArray[np.floating] | None, count: int) -> Doubles | None:
@@ -144,25 +153,28 @@ def _group(
     faces: NDArray[np.uint8],
     reference: Doubles | None,
     progress: Progress | None,
+    on_device: bool,
 ) -> ScoreCam:
+    place = network.place
     inputs, activations, own = network.extract(faces)
     _check_width(reference, own)
-    channels = Channels(chosen, activations, network.size)
-    scorer = Scorer(chosen.target, own.astype(np.float64), reference)
+    channels = Channels(chosen, activations, network.size, place)
+    scorer = Scorer(chosen.target, own, None if reference is None else place.upload(reference), place)
     scores = np.full(channels.contrast.shape, np.nan)
     passes = 0
     if chosen.weights != "uniform":
         passes = network.run_masked(channels, inputs, scorer, scores, progress)
     zeros = np.full(len(faces), np.nan)
     if chosen.weights == "increase" or chosen.constant == "zero":
-        zeros = scorer(network.zero_embedding(len(faces)), np.arange(len(faces)))
+        index = place.upload(np.arange(len(faces)))
+        (zeros,) = place.fetch(scorer(network.zero_embedding(len(faces)), index))
     weights = np.zeros_like(scores)
     for i in range(len(faces)):
         weights[i] = channel_weights(chosen, scores[i], channels.contrast[i], float(zeros[i]))
-    return _packed(channels, scores, weights, passes)
+    return _packed(channels, scores, weights, passes, on_device)
 
 
-def _check_width(reference: Doubles | None, own: NDArray[np.float32]) -> None:
+def _check_width(reference: Doubles | None, own: Array) -> None:
     if reference is not None and reference.shape[1] != own.shape[1]:
         raise InvalidInputError(
             f"the reference has {reference.shape[1]} numbers and this model's embeddings have {own.shape[1]}; give an "
@@ -170,9 +182,9 @@ def _check_width(reference: Doubles | None, own: NDArray[np.float32]) -> None:
         )
 
 
-def _packed(channels: Channels, scores: Doubles, weights: Doubles, passes: int) -> ScoreCam:
+def _packed(channels: Channels, scores: Doubles, weights: Doubles, passes: int, on_device: bool) -> ScoreCam:
     """Finish and collect the maps of a group."""
-    finished = finish(channels, weights)
+    finished = finish(channels, weights, on_device=on_device)
     return ScoreCam(
         maps=finished.maps,
         grids=finished.grids,

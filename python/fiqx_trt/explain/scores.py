@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
+from fiqx_trt import kernels
 from fiqx_trt.explain.recipe import Recipe
+from fiqx_trt.kernels import Array
+from fiqx_trt.runtime.place import HOST, Place
 
 __all__ = ["Scorer", "channel_weights", "effective_channels"]
 
@@ -25,32 +29,43 @@ class Scorer:
     target
         One of :data:`fiqx_trt.explain.recipe.TARGETS`.
     own
-        ``(n, D)`` raw embeddings of the unmasked faces.
+        ``(n, D)`` float32 raw embeddings of the unmasked faces.
     reference
         ``(n, D)`` embeddings for the target ``"reference"``, of any length; otherwise unused.
+    place
+        Where the arrays lie.
     """
 
     target: str
-    own: Doubles
-    reference: Doubles | None = None
+    own: Array
+    reference: Array | None = None
+    place: Place = HOST
 
-    def __call__(self, embeddings: NDArray[np.float32], face: NDArray[np.intp]) -> Doubles:
+    def __call__(self, embeddings: Array, face: Array) -> Array:
         """Return the scores ``(K,)`` float64 of raw embeddings ``(K, D)`` of masked copies of the faces ``face`` ``(K,)``.
 
-        A zero or non-finite embedding scores 0 by cosine; others may be NaN where the network's answer is.
+        A cosine is queued at :attr:`place` and stays there; the other targets are computed on the host. A zero or non-finite
+        embedding scores 0 by cosine; others may be NaN where the network's answer is.
         """
-        e = np.asarray(embeddings, np.float64)
         if self.target in ("self", "reference"):
             against = self.own if self.reference is None else self.reference
-            return _cosine(e, against[face])
+            return kernels.row_cosine(embeddings, against, face, stream=self.place.stream)
+        e, face = self.place.fetch(embeddings, face)
+        return self._host_scores(np.asarray(e, np.float64), face)
+
+    def _host_scores(self, e: Doubles, face: NDArray[np.int64]) -> Doubles:
         if self.target == "norm":
-            return _ratio(_norm(e), _norm(self.own)[face])
-        top = np.argmax(self.own, axis=1)[face]
+            return _ratio(_norm(e), _norm(self._host_own)[face])
+        top = np.argmax(self._host_own, axis=1)[face]
         if self.target == "argmax":
             with np.errstate(invalid="ignore"):  # a non-finite embedding gives NaN, which weighs nothing
                 e = np.exp(e - e.max(axis=1, keepdims=True))
                 e = e / e.sum(axis=1, keepdims=True)
         return np.asarray(e[np.arange(len(e)), top])
+
+    @cached_property
+    def _host_own(self) -> Doubles:
+        return np.asarray(self.place.fetch(self.own)[0], np.float64)
 
 
 def channel_weights(recipe: Recipe, scores: Doubles, contrast: NDArray[np.bool_], zero: float) -> Doubles:
@@ -113,10 +128,6 @@ def effective_channels(weights: Doubles) -> Doubles:
 
 def _norm(e: Doubles) -> Doubles:
     return np.asarray(np.sqrt(np.square(e).sum(axis=1)))
-
-
-def _cosine(a: Doubles, b: Doubles) -> Doubles:
-    return _ratio((a * b).sum(axis=1), _norm(a) * _norm(b))
 
 
 def _ratio(above: Doubles, below: Doubles) -> Doubles:

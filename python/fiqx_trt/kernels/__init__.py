@@ -13,6 +13,8 @@ Common rules
 - ``stream`` is a CUDA stream's handle. By default it is the one that the first array's interface names, or
   torch's current stream for torch tensors, or the default stream. CUDA work is queued, not waited for; a new
   array carries its stream in its interface. A given ``out`` is valid on the stream of the call.
+- A :class:`DeviceArray`'s memory goes back in the order of its stream, as torch's and CuPy's does: work that other
+  libraries queued on other streams must be waited for before the array is dropped. These functions see to it themselves.
 - The GIL is released. Results do not depend on the number of threads (``FIQX_THREADS`` in the environment; by
   default all processors of the process), and an image's result does not depend on the other images.
 - CPU and CUDA share each formula and the order of its additions: the same bits come out of both.
@@ -21,7 +23,7 @@ Common rules
 from __future__ import annotations
 
 from fiqx_trt._core import DeviceArray
-from fiqx_trt.kernels._arrays import Array
+from fiqx_trt.kernels._arrays import Array, borrow, copy, reshape, rows
 from fiqx_trt.kernels._maps import (
     CombinedMaps,
     QualityMaps,
@@ -47,9 +49,11 @@ __all__ = [
     "CombinedMaps",
     "DeviceArray",
     "QualityMaps",
+    "borrow",
     "cam_combine",
     "cam_constant",
     "cam_masks",
+    "copy",
     "dropout_expand",
     "dropout_masks",
     "face_input",
@@ -62,6 +66,8 @@ __all__ = [
     "pixel_moments_merge",
     "pixel_quality",
     "pixel_range",
+    "reshape",
     "row_cosine",
     "row_power",
+    "rows",
 ]

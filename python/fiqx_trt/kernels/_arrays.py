@@ -10,7 +10,7 @@ import numpy as np
 
 from fiqx_trt import _core
 
-__all__ = ["Array", "copy", "reshape", "rows", "stream_of"]
+__all__ = ["Array", "borrow", "copy", "reshape", "rows", "stream_of"]
 
 #: A NumPy array or any array with ``__cuda_array_interface__``.
 Array: TypeAlias = Any
@@ -22,6 +22,28 @@ def stream_of(array: Array, stream: int | None) -> int | None:
     if stream is None and torch is not None and isinstance(array, torch.Tensor) and array.is_cuda:
         return int(torch.cuda.current_stream(array.device).cuda_stream)
     return stream
+
+
+def borrow(array: Array, *, stream: int | None = None) -> _core.DeviceArray:
+    """Return an array that lies on a device as a :class:`DeviceArray`, without a copy; one of those as it is.
+
+    Parameters
+    ----------
+    array
+        Of torch, CuPy, pycuda …; C-contiguous. It is kept alive.
+    stream
+        What the result's stream is to be; see the common rules of :mod:`fiqx_trt.kernels`.
+
+    Raises
+    ------
+    InvalidInputError
+        It lies in host memory, or is not C-contiguous.
+    CudaUnavailableError, CudaError
+        See the common rules.
+    """
+    if isinstance(array, _core.DeviceArray):
+        return array
+    return _core.DeviceArray.borrow(array, stream=stream_of(array, stream))
 
 
 def rows(array: Array, start: int, stop: int) -> Array:
@@ -51,7 +73,7 @@ def rows(array: Array, start: int, stop: int) -> Array:
     array([[2, 3],
            [4, 5]])
     """
-    return array[start:stop] if isinstance(array, np.ndarray) else _device(array).rows(start, stop)
+    return array[start:stop] if isinstance(array, np.ndarray) else borrow(array).rows(start, stop)
 
 
 def reshape(array: Array, shape: Sequence[int]) -> Array:
@@ -83,7 +105,7 @@ def reshape(array: Array, shape: Sequence[int]) -> Array:
     array([[0, 1],
            [2, 3]])
     """
-    return array.reshape(tuple(shape)) if isinstance(array, np.ndarray) else _device(array).reshape(shape)
+    return array.reshape(tuple(shape)) if isinstance(array, np.ndarray) else borrow(array).reshape(shape)
 
 
 def copy(source: Array, out: Array, *, stream: int | None = None) -> None:
@@ -116,9 +138,3 @@ def copy(source: Array, out: Array, *, stream: int | None = None) -> None:
     array([1., 1.])
     """
     _core.copy(source, out, stream=stream_of(source, stream_of(out, stream)))
-
-
-def _device(array: Array) -> _core.DeviceArray:
-    if isinstance(array, _core.DeviceArray):
-        return array
-    return _core.DeviceArray.borrow(array, stream=stream_of(array, None))

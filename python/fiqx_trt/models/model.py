@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fiqx_trt import kernels
 from fiqx_trt.errors import InvalidInputError
+from fiqx_trt.kernels import Array
 from fiqx_trt.models.probe import probe_faces
 from fiqx_trt.models.spec import ModelSpec
 from fiqx_trt.onnx_export.affine import head_affine
 from fiqx_trt.onnx_export.split import cut, with_outputs
 from fiqx_trt.runtime import open_session
 from fiqx_trt.runtime.base import Session
+from fiqx_trt.runtime.place import HOST, Place, session_place
 
 if TYPE_CHECKING:
     import onnx
@@ -26,9 +29,16 @@ if TYPE_CHECKING:
 __all__ = ["Extracted", "Model"]
 
 
-@dataclass(frozen=True)
+class Taps(NamedTuple):
+    """The three taps where they lie; see :class:`Extracted`."""
+
+    embedding: Array
+    pre_dropout: Array
+    features: Array
+
+
 class Extracted:
-    """The three taps of N faces.
+    """The three taps of N faces, each brought to the host when it is first asked for.
 
     Parameters
     ----------
@@ -38,11 +48,35 @@ class Extracted:
         ``(N, F)`` float32, what the last linear layer reads.
     features
         ``(N, C, h, w)`` float32, the deepest spatial activations.
+    place
+        Where they lie.
+
+    Attributes
+    ----------
+    resident
+        The three where they lie: NumPy arrays, or arrays of a device that kernels take.
+    place
+        Where that is.
     """
 
-    embedding: NDArray[np.float32]
-    pre_dropout: NDArray[np.float32]
-    features: NDArray[np.float32]
+    def __init__(self, embedding: Array, pre_dropout: Array, features: Array, place: Place = HOST) -> None:
+        self.resident = Taps(embedding, pre_dropout, features)
+        self.place = place
+
+    @cached_property
+    def embedding(self) -> NDArray[np.float32]:
+        """``(N, D)`` float32 in host memory, before L2 normalisation."""
+        return self.place.fetch(self.resident.embedding)[0]
+
+    @cached_property
+    def pre_dropout(self) -> NDArray[np.float32]:
+        """``(N, F)`` float32 in host memory, what the last linear layer reads."""
+        return self.place.fetch(self.resident.pre_dropout)[0]
+
+    @cached_property
+    def features(self) -> NDArray[np.float32]:
+        """``(N, C, h, w)`` float32 in host memory, the deepest spatial activations."""
+        return self.place.fetch(self.resident.features)[0]
 
 
 @dataclass(frozen=True)
@@ -69,6 +103,11 @@ class Model:
         The network.
     runtime
         Where and how to run it.
+
+    Attributes
+    ----------
+    place
+        Where its arrays lie between faces and results: on its GPU, where everything can, or in host memory.
     """
 
     def __init__(self, spec: ModelSpec, graph: onnx.ModelProto, runtime: RuntimeChoice | None = None) -> None:
@@ -79,9 +118,11 @@ class Model:
         self._trunk = self._open(
             with_outputs(graph, list(dict.fromkeys(self._taps))), {spec.image: self._probe()}
         )
+        self.place, self._place_note = _model_place(spec, self._trunk)
         self._heads: dict[int, Session] = {}
         self._sessions: dict[tuple[str, ...], Session] = {}
         self._derived: dict[str, Session] = {}
+        self._norms: dict[Place, Array] = {}
 
     @property
     def backend(self) -> str:
@@ -100,8 +141,8 @@ class Model:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """Why this backend and precision were chosen, a line each."""
-        return self._trunk.notes
+        """Why this backend and precision were chosen, a line each, and why arrays do not stay on the GPU if they do not."""
+        return (*self._trunk.notes, self._place_note) if self._place_note else self._trunk.notes
 
     def embed(self, faces: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Return the L2-normalised embeddings of aligned faces.
@@ -139,18 +180,34 @@ class Model:
         InvalidInputError
             The faces have another shape or dtype.
         """
-        outputs = self._trunk.run({self.spec.image: self.normalise(faces)})
+        outputs = self.place.run(self._trunk, {self.spec.image: self.input(faces)})
         embedding, pre_dropout, features = (outputs[name] for name in self._taps)
-        count = len(faces)
-        return Extracted(_rows(embedding, count), _rows(pre_dropout, count), features)
+        return Extracted(flat(embedding), flat(pre_dropout), features, self.place)
 
     def normalise(self, faces: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Return what the network reads: ``(N, C, H, W)`` float32 in the model's scale and channel order."""
-        faces = self.check_faces(faces)
-        inputs: NDArray[np.float32] = kernels.face_input(
-            faces, mean=self.spec.mean, std=self.spec.std, color=self.spec.color
-        )
-        return np.ascontiguousarray(inputs[:, : len(self.spec.mean)])  # a gray network has one channel
+        """Return what the network reads, in host memory: ``(N, C, H, W)`` float32 in the model's scale and channel order."""
+        return np.asarray(self._tensor(faces, HOST, self.spec.mean, self.spec.std))
+
+    def input(self, faces: NDArray[np.uint8], *, raw: bool = False) -> Array:
+        """Return what :meth:`normalise` does, at :attr:`place`, where nothing but the faces themselves travels to.
+
+        Parameters
+        ----------
+        faces
+            ``(N, H, W, 3)`` uint8 RGB, of the model's input size.
+        raw
+            Intensities 0 … 255 as they are, for graphs that normalise by themselves.
+        """
+        mean, std = ((0.0,), (1.0,)) if raw else (self.spec.mean, self.spec.std)
+        return self._tensor(faces, self.place, mean, std)
+
+    def _tensor(
+        self, faces: NDArray[np.uint8], place: Place, mean: Sequence[float], std: Sequence[float]
+    ) -> Array:
+        given = place.upload(self.check_faces(faces))
+        pixels = kernels.face_input(given, mean=mean, std=std, color=self.spec.color, stream=place.stream)
+        channels = len(self.spec.mean)  # a gray network has one, and its place is the host
+        return pixels if channels == 3 else np.ascontiguousarray(pixels[:, :channels])
 
     def check_faces(self, faces: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """Return faces as an array, or say what is wrong with them.
@@ -169,25 +226,26 @@ class Model:
             )
         return faces
 
-    def head(self, h: NDArray[np.float32], *, rows_per_face: int = 1) -> NDArray[np.float32]:
+    def head(self, h: Array, *, rows_per_face: int = 1) -> Array:
         """Return raw embeddings of pre-dropout vectors.
 
         Parameters
         ----------
         h
-            ``(N, F)`` float32.
+            ``(N, F)`` float32, in host memory or at :attr:`place`.
         rows_per_face
             Rows that belong together; they run together, so a row's result never depends on other faces.
 
         Returns
         -------
-        ndarray
-            ``(N, D)`` float32.
+        array
+            ``(N, D)`` float32, where ``h`` lies.
         """
+        place = HOST if isinstance(h, np.ndarray) else self.place
         session = self.head_session(rows_per_face)
         shape = tuple(int(size) for size in session.inputs[0].shape[1:] if size is not None)
-        outputs = session.run({self.spec.pre_dropout: h.reshape(len(h), *shape)})
-        return _rows(outputs[self.spec.embedding], len(h))
+        outputs = place.run(session, {self.spec.pre_dropout: kernels.reshape(h, (len(h), *shape))})
+        return flat(outputs[self.spec.embedding])
 
     def head_session(self, rows_per_face: int) -> Session:
         """Return the session that :meth:`head` runs, opened once for each number of rows."""
@@ -255,6 +313,12 @@ class Model:
         weights, _ = self.head_affine
         return np.asarray(np.square(weights).sum(axis=0))
 
+    def column_norms_at(self, place: Place) -> Array:
+        """Return :attr:`head_column_norms` at a place, brought there once."""
+        if place not in self._norms:
+            self._norms[place] = place.upload(self.head_column_norms)
+        return self._norms[place]
+
     def close(self) -> None:
         """Free the sessions; the model cannot be used afterwards."""
         for session in (
@@ -297,5 +361,15 @@ class Model:
         )
 
 
-def _rows(array: NDArray[np.float32], count: int) -> NDArray[np.float32]:
-    return np.asarray(array, dtype=np.float32).reshape(count, int(np.prod(array.shape[1:])))
+def flat(array: Array) -> Array:
+    """Return an array as rows of float32, one per face."""
+    if isinstance(array, np.ndarray):
+        array = np.asarray(array, np.float32)
+    return kernels.reshape(array, (len(array), math.prod(array.shape[1:])))
+
+
+def _model_place(spec: ModelSpec, trunk: Session) -> tuple[Place, str]:
+    place, why = session_place(trunk)
+    if place is HOST or len(spec.mean) == 3:
+        return place, why
+    return HOST, "masks, scores and maps are computed on the processor: the network reads one channel"

@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from fiqx_trt import kernels
 from fiqx_trt.errors import InvalidInputError
 from fiqx_trt.onnx_export.gradient import build_gradient
 from fiqx_trt.onnx_export.taps import Taps
@@ -83,18 +82,13 @@ def _mean_saliency(model: Model, faces: NDArray[np.uint8]) -> NDArray[np.float64
     session = model.derived(
         "gradient l1 ", compiled
     )  # the graph that pixel-level quality runs, opened once for both
-    pixels = kernels.face_input(faces, mean=0.0, std=1.0, color=model.spec.color)
-    pixels = np.ascontiguousarray(pixels[:, : session.inputs[0].shape[1]])
-    outputs = session.run({"image": pixels})
+    outputs = model.place.run(session, {"image": model.input(faces, raw=True)})
+    gradient, embedding = model.place.fetch(outputs["gradient"], outputs["embedding"])
     count = len(faces)
-    slope = (
-        np.abs(outputs["gradient"].astype(np.float64))
-        .reshape(count, outputs["gradient"].shape[1], -1)
-        .sum(axis=2)
-    )
+    slope = np.abs(gradient.astype(np.float64)).reshape(count, gradient.shape[1], -1).sum(axis=2)
     # A grey network spreads its one gradient over the colours by the luma's weights, which add up to 1.
     total = slope.sum(axis=1) if slope.shape[1] == 3 else slope[:, 0] * float(LUMA.sum())
-    e = outputs["embedding"].astype(np.float64).reshape(count, -1)
+    e = embedding.astype(np.float64).reshape(count, -1)
     with np.errstate(divide="ignore", invalid="ignore"):
         node = np.sqrt(np.square(e).sum(axis=1)) / np.abs(e).sum(
             axis=1

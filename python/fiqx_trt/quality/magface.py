@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from fiqx_trt import kernels
 from fiqx_trt.errors import InvalidInputError
 from fiqx_trt.quality.base import MethodOptions, Quality
 
@@ -52,7 +53,9 @@ class MagFace:
         """Score faces whose taps are extracted."""
         if model is None or extracted is None:
             raise InvalidInputError("magface needs a recognition model; give one")
-        return Quality(np.linalg.norm(extracted.embedding.astype(np.float64), axis=1))
+        place = extracted.place
+        (power,) = place.fetch(kernels.row_power(extracted.resident.embedding, stream=place.stream))
+        return Quality(np.sqrt(power))
 
 
 def magface(model: Model, faces: NDArray[np.uint8]) -> Quality:

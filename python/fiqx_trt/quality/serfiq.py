@@ -11,7 +11,9 @@ from numpy.typing import NDArray
 
 from fiqx_trt import kernels
 from fiqx_trt.errors import InvalidInputError
+from fiqx_trt.kernels import Array
 from fiqx_trt.quality.base import MethodOptions, Quality
+from fiqx_trt.runtime.place import HOST, Place
 
 if TYPE_CHECKING:
     from fiqx_trt.models.model import Extracted, Model
@@ -75,11 +77,12 @@ def percentile(raw: NDArray[np.float64], quantiles: Sequence[float]) -> NDArray[
 
 
 def closed_form_distance(
-    pre_dropout: NDArray[np.float32],
-    embedding: NDArray[np.float32],
-    column_norms: NDArray[np.float64],
+    pre_dropout: Array,
+    embedding: Array,
+    column_norms: Array,
     *,
     dropout: float,
+    place: Place = HOST,
 ) -> NDArray[np.float64]:
     """Return the expected distance of two dropped-out embeddings, without sampling.
 
@@ -90,24 +93,27 @@ def closed_form_distance(
     Parameters
     ----------
     pre_dropout
-        ``(N, F)`` input h of the head.
+        ``(N, F)`` float32 input h of the head.
     embedding
-        ``(N, D)`` raw embedding e.
+        ``(N, D)`` float32 raw embedding e.
     column_norms
-        ``(F,)`` squared norms ‖A_:k‖².
+        ``(F,)`` float64 squared norms ‖A_:k‖².
     dropout
         Probability p in (0, 1).
+    place
+        Where the arrays lie.
 
     Returns
     -------
     ndarray
         ``(N,)`` float64; NaN for a zero embedding.
     """
-    # Row sums, not matrix products: a BLAS product may add in another order when the number of rows changes.
-    noise = dropout / (1.0 - dropout) * (np.square(pre_dropout, dtype=np.float64) * column_norms).sum(axis=1)
-    power = np.square(embedding, dtype=np.float64).sum(axis=1)
+    noise, power = place.fetch(
+        kernels.row_power(pre_dropout, column_norms, stream=place.stream),
+        kernels.row_power(embedding, stream=place.stream),
+    )
     with np.errstate(divide="ignore", invalid="ignore"):
-        t = noise / power
+        t = dropout / (1.0 - dropout) * noise / power
         return np.asarray(np.sqrt(2.0 * t / (1.0 + t)))
 
 
@@ -207,21 +213,27 @@ class SerFiq:
     def mean_distance(self, model: Model, extracted: Extracted) -> NDArray[np.float64]:
         """Return d̄ of every face, ``(N,)`` float64."""
         if self.estimator == "closed-form":
+            taps, place = extracted.resident, extracted.place
+            norms = model.column_norms_at(place)
             return closed_form_distance(
-                extracted.pre_dropout, extracted.embedding, model.head_column_norms, dropout=self.dropout
+                taps.pre_dropout, taps.embedding, norms, dropout=self.dropout, place=place
             )
-        return self._sampled_distance(model, extracted.pre_dropout)
+        return self._sampled_distance(model, extracted)
 
-    def _sampled_distance(self, model: Model, pre_dropout: NDArray[np.float32]) -> NDArray[np.float64]:
-        count, features = pre_dropout.shape
+    def _sampled_distance(self, model: Model, extracted: Extracted) -> NDArray[np.float64]:
+        place, h = extracted.place, extracted.resident.pre_dropout
+        count, features = h.shape
         group = max(1, EXPANDED_BYTES // (4 * features * self.passes))
         parts = []
         for start in range(0, count, group):
-            h = pre_dropout[start : start + group]
-            dropped = kernels.dropout_expand(h, passes=self.passes, dropout=self.dropout, seed=self.seed)
+            some = kernels.rows(h, start, min(start + group, count))
+            dropped = kernels.dropout_expand(
+                some, passes=self.passes, dropout=self.dropout, seed=self.seed, stream=place.stream
+            )
             embeddings = model.head(dropped, rows_per_face=self.passes)
-            parts.append(kernels.pair_spread(embeddings.reshape(len(h), self.passes, -1)))
-        return np.concatenate(parts) if parts else np.zeros(0)
+            grouped = kernels.reshape(embeddings, (len(some), self.passes, embeddings.shape[1]))
+            parts.append(kernels.pair_spread(grouped, stream=place.stream))
+        return np.concatenate(place.fetch(*parts)) if parts else np.zeros(0)
 
 
 def serfiq(

@@ -16,9 +16,10 @@ from typing import Any
 import numpy as np
 
 from fiqx_trt.errors import DeviceMismatchError, InferenceError, InvalidInputError
+from fiqx_trt.kernels import DeviceArray
 from fiqx_trt.runtime.base import Session, TensorInfo
 
-__all__ = ["DeviceSession", "DeviceView", "check_views", "view"]
+__all__ = ["DeviceSession", "DeviceView", "check_views", "device_index", "view"]
 
 #: ``__cuda_array_interface__`` spells the legacy default stream 1, because 0 would be ambiguous.
 LEGACY_DEFAULT = 1
@@ -90,6 +91,17 @@ class DeviceSession(Session):
         """Check the feeds, cut them into native runs, join the results."""
 
 
+def device_index(device: str) -> int:
+    """Return the number in ``"cuda:1"``; 0 without one.
+
+    Examples
+    --------
+    >>> device_index("cuda"), device_index("cuda:1")
+    (0, 1)
+    """
+    return int(device.partition(":")[2] or 0)
+
+
 def view(name: str, array: Any) -> DeviceView:
     """Return where a device array lies.
 
@@ -100,6 +112,8 @@ def view(name: str, array: Any) -> DeviceView:
     InvalidInputError
         Its elements are not in C order.
     """
+    if isinstance(array, DeviceArray):
+        return DeviceView(array.pointer, array.shape, array.dtype, array.stream or LEGACY_DEFAULT, array)
     interface = getattr(array, "__cuda_array_interface__", None)
     if interface is None:
         raise DeviceMismatchError(

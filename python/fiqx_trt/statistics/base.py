@@ -115,6 +115,7 @@ class Statistics(ABC):
                 f"cannot merge {other!r} with settings {getattr(other, '_settings', tuple)()} into {self!r} with "
                 f"{self._settings()}: make both with the same size, memory_budget and bins"
             )
+        other = other._on_host()
         self._merge_moments(other)
         if self._store is not None and other._store is not None:
             self._store.merge(other._store, self._expand)
@@ -129,6 +130,10 @@ class Statistics(ABC):
         total = self.copy()
         total.merge(other)
         return total
+
+    def _on_host(self) -> Statistics:
+        """Return this state in host memory."""
+        return self
 
     def _settings(self) -> tuple[object, ...]:
         return self.size, self._row, self.memory_budget, self.bins

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator
 
 import numpy as np
@@ -9,6 +10,8 @@ from numpy.typing import NDArray
 
 from fiqx_trt import kernels
 from fiqx_trt.errors import InvalidInputError
+from fiqx_trt.kernels import Array
+from fiqx_trt.runtime.place import HOST, Place, place_of
 from fiqx_trt.statistics.base import DEFAULT_BINS, DEFAULT_BUDGET, Statistics
 
 __all__ = ["MapStatistics"]
@@ -16,6 +19,9 @@ __all__ = ["MapStatistics"]
 
 class MapStatistics(Statistics):
     """Streaming, mergeable statistics of maps in [0, 1].
+
+    The state lies where the maps lie, in host memory or on a GPU, and moves when they come from elsewhere; its numbers are the
+    same bits. A pickle, a copy and a merged state are in host memory.
 
     Parameters
     ----------
@@ -46,8 +52,9 @@ class MapStatistics(Statistics):
     ) -> None:
         super().__init__(size, tuple(size), memory_budget=memory_budget, bins=bins)
         self._count = 0
-        self._mean = np.zeros(self.size)
-        self._m2 = np.zeros(self.size)
+        self._place: Place = HOST
+        self._mean: Array = np.zeros(self.size)
+        self._m2: Array = np.zeros(self.size)
 
     @property
     def count(self) -> int:
@@ -58,41 +65,66 @@ class MapStatistics(Statistics):
     def mean(self) -> NDArray[np.float64]:
         """Mean per pixel, ``(H, W)`` float64 (Fu & Damer, Eq. 1)."""
         self._require_maps("mean")
-        return self._mean.copy()
+        return self._place.fetch(self._mean)[0].copy()
 
     @property
     def std(self) -> NDArray[np.float64]:
         """Population standard deviation per pixel, 1/N, ``(H, W)`` float64 (Fu & Damer, Eq. 2)."""
         self._require_maps("standard deviation")
-        return np.sqrt(self._m2 / self._count)
+        return np.asarray(np.sqrt(self._place.fetch(self._m2)[0] / self._count))
 
     @property
     def nbytes(self) -> int:
         """Bytes held by the state."""
-        return self._mean.nbytes + self._m2.nbytes + (0 if self._store is None else self._store.nbytes)
+        return int(self._mean.nbytes + self._m2.nbytes) + (0 if self._store is None else self._store.nbytes)
 
-    def push(self, maps: NDArray[np.float32]) -> None:
+    def push(self, maps: Array) -> None:
         """Add maps.
 
         Parameters
         ----------
         maps
-            ``(N, H, W)`` or ``(H, W)`` float32 in [0, 1]; N may be 0.
+            ``(N, H, W)`` or ``(H, W)`` float32 in [0, 1]; N may be 0. From host memory, or from a GPU, where they are counted
+            without a copy.
 
         Raises
         ------
         InvalidInputError
             Another shape or dtype, or a value that is not a number in [0, 1]. Nothing is added then.
         """
-        maps = _check_maps(np.asarray(maps), self.size)
+        place = place_of(maps)
+        maps = _check_maps(np.asarray(maps) if place is HOST else kernels.borrow(maps), self.size, place)
         if len(maps) == 0:
             return
-        self._count = kernels.pixel_moments(maps, self._mean, self._m2, count=self._count)
+        self._move(place)
+        self._count = kernels.pixel_moments(
+            maps, self._mean, self._m2, count=self._count, stream=place.stream
+        )
         if self._store is not None:
             self._store.push(maps, self._expand)
 
+    def __getstate__(self) -> dict[str, object]:
+        """Return what pickles and copies hold: the state in host memory."""
+        store = copy.copy(self._store)  # its lists are replaced, never changed in place, by `move`
+        if store is not None:
+            store.move(HOST)
+        mean, m2 = self._place.fetch(self._mean, self._m2)
+        return {**self.__dict__, "_place": HOST, "_mean": mean, "_m2": m2, "_store": store}
+
+    def _on_host(self) -> Statistics:
+        return self if self._place is HOST else self.copy()
+
+    def _move(self, place: Place) -> None:
+        """Bring the state to a place."""
+        if place is not self._place:
+            self._mean, self._m2 = map(place.upload, self._place.fetch(self._mean, self._m2))
+            if self._store is not None:
+                self._store.move(place)
+            self._place = place
+
     def _merge_moments(self, other: Statistics) -> None:
         assert isinstance(other, MapStatistics)  # merge() has checked it
+        self._move(HOST)
         self._count = kernels.pixel_moments_merge(
             self._mean, self._m2, self._count, other._mean, other._m2, other._count
         )
@@ -100,24 +132,24 @@ class MapStatistics(Statistics):
     def _exact_median(self) -> NDArray[np.float64]:
         rows = self._median_store().rows()
         assert rows is not None  # median() has checked the count
-        return np.asarray(kernels.pixel_median(rows))
+        return self._place.fetch(kernels.pixel_median(rows, stream=self._place.stream))[0]
 
-    def _expand(self, rows: NDArray[np.float32]) -> Iterator[NDArray[np.float32]]:
+    def _expand(self, rows: Array) -> Iterator[Array]:
         yield rows
 
 
-def _check_maps(maps: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.float32]:
-    if maps.ndim == 2:
-        maps = maps[np.newaxis]
-    if maps.ndim != 3 or maps.shape[1:] != size or maps.dtype != np.float32:
+def _check_maps(maps: Array, size: tuple[int, int], place: Place) -> Array:
+    if len(maps.shape) == 2:
+        maps = kernels.reshape(maps, (1, *maps.shape))
+    if len(maps.shape) != 3 or maps.shape[1:] != size or maps.dtype != np.float32:
         raise InvalidInputError(
             f"the maps are {maps.dtype} of shape {maps.shape}; this state wants float32 of shape "
             f"(N, {size[0]}, {size[1]})"
         )
-    # A NaN makes both comparisons false.
-    if maps.size and not (maps.min() >= 0.0 and maps.max() <= 1.0):
+    low, high = place.fetch(kernels.pixel_range(maps, stream=place.stream))[0]
+    if len(maps) and not (low >= 0.0 and high <= 1.0):  # a NaN makes both comparisons false
         raise InvalidInputError(
-            f"the maps reach from {maps.min():g} to {maps.max():g}; statistics are taken of numbers in [0, 1]: scale "
+            f"the maps reach from {low:g} to {high:g}; statistics are taken of numbers in [0, 1]: scale "
             "the maps and drop those that are not finite"
         )
     return maps

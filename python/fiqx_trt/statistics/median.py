@@ -8,12 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fiqx_trt import kernels
+from fiqx_trt.kernels import Array
+from fiqx_trt.runtime.place import HOST, Place
 
 __all__ = ["MedianStore"]
 
-Floats = NDArray[np.float32]
 #: Expands stored rows, ``(n, ...)`` float32, into blocks of maps ``(m, H, W)`` float32 in [0, 1].
-Expand = Callable[[Floats], Iterator[Floats]]
+Expand = Callable[[Array], Iterator[Array]]
 
 
 class MedianStore:
@@ -37,8 +38,9 @@ class MedianStore:
         self.bins = bins
         self.capacity = capacity
         self.count = 0
-        self._rows: list[Floats] = []
-        self._counts: NDArray[np.uint32] | None = None
+        self._place: Place = HOST
+        self._rows: list[Array] = []
+        self._counts: Array | None = None
 
     @property
     def exact(self) -> bool:
@@ -53,48 +55,60 @@ class MedianStore:
     @property
     def nbytes(self) -> int:
         """Bytes held."""
-        return sum(rows.nbytes for rows in self._rows) + (0 if self._counts is None else self._counts.nbytes)
+        counts = [] if self._counts is None else [self._counts]
+        return sum(int(array.nbytes) for array in [*self._rows, *counts])
 
-    def push(self, rows: Floats, expand: Expand) -> None:
-        """Add rows; they are copied where they are kept."""
+    def move(self, place: Place) -> None:
+        """Bring everything to a place, where rows will then be pushed from."""
+        if place is not self._place:
+            counts = [] if self._counts is None else [self._counts]
+            moved = [place.upload(array) for array in self._place.fetch(*self._rows, *counts)]
+            self._place, self._rows = place, moved[: len(self._rows)]
+            self._counts = moved[-1] if counts else None
+
+    def push(self, rows: Array, expand: Expand) -> None:
+        """Add rows that lie where the store does; they are copied where they are kept."""
         self.count += len(rows)
         if self._counts is None and self.count <= self.capacity:
-            self._rows.append(rows.copy())
+            kept = self._place.empty(rows.shape, np.float32)
+            kernels.copy(rows, kept, stream=self._place.stream)
+            self._rows.append(kept)
             return
         self._spill(expand)
         self._tally(rows, expand)
 
     def merge(self, other: MedianStore, expand: Expand) -> None:
-        """Add another store of the same size, bins and capacity."""
+        """Add another store of the same size, bins and capacity, at the same place."""
         self.count += other.count
         if other._counts is None and self._counts is None and self.count <= self.capacity:
             self._rows.extend(other._rows)  # rows are never written to, so two stores may share them
             return
         counts = self._spill(expand)
         if other._counts is not None:
-            kernels.pixel_histogram_merge(counts, other._counts)
+            kernels.pixel_histogram_merge(counts, other._counts, stream=self._place.stream)
         for rows in other._rows:
             self._tally(rows, expand)
 
-    def rows(self) -> Floats | None:
-        """Return all rows kept, or None where there are none."""
+    def rows(self) -> Array | None:
+        """Return all rows kept, where the store lies, or None where there are none."""
         if len(self._rows) > 1:
-            self._rows = [np.concatenate(self._rows)]
+            self._rows = [self._place.concatenate(self._rows)]
         return self._rows[0] if self._rows else None
 
     def histogram_median(self) -> NDArray[np.float64]:
         """Return the median per pixel ``(H, W)`` from the counts."""
-        return np.asarray(kernels.pixel_histogram_quantile(self._counts, 0.5))
+        median = kernels.pixel_histogram_quantile(self._counts, 0.5, stream=self._place.stream)
+        return self._place.fetch(median)[0]
 
-    def _spill(self, expand: Expand) -> NDArray[np.uint32]:
+    def _spill(self, expand: Expand) -> Array:
         """Turn kept rows into counts."""
         if self._counts is None:
-            self._counts = np.zeros((*self.size, self.bins), np.uint32)
+            self._counts = self._place.zeros((*self.size, self.bins), np.uint32)
             kept, self._rows = self._rows, []
             for rows in kept:
                 self._tally(rows, expand)
         return self._counts
 
-    def _tally(self, rows: Floats, expand: Expand) -> None:
+    def _tally(self, rows: Array, expand: Expand) -> None:
         for maps in expand(rows):
-            kernels.pixel_histogram(maps, self._counts)
+            kernels.pixel_histogram(maps, self._counts, stream=self._place.stream)

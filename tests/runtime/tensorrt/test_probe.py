@@ -11,6 +11,7 @@ import pytest
 from fiqx_trt import runtime
 from fiqx_trt.errors import BackendUnavailableError
 from fiqx_trt.runtime import available_backends, machine, open_session
+from fiqx_trt.runtime.device import device_index
 from fiqx_trt.runtime.tensorrt import compat, probe, unavailable
 from runtime.small_nets import residual_net
 from runtime.tensorrt.conftest import Install
@@ -92,7 +93,7 @@ def test_a_device_that_is_not_there(install: Install) -> None:
 
 
 def test_the_number_of_a_device() -> None:
-    assert [probe.device_index(name) for name in ("cuda", "cuda:0", "cuda:12")] == [0, 0, 12]
+    assert [device_index(name) for name in ("cuda", "cuda:0", "cuda:12")] == [0, 0, 12]
 
 
 def test_a_type_that_numpy_does_not_know() -> None:

@@ -220,7 +220,9 @@ class ExtensionMemory(Memory):
     def _alloc(self, nbytes: int) -> int:
         from fiqx_trt import _core
 
-        return self._keep(_core.DeviceArray((nbytes,), np.uint8, device=self.index))
+        block = _core.DeviceArray((nbytes,), np.uint8, device=self.index)
+        self.driver.synchronize(0)  # the memory is valid in the order of that stream, and others will use it
+        return self._keep(block)
 
     def _keep(self, block: Any) -> int:
         pointer = int(block.__cuda_array_interface__["data"][0])

@@ -11,9 +11,10 @@ from pathlib import Path
 from fiqx_trt.errors import BackendError, BackendUnavailableError, ModelError, ParityError
 from fiqx_trt.runtime import tuning
 from fiqx_trt.runtime.base import first_line
+from fiqx_trt.runtime.device import device_index
 from fiqx_trt.runtime.graph import Graph
 from fiqx_trt.runtime.options import Options
-from fiqx_trt.runtime.tensorrt import compat, opcheck, probe, selftest
+from fiqx_trt.runtime.tensorrt import compat, opcheck, selftest
 from fiqx_trt.runtime.tensorrt.builder import Recipe, build_plan
 from fiqx_trt.runtime.tensorrt.cache import EngineCache, key_of
 from fiqx_trt.runtime.tensorrt.driver import open_driver
@@ -46,7 +47,7 @@ class Opener:
         self._options = options
         self._trt = compat.load()
         self._log = get_logger(self._trt)
-        self._index = probe.device_index(options.device)
+        self._index = device_index(options.device)
         driver = open_driver()
         self._gpu = driver.gpu(self._index)
         self._memory, self._memory_note = open_memory(driver, self._index)

@@ -4,15 +4,11 @@ from __future__ import annotations
 
 from fiqx_trt.errors import CudaError
 from fiqx_trt.runtime import machine
+from fiqx_trt.runtime.device import device_index
 from fiqx_trt.runtime.tensorrt import compat
 from fiqx_trt.runtime.tensorrt.driver import open_driver
 
-__all__ = ["device_index", "missing"]
-
-
-def device_index(device: str) -> int:
-    """Return the number in ``"cuda:1"``; 0 without one."""
-    return int(device.partition(":")[2] or 0)
+__all__ = ["missing"]
 
 
 def missing(device: str) -> str | None:

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from fiqx_trt import _core, kernels
 from fiqx_trt.errors import BackendError, InferenceError, InvalidInputError
 from fiqx_trt.runtime.base import Chunk, first_line
 from fiqx_trt.runtime.device import LEGACY_DEFAULT, DeviceSession, DeviceView, check_views, view
@@ -83,14 +84,12 @@ class TensorRtSession(DeviceSession):
                     memory.wait(caller, other)
             for info in self.outputs:
                 shape = (rows, *(d or 0 for d in info.shape[1:]))
-                results[info.name] = DeviceTensor(
-                    memory, shape, info.dtype, stream=caller, users=self._runner.streams
-                )
+                results[info.name] = _result(memory, shape, info.dtype, caller, self._runner.streams)
         self._runner.run_device(list(self._starts(views, results, rows)), caller)
         return results
 
     def _starts(
-        self, views: Mapping[str, DeviceView], results: Mapping[str, DeviceTensor], rows: int
+        self, views: Mapping[str, DeviceView], results: Mapping[str, Any], rows: int
     ) -> list[Callable[[Slot], None]]:
         return [
             functools.partial(self._start, views, results, first, min(self.batch, rows - first))
@@ -100,7 +99,7 @@ class TensorRtSession(DeviceSession):
     def _start(
         self,
         views: Mapping[str, DeviceView],
-        results: Mapping[str, DeviceTensor],
+        results: Mapping[str, Any],
         first: int,
         count: int,
         slot: Slot,
@@ -127,8 +126,18 @@ class TensorRtSession(DeviceSession):
         self._runner.close()
 
 
+def _result(
+    memory: Memory, shape: tuple[int, ...], dtype: np.dtype[Any], stream: int, users: Sequence[int]
+) -> DeviceTensor | kernels.DeviceArray:
+    """Return memory for a result; where our extension gives it, in the caller's stream order, so dropping it does not wait."""
+    if _core.cuda_device_count() > memory.index:
+        handle = 0 if stream == LEGACY_DEFAULT else stream
+        return kernels.DeviceArray(shape, dtype, device=memory.index, stream=handle)
+    return DeviceTensor(memory, shape, dtype, stream=stream, users=users)
+
+
 class DeviceTensor:
-    """A result in device memory; torch.as_tensor, CuPy and :mod:`fiqx_trt.kernels` take it without a copy.
+    """A result in device memory, where our extension gives none; torch.as_tensor and CuPy take it without a copy.
 
     Parameters
     ----------

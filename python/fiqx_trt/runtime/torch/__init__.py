@@ -19,6 +19,7 @@ from fiqx_trt.runtime.device import LEGACY_DEFAULT, DeviceSession, check_views
 from fiqx_trt.runtime.graph import Graph
 from fiqx_trt.runtime.options import Options
 from fiqx_trt.runtime.torch.interpreter import OPERATORS, TorchGraph
+from fiqx_trt.runtime.torch.staging import as_declared, run_staged
 
 __all__ = ["OPERATORS", "TorchGraph", "TorchSession", "open_graph", "unavailable"]
 
@@ -118,15 +119,17 @@ class TorchSession(DeviceSession):
 
     def _run(self, chunks: Sequence[Chunk]) -> list[Chunk]:
         with torch.inference_mode(), _threads(self._threads), _exact_convolutions():
-            return [self._one(chunk) for chunk in chunks]
+            if self.device == "cpu":
+                return [self._one(chunk) for chunk in chunks]
+            return run_staged(self._declared, chunks, torch.device(self.device), self.outputs)
 
     def _one(self, chunk: Chunk) -> Chunk:
         # A copy: inference must not share memory with an array that torch would call not writable.
-        results = self._graph({name: torch.tensor(array) for name, array in chunk.items()})
-        return {
-            info.name: _as_type(results[info.name], info.dtype).cpu().numpy().astype(info.dtype, copy=True)
-            for info in self.outputs
-        }
+        results = self._declared({name: torch.tensor(array) for name, array in chunk.items()})
+        return {info.name: results[info.name].numpy().astype(info.dtype, copy=True) for info in self.outputs}
+
+    def _declared(self, feeds: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+        return as_declared(self._graph(feeds), self.outputs)
 
     def _run_device(self, feeds: Mapping[str, Any], stream: int | None) -> dict[str, Any]:
         with torch.inference_mode(), _on_stream(stream, self.device), _exact_convolutions():
@@ -160,16 +163,10 @@ class TorchSession(DeviceSession):
             else tensor.new_zeros((self.batch, *tensor.shape[1:]))
             for name, tensor in tensors.items()
         }
-        results = self._graph(chunk)
-        return {info.name: _as_type(results[info.name], info.dtype) for info in self.outputs}
+        return self._declared(chunk)
 
     def _close(self) -> None:
         del self._graph
-
-
-def _as_type(value: torch.Tensor, dtype: np.dtype[Any]) -> torch.Tensor:
-    """Return a result in the type that the graph declares, where the session computes in another float type."""
-    return value.to(getattr(torch, dtype.name)) if value.is_floating_point() else value
 
 
 def _numpy_type(tensor: torch.Tensor) -> np.dtype[Any] | None:
@@ -182,9 +179,10 @@ def _wait_for(value: Any, device: torch.device) -> None:
     if device.type == "cpu" or isinstance(value, torch.Tensor):
         return
     stream = getattr(value, "__cuda_array_interface__", {}).get("stream")
-    if stream is not None:
+    current = torch.cuda.current_stream(device)
+    if stream is not None and stream != current.cuda_stream:
         other = 0 if stream == LEGACY_DEFAULT else int(stream)
-        torch.cuda.current_stream(device).wait_stream(torch.cuda.ExternalStream(other, device=device))
+        current.wait_stream(torch.cuda.ExternalStream(other, device=device))
 
 
 def _on_stream(stream: int | None, device: str) -> contextlib.AbstractContextManager[Any]:
