@@ -185,12 +185,6 @@ def test_broken_tables(here: Path) -> None:
         iter_sources(["y.jsonl"])
 
 
-def test_a_tar_archive_is_refused_clearly(here: Path) -> None:
-    touch("faces.tar")
-    with pytest.raises(SourceError, match=r"'faces\.tar' is a tar archive, which is not read; unpack it"):
-        iter_sources(["faces.tar"])
-
-
 def test_a_score_table_gives_back_names_that_are_not_utf8(tmp_path: Path) -> None:
     table = tmp_path / "s.csv"
     table.write_text(

@@ -188,11 +188,14 @@ def test_landmarks_that_are_no_face() -> None:
             found = super().detect(image)
             return Detections(found.boxes, found.confidence, np.full((1, 5, 2), self.landmarks, np.float32))
 
-    for value, text in ((7.0, "the points coincide"), (np.nan, "finite points within")):
+    for value, status, text in (
+        (7.0, "no_face", "the landmarks are not a face: the points coincide"),
+        (1e20, "no_face", "the landmarks are not a face: similarity wants finite points within"),
+        (np.nan, "not_finite", "the face's landmarks are not ten finite numbers"),
+    ):
         record = only(FacePreparer(SIZE, "arcface", detector=Broken(value))(picture()))
-        assert record.status == "no_face"
-        assert record.error.startswith("the detector's landmarks are not a face: ")
-        assert text in record.error
+        assert record.status == status
+        assert record.error.startswith(text)
 
 
 def test_without_a_detector_another_size_is_unsupported() -> None:

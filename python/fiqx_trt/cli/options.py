@@ -12,7 +12,7 @@ import typer
 from fiqx_trt.errors import InvalidInputError
 
 if TYPE_CHECKING:
-    from fiqx_trt.faces.detect import Detector
+    from fiqx_trt.faces.detect import Detector, Locator
     from fiqx_trt.faces.prepare import FacePreparer
     from fiqx_trt.models import Model, ModelSpec
 
@@ -21,11 +21,14 @@ FACES_PANEL = "Faces"
 RUNTIME_PANEL = "Runtime"
 OUTPUT_PANEL = "Output"
 
+_LANDMARKS = "landmarks:"
+
 Inputs = Annotated[
     list[str],
     typer.Argument(
         metavar="IN...",
-        help="Pictures: files, folders, globs, .tar shards, @list.txt, a CSV or Parquet table with a path column, or - for standard input.",
+        help="Pictures: files, folders, globs, .tar shards, @list.txt, a CSV or Parquet table with a path column, "
+        "or - for standard input.",
         show_default=False,
     ),
 ]
@@ -92,7 +95,8 @@ DetectorName = Annotated[
     typer.Option(
         "--detector",
         metavar="NAME",
-        help="Detect faces in every picture with this detector (mtcnn); default: only where the size is not the model's.",
+        help="Find faces in every picture: mtcnn, or landmarks:FILE with five ready points a face (a score table, or lines "
+        "'path x1 y1 … x5 y5'). Default: mtcnn, where the size is not the model's.",
         rich_help_panel=FACES_PANEL,
     ),
 ]
@@ -146,15 +150,29 @@ class FaceOptions:
         """Refuse what contradicts itself."""
         if self.aligned and self.detector:
             raise InvalidInputError("--aligned and --detector contradict each other; give one of them")
+        if self.detector in ("landmarks", _LANDMARKS):
+            raise InvalidInputError("--detector landmarks:FILE wants the file with the landmarks")
 
     @property
     def parameters(self) -> dict[str, object]:
         """Settings that change which face is scored."""
-        return {
+        parameters: dict[str, object] = {
             "faces.aligned": self.aligned,
             "faces.detector": self.detector or "auto",
             "faces.select": self.select,
         }
+        if self.landmarks is not None:  # what is in the file counts, not where it lies
+            from fiqx_trt.importers.landmarks import file_sha256
+
+            parameters["faces.detector"] = "landmarks"
+            parameters["faces.landmarks_sha256"] = file_sha256(self.landmarks)
+        return parameters
+
+    @property
+    def landmarks(self) -> Path | None:
+        """The file of ready landmarks, if one was given."""
+        name = self.detector or ""
+        return Path(name.removeprefix(_LANDMARKS)) if name.startswith(_LANDMARKS) else None
 
     def preparer(self, spec: ModelSpec, runtime: RuntimeOptions) -> FacePreparer:
         """Return what turns pictures into aligned faces of a model."""
@@ -169,9 +187,13 @@ class FaceOptions:
             threads=runtime.threads,
         )
 
-    def _detector(self, runtime: RuntimeOptions) -> Detector | Literal["auto"]:
+    def _detector(self, runtime: RuntimeOptions) -> Detector | Locator | Literal["auto"]:
         if self.detector is None:
             return "auto"
+        if self.landmarks is not None:
+            from fiqx_trt.importers.landmarks import read_landmarks
+
+            return read_landmarks(self.landmarks)
         from fiqx_trt.faces.detect import open_detector
 
         return open_detector(self.detector, threads=runtime.threads)

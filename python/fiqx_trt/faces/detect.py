@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import importlib
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fiqx_trt.errors import InvalidInputError
 
-__all__ = ["DETECTORS", "Detections", "Detector", "check_image", "open_detector"]
+__all__ = ["DETECTORS", "Detections", "Detector", "Locator", "check_image", "open_detector"]
 
 DETECTORS = {"mtcnn": "fiqx_trt.faces.mtcnn:Mtcnn"}
 """Detectors by name, as ``module:class``; nothing is imported before one is opened."""
@@ -31,6 +31,12 @@ class Detections:
     landmarks
         (K, 5, 2) float32: x, y of the eye on the picture's left, the eye on its right, the nose, the corner
         of the mouth on its left and on its right. They may lie outside the picture.
+    faces
+        How many faces the picture has, where more are known of than are described here; 0 means K.
+
+    Notes
+    -----
+    A detector gives finite numbers. What is not known of ready landmarks (`Locator`) is NaN.
 
     Examples
     --------
@@ -41,6 +47,7 @@ class Detections:
     boxes: NDArray[np.float32]
     confidence: NDArray[np.float32]
     landmarks: NDArray[np.float32]
+    faces: int = 0
 
     def __len__(self) -> int:
         """Return K."""
@@ -60,6 +67,22 @@ class Detector(Protocol):
 
     def close(self) -> None:
         """Free what the detector holds."""
+
+
+@runtime_checkable
+class Locator(Protocol):
+    """Knows the faces of pictures beforehand, by their paths; `locate` may be called from several threads."""
+
+    def locate(self, path: str) -> Detections:
+        """Return the faces of a picture.
+
+        Raises
+        ------
+        ImageError
+            There are none, with the status of the picture's row.
+        SourceError
+            What is known is contradictory, and going on would give wrong faces.
+        """
 
 
 def open_detector(

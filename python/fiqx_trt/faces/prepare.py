@@ -19,13 +19,14 @@ from fiqx_trt.errors import (
     ImageError,
     InvalidInputError,
     ModelError,
+    SourceError,
 )
-from fiqx_trt.faces.align import Template, align, template_by_name
+from fiqx_trt.faces.align import Template, align, similarity, template_by_name
 from fiqx_trt.faces.decode import MAX_PIXELS, decode
 from fiqx_trt.faces.header import read_header
 
 if TYPE_CHECKING:
-    from fiqx_trt.faces.detect import Detections, Detector
+    from fiqx_trt.faces.detect import Detections, Detector, Locator
 
 __all__ = ["MIN_FACE", "STATUSES", "FacePreparer", "FaceRecord", "FaceSource"]
 
@@ -70,6 +71,7 @@ class FaceRecord:
         The aligned face, ``(H, W, 3)`` uint8 RGB; ``None`` unless ``ok``.
     box, confidence, landmarks
         Of a detected face: ``(4,)`` x0, y0, x1, y1; in ``[0, 1]``; ``(5, 2)``. Pixels of the upright picture.
+        Ready landmarks may come without box and confidence.
     """
 
     path: str
@@ -95,7 +97,8 @@ class FacePreparer:
     detector
         ``"auto"``: a picture that has the model's input size already is an aligned crop, any other is
         searched with the default detector, opened when first needed. A detector: every picture is searched
-        with it. ``None``: nothing is searched; a picture of another size is ``unsupported``.
+        with it; a `Locator` knows the faces of every picture instead. ``None``: nothing is searched; a
+        picture of another size is ``unsupported``.
     aligned
         Every picture is an aligned crop and resized if needed; excludes a detector.
     select
@@ -126,7 +129,7 @@ class FacePreparer:
         size: tuple[int, int],
         template: Template | str,
         *,
-        detector: Detector | Literal["auto"] | str | None = "auto",
+        detector: Detector | Locator | Literal["auto"] | str | None = "auto",
         aligned: bool = False,
         select: Select | str = "largest",
         min_face: int = MIN_FACE,
@@ -169,6 +172,8 @@ class FacePreparer:
         ------
         DependencyError, BackendUnavailableError, ModelError
             When the default detector is needed and cannot be opened on this machine.
+        SourceError
+            When a `Locator` finds itself contradictory.
         MemoryError
             When memory runs out.
         """
@@ -176,7 +181,7 @@ class FacePreparer:
             return self._records(source)
         except ImageError as error:
             return [_failed(source.path, error.status, str(error))]
-        except (MemoryError, DependencyError, BackendUnavailableError, ModelError):
+        except (MemoryError, DependencyError, BackendUnavailableError, ModelError, SourceError):
             raise
         except Exception as error:
             _logger.debug("unexpected error at %r", source.path, exc_info=True)
@@ -241,36 +246,59 @@ class FacePreparer:
                 f"{self.size[0]}, and no detector: say that the pictures are aligned, or give a detector",
                 status="unsupported",
             )
-        found = detector.detect(image)
-        boxes = np.asarray(found.boxes, np.float32).reshape(-1, 4)
-        faces = len(boxes)
-        if not faces:
+        found = self._found(detector, path, image)
+        faces = found.faces or len(found)
+        if not len(found):
             raise ImageError("no face found", status="no_face")
         if faces > 1 and self.select == "single":
             return [_failed(path, "several_faces", f"{faces} faces found where one is wanted", faces)]
-        area = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
-        order = np.argsort(-area, kind="stable")[: None if self.select == "all" else 1]
+        order = np.argsort(-_areas(found), kind="stable")[: None if self.select == "all" else 1]
         return [self._face(path, image, found, int(index), face) for face, index in enumerate(order)]
+
+    def _found(self, detector: Detector | Locator, path: str, image: NDArray[np.uint8]) -> Detections:
+        from fiqx_trt.faces.detect import Locator
+
+        return detector.locate(path) if isinstance(detector, Locator) else detector.detect(image)
 
     def _face(
         self, path: str, image: NDArray[np.uint8], found: Detections, index: int, face: int
     ) -> FaceRecord:
-        faces = len(found.boxes)
+        faces = found.faces or len(found)
         box = np.asarray(found.boxes[index], np.float32)
         landmarks = np.asarray(found.landmarks[index], np.float32)
-        width, height = float(box[2] - box[0]), float(box[3] - box[1])
-        if not min(width, height) >= self.min_face:
-            message = f"a face of {width:.0f} x {height:.0f} px; the shorter side must have at least"
-            return _failed(path, "too_small", f"{message} {self.min_face} px", faces, face)
+        confidence = float(found.confidence[index])
+        if not np.isfinite(landmarks).all():
+            message = "the face's landmarks are not ten finite numbers"
+            return _failed(path, "not_finite", message, faces, face)
         try:
+            width, height = self._side(box, landmarks)
+            if not min(width, height) >= self.min_face:
+                message = f"a face of {width:.0f} x {height:.0f} px; the shorter side must have at least"
+                return _failed(path, "too_small", f"{message} {self.min_face} px", faces, face)
             aligned = align(image, landmarks, self.template, self.size)
         except InvalidInputError as error:
-            return _failed(path, "no_face", f"the detector's landmarks are not a face: {error}", faces, face)
+            return _failed(path, "no_face", f"the landmarks are not a face: {error}", faces, face)
         return FaceRecord(
-            path, face, faces, "ok", "", aligned, box, float(found.confidence[index]), landmarks
+            path,
+            face,
+            faces,
+            "ok",
+            "",
+            aligned,
+            box if np.isfinite(box).all() else None,
+            confidence if np.isfinite(confidence) else None,
+            landmarks,
         )
 
-    def _open_detector(self) -> Detector | None:
+    def _side(self, box: NDArray[np.float32], landmarks: NDArray[np.float32]) -> tuple[float, float]:
+        """Return width and height of a face's box, or of what an aligned face shows where there is none."""
+        if np.isfinite(box).all():
+            return float(box[2] - box[0]), float(box[3] - box[1])
+        matrix = similarity(landmarks, self.template.scaled(self.size))
+        scale = float(np.hypot(matrix[0, 0], matrix[1, 0]))
+        return self.size[1] / scale, self.size[0] / scale
+
+    def _open_detector(self) -> Detector | Locator | None:
         if not self._auto:
             return self._given
         with self._opening:
@@ -279,6 +307,16 @@ class FacePreparer:
 
                 self._opened = open_detector(threads=self._threads)
             return self._opened
+
+
+def _areas(found: Detections) -> NDArray[np.float64]:
+    """Return the faces' sizes to choose by: their boxes', or their landmarks' where a box is not known."""
+    boxes = np.asarray(found.boxes, np.float64).reshape(-1, 4)
+    areas = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
+    if not np.isfinite(areas).all():
+        extent = np.ptp(np.asarray(found.landmarks, np.float64), axis=1)
+        areas = extent[:, 0] * extent[:, 1]
+    return np.asarray(np.nan_to_num(areas, nan=-1.0, posinf=-1.0, neginf=-1.0))
 
 
 def _failed(path: str, status: str, error: str, faces: int = 0, face: int = 0) -> FaceRecord:

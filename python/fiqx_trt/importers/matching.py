@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from fiqx_trt.importers.base import ImportedScores
 
-__all__ = ["Match", "match_paths"]
+__all__ = ["Match", "is_tail", "match_paths", "normal"]
 
 
 @dataclass(frozen=True)
@@ -111,7 +111,7 @@ def _suffix(images: Mapping[str, str], names: Mapping[str, str]) -> dict[str, li
     for name, path in names.items():
         by_file.setdefault(path.rpartition("/")[2], []).append((name, path))
     for image, path in images.items():
-        fitting = [name for name, other in by_file.get(path.rpartition("/")[2], ()) if _ends(path, other)]
+        fitting = [name for name, other in by_file.get(path.rpartition("/")[2], ()) if is_tail(path, other)]
         if fitting:
             candidates[image] = fitting
             for name in fitting:
@@ -122,5 +122,6 @@ def _suffix(images: Mapping[str, str], names: Mapping[str, str]) -> dict[str, li
     }
 
 
-def _ends(a: str, b: str) -> bool:
+def is_tail(a: str, b: str) -> bool:
+    """Tell whether one normal path ends with the other, whole components at a time."""
     return a == b or a.endswith("/" + b) or b.endswith("/" + a)

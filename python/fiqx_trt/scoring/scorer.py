@@ -100,9 +100,11 @@ def _row(record: FaceRecord, numbers: Mapping[str, float | int | None]) -> Row:
 
 
 def _geometry(record: FaceRecord) -> Row:
-    if record.status != "ok" or record.box is None or record.landmarks is None:
+    if record.status != "ok" or record.landmarks is None:
         return {}
-    row: Row = dict(zip(("x0", "y0", "x1", "y1"), map(float, record.box), strict=True))
+    row: Row = {}
+    if record.box is not None:
+        row.update(zip(("x0", "y0", "x1", "y1"), map(float, record.box), strict=True))
     row["confidence"] = None if record.confidence is None else float(record.confidence)
     for name, (x, y) in zip(LANDMARK_NAMES, record.landmarks, strict=True):
         row[f"{name}_x"], row[f"{name}_y"] = float(x), float(y)
