@@ -13,6 +13,7 @@ import typer
 from fiqx_trt import __version__
 from fiqx_trt.cli import (
     amva,
+    bench,
     calibrate,
     cam,
     demo,
@@ -103,6 +104,7 @@ app.command("calibrate")(guarded(calibrate.calibrate))
 app.command("import")(guarded(import_scores.import_scores))
 app.command("sample")(guarded(sample.sample))
 app.command("doctor")(guarded(doctor.doctor))
+app.command("bench")(guarded(bench.bench))
 experiment_app = typer.Typer(
     no_args_is_help=True,
     help="Investigate pixel-level quality: random masks, inpainting, comparison, deletion.",
