@@ -1,0 +1,311 @@
+"""What the reports of all commands share: how a run was made, pictures, numbers in words, writing the page."""
+
+from __future__ import annotations
+
+import math
+import shlex
+import zlib
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from fiqx_trt import __version__
+from fiqx_trt.errors import OutputError
+from fiqx_trt.evaluate.edc_files import write_whole
+from fiqx_trt.report.html import Facts, Figure, Files, Notes, Page, Section, Table
+from fiqx_trt.rows import RunMeta, meta_path
+
+if TYPE_CHECKING:
+    from fiqx_trt.evaluate.score_tables import ScoreTables
+    from fiqx_trt.models import Model, ModelSpec
+
+__all__ = [
+    "BUILTIN_MODEL",
+    "FEW_IMAGES",
+    "REPORT",
+    "Asked",
+    "cautions",
+    "closing",
+    "decimal",
+    "existing",
+    "interval",
+    "method_name",
+    "model_cautions",
+    "model_facts",
+    "page_foot",
+    "percent",
+    "picture",
+    "plain",
+    "save_page",
+    "score_table",
+    "share",
+    "skipped_words",
+]
+
+#: The file every command writes.
+REPORT = "report.html"
+#: The built-in model, and what its reports say of it.
+BUILTIN_MODEL = "dlib-resnet"
+#: Groups and samples below this size are called small.
+FEW_IMAGES = 30
+#: Pictures in a page are at most so many pixels wide; the file beside it has all of them.
+WIDEST = 1200
+#: Pixels of a screen for an inch of a figure: its smallest letters are about 12 pixels high.
+SCREEN_INCH = 120
+STATUS_WORDS = {
+    "no_face": "no face was found",
+    "several_faces": "several faces, where a single one was asked for",
+    "decode_error": "the file could not be read as a picture",
+    "too_small": "the picture or its face is too small",
+    "unsupported": "a kind of picture that is not supported",
+    "not_finite": "the network gave no finite number",
+}
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a person asked for, and what they were told meanwhile.
+
+    Parameters
+    ----------
+    command_line
+        The program and its arguments; empty where there was none.
+    warnings
+        What the library warned of. It is read when the page is written, so it may still grow.
+    """
+
+    command_line: Sequence[str] = ()
+    warnings: Sequence[str] = ()
+
+    @property
+    def command(self) -> str:
+        """The command as it is typed."""
+        return shlex.join(["fiqx-trt", *self.command_line[1:]]) if self.command_line else "called from Python"
+
+
+def save_page(page: Page, folder: Path) -> Path:
+    """Write ``report.html`` into a folder, in one step.
+
+    Raises
+    ------
+    OutputError
+        The folder cannot be written.
+    """
+    path = folder / REPORT
+    write_whole(path, page.html().encode())
+    return path
+
+
+def page_foot() -> str:
+    """Return the last line of every page."""
+    return (
+        f"fiqx_trt {__version__}. This page holds its pictures, loads nothing and runs no script; links lead to the files "
+        "beside it. A quality is utility for one recogniser, not beauty."
+    )
+
+
+def picture(
+    path: Path, folder: Path, *, alt: str, caption: str, reading: str = "", data: Path | None = None
+) -> Figure:
+    """Return a figure of a PNG beside the page, made smaller where it is large.
+
+    Parameters
+    ----------
+    path
+        The PNG.
+    folder
+        Where the page lies.
+    alt, caption, reading
+        See :class:`fiqx_trt.report.html.Figure`.
+    data
+        The file with the figure's arrays; by default the ``.npz`` of the same name where there is one.
+    """
+    content = path.read_bytes()
+    wide, inch = int.from_bytes(content[16:20], "big"), _dots_per_inch(content)
+    width = round(wide * SCREEN_INCH / inch) if inch else wide
+    data = data or path.with_suffix(".npz")
+    files = [file.relative_to(folder).as_posix() for file in (path, data) if file.is_file()]
+    return Figure(_small(content), alt, caption, reading, width, files)
+
+
+def _dots_per_inch(png: bytes) -> float:
+    """Return what a PNG's pHYs chunk says, 0 where it has none."""
+    at = png.find(b"pHYs", 0, 4096)
+    return int.from_bytes(png[at + 4 : at + 8], "big") * 0.0254 if at > 0 else 0.0
+
+
+def _small(png: bytes) -> bytes:
+    """Return a picture of at most :data:`WIDEST` pixels, without transparency, compressed as far as PNG goes."""
+    import cv2
+    import numpy as np
+
+    pixels = np.asarray(cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_COLOR))
+    high, wide = pixels.shape[:2]
+    if wide > WIDEST:
+        pixels = cv2.resize(pixels, (WIDEST, round(high * WIDEST / wide)), interpolation=cv2.INTER_AREA)
+    return bytes(cv2.imencode(".png", pixels, [cv2.IMWRITE_PNG_COMPRESSION, zlib.Z_BEST_COMPRESSION])[1])
+
+
+def existing(
+    folder: Path, rows: Iterable[tuple[str, str]], *, later: Sequence[tuple[str, str]] = ()
+) -> Files:
+    """Return links to those of some files that are there, and to others that will be written after the page."""
+    return Files([*((name, words) for name, words in rows if (folder / name).exists()), *later])
+
+
+def closing(facts: Sequence[tuple[str, str]], files: Files, scores: Sequence[Table] = ()) -> list[Section]:
+    """Return the last sections of every page: how it was made, and the files."""
+    made = [("program", f"fiqx_trt {__version__}"), *facts]
+    return [Section("How it was made", [Facts(made), *scores]), Section("Files", [files])]
+
+
+def cautions(asked: Asked, notes: Sequence[str]) -> Section:
+    """Return the section of everything to know before trusting the numbers; warnings of the run stand apart."""
+    parts: list[Notes] = []
+    if asked.warnings:
+        parts.append(Notes(list(asked.warnings), warning=True))
+    if notes:
+        parts.append(Notes(list(notes)))
+    return Section("Read with care", parts)
+
+
+def model_facts(model: Model) -> list[tuple[str, str]]:
+    """Return what ran: the model with its hash and contract, and where.
+
+    Why this backend was taken is left out: those notes hold measured times, and a page has the same bytes every time.
+    """
+    spec = model.spec
+    size = " × ".join(map(str, spec.input_size))
+    facts = [
+        ("model", spec.name),
+        ("model's SHA-256", spec.sha256 or "unknown"),
+        ("source and licence", "; ".join(text for text in (spec.source, spec.licence) if text)),
+        ("ran on", f"{model.backend}, {model.device}, {model.precision}"),
+        ("input", f"{size} pixels, {spec.color}, mean {plain(spec.mean)}, std {plain(spec.std)}"),
+        ("faces aligned to", spec.template if isinstance(spec.template, str) else str(spec.template)),
+        ("guessed, not stated", ", ".join(spec.guesses)),
+        ("calibration", _calibration(spec)),
+    ]
+    return [(name, value) for name, value in facts if value]
+
+
+def _calibration(spec: ModelSpec) -> str:
+    numbers = [f"{name} = {getattr(spec, field):g}" for name, field in (("α", "alpha"), ("r", "r"), ("γ", "gamma"))
+               if getattr(spec, field) is not None]  # fmt: skip
+    return (
+        "; ".join([", ".join(numbers), *([spec.calibration] if spec.calibration else [])])
+        if numbers
+        else "none"
+    )
+
+
+def model_cautions(spec: ModelSpec) -> list[str]:
+    """Return what a reader should know of a model."""
+    notes = []
+    if spec.name == BUILTIN_MODEL:
+        notes.append(
+            "The built-in network (dlib's ResNet) is small, open and old: it is there so that everything runs at once. Its "
+            "qualities are weak, a damaged face may get more than a good one, and it is calibrated on few faces "
+            f"({spec.calibration or 'unknown'}). For work, give a modern recogniser with --model and calibrate it."
+        )
+    return notes
+
+
+def score_table(tables: ScoreTables) -> Table:
+    """Return the table of the score files: their direction, and what made them."""
+    rows = [
+        (one.name, str(one.source), one.direction, _origin(one.source, one.column)) for one in tables.methods
+    ]
+    return Table("The scores that were read.", ("method", "file", "better is", "made by"), rows)
+
+
+def _origin(path: Path, column: str) -> str:
+    with suppress(OutputError):
+        meta = RunMeta.read(meta_path(path))
+        settings = [
+            f"{name.removeprefix(column + '.')} {plain(value)}"
+            for name, value in meta.parameters.items()
+            if name.startswith(f"{column}.") and not name.endswith("higher_is_better")
+        ]
+        ran = [meta.model, meta.backend, meta.device, meta.precision, *settings]
+        return f"fiqx_trt {meta.version}: {', '.join(text for text in ran if text)}"
+    return "not recorded"
+
+
+def method_name(name: str, *, higher: bool) -> str:
+    """Return a method with its direction where that surprises."""
+    return name if higher else f"{name} (lower is better)"
+
+
+def skipped_words(skipped: Mapping[str, int]) -> str:
+    """Say how many inputs gave no face, and why.
+
+    Examples
+    --------
+    >>> skipped_words({"no_face": 2}), skipped_words({})
+    ('2 (no face was found)', 'none')
+    """
+    parts = [f"{count} ({STATUS_WORDS.get(status, status)})" for status, count in sorted(skipped.items())]
+    return ", ".join(parts) or "none"
+
+
+def decimal(value: float | None, digits: int = 4) -> str:
+    """Return a number with a fixed count of decimals and a typographic minus; a dash where there is none.
+
+    Examples
+    --------
+    >>> decimal(-0.25, 2), decimal(None), decimal(float("nan"))
+    ('−0.25', '–', '–')
+    """
+    if value is None or not math.isfinite(value):
+        return "–"
+    text = f"{value:.{digits}f}"
+    return text.replace("-", "−") if float(text) else text.lstrip("-")
+
+
+def interval(value: float | None, low: float | None, high: float | None, digits: int = 4) -> str:
+    """Return a number with its interval behind it, where there is one."""
+    if low is None or high is None or not (math.isfinite(low) and math.isfinite(high)):
+        return decimal(value, digits)
+    return f"{decimal(value, digits)} [{decimal(low, digits)}, {decimal(high, digits)}]"
+
+
+def percent(value: float | None) -> str:
+    """Return a share in per cent.
+
+    Examples
+    --------
+    >>> percent(0.25), percent(None)
+    ('25 %', '–')
+    """
+    return "–" if value is None or not math.isfinite(value) else f"{100 * value:.0f} %"
+
+
+def share(found: Mapping[str, Any]) -> str:
+    """Return a share of a summary with its interval, ``18 of 24: 75 % [55, 88]``."""
+    if found["share"] is None:
+        return "–"
+    bounds = f"[{100 * found['low']:.0f}, {100 * found['high']:.0f}]"
+    return f"{100 * found['share']:.0f} % {bounds}"
+
+
+def plain(value: object) -> str:
+    """Return a setting as a person writes it.
+
+    Examples
+    --------
+    >>> plain((127.5, 127.5, 127.5)), plain([112, 112]), plain(None), plain(True)
+    ('127.5', '112, 112', 'default', 'yes')
+    """
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name} {plain(inner)}" for name, inner in value.items())
+    if isinstance(value, list | tuple):
+        same = len(value) > 1 and isinstance(value[0], float) and len(set(value)) == 1
+        return plain(value[0]) if same else ", ".join(map(plain, value))
+    if isinstance(value, float):
+        return f"{value:g}"
+    return "default" if value is None else str(value)

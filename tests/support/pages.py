@@ -1,0 +1,132 @@
+"""Reading a report as a browser would, strictly: every tag closed where it was opened, nothing fetched, every picture whole."""
+
+from __future__ import annotations
+
+import base64
+import re
+from dataclasses import dataclass, field
+from html.parser import HTMLParser
+from pathlib import Path
+from urllib.parse import unquote_to_bytes
+
+import cv2
+import numpy as np
+
+VOID = {"meta", "link", "img", "br", "hr"}
+#: Attributes that make a browser fetch or run something.
+FETCHING = {"src", "srcset", "data", "poster", "action", "formaction", "background", "manifest", "ping"}
+ALLOWED = {
+    *("html", "head", "meta", "title", "link", "style", "body", "header", "nav", "main", "section", "footer"),
+    *("h1", "h2", "p", "ul", "li", "a", "span", "b", "dl", "div", "dt", "dd", "figure", "img", "figcaption"),
+    *("table", "caption", "thead", "tbody", "tr", "th", "td"),
+}
+
+
+@dataclass
+class Read:
+    """What a page holds."""
+
+    text: str = ""
+    headings: list[str] = field(default_factory=list)
+    links: list[str] = field(default_factory=list)
+    alts: list[str] = field(default_factory=list)
+    pictures: list[np.ndarray] = field(default_factory=list)
+    tables: list[list[list[str]]] = field(default_factory=list)
+
+
+class _Reader(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__(convert_charrefs=True)
+        self.open: list[str] = []
+        self.ids: list[str] = []
+        self.read = Read()
+
+    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+        values = dict(attributes)
+        assert len(values) == len(attributes), f"an attribute twice in <{tag}>"
+        assert tag in ALLOWED, tag
+        assert not any(name.startswith("on") for name in values), values
+        self.ids += [values["id"]] if "id" in values else []
+        for name in FETCHING & set(values):
+            assert (tag, name) == ("img", "src"), (tag, name)
+            assert str(values[name]).startswith("data:image/png;base64,")
+        if "href" in values:
+            self._address(tag, str(values["href"]))
+        if tag == "img":
+            self._picture(values)
+        if tag == "th":
+            assert values["scope"] in ("col", "row")
+        if tag == "table":
+            self.read.tables.append([])
+        if tag == "tr":
+            self.read.tables[-1].append([])
+        if tag in ("td", "th"):
+            self.read.tables[-1][-1].append("")
+        if tag in ("h1", "h2"):
+            self.read.headings.append("")
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def _address(self, tag: str, address: str) -> None:
+        if tag == "link":
+            assert address == "data:,"
+            return
+        assert not re.match(r"[a-zA-Z][\w+.-]*:|/", address), address
+        self.read.links.append(address)
+
+    def _picture(self, values: dict[str, str | None]) -> None:
+        assert values["alt"]
+        self.read.alts.append(str(values["alt"]))
+        data = base64.b64decode(str(values["src"]).split(",")[1], validate=True)
+        picture = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+        assert picture is not None
+        shape = int(str(values["height"])) / int(str(values["width"]))
+        assert abs(shape - picture.shape[0] / picture.shape[1]) < 0.02
+        self.read.pictures.append(picture)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open[-1:] == [tag], (tag, self.open)
+        self.open.pop()
+
+    def handle_data(self, data: str) -> None:
+        if "style" in self.open:
+            assert "url(" not in data
+            assert "@import" not in data
+            return
+        self.read.text += data
+        if self.open and self.open[-1] in ("td", "th"):
+            self.read.tables[-1][-1][-1] += data
+        if self.open and self.open[-1] in ("h1", "h2"):
+            self.read.headings[-1] += data
+
+
+def read_page(text: str) -> Read:
+    """Read a page; every rule it breaks is an assertion."""
+    assert text.startswith('<!DOCTYPE html>\n<html lang="en">')
+    assert "default-src 'none'" in text
+    # What no HTML document may hold: control characters, surrogates, characters that are none.
+    assert not re.search(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]", text)
+    reader = _Reader()
+    reader.feed(text)
+    reader.close()
+    assert reader.open == []
+    assert len(set(reader.ids)) == len(reader.ids)
+    read = reader.read
+    inside = [link[1:] for link in read.links if link.startswith("#")]
+    assert set(inside) <= set(reader.ids)
+    assert len(read.headings) >= 2
+    assert all(read.headings)
+    for table in read.tables:
+        assert len({len(row) for row in table}) == 1
+    return read
+
+
+def read_report(folder: Path) -> Read:
+    """Read ``report.html`` of a folder; every link leads to a file there."""
+    read = read_page((folder / "report.html").read_text(encoding="utf-8"))
+    for link in read.links:
+        if not link.startswith("#"):
+            assert (Path(folder) / unquote_to_bytes(link).decode("utf-8", "surrogateescape")).exists(), link
+    assert read.pictures
+    assert {"Read with care", "How it was made", "Files"} <= set(read.headings)
+    return read
