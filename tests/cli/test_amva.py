@@ -9,6 +9,7 @@ import pytest
 import fiqx_trt as fx
 from support.files import arrays
 from support.nets import noise_faces
+from support.pages import read_report
 
 ARRAYS = [
     *(f"{name}_{group}" for name in ("mam", "am_v", "mdam", "am_mv") for group in ("high", "low")),
@@ -47,6 +48,14 @@ def test_all_maps_and_figures(cli, crops: Path, recogniser: Path, scores: Path, 
     summary = json.loads((out / "summary.json").read_text())
     assert set(summary["methods"]) == {"serfiq", "magface"}
     assert "maps against plain mean activation: correlation" in result.err
+    page = read_report(out)
+    assert len(page.pictures) == len(FIGURES)
+    assert {f"{name}.npz" for name in (*FIGURES, "serfiq", "magface", "between")} <= set(page.links)
+    row = next(row for row in page.tables[0] if row[0] == "serfiq")
+    assert row[2] == f"{high.std(axis=0).mean():.4f}"
+    assert "with the plain mean activation (no masked passes)" in page.text
+    assert "A group has only 3 images." in page.text
+    assert json.loads(recogniser.with_suffix(".json").read_text())["template"] in page.text
 
 
 def test_an_image_of_a_group_without_a_face_is_told(

@@ -12,6 +12,7 @@ import pytest
 
 import fiqx_trt as fx
 from support.nets import noise_faces
+from support.pages import read_report
 
 
 @pytest.fixture
@@ -66,6 +67,16 @@ def test_edc_is_the_definition(cli, people: Path, recogniser: Path, scores: Path
         assert float(row["fnmr"]) == pytest.approx(wrong / len(kept), abs=1.01 / len(kept))
     summary = json.loads((out / "summary.json").read_text())
     assert {"serfiq", "magface", "gradient"} <= set(json.dumps(summary).replace('"', " ").split())
+    page = read_report(out)
+    assert {"edc.png", "edc.npz", "curves.csv", "bands.csv", "summary.json", "embeddings.npz"} <= set(
+        page.links
+    )
+    for name, told in summary["methods"].items():
+        cell = next(row[1] for row in page.tables[0] if row[0].split()[0] == name)
+        bounds = [f"{told['areas'][0][key] / 0.2:.4f}" for key in ("raw", "raw_low", "raw_high")]
+        assert cell == f"{bounds[0]} [{bounds[1]}, {bounds[2]}]"
+    assert "There are only 6 people" in page.text
+    assert summary["similarity"]["configuration"]["model.sha256"] in page.text
 
 
 def test_edc_refuses_in_one_line(cli, scores: Path, tmp_path: Path) -> None:
@@ -114,6 +125,12 @@ def test_overlap_of_a_method_with_itself_is_whole(cli, scores: Path, tmp_path: P
         assert float(row["overlap_top"]) == float(row["overlap_bottom"]) == 1.0
         assert float(row["spearman"]) == pytest.approx(1.0)
     assert (out / "overlap.png").stat().st_size > 1000
+    page = read_report(out)
+    assert len(page.pictures) == 2
+    assert next(
+        r[:3] for r in page.tables[0] if r[0] == "serfiq and same"
+    ) == ["serfiq and same", "1.00", "1.00"]
+    assert "left out" not in result.err
 
 
 def test_import_matches_names_and_lists_what_is_left(cli, people: Path, tmp_path: Path) -> None:

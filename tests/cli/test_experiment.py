@@ -10,6 +10,8 @@ import cv2
 import numpy as np
 import pytest
 
+from support.pages import read_report
+
 OPTIONS = ("--backend", "onnxruntime", "--threads", 1, "--quiet")
 
 
@@ -30,7 +32,7 @@ def test_masks(cli, crops: Path, recogniser: Path, tmp_path: Path) -> None:
     figures = [
         f"{stem}.{suffix}" for stem in ("figure-5-masks", "figure-6-examples") for suffix in ("npz", "png")
     ]
-    assert names(out) == sorted(["colors.csv", *figures, "masks.csv", "summary.json"])
+    assert names(out) == sorted(["colors.csv", *figures, "masks.csv", "report.html", "summary.json"])
     rows, summary = read(out / "masks.csv"), json.loads((out / "summary.json").read_text())
     assert len(rows) == 12 * 2 * 2
     assert len(read(out / "colors.csv")) == 12 * 12
@@ -49,7 +51,16 @@ def test_masks(cli, crops: Path, recogniser: Path, tmp_path: Path) -> None:
     assert len(summary["color_study"]["colors"]) == 12
     again = tmp_path / "again"
     cli("experiment", "masks", crops, "--out", again, *options)
-    assert (again / "masks.csv").read_bytes() == (out / "masks.csv").read_bytes()
+    for name in ("masks.csv", "report.html"):
+        assert (again / name).read_bytes() == (out / name).read_bytes()
+    page = read_report(out)
+    share = summary["sizes"]["20"]["quality_loss_positive"]
+    assert page.tables[0][1][:2] == ["20 px", "24"]
+    assert (
+        page.tables[0][1][2]
+        == f"{100 * share['share']:.0f} % [{100 * share['low']:.0f}, {100 * share['high']:.0f}]"
+    )
+    assert len(page.tables[2]) == 13
 
 
 def test_masks_of_good_faces_only(cli, crops: Path, recogniser: Path, tmp_path: Path) -> None:
@@ -102,6 +113,9 @@ def test_inpaint(cli, crops: Path, recogniser: Path, tmp_path: Path) -> None:
             assert counts == {word: [r[column] for r in own].count(word) for word in counts}
             assert sum(counts.values()) == faces
     assert {"figure-3-inpainting.png", "figure-4-examples.png", "figure-3-inpainting.npz"} <= set(names(out))
+    page = read_report(out)
+    assert len(page.pictures) == 2
+    assert f"{summary['without_region']} of 12 faces have no low area" in page.text
 
 
 def test_compare(cli, crops: Path, recogniser: Path, tmp_path: Path) -> None:
@@ -120,6 +134,27 @@ def test_compare(cli, crops: Path, recogniser: Path, tmp_path: Path) -> None:
     )
     with np.load(out / "figure-7-compare.npz") as data:
         np.testing.assert_array_equal(data["faces"][0], cv2.imread(str(crops / "03.png"))[:, :, ::-1])
+    page = read_report(out)
+    assert [row[0] for row in page.tables[0]] == ["picture", "03.png (reference)", "04.png", "05.png"]
+    assert page.tables[1][1][2] == f"{float(rows[1]['loss_eyes']):.2f}".replace("-", "−")
+
+
+def test_the_report_holds_any_name_and_every_warning(
+    cli, crops: Path, recogniser: Path, tmp_path: Path
+) -> None:
+    hostile = (crops / "04.png").rename(crops / "\"><script>alert('$x')\n&amp;.png")
+    latin = (crops / "05.png").rename(crops / "caf\udce9.png")
+    recogniser.with_suffix(".json").write_text('{"alpha": 100.0, "r": 0.5}')
+    inputs = (crops / "03.png", hostile, latin)
+    quiet = ("--gamma", 8, "--model", recogniser, *OPTIONS)
+    result = cli("experiment", "compare", *inputs, "--out", tmp_path / "out", *quiet)
+    assert result.code == 0, result.err
+    page = read_report(tmp_path / "out")
+    found = [row[0] for row in page.tables[0][1:]]
+    assert found == ["03.png (reference)", "\"><script>alert('$x')\\n&amp;.png", "caf\\xe9.png"]
+    warning = next(line for line in result.err.splitlines() if line.startswith("warning: "))
+    assert "guessed" in warning
+    assert warning.removeprefix("warning: ") in page.text
 
 
 def test_deletion(cli, crops: Path, recogniser: Path, tmp_path: Path) -> None:
@@ -133,7 +168,15 @@ def test_deletion(cli, crops: Path, recogniser: Path, tmp_path: Path) -> None:
     assert len(rows) == summary["faces"] == 5
     better = sum(float(r["insertion_map"]) > float(r["insertion_random"]) for r in rows)
     assert summary["curves"]["insertion"]["map_beats_random"]["count"] == better
-    assert names(out) == ["deletion.csv", "figure-curves.npz", "figure-curves.png", "summary.json"]
+    assert names(out) == [
+        "deletion.csv",
+        "figure-curves.npz",
+        "figure-curves.png",
+        "report.html",
+        "summary.json",
+    ]
+    page = read_report(out)
+    assert page.tables[0][2][3] == str(better)
 
 
 def test_an_earlier_experiment_is_not_touched(cli, crops: Path, recogniser: Path, tmp_path: Path) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,17 +14,19 @@ from numpy.typing import NDArray
 
 from fiqx_trt.cli import options as o
 from fiqx_trt.cli.cam import AlignCorners, Layer, Preset, Target, Weights
-from fiqx_trt.cli.console import Progress, open_progress, say, table
-from fiqx_trt.cli.edc import Directions, Scores, Selected, refuse_existing, say_skipped
+from fiqx_trt.cli.console import Progress, open_progress, say, table, warnings_shown
+from fiqx_trt.cli.edc import Directions, Scores, Selected, refuse_existing, say_skipped, skipped_notes
 from fiqx_trt.errors import InvalidInputError
 
 if TYPE_CHECKING:
     from fiqx_trt.amva import Amva
+    from fiqx_trt.evaluate.score_tables import ScoreTables
     from fiqx_trt.faces.prepare import FacePreparer, FaceRecord
     from fiqx_trt.faces.sources import Source
     from fiqx_trt.models import Model
     from fiqx_trt.report.cam_rows import CamOptions
     from fiqx_trt.report.figures import Look
+    from fiqx_trt.report.pages.amva import MapsMade
     from fiqx_trt.statistics import CompactMaps
 
 __all__ = ["amva"]
@@ -63,7 +66,8 @@ def amva(
 ) -> None:
     """Compare the activation maps of the best and the worst images: mean, median, variation, differences (Fu & Damer).
 
-    Writes every map as data (``<method>.npz``, ``between.npz``), ``summary.json``, and the paper's figures 2 to 6.
+    Writes every map as data (``<method>.npz``, ``between.npz``), ``summary.json``, the paper's figures 2 to 6, and a page
+    that explains all of it, ``report.html``.
     Exit status: 0 done, 2 wrong usage, 1 could not run, 130 interrupted.
     """
     from fiqx_trt.amva import analyse, members, quality_groups, save_amva
@@ -71,6 +75,8 @@ def amva(
     from fiqx_trt.faces.sources import iter_sources
     from fiqx_trt.report.cam_rows import CamOptions
     from fiqx_trt.report.figures import Look
+    from fiqx_trt.report.pages.amva import amva_page
+    from fiqx_trt.report.pages.parts import Asked, save_page
 
     looks = {"uniform": Look(), "jet": Look.papers()}
     if colors not in looks:
@@ -88,10 +94,13 @@ def amva(
     options = CamOptions(target, weights, preset, align_corners, layer)
     shown = {int(i) for group in groups.values() for half in (group.high, group.low) for i in half[:examples]}
     with o.open_model(model, runtime, fields) as opened, open_progress(len(wanted), quiet=quiet) as report:
-        preparer = o.FaceOptions(aligned, detector).preparer(opened.spec, runtime)
+        faces = o.FaceOptions(aligned, detector)
+        preparer = faces.preparer(opened.spec, runtime)
         sources = _members(iter_sources(inputs, null_separated=null, column=column), set(wanted))
         found = _activation_maps(opened, options, preparer, sources, wanted, shown, report)
         _require_all(found, wanted)
+        settings = {"bootstrap samples": replicates, "seed": seed, **faces.parameters}
+        made = _made(opened, options, found, tables, settings)
     result = analyse(
         tables.listed,
         groups,
@@ -102,6 +111,7 @@ def amva(
         examples=examples,
     )
     written = [*save_amva(result, out), *_figures(result, found, values, examples, looks[colors], out)]
+    written.append(save_page(amva_page(result, out, Asked(sys.argv, warnings_shown()), made), out))
     if not quiet:
         _print(result, found)
         say(f"in {out}: {', '.join(sorted(path.name for path in written))}")
@@ -208,6 +218,29 @@ def _figures(
     faces = [found.faces[int(i)] for i in positions]
     rows = face_rows(result, positions, faces, maps, values) if examples else []
     return save_amva_figures(result, out, rows=rows, look=look)
+
+
+def _made(
+    model: Model, options: CamOptions, found: _Found, tables: ScoreTables, settings: Mapping[str, object]
+) -> MapsMade:
+    """Return how the maps were made, for the report: every choice as it was, also where none was given."""
+    from fiqx_trt.explain.recipe import recipe
+    from fiqx_trt.report.pages.amva import MapsMade
+    from fiqx_trt.report.pages.parts import model_cautions, model_facts, plain, score_table
+
+    chosen = recipe(
+        options.preset, target=options.target, weights=options.weights, align_corners=options.align_corners
+    )
+    maps = {**asdict(chosen), "layer": options.layer or model.spec.features}
+    settings = {**settings, **{f"map: {name}": value for name, value in maps.items()}}
+    facts = [*((name, plain(value)) for name, value in settings.items()), *model_facts(model)]
+    return MapsMade(
+        np.concatenate(found.correlations),
+        np.concatenate(found.channels),
+        facts,
+        [*skipped_notes(tables), *model_cautions(model.spec)],
+        [score_table(tables)],
+    )
 
 
 def _print(result: Amva, found: _Found) -> None:

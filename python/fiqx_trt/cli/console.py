@@ -12,7 +12,7 @@ from typing import Protocol
 
 import typer
 
-__all__ = ["complain", "configure_logging", "open_progress", "say", "table"]
+__all__ = ["complain", "configure_logging", "open_progress", "say", "table", "warnings_shown"]
 
 
 def say(text: str) -> None:
@@ -44,11 +44,14 @@ class _LineHandler(logging.Handler):
     def __init__(self) -> None:
         super().__init__(logging.WARNING)
         self._shown: set[str] = set()
+        self.warnings: list[str] = []
 
     def emit(self, record: logging.LogRecord) -> None:
         text = " ".join(record.getMessage().split())
         if text not in self._shown:
             self._shown.add(text)
+            if record.levelno >= logging.WARNING:
+                self.warnings.append(text)
             say(f"{record.levelname.lower()}: {text}")
 
 
@@ -63,6 +66,12 @@ def configure_logging() -> None:
     if os.environ.get("FIQX_DEBUG"):
         handler.setLevel(logging.DEBUG)
         logger.setLevel(logging.DEBUG)
+
+
+def warnings_shown() -> Sequence[str]:
+    """Return the library's warnings that reached the user; the list grows with them."""
+    handlers = logging.getLogger("fiqx_trt").handlers
+    return next((handler.warnings for handler in handlers if isinstance(handler, _LineHandler)), ())
 
 
 class Progress(Protocol):

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from fiqx_trt.cli import options as o
-from fiqx_trt.cli.console import open_progress, say, table
+from fiqx_trt.cli.console import open_progress, say, table, warnings_shown
 from fiqx_trt.errors import InvalidInputError, OutputError
 
 if TYPE_CHECKING:
@@ -19,11 +19,20 @@ if TYPE_CHECKING:
     from fiqx_trt.evaluate.experiment import EdcResult
     from fiqx_trt.evaluate.score_tables import ScoreTables
 
-__all__ = ["Directions", "MoreScores", "Scores", "Selected", "edc", "refuse_existing", "say_skipped"]
+__all__ = [
+    "Directions",
+    "MoreScores",
+    "Scores",
+    "Selected",
+    "edc",
+    "refuse_existing",
+    "say_skipped",
+    "skipped_notes",
+]
 
 PAIRS_PANEL, CURVES_PANEL = "Comparisons", "Curves"
 #: What the command writes; bands.csv only where identities are known.
-OUTPUTS = ("summary.json", "curves.csv", "bands.csv", "edc.png", "edc.npz")
+OUTPUTS = ("summary.json", "curves.csv", "bands.csv", "edc.png", "edc.npz", "report.html")
 
 Scores = Annotated[
     list[Path],
@@ -164,7 +173,7 @@ def edc(
     overwrite: o.Overwrite = False,
     quiet: o.Quiet = False,
 ) -> None:
-    """Draw error-versus-discard curves of any number of methods: figure, CSV and partial areas.
+    """Draw error-versus-discard curves of any number of methods: figure, CSV, partial areas and report.html.
 
     Where the pairs have no similarity, the model embeds the images, once: the embeddings stay beside the result.
 
@@ -215,15 +224,23 @@ def refuse_existing(out: Path, names: Sequence[str], *, overwrite: bool) -> None
 
 def say_skipped(tables: ScoreTables) -> None:
     """Say what of the score tables is not used; not even --quiet hides it."""
+    for note in skipped_notes(tables):
+        say(note)
+
+
+def skipped_notes(tables: ScoreTables) -> list[str]:
+    """Return what of the score tables is not used, and why."""
+    notes = []
     if tables.skipped:
-        say(
+        notes.append(
             f"left out, direction unknown: {', '.join(tables.skipped)} (give --direction NAME=higher or NAME=lower to use "
             "them)"
         )
     if tables.further_faces:
-        say(
+        notes.append(
             f"{tables.further_faces} rows of second and further faces are left out: pairs name pictures, not faces"
         )
+    return notes
 
 
 def _check(limits: Sequence[float], scale: str, scales: Sequence[str], until: float) -> None:
@@ -320,11 +337,15 @@ def _with_similarity(
 def _write(result: EdcResult, tables: ScoreTables, told: Mapping[str, Any], out: Path, picture: Any) -> None:
     from fiqx_trt import __version__
     from fiqx_trt.evaluate.edc_files import edc_summary, write_curves, write_json
+    from fiqx_trt.report.pages.edc import edc_page
+    from fiqx_trt.report.pages.parts import Asked, save_page
 
     out.mkdir(parents=True, exist_ok=True)
     (out / "bands.csv").unlink(missing_ok=True)  # of an earlier result with identities
     write_curves(result, out)
     picture.save(out / "edc.png")
+    asked = Asked(sys.argv, warnings_shown())
+    save_page(edc_page(result, tables, told, out, asked, skipped_notes(tables)), out)
     columns = {one.name: {"file": str(one.source), "column": one.column} for one in tables.methods}
     write_json(
         out / "summary.json",
@@ -371,4 +392,4 @@ def _summarise(result: EdcResult, out: Path) -> None:
     rows.append([BEST, "", *(f"{area:.5f}" for area in result.best_areas), "0.00000"])
     point = result.point
     table(f"threshold {point.threshold:.6g}: FMR {point.fmr:.4g}, FNMR {point.fnmr:.4g}", header, rows)
-    say(f"in {out}: summary.json, curves.csv, edc.png, edc.npz")
+    say(f"in {out}: report.html, summary.json, curves.csv, edc.png, edc.npz")

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from fiqx_trt.cli import options as o
-from fiqx_trt.cli.console import open_progress, say, table
+from fiqx_trt.cli.console import open_progress, say, table, warnings_shown
 from fiqx_trt.cli.plq import Gamma
 from fiqx_trt.errors import InvalidInputError
 
 if TYPE_CHECKING:
     from fiqx_trt.models import Model
     from fiqx_trt.report.experiment_files import FaceSet
+    from fiqx_trt.report.pages.parts import Asked
 
 __all__ = ["compare", "deletion", "inpaint", "masks"]
 
@@ -91,10 +93,13 @@ def masks(
                 min_quality=min_quality,
                 seed=seed,
                 progress=lambda done, total: progress(done=done, failed=0),
+                asked=_asked(),
             )
     if not quiet:
         _mask_table(summary)
-        say(f"best at finding the masks: {summary['ranking'][0]['weights']}; wrote {out}")
+        say(
+            f"best at finding the masks: {summary['ranking'][0]['weights']}; wrote {out}, see report.html there"
+        )
 
 
 def inpaint(
@@ -124,7 +129,7 @@ def inpaint(
     start(out, overwrite=overwrite)
     with o.open_model(model, runtime, _fields(alpha, r, gamma)) as opened:
         faces = _faces(opened, inputs, found, runtime, limit)
-        summary = run_inpainting(opened, faces, out, weights=weights, seeds=seeds)
+        summary = run_inpainting(opened, faces, out, weights=weights, seeds=seeds, asked=_asked())
     if not quiet:
         rows = [
             (
@@ -140,7 +145,7 @@ def inpaint(
         words = ("improved", "fallen", "within")
         header = ("inpainter", *(f"{w}, seed by seed" for w in words), *(f"{w}, as the paper" for w in words))
         table("Quality after filling in the least useful area", header, rows)
-        say(f"wrote {out}")
+        say(f"wrote {out}, see report.html there")
 
 
 def compare(
@@ -170,11 +175,11 @@ def compare(
     with o.open_model(model, runtime, _fields(alpha, r, gamma)) as opened:
         first = _faces(opened, [reference], found, runtime, 1, purpose="the reference")
         others = _faces(opened, inputs, found, runtime, limit)
-        rows = run_comparison(opened, first + others, out, weights=weights)
+        rows = run_comparison(opened, first + others, out, weights=weights, asked=_asked())
     if not quiet:
         shown = [(r["name"], f"{r['quality']:.2f}", f"{r['similarity']:.2f}", r["summary"]) for r in rows]
         table("Reference (first) and violations", ("picture", "quality", "cosine", "regions"), shown)
-        say(f"wrote {out}")
+        say(f"wrote {out}, see report.html there")
 
 
 def deletion(
@@ -218,6 +223,7 @@ def deletion(
                 randoms=randoms,
                 seed=seed,
                 progress=lambda done, total: progress(done=done, failed=0),
+                asked=_asked(),
             )
     if not quiet:
         rows = [
@@ -234,7 +240,13 @@ def deletion(
             ("curve", "by pixel quality", "at random", "faces where the map beats chance"),
             rows,
         )
-        say(f"wrote {out}")
+        say(f"wrote {out}, see report.html there")
+
+
+def _asked() -> Asked:
+    from fiqx_trt.report.pages.parts import Asked
+
+    return Asked(sys.argv, warnings_shown())
 
 
 def _setup(

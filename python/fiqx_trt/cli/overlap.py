@@ -9,8 +9,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from fiqx_trt.cli import options as o
-from fiqx_trt.cli.console import say, table
-from fiqx_trt.cli.edc import Directions, MoreScores, Scores, Selected, refuse_existing, say_skipped
+from fiqx_trt.cli.console import say, table, warnings_shown
+from fiqx_trt.cli.edc import (
+    Directions,
+    MoreScores,
+    Scores,
+    Selected,
+    refuse_existing,
+    say_skipped,
+    skipped_notes,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -28,6 +36,7 @@ OUTPUTS = (
     "overlap.npz",
     "correlations.png",
     "correlations.npz",
+    "report.html",
 )
 COLUMNS = ("method_a", "method_b", "overlap_top", "overlap_bottom")
 COEFFICIENTS = ("spearman", "kendall")
@@ -42,7 +51,7 @@ def overlap(
             "--out",
             "-o",
             metavar="DIR",
-            help="Folder for figures, CSV and JSON; default: print only.",
+            help="Folder for report.html, figures, CSV and JSON; default: print only.",
             show_default=False,
         ),
     ] = None,
@@ -104,6 +113,8 @@ def _write(found: Agreement, tables: ScoreTables, settings: dict[str, Any], out:
     from fiqx_trt.evaluate.edc_files import write_csv, write_json
     from fiqx_trt.report.correlations import correlation_figure
     from fiqx_trt.report.overlap import overlap_figure
+    from fiqx_trt.report.pages.overlap import overlap_page
+    from fiqx_trt.report.pages.parts import Asked, save_page
 
     out.mkdir(parents=True, exist_ok=True)
     columns = [*COLUMNS, *(f"{kind}{end}" for kind in COEFFICIENTS for end in ("", "_low", "_high"))]
@@ -114,6 +125,8 @@ def _write(found: Agreement, tables: ScoreTables, settings: dict[str, Any], out:
     correlation_figure(found.methods, found.spearman, found.kendall, level=settings["level"]).save(
         out / "correlations"
     )
+    asked = Asked(sys.argv, warnings_shown())
+    save_page(overlap_page(found, tables, settings, out, asked, skipped_notes(tables)), out)
     methods = {
         one.name: {"file": str(one.source), "column": one.column, "better": one.direction}
         for one in tables.methods

@@ -18,6 +18,7 @@ from fiqx_trt import __version__
 from fiqx_trt.cache import write_atomic
 from fiqx_trt.errors import OutputError
 from fiqx_trt.faces.batch import iter_batches
+from fiqx_trt.report.html import visible
 
 if TYPE_CHECKING:
     from fiqx_trt.faces.prepare import FaceRecord, FaceSource
@@ -156,8 +157,10 @@ def about(model: Model, faces: FaceSet, parameters: Mapping[str, Any]) -> dict[s
 
 
 def short_name(name: str) -> str:
-    """Return a name that fits above a face."""
-    return name if len(name) <= 22 else f"{name[:20]}…"
+    """Return a name that fits above a face and that matplotlib can set: undecodable bytes escaped, no formula begun."""
+    text = visible(name)
+    text = text if len(text) <= 22 else f"{text[:20]}…"
+    return text.replace("$", r"\$")
 
 
 def write_rows(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:

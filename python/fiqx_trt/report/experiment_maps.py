@@ -14,6 +14,9 @@ from fiqx_trt.evaluate.proportions import wilson
 from fiqx_trt.explain.plq import PlqExplainer
 from fiqx_trt.explain.regions import REGIONS, summarise
 from fiqx_trt.report.experiment_files import FaceSet, Progress, about, short_name, write_rows, write_summary
+from fiqx_trt.report.pages.experiment import Investigation
+from fiqx_trt.report.pages.experiment_maps import comparison_page, deletion_page
+from fiqx_trt.report.pages.parts import Asked, save_page
 from fiqx_trt.report.plq_figures import compare_figure, curves_figure
 
 if TYPE_CHECKING:
@@ -22,8 +25,10 @@ if TYPE_CHECKING:
 __all__ = ["run_comparison", "run_deletion"]
 
 
-def run_comparison(model: Model, faces: FaceSet, out: Path, *, weights: str = "l1") -> list[dict[str, Any]]:
-    """Compare the first face with the others; write ``compare.csv``, ``summary.json`` and a figure; return the rows.
+def run_comparison(
+    model: Model, faces: FaceSet, out: Path, *, weights: str = "l1", asked: Asked | None = None
+) -> list[dict[str, Any]]:
+    """Compare the first face with the others; write ``compare.csv``, ``summary.json``, a figure and a page; return the rows.
 
     Raises
     ------
@@ -66,6 +71,7 @@ def run_comparison(model: Model, faces: FaceSet, out: Path, *, weights: str = "l
         "quality_below_reference": wilson(sum(lower), len(lower)).as_dict(),
         "rows": [{k: v for k, v in row.items() if k != "path"} for row in rows],
     }
+    save_page(comparison_page(Investigation(model, faces, summary, out, asked or Asked())), out)
     write_summary(out, summary)
     return rows
 
@@ -86,8 +92,9 @@ def run_deletion(
     randoms: int = 5,
     seed: int = 0,
     progress: Progress | None = None,
+    asked: Asked | None = None,
 ) -> dict[str, Any]:
-    """Draw deletion and insertion curves of faces; write ``deletion.csv``, ``summary.json`` and a figure; return the summary.
+    """Draw deletion and insertion curves of faces; write ``deletion.csv``, ``summary.json``, figure and page; return the summary.
 
     Raises
     ------
@@ -130,6 +137,7 @@ def run_deletion(
     }
     summary = {**about(model, faces, parameters), "curves": {kind: _beats(rows, kind) for kind in drawn}}
     write_rows(out / "deletion.csv", rows)
+    save_page(deletion_page(Investigation(model, faces, summary, out, asked or Asked())), out)
     write_summary(out, summary)
     return summary
 

@@ -17,6 +17,9 @@ from fiqx_trt.evaluate.proportions import wilson
 from fiqx_trt.evaluate.weightings import Weighings, measure_weighings
 from fiqx_trt.explain.plq import PlqExplainer
 from fiqx_trt.report.experiment_files import FaceSet, Progress, about, short_name, write_rows, write_summary
+from fiqx_trt.report.pages.experiment import Investigation
+from fiqx_trt.report.pages.experiment_pictures import inpainting_page, masks_page
+from fiqx_trt.report.pages.parts import Asked, save_page
 from fiqx_trt.report.plq_figures import examples_figure, inpainting_figure, masks_figure
 
 if TYPE_CHECKING:
@@ -43,8 +46,9 @@ def run_masks(
     min_quality: float = 0.0,
     seed: int = 0,
     progress: Progress | None = None,
+    asked: Asked | None = None,
 ) -> dict[str, Any]:
-    """Cover random squares of faces; write ``masks.csv``, ``colors.csv``, ``summary.json`` and figures; return the summary.
+    """Cover random squares of faces; write rows, ``summary.json``, figures and a page; return the summary.
 
     Every weighting gets its own γ from these faces, so that they compare fairly. ``repeats=None`` draws as many masks
     per face as make 200 of each size: fewer tell little.
@@ -87,6 +91,7 @@ def run_masks(
         summary["color_study"] = summarise_colors(painted)
         write_rows(out / "colors.csv", [_mask_row(faces, result) for result in painted])
     _mask_figures(model, faces, results, weighings, out)
+    save_page(masks_page(Investigation(model, faces, summary, out, asked or Asked())), out)
     write_summary(out, summary)
     return summary
 
@@ -138,9 +143,15 @@ def _mask_figures(
 
 
 def run_inpainting(
-    model: Model, faces: FaceSet, out: Path, *, weights: str = "l1", seeds: int = 10
+    model: Model,
+    faces: FaceSet,
+    out: Path,
+    *,
+    weights: str = "l1",
+    seeds: int = 10,
+    asked: Asked | None = None,
 ) -> dict[str, Any]:
-    """Fill in the least useful area of faces; write ``inpainting.csv``, ``summary.json`` and figures; return the summary.
+    """Fill in the least useful area of faces; write ``inpainting.csv``, ``summary.json``, figures and a page; return the summary.
 
     Raises
     ------
@@ -170,6 +181,7 @@ def run_inpainting(
     }
     write_rows(out / "inpainting.csv", [_inpainting_row(faces, r) for r in results])
     _inpainting_figures(explainer, faces, results, filled, out)
+    save_page(inpainting_page(Investigation(model, faces, summary, out, asked or Asked())), out)
     write_summary(out, summary)
     return summary
 
