@@ -6,6 +6,7 @@ import importlib.abc
 import importlib.util
 import os
 import sys
+from collections.abc import Callable
 from importlib.machinery import ModuleSpec
 from pathlib import Path
 
@@ -26,6 +27,8 @@ class ChosenCore(importlib.abc.MetaPathFinder):
 if "FIQX_CORE" in os.environ:
     sys.meta_path.insert(0, ChosenCore())
 
+from fiqx_trt import _core  # noqa: E402 -- the chosen one
+
 
 @pytest.fixture(scope="session", autouse=True)
 def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
@@ -40,3 +43,20 @@ def shared_faces() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no development faces at {folder} (set FIQX_FACES to a folder of photos)")
     return folder
+
+
+# What an emulated device may do in any order, and late; the bits must be the same.
+EMULATED = [("forward", "now"), ("reverse", "now"), ("shuffle", "late")]
+
+
+@pytest.fixture(params=EMULATED if _core.cuda_emulated else [("device", "")], ids="-".join)
+def cuda(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Callable[..., _core.DeviceArray]:
+    """Skips without a device; with FIQX_REQUIRE_CUDA=1 that is a failure instead."""
+    if _core.cuda_emulated:
+        monkeypatch.setenv("FIQX_EMULATED_ORDER", request.param[0])
+        monkeypatch.setenv("FIQX_EMULATED_STREAMS", request.param[1])
+    if _core.cuda_device_count() == 0:
+        if os.environ.get("FIQX_REQUIRE_CUDA") == "1":
+            pytest.fail(f"FIQX_REQUIRE_CUDA=1, but {_core.cuda_reason()}")
+        pytest.skip(_core.cuda_reason())
+    return _core.DeviceArray.from_host

@@ -1,13 +1,9 @@
-"""Arrays on devices: a fake one for machines without, and a real one that cannot vanish from a test run."""
+"""An array on a device that is not there."""
 
 from __future__ import annotations
 
-import os
-
 import numpy as np
 import pytest
-
-from fiqx_trt import _core
 
 
 class FakeDeviceArray:
@@ -27,20 +23,3 @@ class FakeDeviceArray:
 @pytest.fixture
 def fake_device():
     return FakeDeviceArray
-
-
-# What an emulated device may do in any order, and late; the bits must be the same.
-EMULATED = [("forward", "now"), ("reverse", "now"), ("shuffle", "late")]
-
-
-@pytest.fixture(params=EMULATED if _core.cuda_emulated else [("device", "")], ids="-".join)
-def cuda(request, monkeypatch):
-    """Skips without a device; with FIQX_REQUIRE_CUDA=1 that is a failure instead."""
-    if _core.cuda_emulated:
-        monkeypatch.setenv("FIQX_EMULATED_ORDER", request.param[0])
-        monkeypatch.setenv("FIQX_EMULATED_STREAMS", request.param[1])
-    if _core.cuda_device_count() == 0:
-        if os.environ.get("FIQX_REQUIRE_CUDA") == "1":
-            pytest.fail(f"FIQX_REQUIRE_CUDA=1, but {_core.cuda_reason()}")
-        pytest.skip(_core.cuda_reason())
-    return _core.DeviceArray.from_host

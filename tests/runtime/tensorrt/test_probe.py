@@ -12,7 +12,7 @@ from fiqx_trt import runtime
 from fiqx_trt.errors import BackendUnavailableError
 from fiqx_trt.runtime import available_backends, machine, open_session
 from fiqx_trt.runtime.device import device_index
-from fiqx_trt.runtime.tensorrt import compat, probe, unavailable
+from fiqx_trt.runtime.tensorrt import compat, unavailable
 from runtime.small_nets import residual_net
 from runtime.tensorrt.conftest import Install
 from runtime.tensorrt.signatures import VERSIONS

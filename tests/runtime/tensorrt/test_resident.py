@@ -1,0 +1,256 @@
+"""Everything that stays on the device: the same bits as in host memory, and nothing but faces on the way up.
+
+On a GPU the network runs in torch. Where CUDA is emulated, it is the fake TensorRT on the extension's own memory.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import fiqx_trt as fx
+from fiqx_trt import _core, kernels
+from fiqx_trt.explain import plq as plq_module
+from fiqx_trt.explain.gradient_session import WEIGHTS, gradients
+from fiqx_trt.explain.plq import plq
+from fiqx_trt.explain.recipe import PRESETS, TARGETS
+from fiqx_trt.explain.recipe import WEIGHTS as CAM_WEIGHTS
+from fiqx_trt.explain.scorecam import scorecam, scorecam_details
+from fiqx_trt.models import Model, load_model
+from fiqx_trt.quality.base import create_method
+from fiqx_trt.quality.magface import magface
+from fiqx_trt.quality.serfiq import serfiq
+from fiqx_trt.runtime.place import HOST, DevicePlace
+from fiqx_trt.statistics import MapStatistics
+from reference import scorecam as reference
+from runtime.tensorrt.conftest import Install
+from runtime.tensorrt.shared_gpu import SharedGpu
+from support.nets import DIMENSIONS, noise_faces, save, small_recogniser
+
+pytestmark = pytest.mark.cuda
+
+COUNT = 5
+FACES = noise_faces(COUNT, seed=4)
+SPEC = {"mean": 110.0, "std": 60.0, "color": "rgb", "alpha": 30.0, "r": 0.55, "gamma": 6.0}
+
+
+@pytest.fixture
+def device(install: Install, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """How a model is opened on the device that is here."""
+    if _core.cuda_device_count() == 0:
+        (pytest.fail if os.environ.get("FIQX_REQUIRE_CUDA") == "1" else pytest.skip)(_core.cuda_reason())
+    if _core.cuda_emulated:
+        monkeypatch.setenv("FIQX_EMULATED_STREAMS", "late")  # work runs when it is waited for, not before
+        gpu = SharedGpu()
+        install(pycuda=False, gpu=gpu)
+        return {"backend": "tensorrt", "device": "cuda", "precision": "fp32", "gpu": gpu}
+    pytest.importorskip("torch")
+    return {"backend": "torch", "device": "cuda", "precision": "fp32", "gpu": None}
+
+
+def opened(device: dict[str, Any], path: Path, **options: Any) -> Model:
+    given = {name: value for name, value in device.items() if name != "gpu"}
+    return load_model(path, max_batch=4, **given, **{**SPEC, **options})
+
+
+@pytest.fixture
+def model(device: dict[str, Any], tmp_path: Path) -> Iterator[Model]:
+    """A small recogniser."""
+    with opened(device, save(small_recogniser(), tmp_path / "small.onnx")) as model:
+        assert isinstance(model.place, DevicePlace)
+        yield model
+
+
+@pytest.fixture
+def cam(device: dict[str, Any], tmp_path: Path) -> Iterator[Model]:
+    """The network of the Score-CAM reference: two of its channels are constant."""
+    with opened(device, save(reference.graph(reference.net()), tmp_path / "cam.onnx")) as model:
+        yield model
+
+
+def on_host(model: Model, work: Any) -> Any:
+    """Do the same with the same sessions and every array in host memory."""
+    place = model.place
+    model.place = HOST
+    try:
+        return work()
+    finally:
+        model.place = place
+
+
+def same(a: Any, b: Any) -> None:
+    np.testing.assert_array_equal(np.asarray(a), np.asarray(b))
+    assert np.asarray(a).dtype == np.asarray(b).dtype
+
+
+def both(model: Model, work: Any) -> tuple[Any, Any]:
+    return work(), on_host(model, work)
+
+
+# --- the same bits ----------------------------------------------------------------------------------------------------
+
+
+def test_taps_and_embeddings(model: Model) -> None:
+    here, there = both(model, lambda: model.extract(FACES))
+    assert isinstance(here.resident.features, kernels.DeviceArray)
+    for name in ("embedding", "pre_dropout", "features"):
+        same(getattr(here, name), getattr(there, name))
+    same(*both(model, lambda: model.embed(FACES)))
+    same(*both(model, lambda: model.embed(FACES[:0])))
+
+
+@pytest.mark.parametrize("estimator", ["sampled", "closed-form"])
+@pytest.mark.parametrize("count", [0, 1, COUNT])
+def test_serfiq(model: Model, estimator: str, count: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("fiqx_trt.quality.serfiq.EXPANDED_BYTES", 2 * 4 * 640 * 10)  # several groups
+    here, there = both(model, lambda: serfiq(model, FACES[:count], passes=10, estimator=estimator))
+    same(here.raw, there.raw)
+    same(here.scaled, there.scaled)
+
+
+def test_magface_and_gradient(model: Model) -> None:
+    same(*both(model, lambda: magface(model, FACES).raw))
+    method = create_method("gradient")
+    same(*both(model, lambda: method.score(model, FACES, None).raw))
+
+
+@pytest.mark.parametrize(
+    ("target", "weights"), [*((t, "score") for t in TARGETS), *(("self", w) for w in CAM_WEIGHTS[1:])]
+)
+def test_scorecam(cam: Model, target: str, weights: str) -> None:
+    other = cam.embed(FACES[:1])[0] if target == "reference" else None
+    agree(
+        *both(cam, lambda: scorecam_details(cam, FACES[:2], target=target, weights=weights, reference=other))
+    )
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_presets(cam: Model, preset: str) -> None:
+    agree(*both(cam, lambda: scorecam_details(cam, FACES[:2], preset=preset)))
+
+
+def agree(here: Any, there: Any) -> None:
+    assert here.passes == there.passes
+    for name in ("maps", "grids", "low", "high", "flat", "scores", "weights", "uniform_correlation"):
+        assert isinstance(getattr(here, name), np.ndarray)
+        same(getattr(here, name), getattr(there, name))
+
+
+def test_scorecam_in_small_windows_and_groups(cam: Model, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = scorecam_details(cam, FACES)
+    monkeypatch.setattr("fiqx_trt.explain.network.WINDOW_BYTES", 1)
+    monkeypatch.setattr("fiqx_trt.explain.scorecam.GROUP_BYTES", 2 * 4 * reference.CHANNELS * 64)
+    agree(whole, scorecam_details(cam, FACES))
+    kept = scorecam(cam, FACES, on_device=True)
+    assert isinstance(kept, kernels.DeviceArray)
+    same(kept.to_host(), whole.maps)
+    assert scorecam_details(cam, FACES[:0], on_device=True).maps.shape == (0, 32, 32)
+
+
+def test_a_face_that_makes_no_map(device: dict[str, Any], tmp_path: Path) -> None:
+    """Every channel constant: nothing is run, and the map is zero."""
+    net = reference.net()
+    net.w2[:] = 0
+    with opened(device, save(reference.graph(net), tmp_path / "flat.onnx")) as model:
+        for kept in (False, True):
+            result = scorecam_details(model, FACES[:2], on_device=kept)
+            assert result.flat.all()
+            assert not np.asarray(result.maps).any()
+
+
+@pytest.mark.parametrize("weights", WEIGHTS)
+def test_plq(model: Model, weights: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(plq_module, "BLOCK", 2)
+    for options in ({}, {"quality": np.linspace(0.2, 0.9, COUNT), "clip": 0.01}):
+        here, there = both(model, lambda o=options: plq(model, FACES, weights=weights, gamma=6.0, **o))
+        for name in ("maps", "saliency", "quality", "clipped"):
+            same(getattr(here, name), getattr(there, name))
+        kept = plq(model, FACES, weights=weights, gamma=6.0, on_device=True, **options)
+        assert isinstance(kept.maps, kernels.DeviceArray)
+        same(kept.maps.to_host(), here.maps)
+        same(kept.saliency.to_host(), here.saliency)
+    same(*both(model, lambda: gradients(model, FACES, weights).gradient))
+
+
+# --- what travels -----------------------------------------------------------------------------------------------------
+
+
+def travelled(device: dict[str, Any], work: Any) -> tuple[int, int]:
+    """Bytes up and down, those that the runtime copies included."""
+    gpu = device["gpu"]
+
+    def moved() -> tuple[int, int]:
+        up, down = _core.traffic()
+        return (up + gpu.host_to_device, down + gpu.device_to_host - gpu.probes) if gpu else (up, down)
+
+    before = moved()
+    work()
+    after = moved()
+    return after[0] - before[0], after[1] - before[1]
+
+
+def test_only_faces_go_up_and_only_scores_come_down(device: dict[str, Any], model: Model) -> None:
+    closed = create_method("serfiq")
+    work = {
+        "embed": (lambda: model.embed(FACES), 4 * DIMENSIONS * COUNT),
+        "closed-form": (lambda: serfiq(model, FACES, estimator="closed-form"), 2 * 8 * COUNT),
+        "sampled": (lambda: serfiq(model, FACES, passes=10), 8 * COUNT),
+        "magface": (lambda: magface(model, FACES), 8 * COUNT),
+        "a method given taps": (lambda: closed.score(model, FACES, model.extract(FACES)), 8 * COUNT),
+    }
+    for name, (call, down) in work.items():
+        call()  # the column norms go up once per model
+        assert travelled(device, call) == (FACES.nbytes, down), name
+
+
+def test_what_maps_move(device: dict[str, Any], cam: Model, model: Model) -> None:
+    """Beside the faces: which channels are run, for which face, and what they weigh; a number per channel each."""
+    channels = COUNT * reference.CHANNELS
+    pixels = 4 * 32 * 32 * COUNT
+    scorecam_details(cam, FACES)  # opens the sessions
+    up, down = travelled(device, lambda: scorecam_details(cam, FACES))
+    assert FACES.nbytes <= up <= FACES.nbytes + channels * (8 + 4 + 4)
+    small = channels * (1 + 8) + COUNT * (8 * 8 * 4 * 2 + 8)
+    assert pixels <= down <= pixels + small
+    up, down = travelled(device, lambda: scorecam_details(cam, FACES, on_device=True))
+    assert up <= FACES.nbytes + channels * (8 + 4 + 4)
+    assert down <= small
+    quality = np.full(COUNT, 0.5)
+    plq(model, FACES, quality=quality)  # opens the graph
+    up, down = travelled(device, lambda: plq(model, FACES, quality=quality))
+    assert up == FACES.nbytes + 8 * COUNT
+    assert down == 2 * pixels + COUNT * (4 * DIMENSIONS + 1)
+    up, down = travelled(device, lambda: plq(model, FACES, quality=quality, on_device=True))
+    assert (up, down) == (FACES.nbytes + 8 * COUNT, COUNT * (4 * DIMENSIONS + 1))
+
+
+def test_maps_are_counted_where_they_are(device: dict[str, Any], cam: Model) -> None:
+    maps = scorecam(cam, FACES, on_device=True)
+    stats = MapStatistics((32, 32))
+    stats.push(maps)
+    assert travelled(device, lambda: stats.push(maps)) == (0, 8)
+    expected = MapStatistics((32, 32))
+    for _ in range(2):
+        expected.push(maps.to_host())
+    for name in ("mean", "std", "median", "median_std"):
+        same(getattr(stats, name), getattr(expected, name))
+
+
+# --- where it does not --------------------------------------------------------------------------------------------------
+
+
+def test_a_model_says_why_its_arrays_are_in_host_memory(
+    device: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = save(small_recogniser(), tmp_path / "small.onnx")
+    monkeypatch.setattr(_core, "cuda_device_count", lambda: 0)
+    monkeypatch.setattr(_core, "cuda_reason", lambda: "built without CUDA")
+    with opened({**device}, path) as model:
+        assert model.place is HOST
+        assert model.notes[-1] == "masks, scores and maps are computed on the processor: built without CUDA"
+        assert np.isfinite(fx.serfiq(model, FACES, passes=4).raw).all()
