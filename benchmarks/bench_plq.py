@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 import pytest
 
-from fiqx_trt.explain.gradient_session import open_gradient, raw_input
+from fiqx_trt.explain.gradient_session import open_gradient
 from fiqx_trt.explain.plq import PlqExplainer, plq
 from fiqx_trt.explain.torch_gradient import TorchGradientSession
 from fiqx_trt.faces.prepare import FacePreparer
@@ -26,7 +26,7 @@ from fiqx_trt.models.probe import probe_faces
 from fiqx_trt.onnx_export.gradient import build_gradient
 from fiqx_trt.onnx_export.taps import Taps
 from fiqx_trt.quality.serfiq import SerFiq
-from fiqx_trt.report.plq_folder import MapShards, PictureWriter
+from fiqx_trt.report.face_files import FaceFiles
 from fiqx_trt.report.plq_rows import PlqRows
 from fiqx_trt.rows import RunMeta, open_table, score_columns
 from fiqx_trt.runtime import open_session
@@ -80,7 +80,7 @@ def in_turn(sides: Mapping[str, Callable[[], object]], budget: float) -> dict[st
 @pytest.mark.parametrize("what", ["forward", "compiled", "torch autograd", "torch autograd, one batch"])
 def bench_gradient(benchmark, model: Model, faces: np.ndarray, what: str) -> None:
     """Forward and backward of 8 faces."""
-    pixels = raw_input(model, faces)
+    pixels = model.input(faces, raw=True)
     if what == "forward":
         result = benchmark(
             model.session((model.spec.embedding,)).run, {model.spec.image: model.normalise(faces)}
@@ -102,7 +102,7 @@ def bench_gradient(benchmark, model: Model, faces: np.ndarray, what: str) -> Non
 @pytest.mark.benchmark(group="gradient-ratios")
 def bench_ratios(benchmark, measuring: bool, model: Model, faces: np.ndarray) -> None:
     """Compiled against autograd (aim: ≥ 4) and against the forward pass alone (aim: ≤ 3.5), side by side."""
-    pixels, session, compiled = raw_input(model, faces), torch_session(model), open_gradient(model, "l1")
+    pixels, session, compiled = model.input(faces, raw=True), torch_session(model), open_gradient(model, "l1")
     forward, inputs = model.session((model.spec.embedding,)), {model.spec.image: model.normalise(faces)}
     sides: dict[str, Callable[[], object]] = {
         "forward": lambda: forward.run(inputs),
@@ -127,7 +127,7 @@ def bench_model_per_image(benchmark, measuring: bool, model: Model, faces: np.nd
     """One face against the original procedure: a model with its quality node rebuilt and opened for every image."""
     face, spec = faces[:1], model.spec
     quality = np.array([0.7])
-    pixels = raw_input(model, face)
+    pixels = model.input(face, raw=True)
 
     def rebuilt() -> object:
         graph = build_gradient(
@@ -161,23 +161,21 @@ def bench_pipeline(
 ) -> None:
     """From JPEG files to table, maps and pictures: share of the graph's own throughput (aim: ≥ 0.85)."""
     faces = np.stack([cv2.imread(str(path))[:, :, ::-1] for path in sorted(crops.iterdir())])
-    pixels, compiled = raw_input(model, faces), open_gradient(model, "l1")
+    pixels, compiled = model.input(faces, raw=True), open_gradient(model, "l1")
     explainer = PlqExplainer(model, method=SerFiq(estimator=estimator))
 
     def end_to_end() -> None:
-        shards = MapShards(tmp_path / "maps")
-        writer = PictureWriter(tmp_path / "pictures") if pictures != "none" else None
-        maker = PlqRows(explainer, shards, writer)
-        meta = RunMeta(["bench"], "", "", "", model.backend, model.device, "fp32")
-        table = open_table(tmp_path / "plq.csv", score_columns(maker.columns), meta=meta, mode="overwrite")
-        score_table(iter_sources(crops), FacePreparer((112, 112), "arcface"), maker, table)
-        if writer is not None:
-            writer.close()
-        shards.flush()
+        with FaceFiles(tmp_path, pictures=pictures) as files:
+            maker = PlqRows(explainer, files)
+            meta = RunMeta(["bench"], "", "", "", model.backend, model.device, "fp32")
+            columns = score_columns(maker.columns)
+            table = open_table(tmp_path / "plq.csv", columns, meta=meta, mode="overwrite")
+            files.begin(table.numbers())
+            score_table(iter_sources(crops), FacePreparer((112, 112), "arcface"), maker, table)
 
     sides = {"graph": lambda: compiled.run({"image": pixels}), "end to end": end_to_end}
     found = benchmark.pedantic(in_turn, args=(sides, BUDGET if measuring else 0), rounds=1)
     benchmark.extra_info["share of the graph's throughput"] = round(found["graph"] / found["end to end"], 3)
     assert (tmp_path / "plq.csv").read_bytes().count(b"\r\n") == 1 + len(faces)
-    if pictures != "none":
-        assert len(list((tmp_path / "pictures").iterdir())) == len(faces)
+    for kind in ("maps", *(["pictures"] if pictures != "none" else [])):
+        assert len(list((tmp_path / kind).iterdir())) == len(faces)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from matplotlib import colormaps
 
-from fiqx_trt.errors import InvalidInputError, OutputError
+from fiqx_trt.errors import InvalidInputError
 from fiqx_trt.report.plq_figures import (
     compare_figure,
     curves_figure,
@@ -18,7 +18,6 @@ from fiqx_trt.report.plq_figures import (
     inpainting_figure,
     masks_figure,
 )
-from fiqx_trt.report.plq_picture import draw_face, overlay_quality, quality_colors, write_picture
 
 
 @pytest.mark.parametrize(
@@ -62,22 +61,3 @@ def test_distributions_show_every_size_and_keep_the_data(tmp_path: Path) -> None
 def test_identical_changes_can_be_drawn() -> None:
     masks_figure({"x": {10: np.zeros(3)}})
     inpainting_figure(np.full((1, 2), 0.5), {"telea": np.full((1, 2), 0.5)})
-
-
-def test_colours_are_those_of_the_values() -> None:
-    values = np.array([[0.0, 0.25, 0.5, 1.0, -1.0, 2.0]])
-    want = colormaps["RdYlGn"](np.round(np.clip(values, 0, 1) * 255).astype(np.uint8))[..., :3] * 255
-    assert np.abs(quality_colors(values) - want).max() <= 1
-    grey = overlay_quality(np.full((1, 6, 3), 100, np.uint8), values)
-    assert np.abs(grey - (0.5 * want + 50)).max() <= 1.5
-
-
-def test_pictures_take_any_name_and_a_quality_that_is_none(tmp_path: Path) -> None:
-    face, quality_map = np.zeros((150, 100, 3), np.uint8), np.zeros((150, 100))
-    shapes = {
-        draw_face(face, quality_map, q, name=name, summary=name).shape
-        for q, name in ((0.5, ""), (float("nan"), "漢字 \n\0" * 100), (1.0, "…"), (0.0, "\udce4"))
-    }
-    assert len(shapes) == 1
-    with pytest.raises(OutputError, match=r"cannot write .*No such file or directory; choose another folder"):
-        write_picture(tmp_path / "none" / "a.jpg", face)

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
 from typing import Annotated
 
 import typer
 
 from fiqx_trt.cli import options as o
-from fiqx_trt.cli.console import open_progress
-from fiqx_trt.cli.plq import open_outputs
-from fiqx_trt.cli.score import count_inputs, exit_status, run_metadata, stop_on_interrupt, summarise
+from fiqx_trt.cli.table_run import TableRun, choose_mode
 
 __all__ = ["AlignCorners", "Layer", "Preset", "Target", "Weights", "cam"]
 
@@ -65,7 +62,9 @@ def cam(
     device: o.Device = "auto",
     batch: o.Batch = 8,
     threads: o.Threads = None,
+    resume: o.Resume = False,
     overwrite: o.Overwrite = False,
+    retry_failed: o.RetryFailed = False,
     quiet: o.Quiet = False,
 ) -> None:
     """Draw the Score-CAM map of every face: float maps, a picture each, and a table with one row per input.
@@ -73,11 +72,10 @@ def cam(
     Exit status: 0 every row ok, 3 finished but some rows failed, 2 wrong usage, 1 could not run, 130 interrupted.
     """
     from fiqx_trt.explain.recipe import recipe
-    from fiqx_trt.faces.sources import iter_sources
     from fiqx_trt.report.cam_rows import CamOptions, CamRows
-    from fiqx_trt.rows import open_table, score_columns
-    from fiqx_trt.scoring import score_table
+    from fiqx_trt.report.face_files import FaceFiles
 
+    mode = choose_mode(resume=resume, overwrite=overwrite, retry=retry_failed)
     options = CamOptions(target, weights, preset, align_corners, layer)
     recipe(
         preset, target=target, weights=weights, align_corners=align_corners
@@ -85,26 +83,9 @@ def cam(
     runtime = o.RuntimeOptions(backend, precision, device, threads)
     faces = o.FaceOptions(aligned, detector, select)
     fields = o.model_fields(mean=mean, std=std, color=color, template=template)
-    sources = iter_sources(inputs, null_separated=null, column=column)
-    with o.open_model(model, runtime, fields) as opened, ExitStack() as stack:
-        shards, drawings = open_outputs(out, "cam.csv", maps=maps, pictures=pictures, overwrite=overwrite)
-        if drawings is not None:
-            stack.enter_context(drawings)
-        maker = CamRows(opened, options, shards, drawings)
-        preparer = faces.preparer(opened.spec, runtime)
-        total = None if quiet else count_inputs(inputs, column)
-        table = open_table(
-            out / "cam.csv",
-            score_columns(maker.columns, detection=not aligned),
-            meta=run_metadata(opened, {**faces.parameters, **options.parameters}),
-            mode="overwrite",
-        )
-        with open_progress(total, quiet=quiet) as report, stop_on_interrupt() as stop:
-            score_table(
-                sources, preparer, maker, table, batch=batch, threads=threads or 2, report=report, stop=stop
-            )
-        if shards is not None:
-            shards.flush()
-    if not quiet:
-        summarise(table, opened, again="run the command again with --overwrite")
-    raise typer.Exit(exit_status(table))
+    run = TableRun(inputs, faces, runtime, mode, null, column, batch, quiet)
+    with (
+        FaceFiles(out, maps=maps, pictures=pictures) as files,
+        o.open_model(model, runtime, fields) as opened,
+    ):
+        run.into(out / "cam.csv", CamRows(opened, options, files), opened, files=files)

@@ -123,6 +123,15 @@ Quiet = Annotated[
 Overwrite = Annotated[
     bool, typer.Option("--overwrite", help="Replace an existing output.", rich_help_panel=OUTPUT_PANEL)
 ]
+Resume = Annotated[
+    bool, typer.Option("--resume", help="Go on after an interruption.", rich_help_panel=OUTPUT_PANEL)
+]
+RetryFailed = Annotated[
+    bool,
+    typer.Option(
+        "--retry-failed", help="Do the failed rows of a complete table again.", rich_help_panel=OUTPUT_PANEL
+    ),
+]
 OutDirectory = Annotated[
     Path, typer.Option("--out", "-o", metavar="DIR", help="Folder to write into.", show_default=False)
 ]

@@ -2,24 +2,15 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, cast
+from typing import Annotated, Any, cast
 
 import typer
 
 from fiqx_trt.cli import options as o
-from fiqx_trt.cli.console import open_progress, say
-from fiqx_trt.cli.score import count_inputs, exit_status, run_metadata, stop_on_interrupt
-from fiqx_trt.errors import InvalidInputError, OutputError
+from fiqx_trt.cli.table_run import TableRun, choose_mode
+from fiqx_trt.errors import InvalidInputError
 
-if TYPE_CHECKING:
-    from fiqx_trt.explain.plq import PlqExplainer
-    from fiqx_trt.models import Model
-    from fiqx_trt.report.plq_folder import MapShards, PictureWriter
-    from fiqx_trt.rows import TableWriter
-
-__all__ = ["Gamma", "PresetName", "WeightsName", "open_outputs", "plq", "preset_fields"]
+__all__ = ["Gamma", "PresetName", "WeightsName", "plq", "preset_fields"]
 
 WeightsName = Annotated[
     str | None,
@@ -86,7 +77,9 @@ def plq(
     device: o.Device = "auto",
     batch: o.Batch = 32,
     threads: o.Threads = None,
+    resume: o.Resume = False,
     overwrite: o.Overwrite = False,
+    retry_failed: o.RetryFailed = False,
     quiet: o.Quiet = False,
 ) -> None:
     """Explain every face: float maps, a picture each, and a table with one row per input that says which regions lie low.
@@ -95,42 +88,24 @@ def plq(
     130 interrupted.
     """
     from fiqx_trt.explain.plq import PlqExplainer
-    from fiqx_trt.faces.sources import iter_sources
     from fiqx_trt.quality import MethodOptions, create_method
+    from fiqx_trt.report.face_files import FaceFiles
     from fiqx_trt.report.plq_rows import PlqRows
-    from fiqx_trt.rows import open_table, score_columns
-    from fiqx_trt.scoring import score_table
 
+    mode = choose_mode(resume=resume, overwrite=overwrite, retry=retry_failed)
     quality = create_method(method, MethodOptions(passes=passes, seed=seed, estimator=estimator))
     runtime = o.RuntimeOptions(backend, "auto", device, threads)
     faces = o.FaceOptions(aligned, detector, select)
     contract = o.model_fields(mean=mean, std=std, color=color, template=template)
     fields, weighting = preset_fields(preset, weights, alpha=alpha, r=r, gamma=gamma)
-    sources = iter_sources(inputs, null_separated=null, column=column)
-    _check_pictures(pictures)
-    with o.open_model(model, runtime, {**contract, **fields}) as opened, ExitStack() as stack:
+    run = TableRun(inputs, faces, runtime, mode, null, column, batch, quiet)
+    with (
+        FaceFiles(out, maps=maps, pictures=pictures) as files,
+        o.open_model(model, runtime, {**contract, **fields}) as opened,
+    ):
         explainer = PlqExplainer(opened, cast(Any, weighting), clip=clip, method=quality)
-        shards, drawings = open_outputs(out, "plq.csv", maps=maps, pictures=pictures, overwrite=overwrite)
-        if drawings is not None:
-            stack.enter_context(drawings)
-        maker = PlqRows(explainer, shards, drawings)
-        table = open_table(
-            out / "plq.csv",
-            score_columns(maker.columns, detection=not aligned),
-            meta=run_metadata(opened, {**faces.parameters, **maker.parameters}),
-            mode="overwrite",
-        )
-        total = None if quiet else count_inputs(inputs, column)
-        preparer = faces.preparer(opened.spec, runtime)
-        with open_progress(total, quiet=quiet) as report, stop_on_interrupt() as stop:
-            score_table(
-                sources, preparer, maker, table, batch=batch, threads=threads or 2, report=report, stop=stop
-            )
-        if shards is not None:
-            shards.flush()
-    if not quiet:
-        _summarise(table, opened, explainer)
-    raise typer.Exit(exit_status(table))
+        ran = f"gradients in fp32; weighting {explainer.weights}, γ = {explainer.gamma:g}"
+        run.into(out / "plq.csv", PlqRows(explainer, files), opened, files=files, ran=ran)
 
 
 def preset_fields(
@@ -163,43 +138,3 @@ def preset_fields(
         )
     standard = {"alpha": numbers.alpha, "r": numbers.r, "gamma": numbers.gamma}
     return {**standard, **fields}, weights or numbers.weights
-
-
-def _check_pictures(kind: str) -> None:
-    from fiqx_trt.report.plq_folder import PICTURES
-
-    if kind not in PICTURES:
-        raise InvalidInputError(f"--pictures is {kind!r}; choose one of {', '.join(PICTURES)}")
-    if kind != "none":
-        import fiqx_trt.report.plq_picture  # noqa: F401 -- says what is missing before anything runs
-
-
-def open_outputs(
-    out: Path, table: str, *, maps: bool, pictures: str, overwrite: bool
-) -> tuple[MapShards | None, PictureWriter | None]:
-    """Return what takes the float maps and the pictures of a folder whose table is `table`.
-
-    Raises
-    ------
-    OutputError
-        The folder holds earlier maps, or cannot be written.
-    """
-    from fiqx_trt.report.plq_folder import MapShards, PictureWriter
-
-    if (out / table).exists() and not overwrite:
-        raise OutputError(f"{out} holds earlier maps; give --overwrite, or another --out")
-    shards = MapShards(out / "maps") if maps else None
-    return shards, None if pictures == "none" else PictureWriter(out / "pictures", pictures)
-
-
-def _summarise(table: TableWriter, model: Model, explainer: PlqExplainer) -> None:
-    meta = table.meta
-    counts = ", ".join(f"{count} {status}" for status, count in meta.counts.items()) or "no rows"
-    rate = f", {meta.inputs / meta.duration_s:.1f} inputs/s" if meta.duration_s > 0 else ""
-    say(f"{table.path}: {counts}; {meta.duration_s:.1f} s{rate}")
-    say(
-        f"{model.spec.name} on {model.backend}, {model.device}, gradients in fp32; weighting {explainer.weights}, "
-        f"γ = {explainer.gamma:g}"
-    )
-    if not table.finished:
-        say("interrupted; run the command again with --overwrite")

@@ -13,7 +13,7 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
-from itertools import islice
+from itertools import count, islice
 from pathlib import Path
 from types import TracebackType
 from typing import Protocol, TypeVar
@@ -131,6 +131,15 @@ class TableWriter:
                 f"the inputs changed: {extra.path!r} is input {number + 1}, but {self.path.name} was made of "
                 f"{number}; give the same inputs, or use --overwrite to start anew"
             )
+
+    def numbers(self) -> Iterator[int]:
+        """Return the position in the run, from 0, of one input after the other that `remaining` yields.
+
+        An input has the same one in an uninterrupted run, after a resume and in a retry.
+        """
+        if not self._meta.retry:
+            return count(self.done)
+        return (i for i, group in enumerate(self._old_inputs(), self.done) if is_failed(group))
 
     def append(self, rows: Sequence[Row]) -> None:
         """Add the next rows, in input order; they are with the operating system when this returns.

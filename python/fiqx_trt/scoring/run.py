@@ -9,14 +9,18 @@ from fiqx_trt.faces.batch import iter_batches
 from fiqx_trt.faces.prepare import FaceRecord, FaceSource
 from fiqx_trt.rows import Row, TableWriter
 
-__all__ = ["score_table"]
+__all__ = ["RowMaker", "score_table"]
 
 
 class RowMaker(Protocol):
     """Makes rows of face records, such as a :class:`fiqx_trt.scoring.Scorer`."""
 
     def rows(self, records: Sequence[FaceRecord]) -> Sequence[Row]:
-        """Return one row per record, in order."""
+        """Take the next records; return the rows that may be written now, one per record and in order."""
+        ...
+
+    def finish(self) -> Sequence[Row]:
+        """Return the rows held back until now."""
         ...
 
 
@@ -48,7 +52,7 @@ def score_table(
     preparer
         Makes face records of a source (:class:`fiqx_trt.faces.prepare.FacePreparer`).
     scorer
-        Makes rows of face records.
+        Makes rows of face records; a row that waits for something else, such as a file, comes with a later batch.
     table
         An open table.
     batch, threads
@@ -64,15 +68,23 @@ def score_table(
         Whether the table is complete; if not, it can be resumed.
     """
     done = failed = 0
+
+    def write(rows: Sequence[Row]) -> None:
+        nonlocal done, failed
+        if not rows:
+            return
+        table.append(rows)
+        done += len(rows)
+        failed += sum(row["status"] != "ok" for row in rows)
+        if report is not None:
+            report(done=done, failed=failed)
+
     with table:
         for records in iter_batches(table.remaining(sources), preparer, batch=batch, threads=threads):
-            rows = scorer.rows(records)
-            table.append(rows)
-            done += len(rows)
-            failed += sum(row["status"] != "ok" for row in rows)
-            if report is not None:
-                report(done=done, failed=failed)
+            write(scorer.rows(records))
             if stop():
+                write(scorer.finish())
                 table.close(complete=False)
                 return False
+        write(scorer.finish())
     return True

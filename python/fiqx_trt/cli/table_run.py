@@ -1,0 +1,259 @@
+"""One run of inputs into a table, as `score`, `plq` and `cam` do it: resumable, interruptible, summed up at its end."""
+
+from __future__ import annotations
+
+import itertools
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, NoReturn, Protocol
+
+import typer
+
+from fiqx_trt.cli import options as o
+from fiqx_trt.cli.console import open_progress, say
+from fiqx_trt.errors import InvalidInputError
+from fiqx_trt.scoring.run import RowMaker
+
+if TYPE_CHECKING:
+    from fiqx_trt.faces.sources import Source
+    from fiqx_trt.models import Model
+    from fiqx_trt.report.face_files import FaceFiles
+    from fiqx_trt.rows import Column, Mode, RunMeta, TableWriter
+
+__all__ = ["TableRun", "choose_mode"]
+
+EXIT_SOME_FAILED, EXIT_INTERRUPTED = 3, 130
+#: Inputs are counted for the progress bar no longer than this.
+COUNT_SECONDS = 1.0
+
+
+class Maker(RowMaker, Protocol):
+    """Makes rows and knows what they are made of."""
+
+    @property
+    def columns(self) -> Sequence[Column]:
+        """Columns behind those of every table."""
+        ...
+
+    @property
+    def parameters(self) -> Mapping[str, object]:
+        """Every setting that changes a row."""
+        ...
+
+
+@dataclass(frozen=True)
+class TableRun:
+    """What a user asked for.
+
+    Parameters
+    ----------
+    inputs, null, column
+        The inputs as given, whether names on standard input end with NUL, and the path column of tables.
+    faces, runtime
+        How faces are found, and where networks run.
+    mode
+        What to do with an earlier output (:func:`choose_mode`).
+    batch
+        Faces that travel together.
+    quiet
+        Whether to say nothing.
+
+    Raises
+    ------
+    SourceError
+        An input does not exist.
+    """
+
+    inputs: Sequence[str]
+    faces: o.FaceOptions
+    runtime: o.RuntimeOptions
+    mode: Mode
+    null: bool = False
+    column: str | None = None
+    batch: int = 32
+    quiet: bool = False
+    sources: Iterator[Source] = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Look at the inputs, before a model is opened."""
+        from fiqx_trt.faces.sources import iter_sources
+
+        sources = iter_sources(self.inputs, null_separated=self.null, column=self.column)
+        object.__setattr__(self, "sources", sources)
+
+    def into(
+        self, path: Path, maker: Maker, model: Model, *, files: FaceFiles | None = None, ran: str = ""
+    ) -> NoReturn:
+        """Make the table and leave the command.
+
+        Parameters
+        ----------
+        path
+            The table.
+        maker
+            Makes its rows.
+        model
+            The recogniser.
+        files
+            What writes files beside the rows.
+        ran
+            How the model ran, for the summary; default: in its precision.
+
+        Raises
+        ------
+        typer.Exit
+            Always, with the status the table deserves.
+        """
+        from fiqx_trt.scoring import score_table
+
+        preparer = self.faces.preparer(model.spec, self.runtime)
+        total = None if self.quiet else self._count()
+        table = self._open(path, maker, model, files)
+        with open_progress(total, quiet=self.quiet) as report, stop_on_interrupt() as stop:
+            threads = self.runtime.threads or 2
+            score_table(
+                self.sources,
+                preparer,
+                maker,
+                table,
+                batch=self.batch,
+                threads=threads,
+                report=report,
+                stop=stop,
+            )
+        if not self.quiet:
+            summarise(table, model, ran or model.precision)
+        raise typer.Exit(exit_status(table))
+
+    def _open(self, path: Path, maker: Maker, model: Model, files: FaceFiles | None) -> TableWriter:
+        from fiqx_trt.rows import open_table, score_columns
+        from fiqx_trt.rows.files import TableFiles
+
+        columns = score_columns(tuple(maker.columns), detection=not self.faces.aligned)
+        meta = run_metadata(model, {**self.faces.parameters, **maker.parameters})
+        before = TableFiles.of(path)
+        earlier = before.out.exists() or before.partial.exists()
+        table = open_table(path, columns, meta=meta, mode=self.mode)
+        if files is not None:
+            try:
+                self._refuse_own_files(path.parent)
+                # Without a row kept, no file of an earlier run belongs to this one.
+                files.begin(table.numbers(), clear=earlier and not table.done and not table.meta.retry)
+            except BaseException:
+                table.close(complete=False)
+                raise
+        return table
+
+    def _refuse_own_files(self, out: Path) -> None:
+        for name in self.inputs:
+            if name != "-" and Path(name).is_dir() and out.resolve().is_relative_to(Path(name).resolve()):
+                raise InvalidInputError(
+                    f"the pictures written to {out} would become inputs, because it lies in {name}; give another --out"
+                )
+
+    def _count(self) -> int | None:
+        """Count the inputs, unless they come from standard input or take too long to count."""
+        from fiqx_trt.faces.sources import iter_sources
+
+        if "-" in self.inputs:
+            return None
+        end = time.monotonic() + COUNT_SECONDS
+        sources = iter_sources(self.inputs, column=self.column)
+        count = sum(1 for _ in itertools.takewhile(lambda _: time.monotonic() < end, sources))
+        return count if time.monotonic() < end else None
+
+
+def choose_mode(*, resume: bool, overwrite: bool, retry: bool) -> Mode:
+    """Return what to do with an earlier output.
+
+    Raises
+    ------
+    InvalidInputError
+        More than one was given.
+    """
+    wanted: dict[Mode, bool] = {"resume": resume, "overwrite": overwrite, "retry": retry}
+    given = [mode for mode, flag in wanted.items() if flag]
+    if len(given) > 1:
+        raise InvalidInputError(
+            "--resume, --overwrite and --retry-failed exclude each other; give one of them"
+        )
+    return given[0] if given else "new"
+
+
+def run_metadata(model: Model, parameters: Mapping[str, object]) -> RunMeta:
+    """Return what describes a run of a model with some settings."""
+    from fiqx_trt import __version__
+    from fiqx_trt.rows import RunMeta
+
+    spec = model.spec
+    contract: dict[str, object] = {
+        f"model.{name}": getattr(spec, name)
+        for name in (
+            "input_size",
+            "mean",
+            "std",
+            "color",
+            "template",
+            "embedding",
+            "pre_dropout",
+            "alpha",
+            "r",
+        )
+    }
+    plain = {name: list(v) if isinstance(v, tuple) else v for name, v in {**contract, **parameters}.items()}
+    return RunMeta(
+        command_line=sys.argv,
+        version=__version__,
+        model=spec.name,
+        model_sha256=spec.sha256,
+        backend=model.backend,
+        device=model.device,
+        precision=model.precision,
+        parameters=plain,  # type: ignore[arg-type]
+        notes=model.notes,
+    )
+
+
+@contextmanager
+def stop_on_interrupt() -> Iterator[Callable[[], bool]]:
+    """Turn the first Ctrl-C into a request to stop after the rows in flight; the second one interrupts at once."""
+    interrupted = False
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        nonlocal interrupted
+        if interrupted:
+            raise KeyboardInterrupt
+        interrupted = True
+        say("stopping after the rows in flight; once more stops at once")
+
+    before = signal.signal(signal.SIGINT, handle)
+    try:
+        yield lambda: interrupted
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def summarise(table: TableWriter, model: Model, ran: str) -> None:
+    """Say what a run did, on what it ran, and how to go on after an interruption."""
+    meta = table.meta
+    counts = ", ".join(f"{count} {status}" for status, count in meta.counts.items()) or "no rows"
+    rate = f", {meta.inputs / meta.duration_s:.1f} inputs/s" if meta.duration_s > 0 else ""
+    say(f"{table.path}: {counts}; {meta.duration_s:.1f} s{rate}")
+    say(f"{model.spec.name} on {model.backend}, {model.device}, {ran}")
+    if not table.finished:
+        say("interrupted; the same command with --resume goes on from here")
+    elif set(meta.counts) - {"ok"}:
+        say(f"the column error of {table.path.name} says why rows failed")
+
+
+def exit_status(table: TableWriter) -> int:
+    """Return the exit status that a table deserves."""
+    if not table.finished:
+        return EXIT_INTERRUPTED
+    return EXIT_SOME_FAILED if set(table.meta.counts) - {"ok"} else 0
