@@ -69,6 +69,34 @@ def test_device_arrays_give_the_same_bits(session: DeviceSession, rows: int) -> 
         np.testing.assert_array_equal(got.cpu().numpy(), value)
 
 
+def test_kernels_and_network_share_a_stream(session: DeviceSession) -> None:
+    """A place queues both; nothing is waited for until the end, and memory goes back and forth in that order."""
+    from fiqx_trt import kernels
+    from fiqx_trt.runtime.place import session_place
+
+    place, why = session_place(session)
+    assert (place.name, why) == ("cuda:0", "")
+    x = images(9)
+    name = session.outputs[0].name
+    expected = session.run({"image": x})[name]
+    found = []
+    for _ in range(20):
+        embedding = place.run(session, {"image": place.upload(x)})[name]
+        flat = kernels.reshape(embedding, (9, expected.size // 9))
+        found.append(kernels.row_power(flat, stream=place.stream))
+    powers = kernels.row_power(expected.reshape(9, -1))
+    for got in place.fetch(*found):
+        np.testing.assert_array_equal(got, powers)
+
+
+@pytest.mark.parametrize("rows", [0, 1, 4, 5, 21])
+def test_chunks_in_flight_do_not_mix(session: DeviceSession, rows: int) -> None:
+    x = images(21)
+    whole = session.run({"image": x})
+    for name, value in session.run({"image": x[:rows]}).items():
+        np.testing.assert_array_equal(value, whole[name][:rows])
+
+
 def test_the_callers_stream_orders_the_work(session: DeviceSession) -> None:
     torch = pytest.importorskip("torch")
     x = images(9)

@@ -40,13 +40,14 @@ SPEC = {"mean": 110.0, "std": 60.0, "color": "rgb", "alpha": 30.0, "r": 0.55, "g
 
 
 @pytest.fixture
-def device(install: Install, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+def device(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """How a model is opened on the device that is here."""
     if _core.cuda_device_count() == 0:
         (pytest.fail if os.environ.get("FIQX_REQUIRE_CUDA") == "1" else pytest.skip)(_core.cuda_reason())
     if _core.cuda_emulated:
         monkeypatch.setenv("FIQX_EMULATED_STREAMS", "late")  # work runs when it is waited for, not before
         gpu = SharedGpu()
+        install: Install = request.getfixturevalue("install")
         install(pycuda=False, gpu=gpu)
         return {"backend": "tensorrt", "device": "cuda", "precision": "fp32", "gpu": gpu}
     pytest.importorskip("torch")
