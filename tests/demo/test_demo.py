@@ -12,6 +12,7 @@ from fiqx_trt.errors import OutputError
 from fiqx_trt.models.probe import probe_faces
 from fiqx_trt.rows import read_table
 from support.files import arrays
+from support.pages import read_report
 
 
 @pytest.mark.parametrize("kind", DEGRADATIONS)
@@ -37,5 +38,11 @@ def test_the_demonstration_writes_everything_it_names(tmp_path: Path) -> None:
     maps = arrays(tmp_path / "demo" / "maps.npz")
     assert maps["plq"].shape == maps["activation"].shape == (25, 150, 150)
     assert all(0 <= maps[name].min() < maps[name].max() <= 1 for name in ("plq", "activation"))
+    page = read_report(tmp_path / "demo")
+    assert len(page.pictures) == 5
+    assert len(page.tables[0]) == 1 + len(result.steps)
+    assert [row[2] for row in page.tables[0][1:]] == [f"{step.scaled:.2f}" for step in result.steps]
+    assert "This is one face." in page.text
+    assert "The built-in network (dlib's ResNet) is small, open and old" in page.text
     with pytest.raises(OutputError, match="holds an earlier demonstration; give --overwrite"):
         run_demo(tmp_path / "demo")

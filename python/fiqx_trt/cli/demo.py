@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import typer
 
 from fiqx_trt.cli import options as o
-from fiqx_trt.cli.console import say, table
+from fiqx_trt.cli.console import say, table, warnings_shown
 
 __all__ = ["demo"]
 
@@ -19,8 +20,10 @@ def demo(
 ) -> None:
     """Score and explain a sample face and ever worse copies of it; no network, no GPU."""
     from fiqx_trt.demo import run_demo
+    from fiqx_trt.report.pages.parts import Asked
 
-    result = run_demo(out, overwrite=overwrite, notice=(lambda text: None) if quiet else say)
+    notice = (lambda text: None) if quiet else say
+    result = run_demo(out, overwrite=overwrite, notice=notice, asked=Asked(sys.argv, warnings_shown()))
     rows = [
         (step.kind, f"{step.level:.0%}", f"{step.raw:.4f}", f"{step.scaled:.2f}", f"{step.similarity:.2f}")
         for step in result.steps
@@ -31,3 +34,4 @@ def demo(
         rows,
     )
     typer.echo(f"\nIn {out}: {', '.join(result.written)}")
+    typer.echo(f"Open {out / result.written[0]}: it explains all of them.")

@@ -3,27 +3,46 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fiqx_trt.amva import analyse, quality_groups, save_amva
+from fiqx_trt.amva import Amva, analyse, quality_groups, save_amva
 from fiqx_trt.demo.picture import Step, maps_figure
 from fiqx_trt.explain.plq import plq
 from fiqx_trt.explain.scorecam import scorecam_details
 from fiqx_trt.models import Model
 from fiqx_trt.report.figures import example_images, face_rows, save_amva_figures
 
-__all__ = ["explain_ladder"]
+__all__ = ["Explained", "explain_ladder"]
 
 #: Rungs in each of the groups H and L, as a share of all.
 FRACTION = 0.2
 
 
-def explain_ladder(
-    model: Model, faces: NDArray[np.uint8], steps: Sequence[Step], out: Path
-) -> tuple[str, ...]:
+@dataclass(frozen=True)
+class Explained:
+    """What the maps of the ladder showed.
+
+    Parameters
+    ----------
+    result
+        How the activation maps of good and bad rungs vary.
+    correlation, channels
+        ``(N,)`` of every activation map: see :class:`fiqx_trt.explain.ScoreCam`.
+    written
+        What was written, relative to the folder.
+    """
+
+    result: Amva
+    correlation: NDArray[np.float64]
+    channels: NDArray[np.float64]
+    written: tuple[str, ...]
+
+
+def explain_ladder(model: Model, faces: NDArray[np.uint8], steps: Sequence[Step], out: Path) -> Explained:
     """Write the pixel-quality and activation maps of the ladder, and their variation between its good and bad rungs.
 
     Parameters
@@ -39,8 +58,8 @@ def explain_ladder(
 
     Returns
     -------
-    tuple of str
-        What was written, relative to the folder.
+    Explained
+        What they showed, and the files.
     """
     quality = plq(model, faces, quality=np.array([step.scaled for step in steps]))
     cams = scorecam_details(model, faces)
@@ -54,4 +73,5 @@ def explain_ladder(
     rows = face_rows(result, shown, [faces[i] for i in shown], cams.maps[shown], scores)
     save_amva(result, out / "amva")
     save_amva_figures(result, out / "amva", rows=rows)
-    return "maps.png", "maps.npz", "amva/"
+    written = ("maps.png", "maps.npz", "amva/")
+    return Explained(result, cams.uniform_correlation, cams.effective_channels, written)

@@ -14,12 +14,14 @@ from numpy.typing import NDArray
 from fiqx_trt import __version__
 from fiqx_trt.demo.explain import explain_ladder
 from fiqx_trt.demo.ladder import DEGRADATIONS, LEVELS, degrade
+from fiqx_trt.demo.page import demo_page
 from fiqx_trt.demo.picture import ladder_figure
 from fiqx_trt.errors import DependencyError, ImageError, OutputError
 from fiqx_trt.faces.prepare import FacePreparer
 from fiqx_trt.faces.sources import Source, iter_sources
 from fiqx_trt.models import Model, load_model
 from fiqx_trt.quality.serfiq import SerFiq
+from fiqx_trt.report.pages.parts import REPORT, Asked, save_page
 from fiqx_trt.rows import RunMeta, open_table, read_table, score_columns
 from fiqx_trt.scoring import Scorer, score_table
 
@@ -58,7 +60,11 @@ class DemoResult:
 
 
 def run_demo(
-    out: Path, *, overwrite: bool = False, notice: Callable[[str], None] = lambda text: None
+    out: Path,
+    *,
+    overwrite: bool = False,
+    notice: Callable[[str], None] = lambda text: None,
+    asked: Asked | None = None,
 ) -> DemoResult:
     """Score and explain a sample face and ever worse copies of it with the built-in model.
 
@@ -70,6 +76,8 @@ def run_demo(
         Replace an earlier demonstration there.
     notice
         Receives a line about every stage.
+    asked
+        What the report says of the command.
 
     Raises
     ------
@@ -98,8 +106,11 @@ def run_demo(
         )
         ladder_figure(list(faces), steps, out / "ladder.png")
         notice("pixel-quality and activation maps of every face (about 6,000 masked faces)")
-        maps = explain_ladder(model, faces, steps, out)
-    return DemoResult(steps, ("faces/", "scores.csv", "scores.csv.meta.json", "ladder.png", *maps))
+        explained = explain_ladder(model, faces, steps, out)
+        page = demo_page(model, steps, explained, SerFiq().parameters, out, asked or Asked())
+        save_page(page, out)
+    names = (REPORT, "faces/", "scores.csv", "scores.csv.meta.json", "ladder.png", *explained.written)
+    return DemoResult(steps, names)
 
 
 def _ladder(model: Model) -> list[tuple[str, float, NDArray[np.uint8]]]:

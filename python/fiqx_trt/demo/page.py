@@ -1,0 +1,211 @@
+"""The report of the demonstration."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from fiqx_trt.demo.ladder import DEGRADATIONS, LEVELS
+from fiqx_trt.evaluate.correlation import rank_correlation
+from fiqx_trt.report.html import Figure, Files, Page, Section, Table
+from fiqx_trt.report.pages.amva import MAP_FORMULAS, map_cautions, map_figures
+from fiqx_trt.report.pages.experiment import PIXEL_QUALITY, QUALITY
+from fiqx_trt.report.pages.parts import (
+    Asked,
+    cautions,
+    closing,
+    decimal,
+    existing,
+    interval,
+    model_cautions,
+    model_facts,
+    page_foot,
+    picture,
+    plain,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from fiqx_trt.demo.explain import Explained
+    from fiqx_trt.demo.picture import Step
+    from fiqx_trt.models import Model
+
+__all__ = ["demo_page"]
+
+
+def demo_page(
+    model: Model,
+    steps: Sequence[Step],
+    explained: Explained,
+    parameters: Mapping[str, object],
+    out: Path,
+    asked: Asked,
+) -> Page:
+    """Return the report of a demonstration whose files are in a folder.
+
+    Parameters
+    ----------
+    model
+        The model that was used.
+    steps
+        The rungs, the untouched face first.
+    explained
+        What the maps showed.
+    parameters
+        Settings of the quality that change a number.
+    out
+        The folder.
+    asked
+        The command.
+    """
+    first = steps[0]
+    best, worst = max(steps, key=lambda step: step.scaled), min(steps, key=lambda step: step.scaled)
+    lead = (
+        "What can a face recogniser do with a picture, and why? One sample face and ever worse copies of it, scored and "
+        f"explained. The untouched face has the quality {decimal(first.scaled, 2)} of 1; the lowest, "
+        f"{decimal(worst.scaled, 2)}, has {worst.kind} at {worst.level:.0%}."
+    )
+    if best is not first:
+        lead += (
+            f" The highest, {decimal(best.scaled, 2)}, has {best.kind} at {best.level:.0%}: a weak network errs, and this page "
+            "shows where."
+        )
+    facts = [
+        ("command", asked.command),
+        (
+            "sample face",
+            "the photo of an astronaut in scikit-image (NASA, public domain), detected and aligned",
+        ),
+        (
+            "faces",
+            f"{len(steps)}: untouched, and {len(DEGRADATIONS)} degradations in {len(LEVELS)} steps; none left out",
+        ),
+        *((name, plain(value)) for name, value in parameters.items()),
+        *model_facts(model),
+    ]
+    return Page(
+        kind="fiqx-trt demo",
+        title="One face, made worse step by step",
+        lead=lead,
+        sections=[
+            Section("In short", [_agreement(steps), _ladder(out, steps)]),
+            cautions(
+                asked,
+                [
+                    *_cautions(),
+                    *map_cautions(explained.correlation, explained.channels),
+                    *model_cautions(model.spec),
+                ],
+            ),
+            Section("Every face in numbers", [_table(steps)]),
+            Section("Which pixels help, and where the recogniser looks", [_maps(out, steps)]),
+            Section(
+                "How the maps of good and bad rungs vary", map_figures(explained.result, out / "amva", out)
+            ),
+            Section("What was computed", [_FORMULAS, MAP_FORMULAS]),
+            *closing(facts, _files(out)),
+        ],
+        foot=page_foot(),
+    )
+
+
+_FORMULAS = Table(
+    "Quality and its pixels.",
+    ("name", "formula", "in words", "source"),
+    (
+        QUALITY,
+        PIXEL_QUALITY,
+        ("activation", "Σ sₖ Aₖ", "channels Aₖ of the last layer, weighed by how alike the face stays under each as a mask",
+         "Wang et al., Score-CAM, 2020"),
+        ("cosine", "⟨e(face), e(untouched)⟩", "what the recogniser made of the face; 1: it sees no difference", "–"),
+    ),
+    note="d̄: mean distance of 100 embeddings under dropout; α, r and γ belong to the model.",
+)  # fmt: skip
+
+
+def _agreement(steps: Sequence[Step]) -> str:
+    quality, similarity = (
+        np.array([getattr(step, name) for step in steps]) for name in ("raw", "similarity")
+    )
+    found = rank_correlation(quality, similarity)
+    return (
+        "Does the quality foresee what the recogniser makes of a face? Over these faces, quality and cosine to the untouched "
+        f"face have a rank correlation (Spearman) of {interval(found.value, found.low, found.high, 2)},"
+        " with a 95 % bootstrap interval."
+    )
+
+
+def _table(steps: Sequence[Step]) -> Table:
+    rows = [
+        (
+            "untouched" if step.kind == "none" else f"{step.kind} {step.level:.0%}",
+            decimal(step.raw, 4),
+            decimal(step.scaled, 2),
+            decimal(step.similarity, 2),
+        )
+        for step in steps
+    ]
+    return Table(
+        "Quality of every face (SER-FIQ).",
+        ("face", "raw Q", "scaled Q̂", "cosine to the untouched face"),
+        rows,
+        "Q and Q̂ run up to 1, higher is better. The cosine is what the quality tries to foresee without "
+        "seeing the untouched face.",
+    )
+
+
+def _cautions() -> list[str]:
+    return [
+        "This is one face. It shows what the program does, not how good the method is; nothing here carries over to other faces.",
+        "Quality is utility for this recogniser. A picture that looks bad to a person may serve it well, and the other "
+        "way round.",
+        "The groups of the variation maps are five rungs each, copies of the same face.",
+    ]
+
+
+def _ladder(out: Path, steps: Sequence[Step]) -> Figure:
+    strongest = {step.kind: step for step in steps[1:]}
+    spoken = "; ".join(f"{kind}: quality {decimal(step.scaled, 2)}" for kind, step in strongest.items())
+    return picture(
+        out / "ladder.png",
+        out,
+        alt=f"The untouched face at the left of every row, and its copies made worse from left to right. "
+        f"At full strength: {spoken}.",
+        caption="The untouched face and its copies, with scaled quality and cosine to the untouched face.",
+        reading="From left to right every row gets worse. A useful quality falls where the cosine falls: where the recogniser "
+        "no longer knows the face.",
+        data=out / "scores.csv",
+    )
+
+
+def _maps(out: Path, steps: Sequence[Step]) -> Figure:
+    kinds = ", ".join(dict.fromkeys(step.kind for step in steps[1:]))
+    return picture(
+        out / "maps.png",
+        out,
+        alt=f"Columns: the untouched face and, at full strength, {kinds}. Rows: the face, its map of pixel quality from red to "
+        "green, and its activation map over the grey face.",
+        caption="Face, pixel-level quality (Terhörst et al., Eq. 3 to 7; red 0 to green 1, never rescaled) and activation "
+        "(Score-CAM, each map from its own minimum to its maximum).",
+        reading="Green pixels carry the recogniser's answer, red ones do not; a bad face should turn red as a whole, a covered "
+        "one where it is covered. The activation says where the network is active, "
+        "whether or not that helps: it is scaled per face.",
+    )
+
+
+def _files(out: Path) -> Files:
+    return existing(
+        out,
+        [
+            ("scores.csv", "a row for every face"),
+            ("scores.csv.meta.json", "the record of the scoring run"),
+            ("maps.npz", "pixel quality (plq) and activation of every face, as float arrays"),
+            ("faces/", "the faces"),
+            ("amva/summary.json", "the variation of the activation maps in numbers"),
+            ("amva/serfiq.npz", "its maps"),
+        ],
+    )
