@@ -178,6 +178,46 @@ def test_an_archive_without_pictures_is_an_error(here: Path) -> None:
         iter_sources("none.tar")
 
 
+@given(
+    name=st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=60),
+    size=st.integers(0, 1 << 40),
+    kind=st.sampled_from([*tarfile.SUPPORTED_TYPES, b"D", b"Z"]),
+    form=st.sampled_from([tarfile.USTAR_FORMAT, tarfile.GNU_FORMAT]),
+    flip=st.none() | st.tuples(st.integers(0, 511), st.integers(0, 7)),
+)
+def test_headers_are_read_as_the_standard_library_reads_them(
+    name: str, size: int, kind: bytes, form: int, flip: tuple[int, int] | None
+) -> None:
+    info = tarfile.TarInfo(name)
+    info.size, info.type = min(size, 8**11 - 1) if form == tarfile.USTAR_FORMAT else size, kind
+    try:
+        block = bytearray(info.tobuf(form)[-512:])
+    except ValueError:  # a name that does not fit
+        return
+    if flip is not None and not 148 <= flip[0] < 156:
+        block[flip[0]] ^= 1 << flip[1]
+    try:
+        wanted = tarfile.TarInfo.frombuf(bytes(block), "utf-8", "surrogateescape")
+    except tarfile.HeaderError:
+        assert tar._parsed(bytes(block)) is None
+        return
+    got = tar._parsed(bytes(block))
+    assert got is not None
+    assert got.name.rstrip("/") == wanted.name.rstrip("/")
+    assert (got.size, got.regular, got.folder) == (wanted.size, wanted.isreg(), wanted.isdir())
+
+
+def test_old_checksums_of_signed_bytes_are_taken() -> None:
+    info = tarfile.TarInfo("ü.jpg")
+    block = bytearray(info.tobuf(tarfile.GNU_FORMAT))
+    block[148:156] = b" " * 8
+    signed = sum(byte - 256 * (byte > 127) for byte in block)
+    block[148:156] = b"%06o\0 " % signed
+    header = tar._parsed(bytes(block))
+    assert header is not None
+    assert header.name == "ü.jpg"
+
+
 # --- archives that are none, damaged or cut off -----------------------------------------------------------
 
 

@@ -100,6 +100,7 @@ def test_numbered_columns_and_boxes(here: Path) -> None:
         ("a.csv", "path,x1\na,1\n", r"the table a\.csv has no column 'y1'; its columns are path, x1\. Give path and x1, y1 … y5"),
         ("a.csv", "file,x\n", r"the table a\.csv has no column 'path'; its columns are file, x\. Give path and left_eye_x,"),
         ("a.csv", csv_of(f"a.jpg,x{cells()}"), r"a\.csv, line 2: left_eye_x is 'x30\.5'; a number was expected"),
+        ("a.csv", csv_of(f"a.jpg,1_{cells()}"), r"a\.csv, line 2: left_eye_x is '1_30\.5'; a number was expected"),
         ("a.csv", csv_of(), r"a\.csv holds no landmarks"),
         ("a.csv", csv_of(f",{cells()}"), r"a\.csv, line 2: the path is empty"),
         ("a.jsonl", '{"path": "a"}', r"the table a\.jsonl has no column 'left_eye_x'"),

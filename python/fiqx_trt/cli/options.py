@@ -181,7 +181,7 @@ class FaceOptions:
     def landmarks(self) -> Path | None:
         """The file of ready landmarks, if one was given."""
         name = self.detector or ""
-        return Path(name.removeprefix(_LANDMARKS)) if name.startswith(_LANDMARKS) else None
+        return Path(name.removeprefix(_LANDMARKS)).expanduser() if name.startswith(_LANDMARKS) else None
 
     def preparer(self, spec: ModelSpec, runtime: RuntimeOptions) -> FacePreparer:
         """Return what turns pictures into aligned faces of a model."""

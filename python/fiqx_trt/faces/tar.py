@@ -16,14 +16,12 @@ import gzip
 import logging
 import os
 import stat
-import sys
 import tarfile
 import zlib
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import BinaryIO, cast
+from typing import BinaryIO, NamedTuple, cast
 
 from fiqx_trt.errors import ImageError
 from fiqx_trt.faces.walk import is_picture_name
@@ -46,6 +44,8 @@ _BLOCK = 512
 _ENDLESS = 1 << 60  # no file is as large
 _LONGEST = 1 << 20  # bytes of an extended header; a name is far shorter
 _LONG_NAME, _PAX = tarfile.GNUTYPE_LONGNAME, (tarfile.XHDTYPE, tarfile.SOLARIS_XHDTYPE)
+_REGULAR = tarfile.REGULAR_TYPES
+_DAMAGE = (EOFError, zlib.error, gzip.BadGzipFile)
 _AUXILIARY = (_LONG_NAME, *_PAX, tarfile.GNUTYPE_LONGLINK, tarfile.XGLTYPE)
 
 
@@ -123,6 +123,7 @@ class _Stream:
                 raise _BrokenError(
                     f"an archive compressed with {name}, which is not read; unpack it, or compress it with gzip"
                 )
+        self.at = 0
         self.packed = magic.startswith(_GZIP)
         self.broken = False
         self._file = cast(BinaryIO, gzip.GzipFile(fileobj=file)) if self.packed else file
@@ -135,31 +136,43 @@ class _Stream:
         if self.packed:
             self._file.close()
 
-    @property
-    def at(self) -> int:
-        return self._file.tell()
-
     def read(self, size: int) -> bytes:
         """Read; fewer bytes only at the end."""
-        with self._guarded():
-            return self._file.read(size)
+        try:
+            data = self._file.read(size)
+        except _DAMAGE as error:
+            raise self._damage(error) from error
+        self.at += len(data)
+        return data
 
     def skip(self, size: int) -> bool:
         """Skip bytes; false when the stream ends before."""
         to = self.at + size
-        if not self.packed:
-            self._file.seek(min(to, self._size))
-            return to <= self._size
-        with self._guarded():
-            return self._file.seek(to) == to
-
-    @contextmanager
-    def _guarded(self) -> Iterator[None]:
         try:
-            yield
-        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-            self.broken = True
-            raise _BrokenError(f"the archive is damaged or cut off: {error}") from error
+            self.at = self._file.seek(to if self.packed else min(to, self._size))
+        except _DAMAGE as error:
+            raise self._damage(error) from error
+        return self.at == to
+
+    def _damage(self, error: Exception) -> _BrokenError:
+        self.broken = True
+        return _BrokenError(f"the archive is damaged or cut off: {error}")
+
+
+class _Header(NamedTuple):
+    """One header block: the member's name, the size of its data, and its type flag."""
+
+    name: str
+    size: int
+    kind: bytes
+
+    @property
+    def regular(self) -> bool:
+        return self.kind in _REGULAR and not self.folder
+
+    @property
+    def folder(self) -> bool:
+        return self.kind == tarfile.DIRTYPE or (self.kind == tarfile.AREGTYPE and self.name.endswith("/"))
 
 
 @dataclass
@@ -188,18 +201,18 @@ class _Walk:
                 yield Entry(self.archive, problem)
             if header is None:
                 return
-            if header.type in _AUXILIARY:
+            if header.kind in _AUXILIARY:
                 yield from self._extend(extended, header)
             else:
                 yield from self._member(header, extended)
                 extended = _Extended()
 
-    def _next_header(self, *, pending: bool) -> tuple[tarfile.TarInfo | None, str]:
+    def _next_header(self, *, pending: bool) -> tuple[_Header | None, str]:
         """Find the next header, through the zeros between archives put together and through damage."""
         begin = self._stream.at
         zeros, junk = 0, -1
         while len(block := self._stream.read(_BLOCK)) == _BLOCK:
-            if not block.strip(b"\0"):
+            if not (block[0] or block.strip(b"\0")):
                 zeros += junk < 0
                 continue
             header = _parsed(block)
@@ -230,8 +243,8 @@ class _Walk:
     def _warn(self, text: str) -> None:
         _logger.warning("the archive %s: %s", self.archive, text)
 
-    def _extend(self, extended: _Extended, header: tarfile.TarInfo) -> Iterator[Entry]:
-        read = header.type in (_LONG_NAME, *_PAX)
+    def _extend(self, extended: _Extended, header: _Header) -> Iterator[Entry]:
+        read = header.kind in (_LONG_NAME, *_PAX)
         if read and header.size > _LONGEST:
             yield Entry(
                 self.archive, f"an extended header of {header.size:,} bytes at byte {self._stream.at:,}"
@@ -245,26 +258,26 @@ class _Walk:
         self._stream.skip(-header.size % _BLOCK)
         if len(data) < header.size:
             return  # the end of the archive says so
-        if header.type == _LONG_NAME:
+        if header.kind == _LONG_NAME:
             extended.name = os.fsdecode(data.split(b"\0", 1)[0])
         elif not _read_pax(data, extended):
             yield Entry(self.archive, f"the extended header before byte {self._stream.at:,} is damaged")
 
-    def _member(self, header: tarfile.TarInfo, extended: _Extended) -> Iterator[Entry]:
+    def _member(self, header: _Header, extended: _Extended) -> Iterator[Entry]:
         name = header.name if extended.name is None else extended.name
         parts = [part for part in name.split("/") if part not in ("", ".")]
         path = "/".join((self.archive, *parts))
         size = header.size if extended.size is None else extended.size
-        regular = header.isreg()
-        if not regular and header.type in tarfile.SUPPORTED_TYPES:
+        regular = header.regular
+        if not regular and header.kind in tarfile.SUPPORTED_TYPES:
             size = 0  # links, folders and devices have no data, whatever their header says
         if not regular or not is_picture_name(path) or any(p[0] == "." and p != ".." for p in parts):
-            if not header.isdir():
+            if not header.folder:
                 self._on_skip(path)
             self._over = not self._stream.skip(size)
             if self._over:
                 yield Entry(self.archive, f"the archive is cut off in the middle of {name!r}")
-        elif header.type == tarfile.GNUTYPE_SPARSE or extended.sparse:
+        elif header.kind == tarfile.GNUTYPE_SPARSE or extended.sparse:
             self._over = not self._stream.skip(size)
             yield Entry(path, "a sparse file, which is not read from archives; unpack it")
         else:
@@ -291,13 +304,30 @@ class _Walk:
         return Entry(path, read=read)
 
 
-def _parsed(block: bytes) -> tarfile.TarInfo | None:
-    """Return the header a block holds, or None."""
+def _parsed(block: bytes) -> _Header | None:
+    """Return the header a block holds, or None; several times as fast as `tarfile.TarInfo.frombuf`."""
+    total = sum(block) - sum(block[148:156]) + 8 * ord(" ")
     try:
-        header = tarfile.TarInfo.frombuf(block, sys.getfilesystemencoding(), "surrogateescape")
-    except tarfile.HeaderError:
+        check, size = int(_text(block, 148, 8) or b"x", 8), _size(block[124:136])
+    except ValueError:
         return None
-    return header if 0 <= header.size < _ENDLESS else None
+    if check != total and check != total - 256 * sum(byte > 127 for byte in block[:148] + block[156:]):
+        return None  # the second sum takes bytes as signed, as some old programs did
+    if not 0 <= size < _ENDLESS:
+        return None
+    name, prefix = _text(block, 0, 100), _text(block, 345, 155) if block[257:263] == b"ustar\0" else b""
+    return _Header(os.fsdecode(prefix + b"/" + name if prefix else name), size, block[156:157])
+
+
+def _text(block: bytes, at: int, length: int) -> bytes:
+    return block[at : at + length].split(b"\0", 1)[0]
+
+
+def _size(cell: bytes) -> int:
+    """Read octal digits, or binary behind a set bit (GNU); negative where it is neither."""
+    if cell[0] & 0x80:
+        return int.from_bytes(cell[1:], "big") if cell[0] == 0x80 else -1
+    return int(cell.split(b"\0", 1)[0].strip() or b"0", 8)
 
 
 def _read_pax(data: bytes, extended: _Extended) -> bool:
