@@ -104,7 +104,7 @@ def demo_page(
             Section("Every face in numbers", [_table(steps)]),
             Section("Which pixels help, and where the recogniser looks", [_maps(out, steps)]),
             Section(
-                "How the maps of good and bad rungs vary", map_figures(explained.result, out / "amva", out)
+                "How the maps of good and bad faces vary", map_figures(explained.result, out / "amva", out)
             ),
             Section("What was computed", [_FORMULAS, MAP_FORMULAS]),
             *closing(facts, _files(out)),
@@ -163,7 +163,8 @@ def _cautions() -> list[str]:
         "This is one face. It shows what the program does, not how good the method is; nothing here carries over to other faces.",
         "Quality is utility for this recogniser. A picture that looks bad to a person may serve it well, and the other "
         "way round.",
-        "The groups of the variation maps are five rungs each, copies of the same face.",
+        "The groups of the variation maps have five faces each. All are copies of one face, so intervals that take them as "
+        "independent are too narrow.",
     ]
 
 
