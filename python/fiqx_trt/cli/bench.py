@@ -85,6 +85,8 @@ def bench(
         raise InvalidInputError(f"--seconds is {seconds:g}; give more than 0")
     if json_file is not None and json_file.exists() and not overwrite:
         raise OutputError(f"{json_file} exists already; use --overwrite to replace it")
+    if not inputs and (aligned or detector or column):
+        raise InvalidInputError("--aligned, --detector and --column are about given pictures; name some")
     runtime = o.RuntimeOptions(backend, precision, device, threads)
     faces = o.FaceOptions(aligned, detector)
     with (
