@@ -61,13 +61,14 @@ footer { margin-top: 3.5rem; padding-top: .6rem; border-top: 1px solid var(--lin
 }
 @media print {
   @page { margin: 16mm; }
-  body { max-width: none; padding: 0; font-size: 10pt; }
+  html { font-size: 10pt; }
+  body { max-width: none; padding: 0; }
   nav { display: none; }
   h2 { break-after: avoid; margin-top: 1.6rem; }
-  figure, tr, li, dl div { break-inside: avoid; }
+  figure, table, tr, li, dl div { break-inside: avoid; }
   .wide { overflow: visible; }
-  img { max-height: 235mm; width: auto; max-width: 100%; border: 0; padding: 0; }
-  table { font-size: 8.5pt; }
+  img { max-height: 165mm; width: auto; max-width: 100%; border: 0; padding: 0; }
+  table { font-size: .85rem; }
   a { color: inherit; text-decoration: none; }
 }
 """
