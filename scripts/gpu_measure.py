@@ -158,45 +158,102 @@ def backend(report: Report, name: str) -> None:
 
 
 def methods(report: Report, name: str, precision: str = "fp16") -> None:
-    """Run SER-FIQ, Score-CAM and pixel-level quality on the backend."""
+    """Run SER-FIQ, Score-CAM, pixel-level quality and the statistics on the backend, beside the runtime alone."""
     from fiqx_trt.models import load_model
     from fiqx_trt.models.probe import probe_faces
 
     _, path = network()
     faces = np.resize(probe_faces((112, 112), count=4), (FACES, 112, 112, 3))
     with load_model(path, backend=name, device=DEVICE, precision=precision, mean=127.5, std=127.5) as model:
-        embed = seconds(lambda: model.embed(faces))
-        report.numbers[f"{name}: embeddings per second"] = round(FACES / embed)
+        report.numbers[f"{name}: arrays are kept"] = model.place.name
+        report.require(
+            model.place.name.startswith(DEVICE), f"arrays do not stay on the GPU: {model.notes[-1]}"
+        )
+        for part in (_serfiq, _scorecam, _plq, _statistics):
+            what = part.__name__.removeprefix("_")
+            report.attempt(f"{name} {what}", lambda p=part: p(report, name, model, faces))
 
-        def serfiq() -> None:
-            from fiqx_trt.quality.serfiq import serfiq
 
-            quality = serfiq(model, faces).raw
-            report.require(bool(np.isfinite(quality).all()), "SER-FIQ gives values that are not finite")
-            took = seconds(lambda: serfiq(model, faces))
-            report.numbers[f"{name}: SER-FIQ faces per second, 100 passes"] = round(FACES / took)
-            report.numbers[f"{name}: SER-FIQ as a share of embeddings"] = round(embed / took, 3)
+def travel(work: Callable[[], Any], faces: int) -> dict[str, int]:
+    """Return the bytes per face that went up and came down."""
+    from fiqx_trt import _core
 
-        def scorecam() -> None:
-            from fiqx_trt.explain.scorecam import scorecam
+    before = _core.traffic()
+    work()
+    up, down = (b - a for a, b in zip(before, _core.traffic(), strict=True))
+    return {"bytes up per face": up // faces, "bytes down per face": down // faces}
 
-            maps = scorecam(model, faces[:1])
-            report.require(bool(np.isfinite(maps).all()), "Score-CAM gives values that are not finite")
-            took = seconds(lambda: scorecam(model, faces[:1]), least=0.1)
-            report.numbers[f"{name}: Score-CAM faces per second"] = round(1 / took, 2)
 
-        def plq() -> None:
-            from fiqx_trt.explain.plq import plq
+def _serfiq(report: Report, name: str, model: Any, faces: np.ndarray[Any, Any]) -> None:
+    from fiqx_trt.quality.serfiq import serfiq
 
-            maps = plq(model, faces[:8], quality=np.full(8, 0.5), gamma=7.5).maps
-            report.require(
-                bool(np.isfinite(maps).all()), "pixel-level quality gives values that are not finite"
-            )
-            took = seconds(lambda: plq(model, faces[:8], quality=np.full(8, 0.5), gamma=7.5), least=0.1)
-            report.numbers[f"{name}: pixel-level quality faces per second"] = round(8 / took, 1)
+    embed = seconds(lambda: model.embed(faces))
+    report.numbers[f"{name}: embeddings per second"] = round(FACES / embed)
+    for estimator, label in (("sampled", "100 passes"), ("closed-form", "closed form")):
 
-        for method in (serfiq, scorecam, plq):
-            report.attempt(f"{name} {method.__name__}", method)
+        def score(estimator: str = estimator) -> np.ndarray[Any, Any]:
+            return serfiq(model, faces, estimator=estimator).raw
+
+        report.require(
+            bool(np.isfinite(score()).all()), f"SER-FIQ, {label}, gives values that are not finite"
+        )
+        took = seconds(score)
+        report.numbers[f"{name}: SER-FIQ faces per second, {label}"] = round(FACES / took)
+        report.numbers[f"{name}: SER-FIQ as a share of embeddings, {label}"] = round(embed / took, 3)
+        for what, count in travel(score, FACES).items():
+            report.numbers[f"{name}: SER-FIQ, {label}, {what}"] = count
+
+
+def _scorecam(report: Report, name: str, model: Any, faces: np.ndarray[Any, Any]) -> None:
+    """Hold the masked passes to what the same session gives for rows that lie on the device already."""
+    from fiqx_trt.explain.scorecam import scorecam_details
+
+    some = faces[:4]
+    result = scorecam_details(model, some)
+    report.require(bool(np.isfinite(result.maps).all()), "Score-CAM gives values that are not finite")
+    took = seconds(lambda: scorecam_details(model, some), least=1.0)
+    passes = result.passes / took
+    session = model.session((model.spec.embedding,))  # the one that Score-CAM has opened
+    report.numbers[f"{name}: Score-CAM batch"] = session.batch
+    rows = model.place.upload(np.repeat(inputs(4), 64, axis=0))
+    feeds = {model.spec.image: rows}
+    alone = len(rows) / seconds(lambda: model.place.run(session, feeds), least=1.0)
+    report.numbers[f"{name}: Score-CAM faces per second"] = round(len(some) / took, 2)
+    report.numbers[f"{name}: Score-CAM passes per second"] = round(passes)
+    report.numbers[f"{name}: the runtime's own passes per second"] = round(alone)
+    report.numbers[f"{name}: Score-CAM as a share of the runtime"] = round(passes / alone, 3)
+    rate = matrix_rate()
+    report.numbers[f"{name}: Score-CAM's share of the fp16 matrix rate"] = round(passes * FLOPS / rate, 3)
+    for what, count in travel(lambda: scorecam_details(model, some), len(some)).items():
+        report.numbers[f"{name}: Score-CAM, {what}"] = count
+
+
+def _plq(report: Report, name: str, model: Any, faces: np.ndarray[Any, Any]) -> None:
+    from fiqx_trt.explain.plq import plq
+
+    some = faces[:64]
+    quality = np.full(len(some), 0.5)
+    maps = plq(model, some, quality=quality, gamma=7.5).maps
+    report.require(bool(np.isfinite(maps).all()), "pixel-level quality gives values that are not finite")
+    for kept in (False, True):
+        took = seconds(lambda k=kept: plq(model, some, quality=quality, gamma=7.5, on_device=k))
+        where = "maps left on the device" if kept else "maps fetched"
+        report.numbers[f"{name}: pixel-level quality faces per second, {where}"] = round(len(some) / took, 1)
+
+
+def _statistics(report: Report, name: str, model: Any, faces: np.ndarray[Any, Any]) -> None:
+    """Time the push of maps that lie where the model is; it must never be what limits."""
+    from fiqx_trt.statistics import MapStatistics
+
+    maps = model.place.upload(np.random.default_rng(0).random((FACES, 112, 112), dtype=np.float32))
+    for label, budget in (("exact median", 1 << 40), ("histograms", 0)):
+        stats = MapStatistics((112, 112), memory_budget=budget)
+
+        def push(stats: MapStatistics = stats) -> None:
+            stats.push(maps)
+
+        took = seconds(push, least=0.1)
+        report.numbers[f"{name}: maps pushed per second, {label}"] = round(FACES / took)
 
 
 def pipeline(report: Report) -> str:

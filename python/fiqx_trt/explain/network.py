@@ -23,6 +23,8 @@ __all__ = ["Network"]
 Progress = Callable[[int, int], None]
 #: Bytes of masked faces that exist at one time.
 WINDOW_BYTES = 32 << 20
+#: Masked faces of one native run on a GPU: a face has hundreds of them.
+MASKED_ROWS = 128
 
 
 class Network:
@@ -48,7 +50,7 @@ class Network:
         self.size = spec.input_size
         self.place = model.place
         # The embedding alone: a masked face's other taps would be copied out for nothing.
-        self._embedder = model.session((spec.embedding,))
+        self._embedder = model.session((spec.embedding,), batch=MASKED_ROWS)
         self._extractor = model.session(tuple(dict.fromkeys((spec.embedding, self.layer))))
 
     @property

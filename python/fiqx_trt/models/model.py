@@ -254,13 +254,16 @@ class Model:
             self._heads[rows_per_face] = self._open(head, None, batch=rows_per_face)
         return self._heads[rows_per_face]
 
-    def session(self, outputs: tuple[str, ...]) -> Session:
+    def session(self, outputs: tuple[str, ...], *, batch: int | None = None) -> Session:
         """Return this network with other outputs, on the same backend and in the same precision; opened once.
 
         Parameters
         ----------
         outputs
             Names of tensors in the graph. The input is :attr:`ModelSpec.image`, as :meth:`normalise` makes it.
+        batch
+            Rows that always come together. A GPU runs that many at once where the user set no limit; elsewhere the batch is
+            measured anyway.
 
         Raises
         ------
@@ -269,7 +272,10 @@ class Model:
         """
         if outputs not in self._sessions:
             self._sessions[outputs] = self._open(
-                with_outputs(self._graph, list(outputs)), None, like=self._trunk
+                with_outputs(self._graph, list(outputs)),
+                None,
+                batch=None if self.place is HOST else self._runtime.max_batch or batch,
+                like=self._trunk,
             )
         return self._sessions[outputs]
 
