@@ -72,7 +72,8 @@ def test_every_graph_that_the_methods_run_is_built_once(cli, install: Install, r
     rows = [[cell.strip() for cell in line.split("│")] for line in first.out.splitlines() if "│" in line]
     kinds = {row[0]: row[1:3] for row in rows}
     assert kinds == {
-        "trunk": ["fp16", "4"], "head": ["fp32", "10"], "embedding": ["fp16", "4"], "gradient": ["fp32", "4"]
+        "trunk": ["fp16", "4"], "head": ["fp32", "10"], "activations": ["fp16", "4"], "embedding": ["fp16", "4"],
+        "gradient": ["fp32", "4"],
     }  # fmt: skip
     assert "was built in" in first.out
     builds = len(world.builds)

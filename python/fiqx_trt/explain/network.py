@@ -37,6 +37,11 @@ class Network:
     layer
         Name of a tensor ``(N, C, h, w)``; ``None`` for the model's ``features`` tap.
 
+    Attributes
+    ----------
+    extractor, embedder
+        The sessions: activations and embedding of a face; the embedding alone, of masked faces by the hundred.
+
     Raises
     ------
     ModelError
@@ -50,13 +55,13 @@ class Network:
         self.size = spec.input_size
         self.place = model.place
         # The embedding alone: a masked face's other taps would be copied out for nothing.
-        self._embedder = model.session((spec.embedding,), batch=MASKED_ROWS)
-        self._extractor = model.session(tuple(dict.fromkeys((spec.embedding, self.layer))))
+        self.embedder = model.session((spec.embedding,), batch=MASKED_ROWS)
+        self.extractor = model.session(tuple(dict.fromkeys((spec.embedding, self.layer))))
 
     @property
     def activation_bytes(self) -> int:
         """Bytes of one face's activations, as far as the graph tells."""
-        shape = next(info.shape for info in self._extractor.outputs if info.name == self.layer)
+        shape = next(info.shape for info in self.extractor.outputs if info.name == self.layer)
         return 4 * int(np.prod([size or 1 for size in shape[1:]]))
 
     def extract(self, faces: NDArray[np.uint8]) -> tuple[Array, Array, Array]:
@@ -65,7 +70,7 @@ class Network:
         All float32, at the model's place.
         """
         inputs = self.model.input(faces)
-        outputs = self.place.run(self._extractor, {self.model.spec.image: inputs})
+        outputs = self.place.run(self.extractor, {self.model.spec.image: inputs})
         activations = outputs[self.layer]
         if len(activations.shape) != 4:
             shape = ", ".join(["N", *map(str, activations.shape[1:])])
@@ -132,14 +137,12 @@ class Network:
         return len(face)
 
     def _embed(self, inputs: Array) -> Array:
-        return flat(
-            self.place.run(self._embedder, {self.model.spec.image: inputs})[self.model.spec.embedding]
-        )
+        return flat(self.place.run(self.embedder, {self.model.spec.image: inputs})[self.model.spec.embedding])
 
     def _row(self) -> tuple[int, ...]:
         return (3, *self.size)
 
     def _window_rows(self) -> int:
-        batch = self._embedder.batch
+        batch = self.embedder.batch
         row = 4 * int(np.prod(self._row()))
         return batch * max(1, WINDOW_BYTES // (row * batch))

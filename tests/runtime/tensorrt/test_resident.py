@@ -17,6 +17,7 @@ import fiqx_trt as fx
 from fiqx_trt import _core, kernels
 from fiqx_trt.explain import plq as plq_module
 from fiqx_trt.explain.gradient_session import WEIGHTS, gradients
+from fiqx_trt.explain.network import MASKED_ROWS, Network
 from fiqx_trt.explain.plq import plq
 from fiqx_trt.explain.recipe import PRESETS, TARGETS
 from fiqx_trt.explain.recipe import WEIGHTS as CAM_WEIGHTS
@@ -56,7 +57,7 @@ def device(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> d
 
 def opened(device: dict[str, Any], path: Path, **options: Any) -> Model:
     given = {name: value for name, value in device.items() if name != "gpu"}
-    return load_model(path, max_batch=4, **given, **{**SPEC, **options})
+    return load_model(path, **given, **{"max_batch": 4, **SPEC, **options})
 
 
 @pytest.fixture
@@ -128,6 +129,13 @@ def test_scorecam(cam: Model, target: str, weights: str) -> None:
     agree(
         *both(cam, lambda: scorecam_details(cam, FACES[:2], target=target, weights=weights, reference=other))
     )
+
+
+def test_masked_faces_come_in_larger_batches(device: dict[str, Any], tmp_path: Path) -> None:
+    path = save(reference.graph(reference.net()), tmp_path / "cam.onnx")
+    with opened(device, path, max_batch=None) as model:
+        assert Network(model, None).embedder.batch == MASKED_ROWS > model.session(("features",)).batch
+        agree(*both(model, lambda: scorecam_details(model, FACES[:1])))
 
 
 @pytest.mark.parametrize("preset", PRESETS)
