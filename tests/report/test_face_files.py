@@ -18,17 +18,18 @@ from fiqx_trt.report.face_files import WAITING, FaceFiles, safe_name
 from fiqx_trt.report.face_picture import (
     ACTIVATION,
     PIXEL_QUALITY,
-    draw_face,
+    FacePicture,
     map_colors,
     overlay_map,
     quality_colors,
-    write_picture,
 )
 from fiqx_trt.report.npz_file import write_npz
 from fiqx_trt.report.text_line import write_line
 from support.files import arrays
 
-WHITE = np.full((4, 4, 3), 255, np.uint8)
+
+def save(path: Path) -> None:
+    path.write_bytes(b"whole")
 
 
 def row(path: str, face: int = 0) -> dict[str, str | int | float | None]:
@@ -41,14 +42,14 @@ def row(path: str, face: int = 0) -> dict[str, str | int | float | None]:
 def test_a_row_follows_its_files_and_rows_stay_in_order(tmp_path: Path) -> None:
     slow = threading.Event()
 
-    def draw() -> np.ndarray:
+    def late(path: Path) -> None:
         assert slow.wait(10)
-        return WHITE
+        save(path)
 
     with FaceFiles(tmp_path, pictures="png") as files:
         files.begin(count(5))
-        files.add(row("a"), arrays={"map": np.ones(2)}, draw=draw)
-        files.add(row("b"), arrays={"map": np.ones(3)}, draw=lambda: WHITE)
+        files.add(row("a"), arrays={"map": np.ones(2)}, save=late)
+        files.add(row("b"), arrays={"map": np.ones(3)}, save=save)
         files.add(row("c"))  # failed: no files
         assert files.written() == []
         assert not (tmp_path / "maps" / "000005-a.npz").exists()
@@ -61,7 +62,7 @@ def test_a_row_follows_its_files_and_rows_stay_in_order(tmp_path: Path) -> None:
         (None, None),
     ]
     assert arrays(tmp_path / "maps" / "000006-b.npz")["map"].tolist() == [1, 1, 1]
-    assert (cv2.imread(str(tmp_path / "pictures" / "000005-a.png")) == 255).all()
+    assert (tmp_path / "pictures" / "000005-a.png").read_bytes() == b"whole"
 
 
 def test_memory_holds_a_few_faces_however_slow_the_disk(tmp_path: Path) -> None:
@@ -69,13 +70,12 @@ def test_memory_holds_a_few_faces_however_slow_the_disk(tmp_path: Path) -> None:
     with FaceFiles(tmp_path, maps=False) as files:
         files.begin(count())
 
-        def draw() -> np.ndarray:
+        def late(path: Path) -> None:
             assert go.wait(10)
-            return WHITE
 
         def add() -> None:
             for i in range(200):
-                files.add(row(str(i)), draw=draw)
+                files.add(row(str(i)), save=late)
 
         thread = threading.Thread(target=add)
         thread.start()
@@ -98,10 +98,11 @@ def test_an_input_has_one_number_whatever_its_faces(tmp_path: Path) -> None:
 
 def test_a_file_that_cannot_be_written_stops_its_row_and_nobody_waits(tmp_path: Path) -> None:
     (tmp_path / "pictures" / "000001-b.jpg").mkdir(parents=True)
+    picture = FacePicture(np.zeros((8, 8, 3), np.uint8), np.zeros((8, 8)))
     with FaceFiles(tmp_path, maps=False) as files:
         files.begin(count())
         for name in "abc" * 40:  # more than may wait
-            files.add(row(name), draw=lambda: WHITE)
+            files.add(row(name), save=picture.save)
         with pytest.raises(
             OutputError, match=r"cannot write .*000001-b\.jpg: Is a directory; choose another folder"
         ):
@@ -187,7 +188,7 @@ def test_colours_are_those_of_the_values(style) -> None:
 def test_a_pixel_of_the_map_is_one_square_of_one_colour(side: int) -> None:
     rng = np.random.default_rng(side)
     values, face = rng.random((side, side)), rng.integers(0, 256, (side, side, 3), np.uint8)
-    picture = draw_face(face, values)
+    picture = FacePicture(face, values).draw()
     scale = (picture.shape[1] - 4 * 12) // 3 // side
     assert scale % 2 == 0
     squares = picture[36 : 36 + scale * side, 24 + scale * side : 24 + 2 * scale * side]
@@ -199,15 +200,30 @@ def test_a_pixel_of_the_map_is_one_square_of_one_colour(side: int) -> None:
     assert 36 % 2 == (24 + scale * side) % 2 == 0
 
 
+def test_pictures_written_hold_what_was_drawn(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    faces = [rng.integers(0, 256, (side, side, 3), np.uint8) for side in (32, 40, 32)]
+    pictures = [
+        FacePicture(face, face[..., 0] / 255, ACTIVATION, name=str(i)) for i, face in enumerate(faces)
+    ]
+    for i, picture in enumerate(pictures):
+        for suffix in ("png", "jpg"):
+            picture.save(tmp_path / f"{i}.{suffix}")
+    for i, picture in enumerate(pictures):
+        drawn = picture.draw()
+        np.testing.assert_array_equal(cv2.imread(str(tmp_path / f"{i}.png"))[:, :, ::-1], drawn)
+        assert np.abs(cv2.imread(str(tmp_path / f"{i}.jpg"))[:, :, ::-1].astype(int) - drawn).mean() < 6
+
+
 def test_pictures_take_any_name_and_any_score(tmp_path: Path) -> None:
     face, values = np.zeros((150, 100, 3), np.uint8), np.zeros((150, 100))
     shapes = {
-        draw_face(face, values, score=name, name=name, remark=name).shape
+        FacePicture(face, values, name=name, score=name, remark=name).draw().shape
         for name in ("", "漢字 \n\0" * 100, "…", "\udce4")
     }
     assert len(shapes) == 1
     with pytest.raises(OutputError, match=r"cannot write .*No such file or directory; choose another folder"):
-        write_picture(tmp_path / "none" / "a.jpg", face)
+        FacePicture(face, values).save(tmp_path / "none" / "a.jpg")
 
 
 def by_freetype(text: str) -> tuple[np.ndarray, int]:

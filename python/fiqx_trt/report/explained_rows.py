@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -77,7 +78,7 @@ class ExplainedRows(ABC):
                 name: np.array(values) for name, values in found.arrays.items()
             }  # not views of the batch
             kept = {**arrays, "path": np.array(record.path, np.str_)} if arrays else None
-            self._files.add(row, arrays=kept, draw=self._drawing(record, found, arrays))
+            self._files.add(row, arrays=kept, save=self._saving(record, found, arrays))
         return self._files.written()
 
     def finish(self) -> list[Row]:
@@ -103,9 +104,9 @@ class ExplainedRows(ABC):
     def _explain(self, faces: NDArray[np.uint8]) -> Iterable[Explained]:
         """Return what is known of every face of a batch, in order."""
 
-    def _drawing(
+    def _saving(
         self, record: FaceRecord, found: Explained, arrays: Mapping[str, NDArray[Any]]
-    ) -> Callable[[], NDArray[np.uint8]] | None:
+    ) -> Callable[[Path], None] | None:
         face = record.image
         if face is None or not arrays:
             return None
@@ -113,9 +114,9 @@ class ExplainedRows(ABC):
         name += f" · face {record.face}" if record.face else ""
         values = next(iter(arrays.values()))
 
-        def draw() -> NDArray[np.uint8]:
-            from fiqx_trt.report.face_picture import draw_face
+        def save(path: Path) -> None:
+            from fiqx_trt.report.face_picture import FacePicture
 
-            return draw_face(face, values, self._style, name=name, score=found.score, remark=found.remark)
+            FacePicture(face, values, self._style, name, found.score, found.remark).save(path)
 
-        return draw
+        return save

@@ -4,9 +4,9 @@
 
     with FaceFiles(Path("out"), pictures="jpg") as files:
         files.begin(table.numbers())
-        files.add(row, arrays={"map": quality_map}, draw=picture)     # row["maps"], row["picture"] name the files
-        table.append(files.written())                                 # rows whose files are on disk, in order
-        table.append(files.finish())                                  # waits for the others
+        files.add(row, arrays={"map": quality_map}, save=picture.save)   # row["maps"], row["picture"] name the files
+        table.append(files.written())                                    # rows whose files are on disk, in order
+        table.append(files.finish())                                     # waits for the others
 
 A killed run therefore leaves no row without its files; the files it left without a row are written again.
 """
@@ -24,9 +24,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from fiqx_trt.errors import InvalidInputError, OutputError
 from fiqx_trt.report.npz_file import write_npz
 from fiqx_trt.rows import Column
@@ -41,7 +38,7 @@ WAITING = 64
 _OWN_FILES = re.compile(r"\d{6,}(-[A-Za-z0-9-]+)?\.(jpg|png|npz)")
 
 Row = dict[str, "str | int | float | None"]
-Draw = Callable[[], NDArray[np.uint8]]
+Save = Callable[[Path], None]
 
 
 def safe_name(number: int, path: str, face: int = 0) -> str:
@@ -133,7 +130,7 @@ class FaceFiles:
             if folder is not None:
                 _prepare(folder, clear=clear)
 
-    def add(self, row: Row, *, arrays: Mapping[str, Any] | None = None, draw: Draw | None = None) -> None:
+    def add(self, row: Row, *, arrays: Mapping[str, Any] | None = None, save: Save | None = None) -> None:
         """Take the next row, with the files of its face, if it has any.
 
         Parameters
@@ -142,17 +139,17 @@ class FaceFiles:
             Gets the names of the files; rows are added in input order.
         arrays
             Name → array, kept as ``.npz``.
-        draw
-            Returns the picture, RGB; called in another thread.
+        save
+            Writes the picture to a path; called in another thread.
         """
         if starts_input(self._before, row):
             self._number = next(self._numbers)
         self._before = row
         name = safe_name(self._number, str(row["path"]), int(row["face"] or 0))
         jobs: list[Callable[[], None]] = []
-        if self._pictures is not None and draw is not None:
+        if self._pictures is not None and save is not None:
             row["picture"] = f"{name}.{self._kind}"
-            jobs.append(partial(_write_picture, self._pictures / f"{name}.{self._kind}", draw))
+            jobs.append(partial(save, self._pictures / f"{name}.{self._kind}"))
         if self._maps is not None and arrays is not None:
             row["maps"] = f"{name}.npz"
             jobs.append(partial(write_npz, self._maps / f"{name}.npz", arrays))
@@ -204,12 +201,6 @@ class FaceFiles:
 def _work(jobs: list[Callable[[], None]]) -> None:
     for job in jobs:
         job()
-
-
-def _write_picture(path: Path, draw: Draw) -> None:
-    from fiqx_trt.report.face_picture import write_picture
-
-    write_picture(path, draw())
 
 
 def _prepare(folder: Path, *, clear: bool) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -17,12 +18,11 @@ from fiqx_trt.report.text_line import write_line
 __all__ = [
     "ACTIVATION",
     "PIXEL_QUALITY",
+    "FacePicture",
     "MapStyle",
-    "draw_face",
     "map_colors",
     "overlay_map",
     "quality_colors",
-    "write_picture",
 ]
 
 Pixels = NDArray[np.uint8]
@@ -96,16 +96,9 @@ def overlay_map(face: Pixels, colors: Pixels, style: MapStyle) -> Pixels:
     return cv2.addWeighted(grey, 1 - style.opacity, colors, style.opacity, 0.0)  # type: ignore[no-any-return]
 
 
-def draw_face(
-    face: Pixels,
-    values: NDArray[np.floating],
-    style: MapStyle = PIXEL_QUALITY,
-    *,
-    name: str = "",
-    score: str = "",
-    remark: str = "",
-) -> Pixels:
-    """Draw a face, its map, the overlay, the scale of the colours and three lines of text.
+@dataclass(frozen=True)
+class FacePicture:
+    """What the picture of one explained face shows.
 
     Parameters
     ----------
@@ -117,48 +110,78 @@ def draw_face(
         What kind of map it is.
     name, score, remark
         Above the face, below it, and below everything; cut off where they are too long.
-
-    Returns
-    -------
-    ndarray
-        uint8 RGB.
     """
-    scale = 2 * max(1, round(PANEL / 2 / face.shape[0]))
-    height, width = scale * face.shape[0], scale * face.shape[1]
-    canvas = _sheet(height, width, style).copy()
-    colors = map_colors(values, style)
-    panels = (
-        (face, cv2.INTER_CUBIC),
-        (colors, cv2.INTER_NEAREST),
-        (overlay_map(face, colors, style), cv2.INTER_LINEAR),
-    )
-    top = GAP + LINE
-    for left, (panel, way) in zip(_lefts(width), panels, strict=True):
-        canvas[top : top + height, left : left + width] = cv2.resize(
-            panel, (width, height), interpolation=way
+
+    face: Pixels
+    values: NDArray[np.floating]
+    style: MapStyle = PIXEL_QUALITY
+    name: str = ""
+    score: str = ""
+    remark: str = ""
+
+    def draw(self) -> Pixels:
+        """Return face, map, overlay, the scale of the colours and the lines of text, uint8 RGB."""
+        canvas = np.empty_like(self._sheet)
+        self._draw(canvas)
+        return canvas[:, :, ::-1]
+
+    def save(self, path: Path) -> None:
+        """Write the picture as the suffix says: ``.jpg`` or ``.png``.
+
+        Raises
+        ------
+        OutputError
+            The file cannot be written.
+        """
+        # Fresh memory for every picture would be mapped and cleared by the system each time, at a third of the cost.
+        canvas: Pixels | None = getattr(_scratch, "canvas", None)
+        if canvas is None or canvas.shape != self._sheet.shape:
+            canvas = _scratch.canvas = np.empty_like(self._sheet)
+        self._draw(canvas)
+        done, data = cv2.imencode(path.suffix, canvas, ENCODING[path.suffix])
+        if not done:
+            raise OutputError(f"cannot encode the picture {path.name}")
+        try:
+            path.write_bytes(data.tobytes())
+        except OSError as error:
+            raise OutputError(
+                f"cannot write {path}: {error.strerror or error}; choose another folder"
+            ) from error
+
+    @property
+    def _size(self) -> tuple[int, int]:
+        scale = 2 * max(1, round(PANEL / 2 / self.face.shape[0]))
+        return scale * self.face.shape[0], scale * self.face.shape[1]
+
+    @property
+    def _sheet(self) -> Pixels:
+        return _sheet(*self._size, self.style)
+
+    def _draw(self, canvas: Pixels) -> None:
+        """Draw on an array like the sheet; its colours are in OpenCV's order, blue first."""
+        np.copyto(canvas, self._sheet)
+        height, width = self._size
+        colors = map_colors(self.values, self.style)
+        panels = (
+            (self.face, cv2.INTER_CUBIC),
+            (colors, cv2.INTER_NEAREST),
+            (overlay_map(self.face, colors, self.style), cv2.INTER_LINEAR),
         )
-    line = top + height + LINE - 4
-    write_line(canvas, GAP, GAP + 14, name, width, tone=INK)
-    write_line(canvas, GAP, line, score, width, tone=INK)
-    write_line(canvas, GAP, line + LINE, remark, canvas.shape[1] - 2 * GAP, tone=FAINT)
-    return canvas
+        top = GAP + LINE
+        for left, (panel, way) in zip(_lefts(width), panels, strict=True):
+            place = canvas[top : top + height, left : left + width]
+            cv2.resize(_swapped(panel), (width, height), dst=place, interpolation=way)
+        line = top + height + LINE - 4
+        write_line(canvas, GAP, GAP + 14, self.name, width, tone=INK)
+        write_line(canvas, GAP, line, self.score, width, tone=INK)
+        write_line(canvas, GAP, line + LINE, self.remark, canvas.shape[1] - 2 * GAP, tone=FAINT)
 
 
-def write_picture(path: Path, picture: Pixels) -> None:
-    """Write a picture, RGB, as its suffix says: ``.jpg`` or ``.png``.
+_scratch = threading.local()
 
-    Raises
-    ------
-    OutputError
-        The file cannot be written.
-    """
-    done, data = cv2.imencode(path.suffix, cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), ENCODING[path.suffix])
-    if not done:
-        raise OutputError(f"cannot encode the picture {path.name}")
-    try:
-        path.write_bytes(data.tobytes())
-    except OSError as error:
-        raise OutputError(f"cannot write {path}: {error.strerror or error}; choose another folder") from error
+
+def _swapped(colors: Pixels) -> Pixels:
+    return cv2.cvtColor(colors, cv2.COLOR_RGB2BGR)  # type: ignore[no-any-return]
 
 
 def _lefts(width: int) -> list[int]:
@@ -174,7 +197,7 @@ def _sheet(height: int, width: int, style: MapStyle) -> Pixels:
     write_line(sheet, right, GAP + 14, "overlay", width, tone=INK)
     room, top = min(22, width // 4), GAP + LINE + height + LINE - 14
     ramp = map_colors(np.linspace(0, 1, width - 2 * room)[np.newaxis], style)
-    sheet[top : top + 10, left + room : left + width - room] = ramp
+    sheet[top : top + 10, left + room : left + width - room] = _swapped(ramp)
     write_line(sheet, left, top + 10, "0", room, tone=FAINT)
     write_line(sheet, left + width - room + 9, top + 10, "1", room, tone=FAINT)
     return sheet
