@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 
@@ -47,6 +48,8 @@ def test_all_maps_and_figures(cli, crops: Path, recogniser: Path, scores: Path, 
     np.testing.assert_allclose(found["d_am_v"], np.abs(high.std(axis=0) - low.std(axis=0)), atol=1e-6)
     summary = json.loads((out / "summary.json").read_text())
     assert set(summary["methods"]) == {"serfiq", "magface"}
+    assert summary["run"]["model's SHA-256"] == hashlib.sha256(recogniser.read_bytes()).hexdigest()
+    assert summary["run"]["map: target"] == "self"
     assert "maps against plain mean activation: correlation" in result.err
     page = read_report(out)
     assert len(page.pictures) == len(FIGURES)

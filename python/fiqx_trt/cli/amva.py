@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -12,6 +13,7 @@ import numpy as np
 import typer
 from numpy.typing import NDArray
 
+from fiqx_trt import __version__
 from fiqx_trt.cli import options as o
 from fiqx_trt.cli.cam import AlignCorners, Layer, Preset, Target, Weights
 from fiqx_trt.cli.console import Progress, open_progress, say, table, warnings_shown
@@ -110,7 +112,8 @@ def amva(
         seed=seed,
         examples=examples,
     )
-    written = [*save_amva(result, out), *_figures(result, found, values, examples, looks[colors], out)]
+    run = {"version": __version__, "command": shlex.join(sys.argv), **dict(made.facts)}
+    written = [*save_amva(result, out, run=run), *_figures(result, found, values, examples, looks[colors], out)]
     written.append(save_page(amva_page(result, out, Asked(sys.argv, warnings_shown()), made), out))
     if not quiet:
         _print(result, found)
