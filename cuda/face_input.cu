@@ -1,38 +1,66 @@
 #include "fiqx/face_input.hpp"
 
 #include "fiqx/body/face_input.hpp"
-#include "fiqx/body/half.hpp"
 #include "launch.cuh"
+#include "vector.cuh"
 
 namespace fiqx::cuda {
 namespace {
 
-__device__ void put(const FaceInput& a, std::int64_t at, float value) {
-    if (a.half) {
-        static_cast<std::uint16_t*>(a.out)[at] = body::half_bits(value);
-    } else {
-        static_cast<float*>(a.out)[at] = value;
+/// Pixels of a thread: 16 bytes of each plane.
+template <class Value>
+constexpr int kEach = 16 / sizeof(Value);
+
+/// Channel `c` of the model's order.
+__device__ __forceinline__ float channel(const FaceInput& a, int c, std::uint8_t r, std::uint8_t g, std::uint8_t b) {
+    if (a.color == Color::gray) { return body::luma(r, g, b); }
+    const std::uint8_t first = a.color == Color::bgr ? b : r;
+    const std::uint8_t last = a.color == Color::bgr ? r : b;
+    return c == 0 ? first : c == 1 ? g : last;
+}
+
+// A thread per few neighbouring pixels: three loads of all their bytes, one store in each plane.
+template <class Value, bool Whole>
+__global__ void normalise(FaceInput a) {
+    constexpr int kPixels = kEach<Value>;
+    FIQX_GRID_ROWS(face, a.count) {
+        const std::uint8_t* in = a.faces + face * 3 * a.pixels;
+        Value* out = static_cast<Value*>(a.out) + face * 3 * a.pixels;
+        FIQX_GRID_STRIDE(i, packs_in(a.pixels, kPixels)) {
+            Pack<std::uint8_t, kPixels> bytes[3];
+#pragma unroll
+            for (int third = 0; third < 3; ++third) {
+                bytes[third] = load<kPixels, Whole>(in, (3 * i + third) * kPixels, 3 * a.pixels);
+            }
+            const auto byte = [&](int b) { return bytes[b / kPixels].at[b % kPixels]; };
+#pragma unroll
+            for (int c = 0; c < 3; ++c) {
+                Pack<Value, kPixels> plane;
+#pragma unroll
+                for (int p = 0; p < kPixels; ++p) {
+                    const float value = channel(a, c, byte(3 * p), byte(3 * p + 1), byte(3 * p + 2));
+                    plane.at[p] = stored<Value>(body::normalise(value, a.mean[c], a.std[c]));
+                }
+                store<Whole>(out + c * a.pixels, i * kPixels, a.pixels, plane);
+            }
+        }
     }
 }
 
-// A thread per pixel: its three bytes are read once, the three planes are written in whole lines.
-__global__ void normalise(FaceInput a) {
-    FIQX_GRID_STRIDE(i, a.count * a.pixels) {
-        const std::uint8_t* x = a.faces + 3 * i;
-        const std::int64_t at = i / a.pixels * 3 * a.pixels + i % a.pixels;
-        const float luma = body::luma(x[0], x[1], x[2]);
-        for (int c = 0; c < 3; ++c) {
-            const float value = a.color == Color::gray ? luma : x[a.color == Color::bgr ? 2 - c : c];
-            put(a, at + c * a.pixels, body::normalise(value, a.mean[c], a.std[c]));
-        }
-    }
+template <class Value>
+void launch(const FaceInput& a, cudaStream_t stream) {
+    constexpr int kPixels = kEach<Value>;
+    const bool whole =
+        packs_fit<kPixels>(a.faces, a.pixels) && packs_fit<kPixels>(static_cast<const Value*>(a.out), a.pixels);
+    const auto kernel = whole ? normalise<Value, true> : normalise<Value, false>;
+    kernel<<<grid_for(packs_in(a.pixels, kPixels), a.count), kThreads, 0, stream>>>(a);
 }
 
 }  // namespace
 
 void face_input(const FaceInput& a, const Place& place) {
     const DeviceGuard guard(place.index);
-    normalise<<<blocks_for(a.count * a.pixels), kThreads, 0, stream_of(place.stream)>>>(a);
+    (a.half ? launch<std::uint16_t> : launch<float>)(a, stream_of(place.stream));
     check(cudaGetLastError(), "face_input");
 }
 

@@ -54,12 +54,19 @@ private:
 };
 
 constexpr int kThreads = 256;
+constexpr int kWarp = 32;
 
 /// Blocks for `items` threads; loops stride by the grid, so any number of items fits.
 inline unsigned blocks_for(std::int64_t items) {
     return static_cast<unsigned>(std::min<std::int64_t>((items + kThreads - 1) / kThreads, 1 << 20));
 }
 
+/// The same for each of `rows` rows: the second axis of the grid, so that no index has to be divided.
+inline dim3 grid_for(std::int64_t items, std::int64_t rows) {
+    return dim3(blocks_for(items), static_cast<unsigned>(std::min<std::int64_t>(rows, 65535)));
+}
+
+#define FIQX_GRID_ROWS(row, count) for (std::int64_t row = blockIdx.y; row < (count); row += gridDim.y)
 #define FIQX_GRID_STRIDE(i, count)                                                          \
     for (std::int64_t i = std::int64_t{blockIdx.x} * blockDim.x + threadIdx.x; i < (count); \
          i += std::int64_t{gridDim.x} * blockDim.x)

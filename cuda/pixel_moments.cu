@@ -1,5 +1,6 @@
 #include "fiqx/pixel_moments.hpp"
 
+#include "columns.cuh"
 #include "fiqx/body/pixel_moments.hpp"
 #include "launch.cuh"
 #include "reduce.cuh"
@@ -8,29 +9,47 @@
 namespace fiqx::cuda {
 namespace {
 
-// A thread per pixel: its state stays in registers while all maps pass.
+constexpr int kColumns = 32;  // pixels of a block: few, so that maps of one face occupy the whole card
+constexpr int kRows = 64;
+
+// A thread per pixel, in a block that loads for it: the state stays in registers while all maps pass.
 __global__ void push(PixelMoments a) {
-    FIQX_GRID_STRIDE(i, a.pixels) {
-        double mean = a.mean[i];
-        double m2 = a.m2[i];
-        for (std::int64_t k = 0; k < a.count; ++k) {
-            body::push_moment(mean, m2, a.maps[k * a.pixels + i], 1.0 / static_cast<double>(a.before + k + 1));
-        }
-        a.mean[i] = mean;
-        a.m2[i] = m2;
+    const std::int64_t first = std::int64_t{blockIdx.x} * kColumns;
+    const std::int64_t pixel = first + threadIdx.x;
+    const bool active = threadIdx.x < kColumns && pixel < a.pixels;
+    double mean = active ? a.mean[pixel] : 0.0;
+    double m2 = active ? a.m2[pixel] : 0.0;
+    const auto inverse = [&](std::int64_t k) { return 1.0 / static_cast<double>(a.before + k + 1); };
+    const auto take = [&](double share, float x) { body::push_moment(mean, m2, x, share); };
+    const std::int64_t columns = a.pixels - first < kColumns ? a.pixels - first : kColumns;
+    down_columns<kColumns, kRows>(a.maps + first, a.count, a.pixels, columns, inverse, take);
+    if (active) {
+        a.mean[pixel] = mean;
+        a.m2[pixel] = m2;
     }
 }
 
+constexpr int kPair = 2;
+
+template <bool Whole>
 __global__ void merge(PixelMomentsMerge a) {
     const body::MergeShares shares =
         body::merge_shares(static_cast<double>(a.count), static_cast<double>(a.other_count));
-    FIQX_GRID_STRIDE(i, a.pixels) {
-        if (a.count == 0) {
-            a.mean[i] = a.other_mean[i];
-            a.m2[i] = a.other_m2[i];
-        } else {
-            body::merge_moment(a.mean[i], a.m2[i], a.other_mean[i], a.other_m2[i], shares);
+    FIQX_GRID_STRIDE(i, packs_in(a.pixels, kPair)) {
+        auto mean = load<kPair, Whole>(a.other_mean, i * kPair, a.pixels);
+        auto m2 = load<kPair, Whole>(a.other_m2, i * kPair, a.pixels);
+        if (a.count > 0) {
+            auto all_mean = load<kPair, Whole>(a.mean, i * kPair, a.pixels);
+            auto all_m2 = load<kPair, Whole>(a.m2, i * kPair, a.pixels);
+#pragma unroll
+            for (int k = 0; k < kPair; ++k) {
+                body::merge_moment(all_mean.at[k], all_m2.at[k], mean.at[k], m2.at[k], shares);
+            }
+            mean = all_mean;
+            m2 = all_m2;
         }
+        store<Whole>(a.mean, i * kPair, a.pixels, mean);
+        store<Whole>(a.m2, i * kPair, a.pixels, m2);
     }
 }
 
@@ -46,7 +65,7 @@ __device__ void write_block_range(body::KeyRange mine, body::KeyRange* out) {
 template <bool Whole>
 __global__ void find_ranges(PixelRange a, body::KeyRange* ranges) {
     body::KeyRange range = body::no_range();
-    FIQX_GRID_STRIDE(i, (a.size + kEach - 1) / kEach) {
+    FIQX_GRID_STRIDE(i, packs_in(a.size, kEach)) {
         const auto x = load<kEach, Whole>(a.maps, kEach * i, a.size);
         for (int k = 0; k < kEach; ++k) {
             if (Whole || kEach * i + k < a.size) { body::widen(range, body::key_of(x.at[k])); }
@@ -68,13 +87,17 @@ __global__ void join_ranges(const body::KeyRange* ranges, unsigned count, float*
 
 void pixel_moments(const PixelMoments& args, const Place& place) {
     const DeviceGuard guard(place.index);
-    push<<<blocks_for(args.pixels), kThreads, 0, stream_of(place.stream)>>>(args);
+    const auto blocks = static_cast<unsigned>(packs_in(args.pixels, kColumns));
+    push<<<blocks, kThreads, 0, stream_of(place.stream)>>>(args);
     check(cudaGetLastError(), "pixel_moments");
 }
 
-void pixel_moments_merge(const PixelMomentsMerge& args, const Place& place) {
+void pixel_moments_merge(const PixelMomentsMerge& a, const Place& place) {
     const DeviceGuard guard(place.index);
-    merge<<<blocks_for(args.pixels), kThreads, 0, stream_of(place.stream)>>>(args);
+    const bool whole = packs_fit<kPair>(a.mean, a.pixels) && packs_fit<kPair>(a.m2, a.pixels) &&
+                       packs_fit<kPair>(a.other_mean, a.pixels) && packs_fit<kPair>(a.other_m2, a.pixels);
+    const auto kernel = whole ? merge<true> : merge<false>;
+    kernel<<<blocks_for(packs_in(a.pixels, kPair)), kThreads, 0, stream_of(place.stream)>>>(a);
     check(cudaGetLastError(), "pixel_moments_merge");
 }
 
@@ -82,9 +105,9 @@ void pixel_range(const PixelRange& args, const Place& place) {
     const DeviceGuard guard(place.index);
     const cudaStream_t stream = stream_of(place.stream);
     const Scratch<body::KeyRange> ranges(kRangeBlocks, stream);
-    const unsigned blocks = std::min(blocks_for((args.size + kEach - 1) / kEach), kRangeBlocks);
+    const unsigned blocks = std::min(blocks_for(packs_in(args.size, kEach)), kRangeBlocks);
     if (blocks > 0) {
-        const auto kernel = packs_fit<float, kEach>(args.maps, args.size) ? find_ranges<true> : find_ranges<false>;
+        const auto kernel = packs_fit<kEach>(args.maps, args.size) ? find_ranges<true> : find_ranges<false>;
         kernel<<<blocks, kThreads, 0, stream>>>(args, ranges.data());
         check(cudaGetLastError(), "pixel_range");
     }

@@ -1,38 +1,38 @@
 #pragma once
 // Reductions over a block. Minimum and maximum do not depend on their order; sums are taken in the order of body/.
 
+#include <cstring>
+
 #include "fiqx/body/upsample.hpp"
 #include "launch.cuh"
 
 namespace fiqx::cuda {
 
-/// The values of all threads merged in halves. Every thread of a block of kThreads must call it, and gets the result.
+/// The values of all threads merged, in any order. Every thread of a block of kThreads must call it, and gets the
+/// result.
 template <class T, class Merge>
-__device__ T block_reduce(const T& mine, const Merge& merge) {
-    __shared__ T shared[kThreads];
-    __syncthreads();
-    shared[threadIdx.x] = mine;
-    __syncthreads();
-    for (int half = kThreads / 2; half > 0; half /= 2) {
-        if (threadIdx.x < half) { merge(shared[threadIdx.x], shared[threadIdx.x + half]); }
-        __syncthreads();
+__device__ T block_reduce(T mine, const Merge& merge) {
+    static_assert(sizeof(T) == sizeof(unsigned long long), "a shuffle takes 8 bytes");
+    __shared__ T warps[kThreads / kWarp];
+    for (int apart = kWarp / 2; apart > 0; apart /= 2) {
+        unsigned long long bits = 0;
+        memcpy(&bits, &mine, sizeof bits);
+        bits = __shfl_xor_sync(0xFFFFFFFFU, bits, apart);
+        T other;
+        memcpy(&other, &bits, sizeof bits);
+        merge(mine, other);
     }
-    return shared[0];
+    __syncthreads();  // of an earlier call nothing is read any more
+    if (threadIdx.x % kWarp == 0) { warps[threadIdx.x / kWarp] = mine; }
+    __syncthreads();
+    T all = warps[0];
+    for (int k = 1; k < kThreads / kWarp; ++k) { merge(all, warps[k]); }
+    return all;
 }
 
 /// The common limits of all threads' limits.
 __device__ inline body::Limits block_limits(const body::Limits& mine) {
     return block_reduce(mine, [](body::Limits& limits, const body::Limits& other) { body::widen(limits, other); });
-}
-
-/// The value of an upsampled grid at a pixel.
-__device__ inline float upsampled(const float* grid, std::int64_t h, std::int64_t w, std::int64_t H, std::int64_t W,
-                                  std::int64_t pixel, bool align_corners) {
-    const body::Sample x = body::sample(pixel % W, w, W, align_corners);
-    const body::Sample y = body::sample(pixel / W, h, H, align_corners);
-    const float* a = grid + y.low * w;
-    const float* b = grid + y.high * w;
-    return body::lerp(body::lerp(a[x.low], a[x.high], x.t), body::lerp(b[x.low], b[x.high], x.t), y.t);
 }
 
 }  // namespace fiqx::cuda

@@ -7,7 +7,6 @@
 namespace fiqx::cuda {
 namespace {
 
-constexpr int kWarp = 32;
 constexpr int kEach = body::kRowLanes / kWarp;  // neighbouring lanes of a thread
 static_assert(kEach == 4, "a thread loads 16 bytes");
 
@@ -76,8 +75,8 @@ __global__ void find_cosines(RowCosine a) {
 
 template <class Reference>
 void launch_cosines(const RowCosine& a, cudaStream_t stream) {
-    const bool whole = packs_fit<float, kEach>(a.x, a.width) &&
-                       packs_fit<Reference, kEach>(static_cast<const Reference*>(a.references), a.width);
+    const bool whole =
+        packs_fit<kEach>(a.x, a.width) && packs_fit<kEach>(static_cast<const Reference*>(a.references), a.width);
     const auto kernel = whole ? find_cosines<true, Reference> : find_cosines<false, Reference>;
     kernel<<<blocks_for(a.rows * kWarp), kThreads, 0, stream>>>(a);
 }
@@ -86,8 +85,7 @@ void launch_cosines(const RowCosine& a, cudaStream_t stream) {
 
 void row_power(const RowPower& args, const Place& place) {
     const DeviceGuard guard(place.index);
-    const bool whole =
-        packs_fit<float, kEach>(args.x, args.width) && packs_fit<double, kEach>(args.weights, args.width);
+    const bool whole = packs_fit<kEach>(args.x, args.width) && packs_fit<kEach>(args.weights, args.width);
     const auto kernel = whole ? find_powers<true> : find_powers<false>;
     kernel<<<blocks_for(args.rows * kWarp), kThreads, 0, stream_of(place.stream)>>>(args);
     check(cudaGetLastError(), "row_power");

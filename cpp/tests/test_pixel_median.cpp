@@ -23,8 +23,15 @@ int main() {
             if (wanted >= bound) { found = bound; }
         }
         CHECK(found == wanted);
+        std::uint32_t digits = 0;
+        for (int level = 0; level < body::kLevels; ++level) {
+            CHECK(body::digits_above(body::unsigned_key(wanted), level) == digits);
+            digits = digits << 8U | body::digit(body::unsigned_key(wanted), level);
+        }
+        CHECK(body::signed_key(digits) == wanted);
         CHECK(body::joined(body::upper_half(wanted), body::lower_half(wanted)) == wanted);
     }
+    CHECK(body::unsigned_key(-1) < body::unsigned_key(0) && body::unsigned_key(0) < body::unsigned_key(1));
     CHECK(body::middle(body::key_of(1.0F), body::key_of(2.0F)) == 1.5);
     return failures;
 }

@@ -1,5 +1,5 @@
 #pragma once
-/// Formulas of `pixel_median`: the selection of a key bit by bit.
+/// Formulas of `pixel_median`: the selection of a key, bit by bit and digit by digit.
 
 #include <cmath>
 #include <cstdint>
@@ -22,6 +22,17 @@ FIQX_HD std::int16_t candidate(std::int16_t found, int bit) { return static_cast
 FIQX_HD std::int16_t upper_half(std::int32_t key) { return static_cast<std::int16_t>(key >> 16); }
 FIQX_HD std::int16_t lower_half(std::int32_t key) { return static_cast<std::int16_t>((key & 0xFFFF) - 0x8000); }
 FIQX_HD std::int32_t joined(std::int16_t upper, std::int16_t lower) { return upper * 0x10000 + (lower + 0x8000); }
+
+/// The same order as unsigned numbers, and their digits to the base 256, the highest first.
+constexpr int kDigits = 256;
+constexpr int kLevels = 4;
+
+FIQX_HD std::uint32_t unsigned_key(std::int32_t key) { return static_cast<std::uint32_t>(key) ^ 0x80000000U; }
+FIQX_HD std::int32_t signed_key(std::uint32_t key) { return static_cast<std::int32_t>(key ^ 0x80000000U); }
+FIQX_HD std::uint32_t digit(std::uint32_t key, int level) { return key >> (24 - 8 * level) & 0xFFU; }
+
+/// The digits above a level, as one number; below the first there are none.
+FIQX_HD std::uint32_t digits_above(std::uint32_t key, int level) { return level == 0 ? 0 : key >> (32 - 8 * level); }
 
 /// Mean of the two middle values (equal for odd N), exact in float64.
 FIQX_HD double middle(std::int32_t low, std::int32_t high) {
