@@ -142,21 +142,19 @@ def test_wrong_usage_is_one_line(
     assert result.err.strip().splitlines() == [f"error: {message}"]
 
 
-def test_a_row_for_two_pictures_stops_the_run(cli, photos: Path, recogniser: Path, tmp_path: Path) -> None:
+def test_a_row_for_two_pictures_stops_the_run_and_its_resumption(
+    cli, photos: Path, recogniser: Path, tmp_path: Path
+) -> None:
     shutil.copytree(photos, tmp_path / "copy")
     (tmp_path / "list.txt").write_text("one.png 38 51 73 51 56 71 41 92 70 92\n")
-    result = cli(
-        "score",
-        tmp_path / "photos",
-        tmp_path / "copy",
-        "--detector",
-        f"landmarks:{tmp_path / 'list.txt'}",
-        "--out",
-        tmp_path / "s.csv",
-        "--model",
-        recogniser,
-        "-q",
-    )
-    assert result.code == 2
-    assert "the row 'one.png' fits" in result.err
-    assert "write paths there that tell the pictures apart" in result.err
+    options = (photos, tmp_path / "copy", "--detector", f"landmarks:{tmp_path / 'list.txt'}")
+    rows = []
+    for mode in ((), ("--resume",)):
+        result = cli("score", *options, "--out", tmp_path / "s.csv", "--model", recogniser, "-q", *mode)
+        assert result.code == 2
+        first, second = (tmp_path / name / "in" / "one.png" for name in ("photos", "copy"))
+        assert f"the row 'one.png' fits '{first}' and '{second}' alike" in result.err
+        assert "write paths there that tell the pictures apart" in result.err
+        rows.append((tmp_path / "s.csv.partial").read_text())
+    assert rows[0] == rows[1]
+    assert len(rows[0].splitlines()) == 5  # the rows before the second picture are kept

@@ -118,7 +118,7 @@ class TableRun:
         with open_progress(total, quiet=self.quiet) as report, stop_on_interrupt() as stop:
             threads = self.runtime.threads or 2
             score_table(
-                self.sources,
+                preparer.announced(self.sources),
                 preparer,
                 maker,
                 table,

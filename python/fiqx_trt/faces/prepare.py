@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import logging
 import threading
-from contextlib import nullcontext
+from collections.abc import Iterable, Iterator
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from types import TracebackType
-from typing import TYPE_CHECKING, Literal, Protocol, get_args
+from typing import TYPE_CHECKING, Literal, Protocol, TypeVar, get_args
 
 import cv2
 import numpy as np
@@ -53,6 +54,9 @@ class FaceSource(Protocol):
 
     def read(self) -> bytes:
         """Return the file's bytes or raise `ImageError`."""
+
+
+S = TypeVar("S", bound=FaceSource)
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -186,6 +190,26 @@ class FacePreparer:
         except Exception as error:
             _logger.debug("unexpected error at %r", source.path, exc_info=True)
             return [_failed(source.path, "decode_error", f"unexpected {type(error).__name__}: {error}")]
+
+    def announced(self, sources: Iterable[S]) -> Iterator[S]:
+        """Yield sources, having shown the path of each to a `Locator` that was given.
+
+        It so sees the inputs in order, and those as well whose rows are in the table already: two that contradict each other
+        are an error in a resumed run too.
+
+        Raises
+        ------
+        SourceError
+            While iterating, when the `Locator` finds itself contradictory.
+        """
+        from fiqx_trt.faces.detect import Locator
+
+        known = self._given if isinstance(self._given, Locator) else None
+        for source in sources:
+            if known is not None:
+                with suppress(ImageError):  # becomes the source's row
+                    known.locate(source.path)
+            yield source
 
     def close(self) -> None:
         """Close the default detector if it was opened; one that was given stays open."""
