@@ -88,10 +88,11 @@ void* allocate(std::size_t bytes, const Place& place) {
     return pointer;
 }
 
-void release(void* pointer, const Place& place) noexcept {
+void release(void* pointer, const Place& place, bool wait) noexcept {
     if (pointer == nullptr) { return; }
     try {
         const DeviceGuard guard(place.index);
+        if (wait) { (void)cudaDeviceSynchronize(); }
         (void)cudaFreeAsync(pointer, stream_of(place.stream));
     } catch (const CudaError&) {  // the driver is shutting down and has freed everything
     }

@@ -24,7 +24,7 @@ std::string reason() {
 
 int owner(const void*, const std::string&) { unavailable(); }
 void* allocate(std::size_t, const Place&) { unavailable(); }
-void release(void*, const Place&) noexcept {}
+void release(void*, const Place&, bool) noexcept {}
 std::uintptr_t open_stream(int) { unavailable(); }
 void close_stream(std::uintptr_t, int) noexcept {}
 void* allocate_pinned(std::size_t bytes) { return std::malloc(bytes); }

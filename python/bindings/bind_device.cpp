@@ -21,6 +21,19 @@ struct StreamHandle {
     std::uintptr_t handle;
 };
 
+/// An object of Python's that owns memory.
+class Foreign : public Owner {
+public:
+    explicit Foreign(py::object object) : object_(std::move(object)) {}
+    ~Foreign() override {
+        const py::gil_scoped_acquire gil;
+        object_.release().dec_ref();
+    }
+
+private:
+    py::object object_;
+};
+
 DType known_dtype(const char* user, const py::object& dtype, const Shape& shape) {
     const py::dtype wanted = py::dtype::from_args(dtype);
     const auto known = dtype_of(wanted.kind(), wanted.itemsize());
@@ -74,13 +87,10 @@ std::unique_ptr<DeviceArray> borrow(const py::object& array, Stream stream) {
     const Tensor tensor = call.input(array, "array");
     Checker("DeviceArray.borrow")
         .require(tensor.device == Device::cuda, "array is a NumPy array; give an array on a device, or use from_host");
-    auto owner = std::shared_ptr<void>(array.inc_ref().ptr(), [](void* object) {
-        const py::gil_scoped_acquire gil;
-        py::handle(static_cast<PyObject*>(object)).dec_ref();
-    });
     const Place place{Device::cuda, tensor.index, stream.value_or(tensor.stream.value_or(0))};
     if (tensor.stream && *tensor.stream != place.stream) { device::wait(place, *tensor.stream); }
-    return std::make_unique<DeviceArray>(tensor.dtype, tensor.shape, place, tensor.data, std::move(owner));
+    return std::make_unique<DeviceArray>(tensor.dtype, tensor.shape, place, tensor.data,
+                                         std::make_shared<Foreign>(array));
 }
 
 std::unique_ptr<DeviceArray> rows(const DeviceArray& self, std::int64_t start, std::int64_t stop) {
@@ -143,6 +153,7 @@ void copy(const py::object& source, const py::object& out, Stream stream) {
 }
 
 py::dict interface(const DeviceArray& self) {
+    self.owner->lend();
     // 0 is not allowed here: the legacy default stream is spelt 1.
     const std::uintptr_t stream = self.place.stream == 0 ? 1 : self.place.stream;
     py::dict entries;

@@ -9,15 +9,42 @@
 
 namespace fiqx::python {
 
+/// What arrays share: something that keeps memory alive.
+class Owner {
+public:
+    Owner() = default;
+    virtual ~Owner() = default;
+    Owner(const Owner&) = delete;
+    Owner& operator=(const Owner&) = delete;
+    /// Says that another library was told the address, and may read it on streams of its own.
+    virtual void lend() {}
+};
+
+/// Memory that goes back in the order of its stream; once lent, after all work of the device.
+class Block : public Owner {
+public:
+    Block(std::size_t bytes, const Place& place) : place_(place), data_(device::allocate(bytes, place)) {}
+    ~Block() override { device::release(data_, place_, lent_); }
+    void lend() override { lent_ = true; }
+    void* data() const { return data_; }
+
+private:
+    Place place_;
+    void* data_;
+    bool lent_ = false;
+};
+
 /// C-contiguous memory of one device, whole or a part of it. Its contents become valid on `place.stream`.
 struct DeviceArray {
-    /// Memory of its own; it goes back, in the order of `place.stream`, with the last array that shares it.
+    /// Memory of its own, which lives as long as the last array that shares it.
     DeviceArray(DType dtype_, Shape shape_, const Place& place_)
-        : dtype(dtype_), shape(std::move(shape_)), place(place_), data(device::allocate(nbytes(), place)) {
-        owner = std::shared_ptr<void>(data, [place = place](void* pointer) { device::release(pointer, place); });
+        : dtype(dtype_), shape(std::move(shape_)), place(place_), data(nullptr) {
+        const auto block = std::make_shared<Block>(nbytes(), place);
+        data = block->data();
+        owner = block;
     }
     /// Memory that `owner_` keeps alive.
-    DeviceArray(DType dtype_, Shape shape_, const Place& place_, void* data_, std::shared_ptr<void> owner_)
+    DeviceArray(DType dtype_, Shape shape_, const Place& place_, void* data_, std::shared_ptr<Owner> owner_)
         : dtype(dtype_), shape(std::move(shape_)), place(place_), data(data_), owner(std::move(owner_)) {}
 
     std::int64_t size() const {
@@ -31,7 +58,7 @@ struct DeviceArray {
     Shape shape;
     Place place;
     void* data;
-    std::shared_ptr<void> owner;
+    std::shared_ptr<Owner> owner;
 };
 
 }  // namespace fiqx::python

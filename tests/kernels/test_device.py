@@ -189,6 +189,29 @@ def test_foreign_arrays_are_borrowed_without_a_copy_and_kept(cuda):
 
 
 @pytest.mark.cuda
+def test_memory_that_another_library_was_handed_goes_back_after_its_work(cuda):
+    """As torch does: it reads the address, not the stream, and queues work that nobody here knows of."""
+
+    class Handed:
+        def __init__(self, array):
+            told = array.__cuda_array_interface__
+            self.__cuda_array_interface__ = {**told, "stream": None}
+
+    other = _core.Stream()
+    for _ in range(10):
+        own = _core.Stream()
+        x = kernels.DeviceArray.from_host(X.reshape(4, 6), stream=own.handle)
+        handed = kernels.borrow(Handed(x), stream=other.handle)
+        powers = kernels.row_power(handed, stream=other.handle)
+        del x
+        again = kernels.DeviceArray.from_host(np.full((4, 6), 7, np.float32), stream=own.handle)
+        np.testing.assert_array_equal(
+            powers.to_host(), np.square(X.reshape(4, 6).astype(np.float64)).sum(axis=1)
+        )
+        del again
+
+
+@pytest.mark.cuda
 def test_streams_wait_for_each_other(cuda):
     first, second = _core.Stream(), _core.Stream()
     assert first.handle != second.handle

@@ -37,9 +37,10 @@ std::string reason();
 int owner(const void* pointer, const std::string& name);
 
 /// Memory of a device, ordered on the stream of `place`: a released block may be given out again for work that is
-/// queued there later. Neither blocks the host; memory is kept for reuse up to a limit.
+/// queued there later. Neither blocks the host; memory is kept for reuse up to a limit. `wait` first waits for all of
+/// the device's work: streams that nobody here knows of may be reading.
 void* allocate(std::size_t bytes, const Place& place);
-void release(void* pointer, const Place& place) noexcept;
+void release(void* pointer, const Place& place, bool wait) noexcept;
 
 /// A stream that does not wait for the default one. Streams are never destroyed, only handed back and given out again:
 /// memory that is released on one may outlive its user.

@@ -110,6 +110,7 @@ class PlqExplainer:
             (clipped[start:stop],) = self.model.place.fetch(some.clipped)
             for whole, part in ((maps, some.maps), (saliency, some.saliency)):
                 kernels.copy(part, kernels.rows(whole, start, stop), stream=self.model.place.stream)
+        place.wait()
         return PixelQuality(maps, saliency, found, clipped)
 
     def _block(self, faces: NDArray[np.uint8], quality: NDArray[np.float64] | None) -> PixelQuality:

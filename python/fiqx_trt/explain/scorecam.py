@@ -128,7 +128,9 @@ def scorecam_details(
         group = slice(start, start + step)
         against = None if references is None else references[group]
         parts.append(_group(network, chosen, faces[group], against, progress, on_device))
-    maps = (network.place if on_device else HOST).concatenate([part.maps for part in parts])
+    place = network.place if on_device else HOST
+    maps = place.concatenate([part.maps for part in parts])
+    place.wait()
     return ScoreCam.joined(parts, maps)
 
 

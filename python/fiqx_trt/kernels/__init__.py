@@ -13,8 +13,8 @@ Common rules
 - ``stream`` is a CUDA stream's handle. By default it is the one that the first array's interface names, or
   torch's current stream for torch tensors, or the default stream. CUDA work is queued, not waited for; a new
   array carries its stream in its interface. A given ``out`` is valid on the stream of the call.
-- A :class:`DeviceArray`'s memory goes back in the order of its stream, as torch's and CuPy's does: work that other
-  libraries queued on other streams must be waited for before the array is dropped. These functions see to it themselves.
+- A :class:`DeviceArray`'s memory goes back in the order of its stream, and dropping it does not wait. An array that another
+  library was handed (its interface was read) goes back when all work of the device is done, and that is waited for.
 - The GIL is released. Results do not depend on the number of threads (``FIQX_THREADS`` in the environment; by
   default all processors of the process), and an image's result does not depend on the other images.
 - CPU and CUDA share each formula and the order of its additions: the same bits come out of both.

@@ -60,6 +60,9 @@ class Place:
         """Return arrays in host memory, after one wait for all of them; those that lie there are returned as they are."""
         return list(arrays)
 
+    def wait(self) -> None:
+        """Wait for everything that was queued here: arrays that are handed out are finished, whatever stream reads them."""
+
     def concatenate(self, arrays: Sequence[Array]) -> Array:
         """Join arrays of this place along their rows; a single one is returned as it is."""
         return arrays[0] if len(arrays) == 1 else np.concatenate(arrays)
@@ -135,6 +138,10 @@ class DevicePlace(Place):
             ]
             self._settle()
         return found
+
+    def wait(self) -> None:
+        """Wait for everything that was queued here."""
+        self._stream.synchronize()
 
     def concatenate(self, arrays: Sequence[Array]) -> Array:
         """Join arrays along their rows, on the device."""

@@ -86,6 +86,10 @@ class TensorRtSession(DeviceSession):
                 shape = (rows, *(d or 0 for d in info.shape[1:]))
                 results[info.name] = _result(memory, shape, info.dtype, caller, self._runner.streams)
         self._runner.run_device(list(self._starts(views, results, rows)), caller)
+        with memory.scope():
+            for v in views.values():  # our arrays' memory goes back in their own order
+                if isinstance(v.owner, kernels.DeviceArray) and v.stream not in (None, caller):
+                    memory.wait(v.stream, caller)
         return results
 
     def _starts(

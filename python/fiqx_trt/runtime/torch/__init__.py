@@ -13,6 +13,7 @@ import numpy as np
 import torch
 
 from fiqx_trt.errors import BackendUnavailableError, DeviceMismatchError
+from fiqx_trt.kernels import DeviceArray
 from fiqx_trt.runtime import gate, machine, tuning
 from fiqx_trt.runtime.base import Chunk, Session
 from fiqx_trt.runtime.device import LEGACY_DEFAULT, DeviceSession, check_views
@@ -148,13 +149,17 @@ class TorchSession(DeviceSession):
                 f"input '{name}' is a {type(value).__name__} that does not lie on {self.device}: use run() for host "
                 f"arrays, or copy it first, with torch.as_tensor(x, device='{self.device}')"
             )
+        ours = isinstance(value, DeviceArray) and wanted.type == "cuda"
+        if ours and value.stream == torch.cuda.current_stream(wanted).cuda_stream:
+            value = _InOrder(value)
         _wait_for(value, wanted)
         return torch.as_tensor(value, device=wanted)
 
     def _part(self, tensors: Mapping[str, torch.Tensor], first: int, rows: int) -> dict[str, torch.Tensor]:
         """Run one chunk of exactly `batch` rows, the last row repeated to fill it."""
-        places = torch.arange(first, first + self.batch, device=self.device).clamp(max=max(rows, 1) - 1)
         full = first + self.batch <= rows
+        if not full:
+            places = torch.arange(first, first + self.batch, device=self.device).clamp(max=max(rows, 1) - 1)
         chunk = {
             name: tensor[first : first + self.batch]
             if full
@@ -167,6 +172,20 @@ class TorchSession(DeviceSession):
 
     def _close(self) -> None:
         del self._graph
+
+
+class _InOrder:
+    """One of our arrays, as torch reads it on that array's own stream: nothing to wait for, now or when it is dropped."""
+
+    def __init__(self, array: DeviceArray) -> None:
+        self._array = array
+        self.__cuda_array_interface__ = {
+            "shape": array.shape,
+            "typestr": array.dtype.str,
+            "data": (array.pointer, False),
+            "strides": None,
+            "version": 2,
+        }
 
 
 def _numpy_type(tensor: torch.Tensor) -> np.dtype[Any] | None:
