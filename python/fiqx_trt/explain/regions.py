@@ -132,9 +132,12 @@ def region_means(
     names = list(masks)
     labels = np.argmax([masks[name] for name in names], axis=0).ravel()
     counts = np.bincount(labels, minlength=len(names)).astype(np.float64)
-    # One map at a time, pixel by pixel: a map's mean does not depend on how many there are.
-    sums = np.array([np.bincount(labels, values.ravel(), len(names)) for values in maps])
-    sums = sums.reshape(len(maps), len(names))
+    # Pixels are summed in stretches of one region, without being gathered; then the stretches of each region, in memory one
+    # after the other: the order of summation, and so a map's mean, does not depend on how many maps there are.
+    starts = np.flatnonzero(np.diff(labels, prepend=-1))
+    stretches = np.add.reduceat(maps.reshape(-1, labels.size), starts, axis=1, dtype=np.float64)
+    regions = [np.ascontiguousarray(stretches[:, labels[starts] == i]) for i in range(len(names))]
+    sums = np.stack([one.sum(axis=1) for one in regions], axis=1)
     inside = [i for i, name in enumerate(names) if name != "background"]
     with np.errstate(invalid="ignore", divide="ignore"):
         means = {name: sums[:, i] / counts[i] for i, name in enumerate(names)}
