@@ -127,9 +127,11 @@ def test_overlap_of_a_method_with_itself_is_whole(cli, scores: Path, tmp_path: P
     assert (out / "overlap.png").stat().st_size > 1000
     page = read_report(out)
     assert len(page.pictures) == 2
-    assert next(
-        r[:3] for r in page.tables[0] if r[0] == "serfiq and same"
-    ) == ["serfiq and same", "1.00", "1.00"]
+    assert next(r[:3] for r in page.tables[0] if r[0] == "serfiq and same") == [
+        "serfiq and same",
+        "1.00",
+        "1.00",
+    ]
     assert "left out" not in result.err
 
 
