@@ -23,7 +23,7 @@ struct CamCombine {
 /// Activations (N, C, h, w) and weights (N, C), float32, to maps (N, H, W) in [0, 1], grids (N, h, w) and limits
 /// (N, 2), float32: map = (upsampled grid - low) / (high - low), and 0 where high equals low.
 ///
-/// The weighted sum is float64, in the order of the channels; a channel of weight 0 is not read. A map that is not
+/// The weighted sum is float64, in the order of the channels; one of weight 0 adds nothing. A map that is not
 /// finite is NaN, and so are its limits.
 /// @throws InvalidInputError, DeviceMismatchError, CudaError
 /// On CUDA the work is queued on the stream of the call; the host does not wait.

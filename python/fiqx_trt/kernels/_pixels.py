@@ -238,8 +238,8 @@ def pixel_histogram_quantile(
 def pixel_median(maps: Array, *, out: Array | None = None, stream: int | None = None) -> Array:
     """Exact median of each pixel over a stack of maps.
 
-    Selected bit by bit on keys that sort like the floats: the time depends on the number of maps, not on the
-    values.
+    Selected by bits (on CUDA by digits of 8 bits) of keys that sort like the floats: the time depends on the
+    number of maps, not on the values.
 
     Parameters
     ----------
