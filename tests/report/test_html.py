@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fiqx_trt.errors import InvalidInputError
-from fiqx_trt.report.html import Facts, Figure, Files, Notes, Page, Section, Table, visible
+from fiqx_trt.report.html import Card, Cards, Facts, Figure, Files, Notes, Page, Section, Table, visible
 from fiqx_trt.report.pages.parts import Asked, decimal, interval, picture, save_page
 from support.pages import read_page, read_report
 
@@ -67,6 +67,20 @@ def test_any_text_stays_text(word: str) -> None:
     assert visible(word) in read.text
 
 
+@pytest.mark.parametrize("word", HOSTILE)
+def test_cards_hold_their_words_as_text(word: str) -> None:
+    path = word.replace("/", "_").replace("\ud800", "")
+    jpeg = cv2.imencode(".jpg", np.full((6, 8, 3), 99, np.uint8))[1].tobytes()
+    cards = [
+        Card(word, (word, ""), image, (8, 6), f"alt {word}", ((path, word), ("b", "map")))
+        for image in (png(), jpeg)
+    ]
+    read = read_page(replace(page(), sections=[Section("s", [Cards([*cards, Card(word)])])]).html())
+    assert read.text.count(visible(word)) == 8 - 1
+    assert read.alts == [f"alt {visible(word)}"] * 2
+    assert len(read.links) == 4
+
+
 def test_the_parts_are_where_they_belong() -> None:
     read = read_page(page().html())
     assert read.headings == ["title word", "One word", "Two", "Files"]
@@ -107,6 +121,14 @@ def test_links_lead_to_files_whatever_their_names(tmp_path: Path) -> None:
             "the figure 'f' is no PNG file or has no alternative text; give both",
         ),
         (Figure(png(), "", "f"), "the figure 'f' is no PNG file or has no alternative text; give both"),
+        (
+            Cards([Card("c", image=b"GIF89a", alt="alt")]),
+            "the picture of 'c' is no PNG or JPEG file or has no alternative text; give both",
+        ),
+        (
+            Cards([Card("c", image=png())]),
+            "the picture of 'c' is no PNG or JPEG file or has no alternative text; give both",
+        ),
         (Files([("/etc/passwd", "")]), "'/etc/passwd' lies outside the page's folder; give a path below it"),
         (Files([("\ud800", "")]), "no file can be called '\\\\ud800'; give the name of one"),
         (Files([("a/../../b", "")]), "'a/../../b' lies outside the page's folder; give a path below it"),

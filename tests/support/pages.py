@@ -49,7 +49,7 @@ class _Reader(HTMLParser):
         self.ids += [values["id"]] if "id" in values else []
         for name in FETCHING & set(values):
             assert (tag, name) == ("img", "src"), (tag, name)
-            assert str(values[name]).startswith("data:image/png;base64,")
+            assert str(values[name]).startswith(("data:image/png;base64,", "data:image/jpeg;base64,"))
         if "href" in values:
             self._address(tag, str(values["href"]))
         if tag == "img":

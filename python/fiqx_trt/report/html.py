@@ -19,7 +19,19 @@ from fiqx_trt.errors import InvalidInputError
 from fiqx_trt.report.style import STYLE
 from fiqx_trt.text import escape_text
 
-__all__ = ["Facts", "Figure", "Files", "Notes", "Page", "Part", "Section", "Table", "visible"]
+__all__ = [
+    "Card",
+    "Cards",
+    "Facts",
+    "Figure",
+    "Files",
+    "Notes",
+    "Page",
+    "Part",
+    "Section",
+    "Table",
+    "visible",
+]
 
 #: Control characters, marks that turn the direction of a line, separators, and what is no character at all.
 _UNSEEN = re.compile(r"[\x01-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufdd0-\ufdef\ufeff]")
@@ -27,6 +39,7 @@ _SHORT = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
 #: A cell of numbers, intervals and units; columns of such cells are set to the right.
 _NUMBER = re.compile(r"[\d\s.,%…\[\]()/–−+e-]*( px)?")
 _PNG = b"\x89PNG\r\n\x1a\n"
+_KINDS = {_PNG: "png", b"\xff\xd8\xff": "jpeg"}
 #: Nothing is fetched, run or submitted, even where a text got through unescaped.
 _POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
 
@@ -123,8 +136,43 @@ class Files:
     rows: Sequence[tuple[str, str]]
 
 
+@dataclass(frozen=True)
+class Card:
+    """One of many small pictures, with a few words below it.
+
+    Parameters
+    ----------
+    title
+        What stands out.
+    lines
+        What else is known, a line each; an empty one is left out.
+    image
+        A PNG or JPEG file; empty where there is none.
+    size
+        Its width and height in pixels.
+    alt
+        What is seen, for those who do not see it.
+    files
+        Files beside the page, relative to it, and the words that lead to each.
+    """
+
+    title: str
+    lines: Sequence[str] = ()
+    image: bytes = b""
+    size: tuple[int, int] = (0, 0)
+    alt: str = ""
+    files: Sequence[tuple[str, str]] = ()
+
+
+@dataclass(frozen=True)
+class Cards:
+    """Small pictures side by side, as many in a row as there is room for."""
+
+    cards: Sequence[Card]
+
+
 #: What a section is made of; plain text is a paragraph.
-Part: TypeAlias = "str | Notes | Facts | Table | Figure | Files"
+Part: TypeAlias = "str | Notes | Facts | Table | Figure | Files | Cards"
 
 
 @dataclass(frozen=True)
@@ -285,6 +333,8 @@ class _Body:
         if isinstance(part, Facts):
             rows = "\n".join(f"<div><dt>{_text(k)}</dt><dd>{_text(v)}</dd></div>" for k, v in part.rows)
             return f"<dl>\n{rows}\n</dl>"
+        if isinstance(part, Cards):
+            return _list(list(map(_card, part.cards)), "cards")
         rows_ = [f"{_link(path)}<span> – {_text(words)}</span>" for path, words in part.rows]
         return _list(rows_, "files")
 
@@ -339,6 +389,21 @@ def _row(row: Sequence[str], kinds: Sequence[str]) -> str:
     first = f'<th scope="row"{kinds[0]}>{_text(row[0])}</th>'
     rest = "".join(f"<td{kind}>{_text(cell)}</td>" for cell, kind in zip(row[1:], kinds[1:], strict=True))
     return f"<tr>{first}{rest}</tr>"
+
+
+def _card(card: Card) -> str:
+    picture = ""
+    if card.image:
+        kind = next((kind for magic, kind in _KINDS.items() if card.image.startswith(magic)), None)
+        if kind is None or not card.alt:
+            raise InvalidInputError(
+                f"the picture of {card.title!r} is no PNG or JPEG file or has no alternative text; give both"
+            )
+        data, (width, height) = base64.b64encode(card.image).decode(), card.size
+        picture = f'<img src="data:image/{kind};base64,{data}" alt="{_text(card.alt)}" width="{width}" height="{height}">'
+    lines = "".join(f"<p>{_text(line)}</p>" for line in card.lines if line)
+    links = " · ".join(_link(path, words) for path, words in card.files)
+    return f"{picture}<p><b>{_text(card.title)}</b></p>{lines}" + (f"<p>{links}</p>" if links else "")
 
 
 def _list(items: Sequence[str], kind: str) -> str:

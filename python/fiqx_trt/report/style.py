@@ -51,6 +51,11 @@ dl div { display: grid; grid-template-columns: 13rem 1fr; gap: 0 1.2rem; padding
   border-bottom: 1px solid var(--line); }
 dt { color: var(--soft); }
 dd { margin: 0; white-space: pre-wrap; }
+.cards { list-style: none; display: grid; grid-template-columns: repeat(auto-fill, minmax(min(19rem, 100%), 1fr));
+  gap: 1.5rem 1.1rem; margin: 1.2rem 0 1.6rem; padding: 0; max-width: none; font-size: .88rem; line-height: 1.4; }
+.cards img { display: block; width: 100%; padding: 4px; margin-bottom: .45rem; }
+.cards p { margin: .1rem 0 0; }
+.cards p + p { color: var(--soft); }
 .files span { color: var(--soft); }
 footer { margin-top: 3.5rem; padding-top: .6rem; border-top: 1px solid var(--line); color: var(--soft); font-size: .88rem; }
 @media screen and (max-width: 44rem) {
