@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from support.files import arrays, contents
+from support.pages import read_report
 
 OPTIONS = {
     "plq": ("--gamma", 8, "--backend", "onnxruntime", "--threads", 1, "--batch", 2),
@@ -20,7 +21,7 @@ OPTIONS = {
 }
 COMMANDS = pytest.mark.parametrize("command", sorted(OPTIONS))
 
-#: Kills itself with half of a file written, the `sys.argv[1]`-th.
+#: Kills itself with half of a file written, the `sys.argv[1]`-th; the network waits for the files of the face before.
 KILLED = """
 import os, signal, sys
 from itertools import count
@@ -32,6 +33,8 @@ def write_bytes(path, data, whole=Path.write_bytes):
         os.kill(os.getpid(), signal.SIGKILL)
     return whole(path, data)
 Path.write_bytes = write_bytes
+from fiqx_trt.report import face_files
+face_files.WAITING = 1
 from fiqx_trt.cli.main import main
 main(sys.argv[1:])
 """
@@ -73,6 +76,21 @@ def test_killed_and_resumed_is_the_same_folder(
     assert cli(*options, out, "--resume").code == 3
     assert contents(out) == contents(tmp_path / "whole")
     assert json.loads((out / f"{command}.csv.meta.json").read_text())["resumed"] == 2
+
+
+@COMMANDS
+def test_killed_while_the_report_is_written(
+    cli, crops: Path, recogniser: Path, tmp_path: Path, command: str
+) -> None:
+    options = (command, crops, "--model", recogniser, "--aligned", *OPTIONS[command], "--quiet", "--out")
+    assert cli(*options, tmp_path / "whole").code == 0
+    out = tmp_path / "out"
+    killed_at(2 * 12 + 1, *options, out)
+    assert (out / f"{command}.csv").exists()
+    assert not (out / "report.html").exists()
+    assert cli(*options, out, "--resume").code == 0
+    assert contents(out) == contents(tmp_path / "whole")
+    assert (out / "report.html").exists()
 
 
 @COMMANDS
@@ -161,10 +179,12 @@ def test_ctrl_c_finishes_the_rows_in_flight_and_says_how_to_resume(
     assert "stopping after the rows in flight" in err
     assert "interrupted; the same command with --resume goes on from here" in err
     assert "Traceback" not in err
+    assert not (tmp_path / "out" / "report.html").exists()
     kept = {row["maps"] for row in partial_rows(tmp_path / "out" / "plq.csv")}
     assert kept == {file.name for file in (tmp_path / "out" / "maps").iterdir()}
     assert cli(*options, "--quiet", "--resume").code == 0
     assert len(list((tmp_path / "out" / "pictures").iterdir())) == 412
+    read_report(tmp_path / "out")
 
 
 def test_pictures_never_become_inputs(cli, crops: Path, recogniser: Path) -> None:

@@ -146,7 +146,7 @@ def test_an_earlier_run_is_not_touched_and_overwriting_leaves_no_stale_file(
 def test_without_maps_and_pictures(cli, crops: Path, recogniser: Path, tmp_path: Path) -> None:
     out = tmp_path / "plq"
     cli("plq", crops, "--out", out, "--model", recogniser, *OPTIONS, "-q", "--no-maps", "--pictures", "none")
-    assert sorted(f.name for f in out.iterdir()) == ["plq.csv", "plq.csv.meta.json"]
+    assert sorted(f.name for f in out.iterdir()) == ["plq.csv", "plq.csv.meta.json", "report.html"]
 
 
 def test_a_preset_brings_its_weighting(cli, crops: Path, recogniser: Path, tmp_path: Path) -> None:

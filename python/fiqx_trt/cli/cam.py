@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated
 
 import typer
@@ -67,17 +68,18 @@ def cam(
     retry_failed: o.RetryFailed = False,
     quiet: o.Quiet = False,
 ) -> None:
-    """Draw the Score-CAM map of every face: float maps, a picture each, and a table with one row per input.
+    """Draw the Score-CAM map of every face: float maps, a picture each, a table, and report.html.
 
     Exit status: 0 every row ok, 3 finished but some rows failed, 2 wrong usage, 1 could not run, 130 interrupted.
     """
     from fiqx_trt.explain.recipe import recipe
     from fiqx_trt.report.cam_rows import CamOptions, CamRows
     from fiqx_trt.report.face_files import FaceFiles
+    from fiqx_trt.report.pages.cam import cam_page
 
     mode = choose_mode(resume=resume, overwrite=overwrite, retry=retry_failed)
     options = CamOptions(target, weights, preset, align_corners, layer)
-    recipe(
+    chosen = recipe(
         preset, target=target, weights=weights, align_corners=align_corners
     )  # says what is wrong before anything runs
     runtime = o.RuntimeOptions(backend, precision, device, threads)
@@ -88,4 +90,5 @@ def cam(
         FaceFiles(out, maps=maps, pictures=pictures) as files,
         o.open_model(model, runtime, fields) as opened,
     ):
-        run.into(out / "cam.csv", CamRows(opened, options, files), opened, files=files)
+        page = partial(cam_page, recipe=chosen)
+        run.into(out / "cam.csv", CamRows(opened, options, files), opened, files=files, page=page)

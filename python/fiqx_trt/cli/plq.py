@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated, Any, cast
 
 import typer
@@ -82,7 +83,7 @@ def plq(
     retry_failed: o.RetryFailed = False,
     quiet: o.Quiet = False,
 ) -> None:
-    """Explain every face: float maps, a picture each, and a table with one row per input that says which regions lie low.
+    """Explain every face: float maps, a picture each, a table that says which regions lie low, and report.html.
 
     Gradients run in float32. Exit status: 0 every row ok, 3 finished but some rows failed, 2 wrong usage, 1 could not run,
     130 interrupted.
@@ -90,6 +91,7 @@ def plq(
     from fiqx_trt.explain.plq import PlqExplainer
     from fiqx_trt.quality import MethodOptions, create_method
     from fiqx_trt.report.face_files import FaceFiles
+    from fiqx_trt.report.pages.plq import plq_page
     from fiqx_trt.report.plq_rows import PlqRows
 
     mode = choose_mode(resume=resume, overwrite=overwrite, retry=retry_failed)
@@ -105,7 +107,8 @@ def plq(
     ):
         explainer = PlqExplainer(opened, cast(Any, weighting), clip=clip, method=quality)
         ran = f"gradients in fp32; weighting {explainer.weights}, γ = {explainer.gamma:g}"
-        run.into(out / "plq.csv", PlqRows(explainer, files), opened, files=files, ran=ran)
+        page = partial(plq_page, method=method)
+        run.into(out / "plq.csv", PlqRows(explainer, files), opened, files=files, page=page, ran=ran)
 
 
 def preset_fields(

@@ -17,13 +17,15 @@ import typer
 
 from fiqx_trt.cli import options as o
 from fiqx_trt.cli.console import open_progress, say
-from fiqx_trt.errors import InvalidInputError
+from fiqx_trt.errors import InvalidInputError, OutputError
 from fiqx_trt.scoring.run import RowMaker
 
 if TYPE_CHECKING:
     from fiqx_trt.faces.sources import Source
     from fiqx_trt.models import Model
     from fiqx_trt.report.face_files import FaceFiles
+    from fiqx_trt.report.html import Page
+    from fiqx_trt.report.pages.explained import ExplainedTable
     from fiqx_trt.rows import Column, Mode, RunMeta, TableWriter
 
 __all__ = ["TableRun", "choose_mode"]
@@ -88,7 +90,14 @@ class TableRun:
         object.__setattr__(self, "sources", sources)
 
     def into(
-        self, path: Path, maker: Maker, model: Model, *, files: FaceFiles | None = None, ran: str = ""
+        self,
+        path: Path,
+        maker: Maker,
+        model: Model,
+        *,
+        files: FaceFiles | None = None,
+        page: Callable[[ExplainedTable], Page] | None = None,
+        ran: str = "",
     ) -> NoReturn:
         """Make the table and leave the command.
 
@@ -102,6 +111,8 @@ class TableRun:
             The recogniser.
         files
             What writes files beside the rows.
+        page
+            Makes the report of the complete table.
         ran
             How the model ran, for the summary; default: in its precision.
 
@@ -114,6 +125,8 @@ class TableRun:
 
         preparer = self.faces.preparer(model.spec, self.runtime)
         total = None if self.quiet else self._count()
+        if page is not None:
+            self._refuse_other_report(path)
         table = self._open(path, maker, model, files)
         with open_progress(total, quiet=self.quiet) as report, stop_on_interrupt() as stop:
             threads = self.runtime.threads or 2
@@ -129,6 +142,8 @@ class TableRun:
             )
         if not self.quiet:
             summarise(table, model, ran or model.precision)
+        if page is not None and table.finished:
+            self._report(table, model, page)
         raise typer.Exit(exit_status(table))
 
     def _open(self, path: Path, maker: Maker, model: Model, files: FaceFiles | None) -> TableWriter:
@@ -149,6 +164,29 @@ class TableRun:
                 table.close(complete=False)
                 raise
         return table
+
+    def _report(self, table: TableWriter, model: Model, page: Callable[[ExplainedTable], Page]) -> None:
+        from fiqx_trt.report.pages.explained import ExplainedTable
+        from fiqx_trt.report.pages.parts import save_page
+
+        written = save_page(page(ExplainedTable(table.path, table.meta, model)), table.path.parent)
+        if not self.quiet:
+            say(f"{written}: what came out, and how to read it")
+
+    def _refuse_other_report(self, path: Path) -> None:
+        """Leave a report alone that is not this table's."""
+        from fiqx_trt.report.pages.parts import REPORT
+        from fiqx_trt.rows.files import TableFiles
+
+        files, report = TableFiles.of(path), path.with_name(REPORT)
+        if (
+            self.mode != "overwrite"
+            and report.exists()
+            and not (files.out.exists() or files.partial.exists())
+        ):
+            raise OutputError(
+                f"{report} exists already, of another table than {path.name}; give another --out, or use --overwrite"
+            )
 
     def _refuse_own_files(self, out: Path) -> None:
         for name in self.inputs:

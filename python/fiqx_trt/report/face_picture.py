@@ -22,6 +22,7 @@ __all__ = [
     "MapStyle",
     "map_colors",
     "overlay_map",
+    "panels_of",
     "quality_colors",
 ]
 
@@ -186,6 +187,11 @@ def _swapped(colors: Pixels) -> Pixels:
 
 def _lefts(width: int) -> list[int]:
     return [GAP + i * (width + GAP) for i in range(3)]
+
+
+def panels_of(picture: Pixels) -> Pixels:
+    """Return the part of a drawn picture that holds face, map and overlay, without the lines of text."""
+    return picture[GAP + LINE : -(2 * LINE + GAP - 4), GAP:-GAP]
 
 
 @lru_cache(maxsize=8)

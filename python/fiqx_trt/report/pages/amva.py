@@ -25,13 +25,12 @@ from fiqx_trt.report.pages.parts import (
     page_foot,
     percent,
     picture,
+    uniform_caution,
 )
 
 __all__ = ["MAP_FORMULAS", "MapsMade", "amva_page", "map_cautions", "map_figures"]
 
 PAPER = "Fu & Damer"
-#: Above this correlation a map says little that the plain mean activation does not.
-NEARLY_UNIFORM = 0.95
 MAP_FORMULAS = Table(
     "What the names mean; a is an activation map with values from 0 to 1, n the number of images in a group.",
     ("name", "formula", "in words", "source"),
@@ -187,13 +186,7 @@ def map_cautions(correlation: NDArray[np.float64], channels: NDArray[np.float64]
     known = correlation[np.isfinite(correlation)]
     notes = []
     if known.size:
-        text = (
-            f"The maps correlate {decimal(float(known.mean()))} on average with the plain mean activation "
-            f"(no masked passes), and rest on {float(np.nanmean(channels)):.0f} effective channels."
-        )
-        if known.mean() > NEARLY_UNIFORM:
-            text += " So they show where the network is active at all, hardly what speaks for this face."
-        notes.append(text)
+        notes.append(uniform_caution(float(known.mean()), float(np.nanmean(channels))))
     if known.size < correlation.size:
         notes.append(f"{correlation.size - known.size} of {correlation.size} maps have no contrast.")
     return notes

@@ -25,6 +25,7 @@ __all__ = [
     "BUILTIN_MODEL",
     "FEW_IMAGES",
     "REPORT",
+    "STATUS_WORDS",
     "Asked",
     "cautions",
     "closing",
@@ -42,6 +43,7 @@ __all__ = [
     "score_table",
     "share",
     "skipped_words",
+    "uniform_caution",
 ]
 
 #: The file every command writes.
@@ -54,6 +56,8 @@ FEW_IMAGES = 30
 WIDEST = 1200
 #: Pixels of a screen for an inch of a figure: its smallest letters are about 12 pixels high.
 SCREEN_INCH = 120
+#: Above this correlation a map says little that the plain mean activation does not.
+NEARLY_UNIFORM = 0.95
 STATUS_WORDS = {
     "no_face": "no face was found",
     "several_faces": "several faces, where a single one was asked for",
@@ -86,15 +90,16 @@ class Asked:
 
 
 def save_page(page: Page, folder: Path) -> Path:
-    """Write ``report.html`` into a folder, in one step.
+    """Write ``report.html`` into a folder, in one step; one that has these very bytes is left alone.
 
     Raises
     ------
     OutputError
         The folder cannot be written.
     """
-    path = folder / REPORT
-    write_whole(path, page.html().encode())
+    path, content = folder / REPORT, page.html().encode()
+    if not (path.is_file() and path.read_bytes() == content):
+        write_whole(path, content)
     return path
 
 
@@ -211,6 +216,17 @@ def model_cautions(spec: ModelSpec) -> list[str]:
             f"({spec.calibration or 'unknown'}). For work, give a modern recogniser with --model and calibrate it."
         )
     return notes
+
+
+def uniform_caution(correlation: float, channels: float) -> str:
+    """Say how activation maps differ, on average, from the plain mean activation."""
+    text = (
+        f"The maps correlate {decimal(correlation)} on average with the plain mean activation (no masked passes), and rest on "
+        f"{channels:.0f} effective channels."
+    )
+    if correlation > NEARLY_UNIFORM:
+        text += " So they show where the network is active at all, hardly what speaks for this face."
+    return text
 
 
 def score_table(tables: ScoreTables) -> Table:
