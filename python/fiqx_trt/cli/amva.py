@@ -113,7 +113,10 @@ def amva(
         examples=examples,
     )
     run = {"version": __version__, "command": shlex.join(sys.argv), **dict(made.facts)}
-    written = [*save_amva(result, out, run=run), *_figures(result, found, values, examples, looks[colors], out)]
+    written = [
+        *save_amva(result, out, run=run),
+        *_figures(result, found, values, examples, looks[colors], out),
+    ]
     written.append(save_page(amva_page(result, out, Asked(sys.argv, warnings_shown()), made), out))
     if not quiet:
         _print(result, found)
