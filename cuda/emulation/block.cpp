@@ -40,9 +40,8 @@ std::string Block::run() {
         bool moved = fresh_ < order_.size();
         // A stack serves one thread after the other until one waits, and is that thread's from then on.
         while (error_.empty() && fresh_ < order_.size()) {
-            if (used == fibers.size()) { fibers.push_back(std::make_unique<Fiber>()); }
+            if (used == fibers.size()) { fibers.push_back(std::make_unique<Fiber>(&Block::work)); }
             Fiber* fiber = fibers[used++].get();
-            fiber->start(&Block::work);
             fiber->enter();
             if (threads_[current_].state != State::ended) { threads_[current_].fiber = fiber; }
         }
@@ -53,6 +52,7 @@ std::string Block::run() {
         }
         if (error_.empty() && !moved && ended == ended_) { error_ = stuck(); }
     }
+    for (std::size_t i = 0; !error_.empty() && i < used; ++i) { fibers[i]->drop(); }
     running_block = nullptr;
     return error_;
 }
@@ -98,8 +98,9 @@ void Block::end() {
     }
 }
 
-void Block::fail(const std::string& why) {
-    error_ = "thread " + text_of(threads_[current_].index) + ": " + why;
+void Block::blame(const std::string& why) { error_ = "thread " + text_of(threads_[current_].index) + ": " + why; }
+
+void Block::stop() {
     for (;;) { Fiber::leave(); }
 }
 
@@ -110,7 +111,8 @@ Votes Block::barrier(Site site, bool predicate) {
         votes_ = {0, true, false};
     }
     if (!(site == barrier_)) {
-        fail("is at " + text_of(site) + " while others of its block are at " + text_of(barrier_));
+        blame("is at " + text_of(site) + " while others of its block are at " + text_of(barrier_));
+        stop();
     }
     self.site = site;
     votes_ = {votes_.count + predicate, votes_.all && predicate, votes_.any || predicate};
@@ -128,7 +130,7 @@ Votes Block::barrier(Site site, bool predicate) {
 
 Exchanged Block::exchange(Site site, std::uint32_t mask, std::uint64_t value, unsigned source, bool predicate) {
     Thread& self = threads_[current_];
-    if ((mask >> own_lane() & 1U) == 0) { fail(text_of(site) + ": the mask lacks the lane that calls"); }
+    if ((mask >> own_lane() & 1U) == 0) { misused(site, "the mask lacks the lane that calls"); }
     self.site = site;
     self.mask = mask;
     self.value = value;
@@ -151,8 +153,9 @@ bool Block::settle(unsigned warp, std::uint32_t mask) {
         if (thread.state != State::in_warp) { return false; }
         if (first == nullptr) { first = &thread; }
         if (thread.mask != mask || !(thread.site == first->site)) {
-            fail("lanes of its warp disagree: " + text_of(thread.site) + " and " + text_of(first->site) +
-                 ", or their masks differ");
+            blame("lanes of its warp disagree: " + text_of(thread.site) + " and " + text_of(first->site) +
+                  ", or their masks differ");
+            stop();
         }
         taking |= 1U << lane;
     }
@@ -194,6 +197,9 @@ Exchanged exchange(Site site, std::uint32_t mask, std::uint64_t value, unsigned 
     return running_block->exchange(site, mask, value, source, predicate);
 }
 unsigned own_lane() { return running_block->own_lane(); }
-void misused(Site site, const char* why) { running_block->fail(text_of(site) + ": " + why); }
+void misused(Site site, const char* why) {
+    running_block->blame(text_of(site) + ": " + why);
+    running_block->stop();
+}
 
 }  // namespace emulated

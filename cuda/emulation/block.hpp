@@ -22,7 +22,9 @@ public:
     // What the running thread does.
     Votes barrier(Site site, bool predicate);
     Exchanged exchange(Site site, std::uint32_t mask, std::uint64_t value, unsigned source, bool predicate);
-    [[noreturn]] void fail(const std::string& why);
+    void blame(const std::string& why);
+    /// Leaves a thread's stack for good: nothing on it may own memory.
+    [[noreturn]] void stop();
     unsigned own_lane() const { return current_ % 32; }
 
 private:

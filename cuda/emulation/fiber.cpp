@@ -1,3 +1,5 @@
+#undef _FORTIFY_SOURCE  // its longjmp refuses other stacks
+
 #include "fiber.hpp"
 
 #include <sys/mman.h>
@@ -29,26 +31,38 @@ void arrived(void* saved, const void** from, std::size_t* bytes) {
 void forget(void* stack, std::size_t bytes) { ASAN_UNPOISON_MEMORY_REGION(stack, bytes); }
 #endif
 
+/// Leaves one stack for another. swapcontext would set the signal mask each time, by a system call that takes longer
+/// than all else.
+void change(Context& from, Context& to) {
+    if (_setjmp(from.jump) != 0) { return; }
+    if (!to.begins) { _longjmp(to.jump, 1); }
+    to.begins = false;
+    (void)setcontext(&to.whole);
+}
+
 }  // namespace
 
-Fiber::Fiber() : memory_(mmap(nullptr, kStack + kPage, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)) {
+Fiber::Fiber(void (*body)())
+    : body_(body), memory_(mmap(nullptr, kStack + kPage, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)) {
     if (memory_ == MAP_FAILED) { throw std::bad_alloc(); }
     (void)mprotect(memory_, kPage, PROT_NONE);  // a stack that overflows stops here
+    drop();
 }
 
 Fiber::~Fiber() { (void)munmap(memory_, kStack + kPage); }
 
-void Fiber::start(void (*body)()) {
-    body_ = body;
+void Fiber::drop() {
     void* stack = static_cast<char*>(memory_) + kPage;
 #if defined(__SANITIZE_ADDRESS__)
     forget(stack, kStack);
 #endif
-    (void)getcontext(&context_);
-    context_.uc_stack.ss_sp = stack;
-    context_.uc_stack.ss_size = kStack;
-    context_.uc_link = nullptr;
-    makecontext(&context_, &Fiber::first, 0);
+    context_.begins = true;
+    ucontext_t& context = context_.whole;
+    (void)getcontext(&context);
+    context.uc_stack.ss_sp = stack;
+    context.uc_stack.ss_size = kStack;
+    context.uc_link = nullptr;
+    makecontext(&context, &Fiber::first, 0);
 }
 
 void Fiber::first() {
@@ -62,9 +76,9 @@ void Fiber::enter() {
     inside = this;
 #if defined(__SANITIZE_ADDRESS__)
     void* saved = nullptr;
-    leaving(&saved, context_.uc_stack.ss_sp, kStack);
+    leaving(&saved, context_.whole.uc_stack.ss_sp, kStack);
 #endif
-    (void)swapcontext(&outside_, &context_);
+    change(outside_, context_);
 #if defined(__SANITIZE_ADDRESS__)
     arrived(saved, nullptr, nullptr);
 #endif
@@ -77,7 +91,7 @@ void Fiber::leave() {
     void* saved = nullptr;
     leaving(&saved, outer_stack, outer_bytes);
 #endif
-    (void)swapcontext(&self->context_, &self->outside_);
+    change(self->context_, self->outside_);
 #if defined(__SANITIZE_ADDRESS__)
     arrived(saved, &outer_stack, &outer_bytes);
 #endif

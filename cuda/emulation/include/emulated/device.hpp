@@ -16,7 +16,8 @@ struct Site {
     const char* file;
     int line;
     bool operator==(const Site& other) const {
-        return line == other.line && std::strcmp(what, other.what) == 0 && std::strcmp(file, other.file) == 0;
+        const auto same = [](const char* a, const char* b) { return a == b || std::strcmp(a, b) == 0; };
+        return line == other.line && same(what, other.what) && same(file, other.file);
     }
 };
 
