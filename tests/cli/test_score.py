@@ -18,6 +18,7 @@ import pytest
 
 from fiqx_trt.models import load_model
 from fiqx_trt.quality.serfiq import serfiq
+from fiqx_trt.runtime import machine
 from support.nets import noise_faces, save, small_recogniser
 
 Cli = Callable[..., "object"]
@@ -55,6 +56,8 @@ def test_rows_hold_what_the_library_computes(cli, crops: Path, recogniser: Path,
     assert all(float(row["magface"]) > 0 and row["status"] == "ok" and not row["error"] for row in rows)
     assert "12 ok" in result.err
     assert "small on openvino, cpu, fp32" in result.err
+    if missing := machine.cuda_missing():
+        assert f"not used: tensorrt on cuda, torch on cuda: {missing}" in result.err
 
 
 def test_metadata_names_everything_that_changes_a_number(

@@ -284,10 +284,28 @@ def summarise(table: TableWriter, model: Model, ran: str) -> None:
     rate = f", {meta.inputs / meta.duration_s:.1f} inputs/s" if meta.duration_s > 0 else ""
     say(f"{table.path}: {counts}; {meta.duration_s:.1f} s{rate}")
     say(f"{model.spec.name} on {model.backend}, {model.device}, {ran}")
+    if skipped := passed_over(model.notes):
+        say(f"not used: {skipped}")
     if not table.finished:
         say("interrupted; the same command with --resume goes on from here")
     elif set(meta.counts) - {"ok"}:
         say(f"the column error of {table.path.name} says why rows failed")
+
+
+def passed_over(notes: Sequence[str]) -> str:
+    """Return in one line which backends `auto` could not use, and why; empty where it took the first.
+
+    Examples
+    --------
+    >>> passed_over(["tensorrt on cuda skipped: no driver", "torch on cuda skipped: no driver", "batch 4"])
+    'tensorrt on cuda, torch on cuda: no driver'
+    """
+    reasons: dict[str, list[str]] = {}
+    for note in notes:
+        backend, skipped, reason = note.partition(" skipped: ")
+        if skipped:
+            reasons.setdefault(reason, []).append(backend)
+    return "; ".join(f"{', '.join(backends)}: {reason}" for reason, backends in reasons.items())
 
 
 def exit_status(table: TableWriter) -> int:
