@@ -6,6 +6,7 @@ Run by `gpu_check`, one part at a time: ``python scripts/gpu_measure.py pipeline
 from __future__ import annotations
 
 import json
+import os
 import sys
 import time
 from collections.abc import Callable
@@ -267,8 +268,34 @@ def pipeline(report: Report) -> str:
 def tensorrt(report: Report) -> str:
     backend(report, "tensorrt")
     report.attempt("methods", lambda: methods(report, "tensorrt"))
+    report.attempt("CUDA graphs", lambda: graphs(report))
     rate = report.numbers.get("tensorrt fp16: faces per second, on the device", "no")
     return f"ResNet-100 by TensorRT: {rate} faces/s in fp16"
+
+
+def graphs(report: Report) -> None:
+    """Time an engine's launches one by one and recorded as CUDA graphs, where there is much to save and little."""
+    import torch
+
+    from fiqx_trt.runtime import open_session
+
+    model, _ = network()
+    x = torch.as_tensor(inputs(BATCH), device=DEVICE)
+    kept: dict[str, np.ndarray[Any, Any]] = {}
+    for batch in (1, BATCH):
+        for wanted, label in (("0", "plain launches"), ("1", "CUDA graphs")):
+            os.environ["FIQX_CUDA_GRAPHS"] = wanted
+            with open_session(
+                model, backend="tensorrt", device=DEVICE, precision="fp16", max_batch=batch
+            ) as session:
+                recorded = "CUDA graphs: recorded" in session.notes
+                report.require(recorded == (wanted == "1"), f"batch {batch}, {label}: {session.notes}")
+                kept[label] = session.run({"image": inputs(BATCH)})["embedding"]
+                took = seconds(lambda session=session: session.run_device({"image": x}))
+            report.numbers[f"tensorrt fp16, batch {batch}, {label}: faces per second"] = round(BATCH / took)
+        same = np.array_equal(kept["plain launches"], kept["CUDA graphs"])
+        report.require(same, f"batch {batch}: a CUDA graph gives other bits")
+    del os.environ["FIQX_CUDA_GRAPHS"]
 
 
 def benchmarks(report: Report) -> str:

@@ -49,6 +49,8 @@ def install(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Install
         assert world.gpu.balanced(), "a context was pushed and not popped"
         assert not world.gpu.blocks, "device memory was not freed"
         assert not world.gpu.pinned, "page-locked memory was not freed"
+        assert not world.gpu.graphs, "a CUDA graph was not destroyed"
+        assert not world.gpu.recordings, "a stream is still being recorded"
         assert not world.gpu.wild, "a stream was used after it was closed"
         assert not world.gpu.leaks, "an object was dropped where its context is not current"
         assert set(world.gpu.streams) == {1}, "a stream was not closed"

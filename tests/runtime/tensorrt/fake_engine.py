@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import onnx
 
+from runtime.tensorrt.fake_gpu import FakeCudaError
 from runtime.tensorrt.fake_world import KINDS, MAGIC, Behaviour, say
 
 
@@ -113,6 +114,12 @@ class Context(Behaviour):
         if not ready or stream_handle in (0, 1) or self._world.faults.enqueue_fails:
             say(engine._logger, "Error Code 1: enqueueV3 failed")
             return False
+        if self._world.faults.enqueue_allocates:
+            try:
+                gpu.free(gpu.alloc(256))
+            except FakeCudaError as error:
+                say(engine._logger, f"Error Code 1: Cuda Runtime ({error})")
+                return False
         gpu.queue(stream_handle, self._execute)
         return True
 

@@ -31,6 +31,10 @@ class FakeGpu:
         self.stacks: dict[int, list[int]] = {}
         self.streams: dict[int, deque[Callable[[], None]]] = {LEGACY: deque()}
         self.events: dict[int, list[bool]] = {}
+        self.recordings: dict[int, list[Callable[[], None]]] = {}  # by stream
+        self.graphs: dict[int, list[Callable[[], None]]] = {}
+        self.broken: set[int] = set()  # streams whose recording something spoilt
+        self.launches = 0
         self.handles = itertools.count(0x5000, 16)
         self.allocations = 0
         self.leaks = 0
@@ -62,6 +66,7 @@ class FakeGpu:
     # memory ------------------------------------------------------------------------------------------------------
     def alloc(self, nbytes: int) -> int:
         self.need_context()
+        self.spoil(*self.recordings)  # of this thread; tests record on one at a time
         if nbytes > self.free_bytes:
             raise FakeCudaError(2, "out of memory")
         backing = np.full(nbytes + 512, 0xAB, np.uint8)
@@ -119,13 +124,15 @@ class FakeGpu:
         stream = stream or LEGACY
         if stream not in self.streams:
             raise FakeCudaError(400, "invalid resource handle")
-        self.streams[stream].append(work)
+        self.recordings.get(stream, self.streams[stream]).append(work)
 
     def drain(self, stream: int) -> None:
         stream = stream or LEGACY
         if stream not in self.streams:
             self.wild += 1
             raise FakeCudaError(400, "invalid resource handle")
+        if stream in self.recordings:
+            self.spoil(stream)
         with self.lock:
             while self.streams[stream]:
                 self.streams[stream].popleft()()
@@ -170,6 +177,38 @@ class FakeGpu:
                 self.streams[behind or LEGACY].popleft()()
 
         self.queue(stream, work)
+
+    # graphs ------------------------------------------------------------------------------------------------------
+    def spoil(self, *streams: int) -> None:
+        if streams:
+            self.broken.update(streams)
+            raise FakeCudaError(900, "operation not permitted when stream is capturing")
+
+    def begin_record(self, stream: int, mode: int) -> None:
+        self.need_context()
+        assert mode == 1, "other threads could not ask for memory any more"
+        if stream in (0, LEGACY) or stream in self.recordings:
+            raise FakeCudaError(900, "operation not permitted when stream is capturing")
+        self.recordings[stream] = []
+
+    def end_record(self, stream: int) -> int:
+        if stream not in self.recordings:
+            raise FakeCudaError(1, "invalid argument")
+        work = self.recordings.pop(stream)
+        if stream in self.broken:
+            self.broken.remove(stream)
+            raise FakeCudaError(901, "operation failed due to a previous error during capture")
+        return self.new_graph(work)
+
+    def new_graph(self, work: list[Callable[[], None]]) -> int:
+        handle = next(self.handles)
+        self.graphs[handle] = work
+        return handle
+
+    def launch(self, graph: int, stream: int) -> None:
+        self.launches += 1
+        for work in self.graphs[graph]:
+            self.queue(stream, work)
 
 
 def _checked(method: Callable[..., None]) -> Callable[..., int]:
@@ -297,6 +336,31 @@ class FakeDriverLibrary:
     @_checked
     def cuEventDestroy_v2(self, event: Any) -> None:
         self.gpu.events.pop(event.value)
+
+    @_checked
+    def cuStreamBeginCapture_v2(self, stream: Any, mode: Any) -> None:
+        self.gpu.begin_record(_plain(stream), mode.value)
+
+    @_checked
+    def cuStreamEndCapture(self, stream: Any, graph: Any) -> None:
+        graph._obj.value = self.gpu.end_record(_plain(stream))
+
+    @_checked
+    def cuGraphInstantiateWithFlags(self, ready: Any, graph: Any, flags: Any) -> None:
+        assert flags.value == 0
+        ready._obj.value = self.gpu.new_graph(self.gpu.graphs[_plain(graph)])
+
+    @_checked
+    def cuGraphLaunch(self, graph: Any, stream: Any) -> None:
+        self.gpu.launch(_plain(graph), _plain(stream))
+
+    @_checked
+    def cuGraphExecDestroy(self, graph: Any) -> None:
+        self.gpu.graphs.pop(_plain(graph))
+
+    @_checked
+    def cuGraphDestroy(self, graph: Any) -> None:
+        self.gpu.graphs.pop(_plain(graph))
 
     @_checked
     def cuMemGetInfo_v2(self, free: Any, total: Any) -> None:

@@ -28,6 +28,7 @@ class Faults:
     largest_batch: int = 1 << 30
     no_contexts: bool = False
     enqueue_fails: bool = False
+    enqueue_allocates: bool = False  # which a recording does not take
     unknown_operators: tuple[str, ...] = ()
 
 

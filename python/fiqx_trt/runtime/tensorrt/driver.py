@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import ctypes
 import functools
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +23,7 @@ LIBRARY = "libcuda.so.1"
 VERSION_FILE = Path("/proc/driver/nvidia/version")
 NON_BLOCKING = 1  # CU_STREAM_NON_BLOCKING
 NO_TIMING = 2  # CU_EVENT_DISABLE_TIMING
+THREAD_LOCAL = 1  # CU_STREAM_CAPTURE_MODE_THREAD_LOCAL: other threads may go on asking for memory
 _MULTIPROCESSORS, _MAJOR, _MINOR = 16, 75, 76  # CUdevice_attribute
 
 
@@ -172,6 +175,35 @@ class Driver:
             self.call("cuStreamWaitEvent", ctypes.c_void_p(stream), event, ctypes.c_uint(0))
         finally:
             self.call("cuEventDestroy_v2", event)
+
+    def record(self, stream: int, queue: Callable[[], None]) -> int:
+        """Return an executable graph of what a function queues on a stream; nothing of it runs."""
+        self.call("cuStreamBeginCapture_v2", ctypes.c_void_p(stream), ctypes.c_uint(THREAD_LOCAL))
+        try:
+            queue()
+        except BaseException:
+            with suppress(CudaError):  # the recording is broken, and the first error is already on its way
+                self.call("cuGraphDestroy", self._end_record(stream))
+            raise
+        graph, ready = self._end_record(stream), ctypes.c_void_p()
+        try:
+            self.call("cuGraphInstantiateWithFlags", ctypes.byref(ready), graph, ctypes.c_uint64(0))
+        finally:
+            self.call("cuGraphDestroy", graph)
+        return ready.value or 0
+
+    def launch(self, graph: int, stream: int) -> None:
+        """Queue a recorded graph."""
+        self.call("cuGraphLaunch", ctypes.c_void_p(graph), ctypes.c_void_p(stream))
+
+    def destroy_graph(self, graph: int) -> None:
+        """Destroy a recorded graph that is not running."""
+        self.call("cuGraphExecDestroy", ctypes.c_void_p(graph))
+
+    def _end_record(self, stream: int) -> ctypes.c_void_p:
+        graph = ctypes.c_void_p()
+        self.call("cuStreamEndCapture", ctypes.c_void_p(stream), ctypes.byref(graph))
+        return graph
 
     def free_bytes(self) -> int:
         """Return how much memory of the current device is free."""

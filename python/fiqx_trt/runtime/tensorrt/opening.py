@@ -14,7 +14,7 @@ from fiqx_trt.runtime.base import first_line
 from fiqx_trt.runtime.device import device_index
 from fiqx_trt.runtime.graph import Graph
 from fiqx_trt.runtime.options import Options
-from fiqx_trt.runtime.tensorrt import compat, opcheck, selftest
+from fiqx_trt.runtime.tensorrt import compat, graphs, opcheck, selftest
 from fiqx_trt.runtime.tensorrt.builder import Recipe, build_plan
 from fiqx_trt.runtime.tensorrt.cache import EngineCache, key_of
 from fiqx_trt.runtime.tensorrt.driver import open_driver
@@ -174,9 +174,14 @@ class Opener:
             batch=recipe.batch,
             inputs=self._graph.inputs,
             outputs=self._graph.outputs,
+            graphs=graphs.wanted(),
         )
         return TensorRtSession(
-            runner, device=self._options.device, precision=recipe.precision, batch=recipe.batch, notes=(note,)
+            runner,
+            device=self._options.device,
+            precision=recipe.precision,
+            batch=recipe.batch,
+            notes=(note, *runner.notes),
         )
 
     def _build(self, recipe: Recipe, key: str) -> tuple[bytes, str]:

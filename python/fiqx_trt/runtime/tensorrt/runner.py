@@ -7,19 +7,17 @@ memory, and nothing waits but the reading of a result.
 from __future__ import annotations
 
 import contextlib
-import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-import numpy as np
-
-from fiqx_trt.errors import BackendError, InferenceError, ModelError
-from fiqx_trt.runtime.base import Chunk, TensorInfo
+from fiqx_trt.errors import BackendError, CudaError, InferenceError, ModelError
+from fiqx_trt.runtime.base import Chunk, TensorInfo, first_line
 from fiqx_trt.runtime.tensorrt import compat
 from fiqx_trt.runtime.tensorrt.logger import tail
-from fiqx_trt.runtime.tensorrt.memory import Bytes, Memory
+from fiqx_trt.runtime.tensorrt.memory import Memory
+from fiqx_trt.runtime.tensorrt.slot import Slot
 
-__all__ = ["SLOTS", "Runner", "Slot", "row_bytes"]
+__all__ = ["SLOTS", "Runner"]
 
 SLOTS = 2
 
@@ -41,6 +39,8 @@ class Runner:
         Rows of every run.
     inputs, outputs
         The graph's tensors, as the ONNX file tells them.
+    graphs
+        Whether to record each slot's launches as a CUDA graph; what cannot be recorded is launched as ever.
 
     Raises
     ------
@@ -60,8 +60,11 @@ class Runner:
         batch: int,
         inputs: Sequence[TensorInfo],
         outputs: Sequence[TensorInfo],
+        graphs: bool = False,
     ) -> None:
         self.memory = memory
+        #: Whether CUDA graphs run, and why not; empty where nobody asked.
+        self.notes: tuple[str, ...] = ()
         self._log = log
         self._slots: list[Slot] = []
         self._closed = False
@@ -74,6 +77,8 @@ class Runner:
                 self.inputs, self.outputs = _tensors(trt, self._engine, inputs, outputs)
                 for _ in range(SLOTS):
                     self._slots.append(Slot(self._engine, memory, log, batch, self.inputs, self.outputs))
+                if graphs:
+                    self.notes = (self._record(),)
             except BaseException:
                 self._release()
                 raise
@@ -109,6 +114,17 @@ class Runner:
             for slot in self._slots:
                 self.memory.wait(stream, slot.stream)
 
+    def _record(self) -> str:
+        """Record the launches of all slots or of none, and say which."""
+        try:
+            for slot in self._slots:
+                slot.record()
+        except (CudaError, InferenceError) as error:
+            for slot in self._slots:
+                slot.forget()
+            return f"no CUDA graph: {first_line(error)}"
+        return "CUDA graphs: recorded"
+
     def close(self) -> None:
         """Free everything; a second call does nothing."""
         if not self._closed:
@@ -137,109 +153,6 @@ class Runner:
                 with contextlib.suppress(Exception):  # the first error is already on its way
                     self.memory.synchronize(slot.stream)
             raise
-
-
-class Slot:
-    """One context with its stream and buffers: what a native run in flight needs for itself."""
-
-    def __init__(
-        self,
-        engine: Any,
-        memory: Memory,
-        log: Any,
-        batch: int,
-        inputs: Sequence[TensorInfo],
-        outputs: Sequence[TensorInfo],
-    ) -> None:
-        self._memory, self._log = memory, log
-        self._inputs, self._outputs = inputs, outputs
-        self._shapes: dict[str, tuple[int, ...]] = {}
-        self._addresses: dict[str, int] = {}
-        self.device: dict[str, int] = {}
-        self._host: dict[str, Bytes] = {}
-        self.stream = 0
-        self._context = engine.create_execution_context()
-        if self._context is None:
-            raise BackendError(f"TensorRT has no memory for another context: {tail(log)}")
-        try:
-            self.stream = memory.open_stream()
-            for info in (*inputs, *outputs):
-                nbytes = batch * row_bytes(info)
-                self.device[info.name] = memory.alloc(nbytes)
-                self._host[info.name] = memory.pinned(nbytes)
-            self._bind(batch)
-        except BaseException:
-            self.close()
-            raise
-        self._batch = batch
-
-    def start(self, chunk: Mapping[str, np.ndarray[Any, Any]]) -> None:
-        """Queue a run: copies in, the engine, copies out."""
-        for info in self._inputs:
-            staged = self._host[info.name]
-            _typed(staged, info, self._batch)[...] = chunk[info.name]
-            self._memory.upload(self.device[info.name], staged, self.stream)
-        self.enqueue()
-        for info in self._outputs:
-            self._memory.download(self._host[info.name], self.device[info.name], self.stream)
-
-    def enqueue(self) -> None:
-        """Queue the engine alone, on this slot's device buffers."""
-        if not self._context.execute_async_v3(self.stream):
-            raise InferenceError(f"TensorRT could not run: {tail(self._log)}")
-
-    def finish(self) -> Chunk:
-        """Wait for the run and return its results, in memory of their own."""
-        self._memory.synchronize(self.stream)
-        return {i.name: _typed(self._host[i.name], i, self._batch).copy() for i in self._outputs}
-
-    def close(self) -> None:
-        """Free everything, the context before what it points to."""
-        if self.stream:
-            self._memory.synchronize(self.stream)
-        self._context = None  # before its buffers, and before the engine
-        for pointer in self.device.values():
-            self._memory.free(pointer)
-        for array in self._host.values():
-            self._memory.free_pinned(array)
-        self.device, self._host = {}, {}
-        if self.stream:
-            self._memory.close_stream(self.stream)
-            self.stream = 0
-
-    def _bind(self, batch: int) -> None:
-        """Tell the context shapes and addresses, which it keeps: only what changed is told again."""
-        for info in self._inputs:
-            shape = (batch, *(d or 0 for d in info.shape[1:]))
-            if self._shapes.get(info.name) != shape:
-                self._check(
-                    self._context.set_input_shape(info.name, shape), f"the shape {shape} of '{info.name}'"
-                )
-                self._shapes[info.name] = shape
-        missing = self._context.infer_shapes()
-        self._check(not missing, f"the shapes without those of {missing}")
-        for info in self._outputs:
-            shape = tuple(self._context.get_tensor_shape(info.name))
-            wanted = (batch, *(d or 0 for d in info.shape[1:]))
-            self._check(shape == wanted, f"that output '{info.name}' has shape {wanted}, it says {shape}")
-        for name, pointer in self.device.items():
-            if self._addresses.get(name) != pointer:
-                self._check(self._context.set_tensor_address(name, pointer), f"the address of '{name}'")
-                self._addresses[name] = pointer
-
-    def _check(self, accepted: bool, what: str) -> None:
-        if not accepted:
-            raise BackendError(f"TensorRT refuses {what}: {tail(self._log)}")
-
-
-def row_bytes(info: TensorInfo) -> int:
-    """Return the size of one row of a tensor."""
-    return info.dtype.itemsize * math.prod(d or 0 for d in info.shape[1:])
-
-
-def _typed(array: Bytes, info: TensorInfo, batch: int) -> np.ndarray[Any, Any]:
-    shape = (batch, *(d or 0 for d in info.shape[1:]))
-    return array[: math.prod(shape) * info.dtype.itemsize].view(info.dtype).reshape(shape)
 
 
 def _tensors(

@@ -15,7 +15,8 @@ from fiqx_trt.errors import BackendError, InferenceError, InvalidInputError
 from fiqx_trt.runtime.base import Chunk, first_line
 from fiqx_trt.runtime.device import LEGACY_DEFAULT, DeviceSession, DeviceView, check_views, view
 from fiqx_trt.runtime.tensorrt.memory import Memory
-from fiqx_trt.runtime.tensorrt.runner import Runner, Slot, row_bytes
+from fiqx_trt.runtime.tensorrt.runner import Runner
+from fiqx_trt.runtime.tensorrt.slot import Slot, row_bytes
 
 __all__ = ["DeviceTensor", "TensorRtSession"]
 
