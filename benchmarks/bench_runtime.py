@@ -11,10 +11,12 @@ import numpy as np
 import pytest
 
 from fiqx_trt.onnx_export.iresnet import build_iresnet
+from fiqx_trt.onnx_export.mobilefacenet import build_mobilefacenet
 from fiqx_trt.runtime import open_session, parity
 from fiqx_trt.runtime.graph import read_graph
 from fiqx_trt.runtime.machine import has_bf16
-from fiqx_trt.runtime.tuning import Choice
+from fiqx_trt.runtime.paired import PairedSession
+from fiqx_trt.runtime.tuning import Choice, Measured
 
 DEPTH = int(os.environ.get("FIQX_BENCH_DEPTH", "18"))
 FACES = np.random.default_rng(0).standard_normal((8, 3, 112, 112), dtype=np.float32)
@@ -59,4 +61,26 @@ def bench_choice(benchmark, model, choice, precision):
         got = session.run({"image": FACES[:2]})
     with openvino.OpenVinoSession(graph, precision=precision, choice=Choice(1, 1)) as plain:
         for name, value in plain.run({"image": FACES[:2]}).items():
+            np.testing.assert_array_equal(got[name], value)
+
+
+@pytest.mark.parametrize("rows", [1, 4, 64])
+@pytest.mark.parametrize("what", ["tuned choice", "tuned choice and smallest"])
+@pytest.mark.benchmark(group="runtime: calls of a few rows")
+def bench_short_calls(benchmark, what, rows):
+    """A small network where 16 rows on each of two streams are the fastest for many rows."""
+    openvino = pytest.importorskip("fiqx_trt.runtime.openvino")
+    graph = read_graph(build_mobilefacenet().SerializeToString())
+
+    def open_at(choice):
+        return openvino.OpenVinoSession(graph, precision="fp32", choice=choice)
+
+    measured = Measured(Choice(16, 2), 400.0, Choice(1, 1), 250.0)
+    session = open_at(measured.choice)
+    if what != "tuned choice":
+        session = PairedSession(session, lambda: open_at(measured.smallest), measured, cost=0.0)
+    feeds = {"image": np.resize(FACES, (rows, 3, 112, 112))}
+    with session, open_at(measured.smallest) as plain:
+        got = benchmark(session.run, feeds)
+        for name, value in plain.run(feeds).items():
             np.testing.assert_array_equal(got[name], value)

@@ -74,13 +74,14 @@ def test_levels_grow_and_stay_within_the_request(
 
 
 def test_the_fastest_batch_is_chosen() -> None:
-    choice, rate = tuning.tune(Timed, tuning.levels(1, 16), [INPUT])
-    assert choice == Choice(16, 1)
-    assert rate > 1000
+    measured = tuning.tune(Timed, tuning.levels(1, 16), [INPUT])
+    assert measured.choice == Choice(16, 1)
+    assert measured.smallest == Choice(1, 1)
+    assert measured.rate > 1000 > measured.smallest_rate
 
 
 def test_streams_are_chosen_where_they_pay() -> None:
-    assert tuning.tune(Timed, tuning.levels(2, 1), [INPUT])[0] == Choice(1, 2)
+    assert tuning.tune(Timed, tuning.levels(2, 1), [INPUT]).choice == Choice(1, 2)
 
 
 @pytest.mark.parametrize("spoil", ["bits", "place", "fails"])
@@ -88,13 +89,13 @@ def test_a_batch_with_other_bits_is_never_chosen_however_fast(spoil: str) -> Non
     def open_at(choice: Choice) -> Session:
         return Timed(choice, spoil=spoil)
 
-    assert tuning.tune(open_at, tuning.levels(1), [INPUT])[0] == Choice(1, 1)
+    assert tuning.tune(open_at, tuning.levels(1), [INPUT]).choice == Choice(1, 1)
 
 
 def test_a_slow_network_is_not_tried_for_long() -> None:
     start = time.perf_counter()
-    choice, _ = tuning.tune(lambda c: Timed(c, seconds=0.3 * c.batch), tuning.levels(1), [INPUT])
-    assert choice == Choice(1, 1)
+    measured = tuning.tune(lambda c: Timed(c, seconds=0.3 * c.batch), tuning.levels(1), [INPUT])
+    assert measured.choice == Choice(1, 1)
     assert time.perf_counter() - start < 4
 
 
@@ -135,7 +136,7 @@ def test_a_spoiled_memory_is_measured_again(tmp_path: Path, monkeypatch: pytest.
     tuning.remember(("k",), batch=4, streams=1)
     (file,) = (tmp_path / "runtime").iterdir()
     assert tuning.recall(("k",)) is not None
-    for content in (b"", b"{", b"[]", b'{"format": 0}', b'{"format": 1, "key": ["other"]}', b"\xff\xfe"):
+    for content in (b"", b"{", b"[]", b'{"format": 0}', b'{"format": 2, "key": ["other"]}', b"\xff\xfe"):
         file.write_bytes(content)
         assert tuning.recall(("k",)) is None
 

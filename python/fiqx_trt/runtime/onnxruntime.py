@@ -11,6 +11,7 @@ from fiqx_trt.runtime import machine, tuning
 from fiqx_trt.runtime.base import Chunk, Session, TensorInfo, first_line
 from fiqx_trt.runtime.graph import Graph
 from fiqx_trt.runtime.options import Options
+from fiqx_trt.runtime.paired import open_paired
 
 __all__ = ["OnnxRuntimeSession", "open_graph", "unavailable"]
 
@@ -35,14 +36,21 @@ def open_graph(graph: Graph, options: Options) -> Session:
             f"{graph.label} is stored in, {graph.stored}: use precision='auto'"
             + (", or export the model in half precision" if options.precision == "fp16" else "")
         )
-    choice, reason = _choice(graph, options)
-    return OnnxRuntimeSession(
-        graph,
-        device=options.device,
-        batch=choice.batch,
-        threads=options.threads,
-        notes=(f"{graph.stored}: the precision the graph is stored in", reason),
-    )
+
+    def open_at(choice: tuning.Choice) -> Session:
+        return OnnxRuntimeSession(graph, device=options.device, batch=choice.batch, threads=options.threads)
+
+    if graph.free_shape:
+        session, reason = open_at(tuning.REFERENCE), "batch 1: the input's shape is free"
+    elif options.device != "cpu":
+        choice, reason = tuning.lawful_batch(open_at, graph, options.max_batch or CUDA_BATCH)
+        session = open_at(choice)
+    else:
+        groups = tuning.levels(1, options.max_batch, graph.static_batch)
+        measured, reason = tuning.tuned(_key(graph, options), open_at, groups, graph.inputs)
+        session = open_paired(open_at, measured)
+    session.notes = (f"{graph.stored}: the precision the graph is stored in", reason)
+    return session
 
 
 class OnnxRuntimeSession(Session):
@@ -58,8 +66,6 @@ class OnnxRuntimeSession(Session):
         Rows per native run.
     threads
         Threads of one operator; None for all processors.
-    notes
-        Why these were chosen.
     """
 
     def __init__(
@@ -69,7 +75,6 @@ class OnnxRuntimeSession(Session):
         device: str = "cpu",
         batch: int = 1,
         threads: int | None = None,
-        notes: Sequence[str] = (),
     ) -> None:
         try:
             self._session = onnxruntime.InferenceSession(
@@ -93,7 +98,6 @@ class OnnxRuntimeSession(Session):
             batch=batch,
             inputs=graph.inputs,
             outputs=outputs,
-            notes=notes,
         )
 
     def _run(self, chunks: Sequence[Chunk]) -> list[Chunk]:
@@ -135,25 +139,8 @@ def _sharpened(info: TensorInfo, node: onnxruntime.NodeArg) -> TensorInfo:
     )
 
 
-def _choice(graph: Graph, options: Options) -> tuple[tuning.Choice, str]:
-    if graph.free_shape:
-        return tuning.REFERENCE, "batch 1: the input's shape is free"
-
-    def open_at(choice: tuning.Choice) -> Session:
-        return OnnxRuntimeSession(graph, device=options.device, batch=choice.batch, threads=options.threads)
-
-    if options.device != "cpu":
-        return tuning.lawful_batch(open_at, graph, options.max_batch or CUDA_BATCH)
-    groups = tuning.levels(1, options.max_batch, graph.static_batch)
-    version = onnxruntime.__version__
+def _key(graph: Graph, options: Options) -> tuple[object, ...]:
     threads = options.threads or machine.cpu_count()
-    key = (
-        "onnxruntime",
-        version,
-        machine.cpu_signature(),
-        graph.digest,
-        graph.stored,
-        threads,
-        options.max_batch,
-    )
-    return tuning.tuned(key, open_at, groups, graph.inputs)
+    version = onnxruntime.__version__
+    cpu = machine.cpu_signature()
+    return ("onnxruntime", version, cpu, graph.digest, graph.stored, threads, options.max_batch)

@@ -19,6 +19,7 @@ from fiqx_trt.runtime import gate, machine, tuning
 from fiqx_trt.runtime.base import Chunk, Session, TensorInfo, first_line
 from fiqx_trt.runtime.graph import Graph
 from fiqx_trt.runtime.options import Options
+from fiqx_trt.runtime.paired import open_paired
 from fiqx_trt.runtime.quiet import import_openvino
 
 __all__ = ["OpenVinoSession", "open_graph", "unavailable"]
@@ -49,10 +50,19 @@ def open_graph(graph: Graph, options: Options) -> Session:
     else:
         precision, reason = options.precision, f"{options.precision}: asked for"
         _require(precision)
-    choice, measured = _choice(graph, options, precision)
-    return OpenVinoSession(
-        graph, precision=precision, choice=choice, threads=options.threads, notes=(reason, measured)
-    )
+
+    def open_at(choice: tuning.Choice) -> Session:
+        return OpenVinoSession(graph, precision=precision, choice=choice, threads=options.threads)
+
+    if graph.free_shape:
+        session, told = open_at(tuning.REFERENCE), "batch 1: the input's shape is free"
+    else:
+        threads = options.threads or machine.cpu_count()
+        groups = tuning.levels(threads, options.max_batch, graph.static_batch)
+        measured, told = tuning.tuned(_key(graph, options, precision), open_at, groups, graph.inputs)
+        session = open_paired(open_at, measured)
+    session.notes = (reason, told)
+    return session
 
 
 class OpenVinoSession(Session):
@@ -68,8 +78,6 @@ class OpenVinoSession(Session):
         Rows per native run, and runs in flight; None for the smallest, one after another.
     threads
         Threads for all streams together; None for all processors.
-    notes
-        Why these were chosen.
     """
 
     def __init__(
@@ -79,7 +87,6 @@ class OpenVinoSession(Session):
         precision: str = "fp32",
         choice: tuning.Choice | None = None,
         threads: int | None = None,
-        notes: Sequence[str] = (),
     ) -> None:
         choice = choice or tuning.Choice(graph.static_batch or 1, 1)
         try:
@@ -104,7 +111,6 @@ class OpenVinoSession(Session):
             batch=choice.batch,
             inputs=graph.inputs,
             outputs=_sharpened(graph.outputs, self._compiled.outputs, self._ports[1]),
-            notes=notes,
         )
 
     def _run(self, chunks: Sequence[Chunk]) -> list[Chunk]:
@@ -206,15 +212,3 @@ def _key(graph: Graph, options: Options, precision: str) -> tuple[object, ...]:
     threads = options.threads or machine.cpu_count()
     version = openvino.get_version()
     return ("openvino", version, machine.cpu_signature(), graph.digest, precision, threads, options.max_batch)
-
-
-def _choice(graph: Graph, options: Options, precision: str) -> tuple[tuning.Choice, str]:
-    if graph.free_shape:
-        return tuning.REFERENCE, "batch 1: the input's shape is free"
-    threads = options.threads or machine.cpu_count()
-    groups = tuning.levels(threads, options.max_batch, graph.static_batch)
-
-    def open_at(choice: tuning.Choice) -> Session:
-        return OpenVinoSession(graph, precision=precision, choice=choice, threads=options.threads)
-
-    return tuning.tuned(_key(graph, options, precision), open_at, groups, graph.inputs)

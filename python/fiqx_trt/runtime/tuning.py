@@ -24,6 +24,7 @@ from fiqx_trt.runtime.graph import Graph
 __all__ = [
     "REFERENCE",
     "Choice",
+    "Measured",
     "lawful_batch",
     "levels",
     "position_law",
@@ -40,9 +41,10 @@ Open = Callable[["Choice"], Session]
 
 BATCHES = (1, 4, 16, 64)
 GAIN = 1.10  # a larger batch or a second stream must be this much faster to be worth its padding or latency
+SURE = 1.5  # the smallest choice must be this much faster in a short call: rates vary with what else runs
 PATIENCE = 1.0  # seconds that running one choice may take
 DEADLINE = 4.0  # seconds after which no larger batch is tried
-FORMAT = 1
+FORMAT = 2
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,36 @@ class Choice:
 
 
 REFERENCE = Choice(1, 1)
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A choice, and how fast it and the smallest one are.
+
+    Attributes
+    ----------
+    choice, rate
+        The fastest lawful choice, and its rows per second when every native run is full.
+    smallest, smallest_rate
+        The same of the smallest choice, whose bits all others must give.
+    """
+
+    choice: Choice
+    rate: float
+    smallest: Choice
+    smallest_rate: float
+
+    def seconds_saved(self, rows: int) -> float:
+        """Return what the smallest choice surely saves in a call of so many rows; negative where it may lose.
+
+        Examples
+        --------
+        >>> measured = Measured(Choice(16, 2), 320.0, Choice(1, 1), 100.0)
+        >>> [round(measured.seconds_saved(rows), 3) for rows in (1, 5, 16, 64)]
+        [0.085, 0.025, -0.14, -0.76]
+        """
+        tuned = _full(rows, self.choice.batch * self.choice.streams) / self.rate
+        return tuned - SURE * _full(rows, self.smallest.batch) / self.smallest_rate
 
 
 def levels(threads: int, max_batch: int | None = None, static_batch: int | None = None) -> list[list[Choice]]:
@@ -75,8 +107,8 @@ def levels(threads: int, max_batch: int | None = None, static_batch: int | None 
 
 def tuned(
     key: Sequence[object], open_at: Open, options: Sequence[Sequence[Choice]], inputs: Sequence[TensorInfo]
-) -> tuple[Choice, str]:
-    """Return the choice remembered under a key, or measure and remember it, and a sentence that says so.
+) -> tuple[Measured, str]:
+    """Return what is remembered under a key, or measure and remember it, and a sentence that tells the choice.
 
     Parameters
     ----------
@@ -87,17 +119,22 @@ def tuned(
     """
     first = options[0][0]
     if sum(len(group) for group in options) == 1:
-        return first, f"batch {first.batch}: the only choice"
+        return Measured(first, 1.0, first, 1.0), f"batch {first.batch}: the only choice"
     kept = recall(key)
     if kept is None:
-        choice, rate = tune(open_at, options, inputs)
-        kept = {"batch": choice.batch, "streams": choice.streams, "rows_per_second": round(rate, 1)}
+        found = tune(open_at, options, inputs)
+        kept = {
+            "batch": found.choice.batch,
+            "streams": found.choice.streams,
+            "rows_per_second": float(f"{found.rate:.4g}"),
+            "smallest_rows_per_second": float(f"{found.smallest_rate:.4g}"),
+        }
         remember(key, **kept)
     choice = Choice(int(kept["batch"]), int(kept["streams"]))
-    return (
-        choice,
-        f"batch {choice.batch}, {choice.streams} stream(s): measured {kept['rows_per_second']} rows/s",
+    measured = Measured(
+        choice, float(kept["rows_per_second"]), first, float(kept["smallest_rows_per_second"])
     )
+    return measured, f"batch {choice.batch}, {choice.streams} stream(s): measured {measured.rate:.4g} rows/s"
 
 
 def lawful_batch(open_at: Open, graph: Graph, batch: int) -> tuple[Choice, str]:
@@ -118,10 +155,8 @@ def lawful_batch(open_at: Open, graph: Graph, batch: int) -> tuple[Choice, str]:
     return REFERENCE, f"batch 1: in a batch of {batch} a row's bits depend on its place"
 
 
-def tune(
-    open_at: Open, options: Sequence[Sequence[Choice]], inputs: Sequence[TensorInfo]
-) -> tuple[Choice, float]:
-    """Measure the choices and return the fastest lawful one with its rows per second.
+def tune(open_at: Open, options: Sequence[Sequence[Choice]], inputs: Sequence[TensorInfo]) -> Measured:
+    """Measure the choices and return the fastest lawful one.
 
     Stops at the first batch size that brings no gain, or that would take too long to try.
 
@@ -149,7 +184,7 @@ def tune(
                 best, best_gain = fastest, gains[fastest]
             elif larger:
                 break
-    return best, rate * best_gain
+    return Measured(best, rate * best_gain, first, rate)
 
 
 def _gain(open_at: Open, choice: Choice, reference: Session, inputs: Sequence[TensorInfo]) -> float:
@@ -240,6 +275,10 @@ def remember(key: Sequence[object], **values: object) -> None:
         write_atomic(_file(key), json.dumps(content, indent=1).encode())
     except OSError as error:
         logger.warning("the measured runtime settings are not kept: %s", error)
+
+
+def _full(rows: int, size: int) -> int:
+    return -(-rows // size) * size
 
 
 def _plain(key: Sequence[object]) -> list[str]:

@@ -65,7 +65,8 @@ def open_graph(graph: Graph, options: Options) -> Session:
         choice, told = tuning.REFERENCE, "batch 1: the input's shape is free"
     elif options.device == "cpu":
         groups = tuning.levels(1, options.max_batch, graph.static_batch)
-        choice, told = tuning.tuned((*key, precision), open_at, groups, graph.inputs)
+        measured, told = tuning.tuned((*key, precision), open_at, groups, graph.inputs)
+        choice = measured.choice
     else:
         choice, told = tuning.lawful_batch(open_at, graph, options.max_batch or CUDA_BATCH)
     session = open_at(choice)

@@ -1,0 +1,126 @@
+"""Calls of a few rows on a tuned session: the same bits, the smaller session only where and when it pays."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from fiqx_trt.errors import InferenceError, InvalidInputError, ModelError
+from fiqx_trt.runtime import open_session, tuning
+from fiqx_trt.runtime.base import Session
+from fiqx_trt.runtime.graph import read_graph
+from fiqx_trt.runtime.openvino import OpenVinoSession
+from fiqx_trt.runtime.paired import PairedSession, open_paired
+from fiqx_trt.runtime.tuning import Choice, Measured
+from runtime.small_nets import images, residual_net
+from runtime.test_backends import assert_law
+
+GRAPH = read_graph(residual_net())
+MEASURED = Measured(Choice(16, 2), 320.0, Choice(1, 1), 100.0)  # 0.1 s for up to 32 rows, or 0.01 s a row
+
+
+@pytest.fixture
+def opened() -> list[Choice]:
+    return []
+
+
+@pytest.fixture
+def open_at(opened: list[Choice]) -> Callable[[Choice], Session]:
+    def open_one(choice: Choice) -> Session:
+        opened.append(choice)
+        return OpenVinoSession(GRAPH, choice=choice)
+
+    return open_one
+
+
+def paired(open_at: Callable[[Choice], Session], cost: float) -> PairedSession:
+    return PairedSession(open_at(MEASURED.choice), lambda: open_at(MEASURED.smallest), MEASURED, cost)
+
+
+def test_a_call_runs_where_it_is_faster() -> None:
+    assert MEASURED.seconds_saved(1) == pytest.approx(0.1 - 0.015)
+    assert MEASURED.seconds_saved(6) == pytest.approx(0.1 - 0.09)
+    assert MEASURED.seconds_saved(33) == pytest.approx(0.2 - 0.495)
+    static = Measured(Choice(3, 2), 60.0, Choice(3, 1), 40.0)
+    assert static.seconds_saved(4) == pytest.approx(0.1 - 1.5 * 6 / 40)
+
+
+def test_the_smallest_is_opened_when_it_has_paid(
+    open_at: Callable[[Choice], Session], opened: list[Choice]
+) -> None:
+    with paired(open_at, cost=0.2) as session:
+        for rows in (1, 40, 7, 0, 1):  # 0.085 s twice; the others are not short
+            session.run({"image": images(rows)})
+        assert opened == [Choice(16, 2)]
+        session.run({"image": images(1)})
+        session.run({"image": images(2)})
+        assert opened == [Choice(16, 2), Choice(1, 1)]
+        assert (session.batch, session.backend, session.inputs) == (16, "openvino", session._tuned.inputs)
+
+
+def test_the_bits_do_not_depend_on_the_session(open_at: Callable[[Choice], Session]) -> None:
+    with paired(open_at, cost=1e9) as tuned, paired(open_at, cost=0.0) as both:
+        assert_law(both, "image", images(9))
+        for rows in (1, 3, 9, 11, 40):
+            want = tuned.run({"image": images(rows)})
+            for name, value in both.run({"image": images(rows)}).items():
+                np.testing.assert_array_equal(value, want[name])
+        assert tuned._smallest is None
+        assert both._smallest is not None
+
+
+def test_both_are_closed(open_at: Callable[[Choice], Session]) -> None:
+    session = paired(open_at, cost=0.0)
+    session.run({"image": images(1)})
+    inner = [session._tuned, session._smallest]
+    session.close()
+    assert all(one is not None and one._closed for one in inner)
+    with pytest.raises(InferenceError, match="closed"):
+        session.run({"image": images(1)})
+    never = paired(open_at, cost=1e9)
+    never.close()
+    never.close()
+
+
+def test_a_bad_feed_is_told_as_ever(open_at: Callable[[Choice], Session]) -> None:
+    with paired(open_at, cost=0.0) as session:
+        for feeds in ({"image": None}, {"x": images(1)}, {}):
+            with pytest.raises(InvalidInputError):
+                session.run(feeds)  # type: ignore[arg-type]
+
+
+def test_a_second_session_that_does_not_open_is_no_error(
+    open_at: Callable[[Choice], Session], opened: list[Choice]
+) -> None:
+    tries: list[int] = []
+
+    def fails() -> Session:
+        tries.append(1)
+        raise ModelError("no memory")
+
+    with PairedSession(open_at(MEASURED.choice), fails, MEASURED, 0.0) as session:
+        for _ in range(3):
+            assert all(len(value) == 1 for value in session.run({"image": images(1)}).values())
+    assert tries == [1]
+
+
+def test_one_choice_needs_no_second_session(open_at: Callable[[Choice], Session]) -> None:
+    with open_paired(open_at, Measured(Choice(1, 1), 50.0, Choice(1, 1), 50.0)) as session:
+        assert isinstance(session, OpenVinoSession)
+
+
+@pytest.mark.parametrize("backend", ["openvino", "onnxruntime"])
+def test_sessions_on_a_processor_are_paired(
+    backend: str, monkeypatch: pytest.MonkeyPatch, tmp_path: object
+) -> None:
+    monkeypatch.setenv("FIQX_CACHE_DIR", str(tmp_path))
+    streams = 2 if backend == "openvino" else 1
+    found = Measured(Choice(16, streams), 320.0, Choice(1, 1), 100.0)
+    monkeypatch.setattr(tuning, "tune", lambda *_: found)
+    pytest.importorskip(backend)
+    with open_session(residual_net(), backend=backend) as session:
+        assert isinstance(session, PairedSession)
+        assert session.batch == 16
+        assert session.notes[-1].startswith("batch 16, ")
