@@ -38,10 +38,14 @@ def record(path: str, level: int | None, **fields: object) -> FaceRecord:
     return FaceRecord(path, 0, 1, status, "" if level is not None else "no face found", image, **fields)
 
 
+def scored(scorer: Scorer, records: list[FaceRecord]) -> list[dict[str, object]]:
+    return scorer.rows(records, scorer.measure(records))
+
+
 def test_numbers_go_to_their_rows_and_to_ok_rows_only() -> None:
     scorer = Scorer(None, [Brightness()])
-    rows = scorer.rows(
-        [record("a", None), record("b", 51), record("c", 0), record("d", None), record("e", 102)]
+    rows = scored(
+        scorer, [record("a", None), record("b", 51), record("c", 0), record("d", None), record("e", 102)]
     )
     assert [row["path"] for row in rows] == list("abcde")
     assert [row["status"] for row in rows] == ["no_face", "ok", "not_finite", "no_face", "ok"]
@@ -57,13 +61,13 @@ def test_numbers_go_to_their_rows_and_to_ok_rows_only() -> None:
 
 
 def test_records_without_any_face() -> None:
-    assert [row["status"] for row in Scorer(None, [Brightness()]).rows([record("a", None)])] == ["no_face"]
-    assert Scorer(None, [Brightness()]).rows([]) == []
+    assert [row["status"] for row in scored(Scorer(None, [Brightness()]), [record("a", None)])] == ["no_face"]
+    assert scored(Scorer(None, [Brightness()]), []) == []
 
 
 def test_geometry_of_a_detected_face() -> None:
     landmarks = np.arange(10, dtype=np.float32).reshape(5, 2)
     found = record("a", 9, box=np.array([1, 2, 3, 4], np.float32), confidence=0.5, landmarks=landmarks)
-    (row,) = Scorer(None, [Brightness()]).rows([found])
+    (row,) = scored(Scorer(None, [Brightness()]), [found])
     assert (row["x0"], row["y1"], row["confidence"]) == (1.0, 4.0, 0.5)
     assert (row["left_eye_x"], row["right_mouth_y"]) == (0.0, 9.0)

@@ -66,10 +66,14 @@ class ExplainedRows(ABC):
         """Every setting that changes a row or a file."""
         return {**self._parameters, **self._files.parameters}
 
-    def rows(self, records: Sequence[FaceRecord]) -> list[Row]:
-        """Take the next records; return the rows that may be written: one per record, in order, behind its files."""
+    def measure(self, records: Sequence[FaceRecord]) -> Iterable[Explained]:
+        """Run the network on the records; what is left to do is done as the result is taken."""
         faces = [record.image for record in records if record.image is not None]
-        explained = iter(self._explain(np.stack(faces)) if faces else ())
+        return self._explain(np.stack(faces)) if faces else ()
+
+    def rows(self, records: Sequence[FaceRecord], measured: Iterable[Explained]) -> list[Row]:
+        """Take records and what was measured; return the rows whose files are written, in order."""
+        explained = iter(measured)
         for record in records:
             row = base_row(record)
             found = next(explained) if record.image is not None else Explained({})
@@ -102,7 +106,7 @@ class ExplainedRows(ABC):
 
     @abstractmethod
     def _explain(self, faces: NDArray[np.uint8]) -> Iterable[Explained]:
-        """Return what is known of every face of a batch, in order."""
+        """Run the network on a batch, and return what is known of every face, in order, made as it is taken."""
 
     def _saving(
         self, record: FaceRecord, found: Explained, arrays: Mapping[str, NDArray[Any]]

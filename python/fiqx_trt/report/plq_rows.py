@@ -70,13 +70,15 @@ class PlqRows(ExplainedRows):
         return PIXEL_QUALITY
 
     def _explain(self, faces: NDArray[np.uint8]) -> Iterable[Explained]:
-        result = self._explainer(faces)
+        return self._each(self._explainer(faces))
+
+    def _each(self, result: PixelQuality) -> Iterable[Explained]:
         means = region_means(result.maps, self._masks)
         levels = levels_of_means(means, region_means(result.saliency, self._masks))
-        return (
-            self._one(result, i, *({name: float(v[i]) for name, v in x.items()} for x in (means, levels)))
-            for i in range(len(faces))
-        )
+        for i in range(len(result.maps)):
+            yield self._one(
+                result, i, *({name: float(v[i]) for name, v in x.items()} for x in (means, levels))
+            )
 
     def _one(
         self, result: PixelQuality, i: int, means: Mapping[str, float], levels: Mapping[str, float]

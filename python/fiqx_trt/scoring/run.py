@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Protocol
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, Protocol
 
 from fiqx_trt.faces.batch import iter_batches
 from fiqx_trt.faces.prepare import FaceRecord, FaceSource
@@ -15,8 +16,15 @@ __all__ = ["RowMaker", "score_table"]
 class RowMaker(Protocol):
     """Makes rows of face records, such as a :class:`fiqx_trt.scoring.Scorer`."""
 
-    def rows(self, records: Sequence[FaceRecord]) -> Sequence[Row]:
-        """Take the next records; return the rows that may be written now, one per record and in order."""
+    def measure(self, records: Sequence[FaceRecord]) -> Any:
+        """Run the network on the next records, and return what :meth:`rows` needs of it."""
+        ...
+
+    def rows(self, records: Sequence[FaceRecord], measured: Any) -> Sequence[Row]:
+        """Take records and what was measured; return the rows that may be written now, one per record and in order.
+
+        Called in another thread, one batch after the other, while the network runs on the next.
+        """
         ...
 
     def finish(self) -> Sequence[Row]:
@@ -58,7 +66,7 @@ def score_table(
     batch, threads
         Faces that travel together, and threads that decode; neither changes a number.
     report
-        Called after every batch.
+        Called after every batch, in another thread.
     stop
         Asked after every batch; when true the rows in flight are written and the run ends.
 
@@ -79,12 +87,21 @@ def score_table(
         if report is not None:
             report(done=done, failed=failed)
 
-    with table:
+    def write_batch(records: Sequence[FaceRecord], measured: Any) -> None:
+        write(scorer.rows(records, measured))
+
+    complete, before = True, Future[None]()
+    before.set_result(None)
+    with table, ThreadPoolExecutor(1, "fiqx-rows") as behind:
         for records in iter_batches(table.remaining(sources), preparer, batch=batch, threads=threads):
-            write(scorer.rows(records))
+            measured = scorer.measure(records)
+            before.result()  # what went wrong with the batch before ends the run
+            before = behind.submit(write_batch, records, measured)
             if stop():
-                write(scorer.finish())
-                table.close(complete=False)
-                return False
+                complete = False
+                break
+        before.result()
         write(scorer.finish())
-    return True
+        if not complete:
+            table.close(complete=False)
+    return complete

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from fiqx_trt.faces.prepare import FaceRecord
 from fiqx_trt.models.model import Model
@@ -49,21 +50,23 @@ class Scorer:
             return ()
         return tuple(note for method in self.methods for note in method.notes(self.model))
 
-    def rows(self, records: Sequence[FaceRecord]) -> list[Row]:
+    def measure(self, records: Sequence[FaceRecord]) -> list[dict[str, float | int | None]]:
+        """Return the methods' columns of each record with an image; a column is ``None`` where its method gives nothing."""
+        faces = [record.image for record in records if record.image is not None]
+        return self._numbers(np.stack(faces)) if faces else []
+
+    def rows(
+        self, records: Sequence[FaceRecord], measured: Sequence[Mapping[str, float | int | None]]
+    ) -> list[Row]:
         """Return one row per record, in order; only ``ok`` rows carry numbers."""
-        usable = [record for record in records if record.image is not None]
-        numbers = iter(self._numbers(usable))
+        numbers = iter(measured)
         return [_row(record, next(numbers) if record.image is not None else {}) for record in records]
 
     def finish(self) -> list[Row]:
         """Return nothing: no row is held back."""
         return []
 
-    def _numbers(self, records: Sequence[FaceRecord]) -> list[dict[str, float | int | None]]:
-        """Return the methods' columns of each record; a column is ``None`` where the method gives nothing."""
-        if not records:
-            return []
-        faces = np.stack([record.image for record in records if record.image is not None])
+    def _numbers(self, faces: NDArray[np.uint8]) -> list[dict[str, float | int | None]]:
         needed = self.model if any(method.needs_model for method in self.methods) else None
         extracted = needed.extract(faces) if needed is not None else None
         table: dict[str, list[float] | list[int] | None] = {}
@@ -76,7 +79,7 @@ class Scorer:
             )
         return [
             {name: None if values is None else values[i] for name, values in table.items()}
-            for i in range(len(records))
+            for i in range(len(faces))
         ]
 
 
