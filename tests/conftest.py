@@ -29,6 +29,14 @@ if "FIQX_CORE" in os.environ:
 
 from fiqx_trt import _core  # noqa: E402 -- the chosen one
 
+if importlib.util.find_spec("hypothesis"):  # a machine with a GPU may lack it
+    from hypothesis import settings
+
+    # The same examples in every run; `--hypothesis-profile=explore` draws others.
+    settings.register_profile("repeatable", derandomize=True, deadline=None)
+    settings.register_profile("explore", deadline=None)
+    settings.load_profile("repeatable")
+
 
 @pytest.fixture(scope="session", autouse=True)
 def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> None:

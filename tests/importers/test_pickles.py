@@ -11,7 +11,7 @@ import sys
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from fiqx_trt.errors import SourceError
@@ -191,6 +191,7 @@ def test_noise_is_refused_or_plain(data):
 
 @settings(max_examples=200, deadline=None)
 @given(st.integers(0, 400), st.integers(0, 255), st.sampled_from([0, 2, 4]))
+@example(16, ord("\\"), 0)  # an escape that is none
 def test_a_damaged_file_is_refused_or_plain(position, byte, protocol):
     data = bytearray(
         pickle.dumps({"a.jpg": np.float32(0.5), "b.jpg": np.float64(0.25), "c.jpg": 1.0}, protocol)

@@ -13,6 +13,7 @@ import io
 import pickletools
 import re
 import struct
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -97,9 +98,11 @@ def read_pickle(data: bytes, *, name: str) -> object:
     machine = _Machine()
     position = 0
     try:
-        for opcode, argument, at in pickletools.genops(io.BytesIO(data)):
-            position = at or 0
-            machine.step(opcode.name, argument)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of escapes that a damaged text holds
+            for opcode, argument, at in pickletools.genops(io.BytesIO(data)):
+                position = at or 0
+                machine.step(opcode.name, argument)
     except (ValueError, IndexError, TypeError, KeyError, OverflowError, struct.error) as error:
         raise SourceError(f"{name}, byte {position}: {error}") from error
     return machine.result
