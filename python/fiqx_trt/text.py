@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["escape_text", "shown", "unescape_text"]
+__all__ = ["escape_text", "literal", "shown", "unescape_text"]
 
 _CODE = r"(?:x(?:00|[89a-f][0-9a-f])|ud[89a-f][0-9a-f]{2})"
 _TO_ESCAPE = re.compile(r"(\\*)([\x00\ud800-\udfff])|(\\+)(?=" + _CODE + ")")
@@ -80,3 +80,14 @@ def _unescape_match(match: re.Match[str]) -> str:
 def _char_of(code: str) -> str:
     point = int(code[1:], 16)
     return chr(point + 0xDC00 if code[0] == "x" and point else point)
+
+
+def literal(text: str) -> str:
+    r"""Return a text that matplotlib draws as it is: a dollar sign begins no formula.
+
+    Examples
+    --------
+    >>> literal("2 $ or 3 $")
+    '2 \\$ or 3 \\$'
+    """
+    return text.replace("$", r"\$")

@@ -199,3 +199,12 @@ def test_a_folder_that_cannot_be_written(result: Amva, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(OutputError, match="cannot write the figure"):
         overlap_figure(NAMES, np.eye(3), np.eye(3), look=QUICK).save(tmp_path / "file" / "x")
+
+
+def test_a_dollar_sign_in_a_name_begins_no_formula(tmp_path: Path) -> None:
+    names = [r"cheap $\frac$", "a $ b $ c"]
+    picture = overlap_figure(names, np.eye(2), np.eye(2))
+    picture.save(tmp_path / "overlap")  # matplotlib parses what it draws
+    shown = [label.get_text() for label in picture.figure.axes[0].get_yticklabels()]
+    assert [text.replace(r"\$", "$") for text in shown] == names
+    assert all(text.count("$") == text.count(r"\$") for text in shown)

@@ -22,6 +22,7 @@ from fiqx_trt.report.canvas import (
     new_figure,
     number,
 )
+from fiqx_trt.text import literal
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -78,9 +79,14 @@ def correlation_figure(
         _matrix(axes, table, scale)
         axes.set_title(TITLES[kind], fontsize=TEXT, color=INK, pad=6)
         axes.set_xticks(
-            range(count), list(methods), rotation=35, ha="right", rotation_mode="anchor", fontsize=SMALL
+            range(count),
+            [*map(literal, methods)],
+            rotation=35,
+            ha="right",
+            rotation_mode="anchor",
+            fontsize=SMALL,
         )
-        axes.set_yticks(range(count), list(methods) if column == 0 else [], fontsize=SMALL)
+        axes.set_yticks(range(count), [*map(literal, methods)] if column == 0 else [], fontsize=SMALL)
         axes.tick_params(length=0, pad=3)
     interval = f", {100 * level:g} % bootstrap interval below" if _has_intervals(spearman) else ""
     color_bar(figure, left, 0.34, 2 * side + GAP, scale, f"rank correlation{interval}")

@@ -22,6 +22,7 @@ from fiqx_trt.report.canvas import (
     number,
     symbol,
 )
+from fiqx_trt.text import literal
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -102,4 +103,4 @@ def _row(axes: list[Axes], one: MethodDifference, stem: str, scale: Scale) -> No
         )
     draw_distributions(axes[2], high, low, (scale.low, scale.high))
     axes[2].axvline(0.0, color=INK, linewidth=0.5)
-    axes[0].set_ylabel(f"{one.first}\n− {one.second}", fontsize=TEXT, color=INK, labelpad=6)
+    axes[0].set_ylabel(literal(f"{one.first}\n− {one.second}"), fontsize=TEXT, color=INK, labelpad=6)

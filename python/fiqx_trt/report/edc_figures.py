@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from fiqx_trt.errors import InvalidInputError
 from fiqx_trt.evaluate.curves import step_values
 from fiqx_trt.report.canvas import FAINT, INK, SMALL, TEXT, Look, Picture, inch_axes, new_figure
+from fiqx_trt.text import literal
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -120,7 +121,14 @@ def _draw_errors(axes: Axes, result: EdcResult, panel: _Panel) -> None:
     for position, one in enumerate(result.methods):
         style = _style(position)
         _steps(
-            axes, one.curve.discard, one.curve.fnmr, panel, linewidth=1.4, zorder=3, label=one.name, **style
+            axes,
+            one.curve.discard,
+            one.curve.fnmr,
+            panel,
+            linewidth=1.4,
+            zorder=3,
+            label=literal(one.name),
+            **style,
         )
         if one.bands is not None:
             _draw_bands(axes, result, position, panel)
@@ -213,7 +221,7 @@ def _legend(axes: Axes, result: EdcResult) -> None:
         )
     ]
     rows.append(_areas("random", [area.normalised for area in result.random_areas]))
-    rows += [_areas(one.name, [area.normalised for area in one.areas]) for one in result.methods]
+    rows += [_areas(literal(one.name), [area.normalised for area in one.areas]) for one in result.methods]
     order = [*range(2, len(rows)), 1, 0]
     level = next((f"{100 * one.bands.level:g} %" for one in result.methods if one.bands is not None), "")
     mark = "shaded" if len(result.methods) <= SHADED else "whiskers"

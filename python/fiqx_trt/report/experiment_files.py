@@ -19,6 +19,7 @@ from fiqx_trt.cache import write_atomic
 from fiqx_trt.errors import OutputError
 from fiqx_trt.faces.batch import iter_batches
 from fiqx_trt.report.html import visible
+from fiqx_trt.text import literal
 
 if TYPE_CHECKING:
     from fiqx_trt.faces.prepare import FaceRecord, FaceSource
@@ -160,7 +161,7 @@ def short_name(name: str) -> str:
     """Return a name that fits above a face and that matplotlib can set: undecodable bytes escaped, no formula begun."""
     text = visible(name)
     text = text if len(text) <= 22 else f"{text[:20]}…"
-    return text.replace("$", r"\$")
+    return literal(text)
 
 
 def write_rows(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:

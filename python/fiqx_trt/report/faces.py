@@ -25,6 +25,7 @@ from fiqx_trt.report.canvas import (
     number,
     symbol,
 )
+from fiqx_trt.text import literal
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -136,7 +137,7 @@ def faces_figure(rows: Sequence[FaceRow], *, look: Look | None = None) -> Pictur
                 "face",
                 "activation",
                 "overlay",
-                *(f"{symbol('AD-MAM', 'H')}\n{method}" for method in methods),
+                *(f"{symbol('AD-MAM', 'H')}\n{literal(method)}" for method in methods),
             ]
             for one, title in zip(axes, titles, strict=True):
                 one.set_title(title, fontsize=TEXT - 1, color=INK, pad=4)

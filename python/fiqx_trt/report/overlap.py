@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from fiqx_trt.errors import InvalidInputError
 from fiqx_trt.report.canvas import INK, SMALL, TEXT, Look, Picture, Scale, color_bar, inch_axes, new_figure
+from fiqx_trt.text import literal
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -65,9 +66,14 @@ def overlap_figure(
         share = "" if fraction is None else f"{100 * fraction:g} % of "
         axes.set_title(f"{name}: {share}{which} quality", fontsize=TEXT, color=INK, pad=6)
         axes.set_xticks(
-            range(count), list(methods), rotation=35, ha="right", rotation_mode="anchor", fontsize=SMALL
+            range(count),
+            [*map(literal, methods)],
+            rotation=35,
+            ha="right",
+            rotation_mode="anchor",
+            fontsize=SMALL,
         )
-        axes.set_yticks(range(count), list(methods) if column == 0 else [], fontsize=SMALL)
+        axes.set_yticks(range(count), [*map(literal, methods)] if column == 0 else [], fontsize=SMALL)
         axes.tick_params(length=0, pad=3)
     color_bar(figure, left, 0.34, 2 * side + GAP, scale, "share of images in both groups")
     return Picture(figure, {"methods": np.array(methods), "overlap_high": high, "overlap_low": low}, look.dpi)

@@ -22,6 +22,7 @@ from fiqx_trt.report.canvas import (
     number,
     symbol,
 )
+from fiqx_trt.text import literal
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -112,7 +113,7 @@ def _row(
         draw_distributions(axes[place + 2], *pair, (scales[stem].low, scales[stem].high))
     difference = getattr(maps, differs)
     draw_map(axes[6], difference, scales[differs], f"mean {number(difference.mean())}")
-    axes[0].set_ylabel(method, fontsize=TEXT, color=INK, labelpad=6)
+    axes[0].set_ylabel(literal(method), fontsize=TEXT, color=INK, labelpad=6)
     if first:
         for one, title in zip(axes, _titles(kind), strict=True):
             one.set_title(title, fontsize=TEXT, color=INK, pad=5)
