@@ -86,7 +86,7 @@ def test_both_are_closed(open_at: Callable[[Choice], Session]) -> None:
 
 def test_a_bad_feed_is_told_as_ever(open_at: Callable[[Choice], Session]) -> None:
     with paired(open_at, cost=0.0) as session:
-        for feeds in ({"image": None}, {"x": images(1)}, {}):
+        for feeds in ({"image": None}, {"image": np.array(1.0)}, {"image": [1]}, {"x": images(1)}, {}):
             with pytest.raises(InvalidInputError):
                 session.run(feeds)  # type: ignore[arg-type]
 

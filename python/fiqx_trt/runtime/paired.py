@@ -71,9 +71,8 @@ class PairedSession(Session):
     def run(self, feeds: Feeds) -> dict[str, Array]:
         """Run the graph on any number of rows; see :meth:`Session.run`."""
         with self._lock:  # close() waits for it
-            return self._suited(
-                max((len(a) for a in feeds.values() if hasattr(a, "__len__")), default=0)
-            ).run(feeds)
+            rows = max((a.shape[0] for a in feeds.values() if getattr(a, "shape", ())), default=0)
+            return self._suited(rows).run(feeds)
 
     def _suited(self, rows: int) -> Session:
         """Return the session that is faster for so many rows, opened when that has paid."""
