@@ -1,13 +1,21 @@
-"""Error-versus-discard curves of two million comparisons beside plain NumPy, which sorts the comparisons."""
+"""Error-versus-discard curves of two million comparisons beside plain NumPy, which sorts the comparisons.
+
+FIQX_BENCH_PAIRS takes another number of them.
+"""
 
 from __future__ import annotations
+
+import csv
+import os
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from fiqx_trt.evaluate import Comparisons, bootstrap_bands, discard_curve, operating_point
+from fiqx_trt.evaluate import Comparisons, bootstrap_bands, discard_curve, operating_point, read_pairs
 
-IMAGES, PEOPLE, PAIRS, FMR = 50_000, 5_000, 2_000_000, 1e-3
+IMAGES, PEOPLE, FMR = 50_000, 5_000, 1e-3
+PAIRS = int(os.environ.get("FIQX_BENCH_PAIRS", "2000000"))
 
 
 def make_comparisons():
@@ -51,6 +59,14 @@ def plain_numpy(pairs, quality):
     return steps / len(order), errors[steps] / left[steps]
 
 
+@pytest.mark.benchmark(group="edc: threshold")
+def bench_operating_point(benchmark, data):
+    pairs, _ = data
+    impostors = np.sort(pairs.similarity[~pairs.genuine])
+    point = benchmark(operating_point, pairs, fmr=FMR)
+    assert point.threshold >= impostors[len(impostors) - 1 - int(FMR * len(impostors))]
+
+
 @pytest.mark.parametrize("method", [ours, plain_numpy])
 @pytest.mark.benchmark(group="edc")
 def bench_edc(benchmark, data, method):
@@ -82,3 +98,39 @@ def bench_edc_bands(benchmark, data):
     point = operating_point(pairs, fmr=FMR)
     bands = benchmark(bootstrap_bands, pairs, quality, point, higher_is_better=True, replicates=10)
     assert bands.low[0] <= point.fnmr <= bands.high[0]
+
+
+@pytest.fixture(scope="module")
+def pairs_file(request, data, tmp_path_factory) -> tuple[Path, int]:
+    """A CSV with a line per comparison, and how many it holds."""
+    pairs, _ = data
+    ends = np.sort(np.stack([pairs.first, pairs.second]).astype(np.int64), axis=0)
+    rows = np.unique(ends[0] * IMAGES + ends[1], return_index=True)[1]  # a pair twice may not differ
+    rows = rows if request.config.getoption("benchmark_enable") else rows[:10_000]
+    path = tmp_path_factory.mktemp("pairs") / "pairs.csv"
+    columns = (pairs.first, pairs.second, pairs.genuine.astype(int), pairs.similarity)
+    with path.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(("a", "b", "label", "similarity"))
+        writer.writerows(zip(*(column[rows].tolist() for column in columns), strict=True))
+    return path, len(rows)
+
+
+def read_and_draw(path):
+    pairs = read_pairs(path)
+    quality = np.random.default_rng(1).random(len(pairs.paths))
+    discard_curve(pairs, quality, operating_point(pairs, fmr=FMR), higher_is_better=True)
+    return len(pairs.first) + pairs.duplicates
+
+
+def csv_module(path):
+    """Read the rows alone."""
+    with path.open(newline="") as file:
+        return sum(1 for _ in csv.reader(file)) - 1
+
+
+@pytest.mark.parametrize("method", [read_and_draw, csv_module])
+@pytest.mark.benchmark(group="edc: a file of pairs")
+def bench_pairs_file(benchmark, pairs_file, method):
+    path, count = pairs_file
+    assert benchmark.pedantic(method, args=(path,), rounds=3) == count
