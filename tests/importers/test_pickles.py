@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from fiqx_trt.errors import SourceError
 from fiqx_trt.importers import read_scores
-from fiqx_trt.importers.pickle_reader import read_pickle
+from fiqx_trt.pickle_reader import read_pickle
 
 PROTOCOLS = range(pickle.HIGHEST_PROTOCOL + 1)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from fiqx_trt.errors import SourceError
 from fiqx_trt.importers.base import Collector, ImportedScores
-from fiqx_trt.importers.pickle_reader import read_pickle
+from fiqx_trt.pickle_reader import read_pickle
 
 __all__ = ["read_ediffiqa", "read_faceqan", "read_froq", "read_pickled"]
 

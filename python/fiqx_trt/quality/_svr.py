@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from fiqx_trt.errors import ModelError, SourceError
 from fiqx_trt.importers.base import number, read_lines
-from fiqx_trt.importers.pickle_reader import read_pickle
+from fiqx_trt.pickle_reader import read_pickle
 
 __all__ = ["SupportVectorRegression", "load_svr"]
 
