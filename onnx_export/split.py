@@ -11,6 +11,7 @@ import onnx
 from onnx import inliner, numpy_helper
 
 from fiqx_trt.errors import ModelError
+from fiqx_trt.onnx_export.tflite import is_tflite, read_tflite
 from fiqx_trt.onnx_export.view import (
     GraphView,
     attribute,
@@ -39,7 +40,7 @@ _MAGIC = {
 
 
 def read_model(source: Path | str | bytes | onnx.ModelProto) -> onnx.ModelProto:
-    """Load an ONNX model, its external data included.
+    """Load an ONNX model, its external data included, or a TensorFlow Lite model, which is converted.
 
     Parameters
     ----------
@@ -54,7 +55,7 @@ def read_model(source: Path | str | bytes | onnx.ModelProto) -> onnx.ModelProto:
     Raises
     ------
     ModelError
-        The file is missing, empty, truncated or not ONNX, or its weights lie in a file that is not there.
+        The file is missing, empty, truncated or neither ONNX nor TensorFlow Lite, or its weights lie in a file that is not there.
     """
     if isinstance(source, onnx.ModelProto):
         return source
@@ -179,6 +180,8 @@ def _file_bytes(path: Path) -> bytes:
 def _parse(name: str, data: bytes) -> onnx.ModelProto:
     if not data:
         raise ModelError(f"{name} is empty (0 bytes); wanted an ONNX model")
+    if is_tflite(data):
+        return read_tflite(data, name)
     for magic, what in _MAGIC.items():
         if data.startswith(magic):
             raise ModelError(f"{name} is not an ONNX model but {what}")
