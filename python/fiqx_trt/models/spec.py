@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, TypeAlias, get_args
 
-from fiqx_trt.cache import write_atomic
 from fiqx_trt.errors import InvalidInputError, ModelError
+from fiqx_trt.files import write_atomic
 
 __all__ = ["ModelSpec", "sidecar_path"]
 

@@ -15,9 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fiqx_trt import __version__
-from fiqx_trt.cache import write_atomic
 from fiqx_trt.errors import OutputError
 from fiqx_trt.faces.batch import iter_batches
+from fiqx_trt.files import write_atomic
 from fiqx_trt.report.html import visible
 from fiqx_trt.text import literal
 

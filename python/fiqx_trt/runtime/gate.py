@@ -42,13 +42,13 @@ def choose(
         return "fp32", f"fp32: no probe faces were given for the {candidate} parity gate"
     wanted = parity.MIN_COSINE[candidate]
     full_key = ("gate", candidate, *key, _digest(probe))
-    kept = tuning.recall(full_key)
+    kept = tuning.recall(full_key, {"cosine_min": float, "max_abs": float, "finite": bool})
     if kept is None:
         with open_with("fp32") as reference, open_with(candidate) as fast:
             measured = parity.compare(fast, reference, probe)
         kept = {"cosine_min": measured.cosine_min, "max_abs": measured.max_abs, "finite": measured.finite}
         tuning.remember(full_key, **kept)
-    result = parity.Parity(float(kept["cosine_min"]), float(kept["max_abs"]), bool(kept["finite"]))
+    result = parity.Parity(kept["cosine_min"], kept["max_abs"], kept["finite"])
     if result.finite and result.cosine_min >= wanted:
         return candidate, f"{candidate}: passed the parity gate against fp32 ({result}; wanted {wanted})"
     return "fp32", f"fp32: {candidate} failed the parity gate ({result}; wanted {wanted})"

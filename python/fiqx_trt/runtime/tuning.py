@@ -9,14 +9,15 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import math
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from fiqx_trt.cache import cache_dir, write_atomic
+from fiqx_trt.cache import Cache, cache_dir
 from fiqx_trt.errors import FiqxError
 from fiqx_trt.runtime.base import Chunk, Session, TensorInfo
 from fiqx_trt.runtime.graph import Graph
@@ -45,6 +46,8 @@ SURE = 1.5  # the smallest choice must be this much faster in a short call: rate
 PATIENCE = 1.0  # seconds that running one choice may take
 DEADLINE = 4.0  # seconds after which no larger batch is tried
 FORMAT = 2
+PART = "runtime"  # of the cache
+_RATES = ("rows_per_second", "smallest_rows_per_second")
 
 
 @dataclass(frozen=True)
@@ -120,20 +123,18 @@ def tuned(
     first = options[0][0]
     if sum(len(group) for group in options) == 1:
         return Measured(first, 1.0, first, 1.0), f"batch {first.batch}: the only choice"
-    kept = recall(key)
-    if kept is None:
+    measured = _recall_measured(key, options)
+    if measured is None:
         found = tune(open_at, options, inputs)
-        kept = {
-            "batch": found.choice.batch,
-            "streams": found.choice.streams,
-            "rows_per_second": float(f"{found.rate:.4g}"),
-            "smallest_rows_per_second": float(f"{found.smallest_rate:.4g}"),
-        }
-        remember(key, **kept)
-    choice = Choice(int(kept["batch"]), int(kept["streams"]))
-    measured = Measured(
-        choice, float(kept["rows_per_second"]), first, float(kept["smallest_rows_per_second"])
-    )
+        measured = replace(found, rate=_rounded(found.rate), smallest_rate=_rounded(found.smallest_rate))
+        remember(
+            key,
+            batch=measured.choice.batch,
+            streams=measured.choice.streams,
+            rows_per_second=measured.rate,
+            smallest_rows_per_second=measured.smallest_rate,
+        )
+    choice = measured.choice
     return measured, f"batch {choice.batch}, {choice.streams} stream(s): measured {measured.rate:.4g} rows/s"
 
 
@@ -257,24 +258,50 @@ def sample(inputs: Sequence[TensorInfo], rows: int) -> Chunk:
     return feeds
 
 
-def recall(key: Sequence[object]) -> dict[str, Any] | None:
-    """Return what was remembered under a key; None where there is nothing, or nothing readable."""
+def recall(key: Sequence[object], wanted: Mapping[str, type]) -> dict[str, Any] | None:
+    """Return what was remembered under a key.
+
+    Parameters
+    ----------
+    key
+        As it was given to :func:`remember`.
+    wanted
+        Name → type of every value that must be there.
+
+    Returns
+    -------
+    dict or None
+        None where there is nothing, or something else than what is wanted.
+    """
+    data = Cache(cache_dir(PART)).read(_file_name(key))
     try:
-        content = json.loads(_file(key).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        content = None if data is None else json.loads(data)
+    except (ValueError, RecursionError):
         return None
     if not isinstance(content, dict) or content.get("format") != FORMAT or content.get("key") != _plain(key):
         return None
-    return content
+    # type(), not isinstance(): True is no number of rows.
+    return content if all(type(content.get(name)) is kind for name, kind in wanted.items()) else None
 
 
 def remember(key: Sequence[object], **values: object) -> None:
     """Keep values under a key for later runs; a cache that cannot be written is not an error."""
     content = {"format": FORMAT, "key": _plain(key), **values}
-    try:
-        write_atomic(_file(key), json.dumps(content, indent=1).encode())
-    except OSError as error:
-        logger.warning("the measured runtime settings are not kept: %s", error)
+    Cache(cache_dir(PART)).write(_file_name(key), json.dumps(content, indent=1).encode())
+
+
+def _recall_measured(key: Sequence[object], options: Sequence[Sequence[Choice]]) -> Measured | None:
+    kept = recall(key, {**dict.fromkeys(("batch", "streams"), int), **dict.fromkeys(_RATES, float)})
+    if kept is None:
+        return None
+    choice, rates = Choice(kept["batch"], kept["streams"]), [kept[name] for name in _RATES]
+    if not any(choice in group for group in options) or not all(0 < rate < math.inf for rate in rates):
+        return None
+    return Measured(choice, rates[0], options[0][0], rates[1])
+
+
+def _rounded(rate: float) -> float:
+    return float(f"{rate:.4g}")
 
 
 def _full(rows: int, size: int) -> int:
@@ -285,6 +312,5 @@ def _plain(key: Sequence[object]) -> list[str]:
     return [str(part) for part in key]
 
 
-def _file(key: Sequence[object]) -> Any:
-    name = hashlib.sha256(json.dumps(_plain(key)).encode()).hexdigest()[:32]
-    return cache_dir("runtime") / f"{name}.json"
+def _file_name(key: Sequence[object]) -> str:
+    return f"{hashlib.sha256(json.dumps(_plain(key)).encode()).hexdigest()[:32]}.json"

@@ -113,7 +113,7 @@ DAMAGES: dict[str, tuple[Callable[[Path, Path], object], str]] = {
         "its side-car file belongs to another engine",
     ),
     "no JSON": (lambda plan, car: car.write_text("{"), "Expecting property name"),
-    "others may write": (lambda plan, car: plan.chmod(0o666), "does not belong to this user alone"),
+    "others may write": (lambda plan, car: plan.chmod(0o666), "others may write it"),
 }
 
 
@@ -142,6 +142,27 @@ def test_a_link_to_a_plan_elsewhere_is_not_followed(latest: World, tmp_path: Pat
     assert len(latest.builds) == 2
 
 
+def test_a_plan_exchanged_while_it_is_loaded_is_never_taken(tmp_path: Path) -> None:
+    cache = EngineCache(tmp_path)
+    cache.store("k", b"good" * 1000, {})
+    stop = threading.Event()
+
+    def swap() -> None:
+        while not stop.is_set():
+            for data in (b"evil" * 1000, b"good" * 1000):
+                (tmp_path / "new").write_bytes(data)
+                (tmp_path / "new").replace(tmp_path / "k.plan")
+
+    thread = threading.Thread(target=swap)
+    thread.start()
+    try:
+        found = [cache.load("k") for _ in range(2000)]
+    finally:
+        stop.set()
+        thread.join()
+    assert {None, b"good" * 1000}.issuperset(found)
+
+
 def test_a_plan_that_tensorrt_does_not_take_is_built_again_once(latest: World) -> None:
     opened().close()
     cache, key = EngineCache(), only(".plan").stem
@@ -158,8 +179,7 @@ def test_the_timing_cache_is_carried_on(latest: World) -> None:
 
 def test_a_timing_cache_of_another_version_is_begun_anew(latest: World) -> None:
     opened().close()
-    kept = only(".timings")
-    kept.write_bytes(b'{"version": "10.0.0.0", "measured": 7}')
+    EngineCache().store_timings(only(".timings").stem, b'{"version": "10.0.0.0", "measured": 7}')
     opened(max_batch=3).close()
     assert latest.builds[1]["timings"] == 1
 
@@ -200,7 +220,7 @@ def test_builders_that_come_at_once_build_once(tmp_path: Path) -> None:
 def test_a_folder_that_cannot_be_written_costs_the_keeping_only(
     latest: World, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def full(path: Path, data: bytes) -> None:
+    def full(path: Path, data: bytes, *, private: bool) -> None:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("fiqx_trt.runtime.tensorrt.cache.write_atomic", full)

@@ -13,20 +13,20 @@ import json
 import logging
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from fiqx_trt.cache import cache_dir, write_atomic
+from fiqx_trt.cache import Cache, cache_dir
+from fiqx_trt.files import read_private, write_atomic
 
 __all__ = ["EngineCache", "Entry", "key_of"]
 
 logger = logging.getLogger(__name__)
 
 PROGRAM, FORMAT = "fiqx_trt", 1
-_OTHERS_WRITE = 0o022
-_SUFFIXES = (".plan", ".json", ".lock", ".timings")
+_SUFFIXES = (".plan", ".json", ".lock", ".timings", ".npz", ".sha256")
 
 
 @dataclass(frozen=True)
@@ -51,28 +51,38 @@ class EngineCache:
     ----------
     folder
         Where; None for ``engines`` in the package's cache folder.
+
+    Attributes
+    ----------
+    folder
+        Where, or None where the package has no cache folder: nothing is kept then.
     """
 
     def __init__(self, folder: Path | None = None) -> None:
         self.folder = cache_dir("engines") if folder is None else folder
+        self._kept = Cache(self.folder)
 
     @contextlib.contextmanager
     def lock(self, key: str) -> Iterator[None]:
         """Hold a key, so that of several processes one builds and the others then load."""
-        with (self.folder / f"{key}.lock").open("a") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)  # released when the file closes, and when the process dies
+        with contextlib.ExitStack() as stack:
+            with contextlib.suppress(OSError):  # a folder that cannot be written: each builds its own
+                file = stack.enter_context(self._files(key)[2].open("a"))
+                fcntl.flock(file, fcntl.LOCK_EX)  # released when the file closes, and when the process dies
             yield
 
     def load(self, key: str) -> bytes | None:
         """Return a plan that this program wrote, whole; None for any other, and the log says why."""
-        plan, sidecar = self._files(key)
-        if not plan.exists() and not sidecar.exists():
+        plan, sidecar, _ = self._files(key)
+        if self.folder is None or not (plan.exists() or sidecar.exists()):
             return None
+        content = b""
         try:
-            reason = _foreign(plan) or _foreign(sidecar)
-            content = b"" if reason else plan.read_bytes()
-            reason = reason or _mismatch(json.loads(sidecar.read_bytes()), key, content)
-        except (OSError, ValueError) as error:
+            content = read_private(plan)
+            reason = _mismatch(json.loads(read_private(sidecar)), key, content)
+        except OSError as error:
+            reason = f"{error.filename}: {error.strerror}"
+        except (ValueError, RecursionError) as error:
             reason = str(error) or type(error).__name__
         if reason:
             logger.warning("the cached engine %s is not used (%s) and built again", plan, reason)
@@ -81,7 +91,9 @@ class EngineCache:
 
     def store(self, key: str, plan: bytes, about: Mapping[str, object]) -> None:
         """Keep a plan; a folder that cannot be written is a warning, not an error."""
-        file, sidecar = self._files(key)
+        if self.folder is None:
+            return
+        file, sidecar, _ = self._files(key)
         content = {
             "program": PROGRAM,
             "format": FORMAT,
@@ -96,37 +108,36 @@ class EngineCache:
         }
         try:
             sidecar.unlink(missing_ok=True)  # a plan is never beside the side-car of another
-            write_atomic(file, plan)
-            write_atomic(sidecar, json.dumps(content, indent=1).encode())
+            write_atomic(file, plan, private=True)
+            write_atomic(sidecar, json.dumps(content, indent=1).encode(), private=True)
         except OSError as error:
             logger.warning("the engine is not kept and will be built again next time: %s", error)
 
     def discard(self, key: str) -> None:
         """Forget a plan."""
-        for file in self._files(key):
-            file.unlink(missing_ok=True)
+        for file in self._files(key)[:2]:
+            with contextlib.suppress(OSError):
+                file.unlink(missing_ok=True)
 
     def timings(self, key: str) -> bytes | None:
         """Return the timing cache kept under a key, if any."""
-        try:
-            return (self.folder / f"{key}.timings").read_bytes()
-        except OSError:
-            return None
+        return self._kept.read(f"{key}.timings")
 
     def store_timings(self, key: str, timings: bytes) -> None:
         """Keep a timing cache: the next engine of this card and version is built faster."""
-        try:
-            write_atomic(self.folder / f"{key}.timings", timings)
-        except OSError as error:
-            logger.warning("the timing cache is not kept: %s", error)
+        self._kept.write(f"{key}.timings", timings)
+
+    def results(self, key: str, make: Callable[[], bytes]) -> bytes:
+        """Return the reference results of a self-test, kept under a key or made now."""
+        return self._kept.get(f"{key}.npz", make)
 
     def entries(self) -> list[Entry]:
         """Return the engines, by label, precision and batch."""
         found = []
-        for plan in self.folder.glob("*.plan"):
+        for plan in [] if self.folder is None else self.folder.glob("*.plan"):
             about: Mapping[str, Any] = {}
-            with contextlib.suppress(OSError, ValueError):
-                read = json.loads(self._files(plan.stem)[1].read_bytes())
+            with contextlib.suppress(OSError, ValueError, RecursionError):
+                read = json.loads(read_private(self._files(plan.stem)[1]))
                 about = read if isinstance(read, dict) else {}
             found.append(Entry(plan.stem, plan.stat().st_size, about))
         return sorted(found, key=lambda e: [str(e.about.get(n, "")) for n in ("label", "precision", "batch")])
@@ -134,25 +145,15 @@ class EngineCache:
     def clear(self) -> tuple[int, int]:
         """Delete all of it; return how many engines that were, and how many bytes."""
         engines = self.entries()
-        for file in self.folder.iterdir():
+        for file in [] if self.folder is None else self.folder.iterdir():
             if file.suffix in _SUFFIXES:
                 file.unlink(missing_ok=True)
         return len(engines), sum(entry.nbytes for entry in engines)
 
-    def _files(self, key: str) -> tuple[Path, Path]:
-        return self.folder / f"{key}.plan", self.folder / f"{key}.json"
-
-
-def _foreign(file: Path) -> str | None:
-    status = file.lstat()
-    if (
-        status.st_uid != os.getuid()
-        or status.st_mode & _OTHERS_WRITE
-        or not file.is_file()
-        or file.is_symlink()
-    ):
-        return f"{file.name} does not belong to this user alone"
-    return None
+    def _files(self, key: str) -> tuple[Path, Path, Path]:
+        """Return the files of a key: plan, side-car and lock."""
+        folder = self.folder or Path(os.devnull)
+        return folder / f"{key}.plan", folder / f"{key}.json", folder / f"{key}.lock"
 
 
 def _mismatch(sidecar: Any, key: str, content: bytes) -> str | None:

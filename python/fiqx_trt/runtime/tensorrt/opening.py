@@ -91,7 +91,7 @@ class Opener:
         if self._options.probe is None:
             return self._lawful("fp32", "fp32: no probe faces were given to compare fp16 on")
         key = ("tensorrt precision", *self._parts(self._recipe("fp16", self._batch())).values())
-        kept = tuning.recall(key)
+        kept = tuning.recall(key, {"reason": str})
         if kept is None:
             try:
                 return self._lawful("fp16", "fp16: passed the self-test against fp32 on the CPU")
@@ -107,7 +107,7 @@ class Opener:
         """Open with the full batch where a row's bits do not depend on its place in it, else with batch 1."""
         batch = self._batch()
         key = ("tensorrt batch", *self._parts(self._recipe(precision, batch)).values())
-        kept = tuning.recall(key)
+        kept = tuning.recall(key, {"reason": str})
         why = f"batch {batch}: fixed in the file" if self._graph.static_batch else f"batch {batch}"
         if kept is None:
             try:
@@ -141,7 +141,7 @@ class Opener:
 
     def _checked(self, precision: str, batch: int) -> tuple[TensorRtSession, selftest.Findings]:
         """Return an engine that passed the self-test; a kept or freshly built one that fails is built once more."""
-        expected = selftest.reference(self._graph, self._rows, self._cache.folder)
+        expected = selftest.reference(self._graph, self._rows, self._cache)
         recipe = self._recipe(precision, batch)
         key = key_of(self._parts(recipe))
         with self._cache.lock(key):

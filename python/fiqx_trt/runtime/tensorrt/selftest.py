@@ -10,16 +10,16 @@ from __future__ import annotations
 import hashlib
 import io
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
-from fiqx_trt.cache import write_atomic
 from fiqx_trt.errors import ParityError
 from fiqx_trt.runtime import parity
 from fiqx_trt.runtime.base import Array, Chunk, Feeds, Session
 from fiqx_trt.runtime.graph import Graph
+from fiqx_trt.runtime.tensorrt.cache import EngineCache
 
 __all__ = ["LARGEST", "Findings", "Reference", "check", "reference"]
 
@@ -104,8 +104,8 @@ def check(session: Session, rows: Feeds, expected: Reference) -> Findings:
     return Findings(bool(bitwise), cosine)
 
 
-def reference(graph: Graph, rows: Feeds, folder: Path) -> Reference:
-    """Return the CPU's fp32 results for the rows, computed once per graph and kept in a folder.
+def reference(graph: Graph, rows: Feeds, cache: EngineCache) -> Reference:
+    """Return the CPU's fp32 results for the rows, computed once per graph and kept in the cache.
 
     Raises
     ------
@@ -115,16 +115,15 @@ def reference(graph: Graph, rows: Feeds, folder: Path) -> Reference:
     bits = hashlib.sha256(graph.digest.encode())
     for name in sorted(rows):
         bits.update(f"{name} {rows[name].shape} {rows[name].dtype}".encode() + rows[name].tobytes())
-    file = folder / f"{bits.hexdigest()}.npz"
     names = [info.name for info in graph.outputs]
-    try:
-        with np.load(io.BytesIO(file.read_bytes()), allow_pickle=False) as kept:
-            results = {name: kept[f"output{i}"] for i, name in enumerate(names)}
-            return Reference(
-                results, frozenset(n for n, jumps in zip(names, kept["jumping"], strict=True) if jumps)
-            )
-    except (OSError, ValueError, KeyError):
-        logger.debug("no reference results in %s yet", file)
+    content = cache.results(bits.hexdigest(), lambda: _reference_file(graph, rows, names))
+    with np.load(io.BytesIO(content), allow_pickle=False) as kept:
+        results = {name: kept[f"output{i}"] for i, name in enumerate(names)}
+        jumping = frozenset(n for n, jumps in zip(names, kept["jumping"], strict=True) if jumps)
+    return Reference(results, jumping)
+
+
+def _reference_file(graph: Graph, rows: Feeds, names: Sequence[str]) -> bytes:
     from fiqx_trt.runtime import open_session
 
     # Without a probe, "auto" computes in float32 on every backend, whatever the graph is stored in.
@@ -135,11 +134,7 @@ def reference(graph: Graph, rows: Feeds, folder: Path) -> Reference:
     content = io.BytesIO()
     arrays: Chunk = {f"output{i}": results[name] for i, name in enumerate(names)}
     np.savez(content, allow_pickle=False, jumping=np.array([name in jumping for name in names]), **arrays)
-    try:
-        write_atomic(file, content.getvalue())
-    except OSError as error:
-        logger.warning("the reference results are not kept: %s", error)
-    return Reference(results, jumping)
+    return content.getvalue()
 
 
 def _jumping(graph: Graph) -> frozenset[str]:

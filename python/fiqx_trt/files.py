@@ -1,0 +1,159 @@
+"""Reading files that others made, and writing files whole: the one way to open, to replace and to refuse.
+
+A file that a user names may be a link, and its mode follows the umask when it is made. A private file belongs to this
+user alone: it is no link, and nobody else may write it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import secrets
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+__all__ = ["open_regular", "read_private", "read_regular", "replacing", "write_atomic"]
+
+_OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
+_KINDS = (
+    (stat.S_ISDIR, "a folder"),
+    (stat.S_ISFIFO, "a pipe"),
+    (stat.S_ISCHR, "a device"),
+    (stat.S_ISBLK, "a device"),
+    (stat.S_ISSOCK, "a socket"),
+    (stat.S_ISLNK, "a link"),
+)
+
+
+def open_regular(path: Path, *, follow: bool = True) -> BinaryIO:
+    """Open a regular file for reading; a pipe or a device is refused at once, without waiting for its other end.
+
+    Parameters
+    ----------
+    path
+        The file.
+    follow
+        Whether a link stands for the file it points to.
+
+    Raises
+    ------
+    OSError
+        As the system says, or because it is no regular file.
+    """
+    flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | (0 if follow else os.O_NOFOLLOW)
+    try:
+        fd = os.open(path, flags)
+    except OSError as error:
+        if error.errno == errno.ELOOP and not follow:
+            raise OSError(errno.ELOOP, "a link, not a regular file", str(path)) from error
+        if error.errno == errno.ENXIO:  # a socket, which cannot be opened
+            raise OSError(errno.EINVAL, "a socket, not a regular file", str(path)) from error
+        raise
+    try:
+        mode = os.fstat(fd).st_mode
+        if not stat.S_ISREG(mode):
+            kind = errno.EISDIR if stat.S_ISDIR(mode) else errno.EINVAL
+            raise OSError(kind, f"{_kind(mode)}, not a regular file", str(path))
+        return os.fdopen(fd, "rb")
+    except BaseException:
+        os.close(fd)
+        raise
+
+
+def read_regular(path: Path) -> bytes:
+    """Return the content of a regular file; see :func:`open_regular`."""
+    with open_regular(path) as file:
+        return file.read()
+
+
+def read_private(path: Path) -> bytes:
+    """Return the content of a file that this user (or the superuser) owns and nobody else may write.
+
+    It is opened once and looked at while it is open, so that another file of its name cannot take its place
+    between the check and the reading.
+
+    Raises
+    ------
+    OSError
+        It is missing, a link, no regular file, or others own it or may write it.
+    """
+    with open_regular(path, follow=False) as file:
+        reason = not_private(os.fstat(file.fileno()))
+        if reason:
+            raise PermissionError(errno.EPERM, reason, str(path))
+        return file.read()
+
+
+def not_private(status: os.stat_result) -> str | None:
+    """Return why a file or folder does not belong to this user alone; None where it does."""
+    if status.st_uid not in (os.geteuid(), 0):
+        return f"it belongs to user {status.st_uid}"
+    if status.st_mode & _OTHERS_WRITE:
+        return "others may write it"
+    return None
+
+
+def write_atomic(path: Path, data: bytes, *, private: bool = False) -> None:
+    """Write a file so that a reader sees the old content or the new, never a part of it.
+
+    Parameters
+    ----------
+    path
+        The file; its folder exists. A link stands for the file it points to, unless the file is private.
+    data
+        The whole new content.
+    private
+        Whether nobody else may read it; otherwise its mode follows the umask.
+
+    Raises
+    ------
+    OSError
+        The file system refuses; nothing is left behind.
+    """
+    with replacing(path, private=private) as file:
+        file.write(data)
+
+
+@contextlib.contextmanager
+def replacing(path: Path, *, private: bool = False, temporary: Path | None = None) -> Iterator[BinaryIO]:
+    """Open a new file that takes the place of `path` when the body ends well, and vanishes when it does not.
+
+    Parameters
+    ----------
+    path, private
+        As for :func:`write_atomic`.
+    temporary
+        Where the new file grows, in the same folder; by default a name that no other process uses. Give a name where
+        one process at a time writes: what a killed one left there is then written over.
+
+    Yields
+    ------
+    BinaryIO
+        The new file. It is synced before it takes its place.
+
+    Raises
+    ------
+    OSError
+        The file system refuses; nothing is left behind.
+    """
+    target = path if private else Path(os.path.realpath(path))
+    growing = target.with_name(f".fiqx-{secrets.token_hex(8)}.tmp") if temporary is None else temporary
+    flags = os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+    flags |= os.O_EXCL if temporary is None else os.O_TRUNC
+    try:
+        with os.fdopen(os.open(growing, flags, 0o600 if private else 0o666), "wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        growing.replace(target)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            growing.unlink()
+        raise
+
+
+def _kind(mode: int) -> str:
+    return next((name for test, name in _KINDS if test(mode)), "a special file")

@@ -1,0 +1,109 @@
+"""Opening, replacing and refusing files."""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from fiqx_trt.files import open_regular, read_private, read_regular, replacing, write_atomic
+
+
+@contextmanager
+def umask(mask: int) -> Iterator[None]:
+    before = os.umask(mask)
+    try:
+        yield
+    finally:
+        os.umask(before)
+
+
+@pytest.mark.parametrize(("mask", "mode"), [(0o022, 0o644), (0o077, 0o600), (0o002, 0o664)])
+def test_a_written_file_follows_the_umask(tmp_path: Path, mask: int, mode: int) -> None:
+    with umask(mask):
+        write_atomic(tmp_path / "a", b"x")
+        write_atomic(tmp_path / "b", b"x", private=True)
+    assert (tmp_path / "a").stat().st_mode & 0o777 == mode
+    assert (tmp_path / "b").stat().st_mode & 0o777 == 0o600
+
+
+def test_the_old_content_stays_until_the_new_is_whole(tmp_path: Path) -> None:
+    file = tmp_path / "a"
+    write_atomic(file, b"old")
+
+    def interrupted() -> None:
+        with replacing(file) as growing:
+            growing.write(b"new")
+            assert file.read_bytes() == b"old"
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    assert file.read_bytes() == b"old"
+    assert [path.name for path in tmp_path.iterdir()] == ["a"]
+
+
+def test_a_link_stands_for_its_file_unless_it_is_private(tmp_path: Path) -> None:
+    (tmp_path / "real").write_bytes(b"old")
+    (tmp_path / "link").symlink_to("real")
+    write_atomic(tmp_path / "link", b"new")
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "real").read_bytes() == b"new"
+    write_atomic(tmp_path / "link", b"mine", private=True)
+    assert not (tmp_path / "link").is_symlink()
+    assert (tmp_path / "real").read_bytes() == b"new"
+
+
+def test_what_a_killed_writer_left_is_written_over(tmp_path: Path) -> None:
+    (tmp_path / "a.tmp").write_bytes(b"left behind, and longer")
+    with replacing(tmp_path / "a", temporary=tmp_path / "a.tmp") as file:
+        file.write(b"new")
+    assert [path.name for path in tmp_path.iterdir()] == ["a"]
+    assert (tmp_path / "a").read_bytes() == b"new"
+
+
+def test_a_name_of_the_largest_length_can_be_written(tmp_path: Path) -> None:
+    file = tmp_path / ("n" * 255)
+    write_atomic(file, b"x")
+    assert file.read_bytes() == b"x"
+
+
+def test_what_is_no_regular_file_is_refused_at_once(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "link to pipe").symlink_to("pipe")
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(tmp_path / "socket"))
+    for name, reason in (
+        (tmp_path / "pipe", "a pipe, not a regular file"),
+        (tmp_path / "link to pipe", "a pipe, not a regular file"),
+        (tmp_path / "socket", "a socket, not a regular file"),
+        (Path("/dev/zero"), "a device, not a regular file"),
+        (tmp_path, "a folder, not a regular file"),
+    ):
+        with pytest.raises(OSError, match=reason):
+            read_regular(name)
+
+
+def test_a_link_is_followed_where_a_user_names_it_and_not_where_it_must_be_private(tmp_path: Path) -> None:
+    write_atomic(tmp_path / "real", b"x", private=True)
+    (tmp_path / "link").symlink_to("real")
+    assert read_regular(tmp_path / "link") == b"x"
+    assert read_private(tmp_path / "real") == b"x"
+    with pytest.raises(OSError, match="a link, not a regular file"):
+        read_private(tmp_path / "link")
+    with pytest.raises(OSError, match="a link"):
+        open_regular(tmp_path / "link", follow=False)
+
+
+def test_descriptors_are_given_back(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    before = len(os.listdir("/proc/self/fd"))  # noqa: PTH208
+    for _ in range(50):
+        with pytest.raises(OSError, match="a pipe"):
+            read_regular(tmp_path / "pipe")
+    assert len(os.listdir("/proc/self/fd")) <= before + threading.active_count()  # noqa: PTH208
