@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from fiqx_trt.importers import ImportedScores, match_paths
-from fiqx_trt.importers.matching import normal
 
 
 def scores(*names, faces=None):
@@ -63,6 +62,10 @@ def test_crops_stand_for_their_picture_only_when_nothing_else_fits():
     assert named.found["g_1.jpg"] == "crops/g_1.jpg"
 
 
-def test_normal_paths():
-    assert normal("./a//b/./c.jpg") == "a/b/c.jpg"
-    assert normal("C:\\faces\\a.jpg") == "C:/faces/a.jpg"
+def test_both_sides_may_have_a_folder_of_their_own_in_front():
+    people = [f"{person}/{person}_{i:04d}.jpg" for person in ("Ada_L", "Bob_M") for i in (1, 2)]
+    found = match_paths(
+        [f"/mine/lfw/{p}" for p in people], scores(*(f"other\\lfw-aligned\\{p}" for p in people))
+    )
+    assert found.found == {f"/mine/lfw/{p}": f"other\\lfw-aligned\\{p}" for p in people}
+    assert found.unmatched_images == found.unmatched_imports == ()

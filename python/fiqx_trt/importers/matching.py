@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from fiqx_trt.importers.base import ImportedScores
+from fiqx_trt.importers.tails import common_tails, normal
 
 __all__ = ["Match", "is_tail", "match_paths", "normal"]
 
@@ -35,9 +35,9 @@ def match_paths(images: Sequence[str], scores: ImportedScores) -> Match:
     r"""Match images to imported rows.
 
     Three rules, one after the other, for what the rule before left over: equal paths (after ``\`` → ``/``
-    and without ``./``); one path ends with the other, whole components at a time; the picture a crop's name
-    points to is the image (its first face in the file). A partner is taken only when it is the only one on
-    both sides.
+    and without ``./``); an end of both paths that no other path has (:mod:`fiqx_trt.importers.tails`); the same for the
+    picture a crop's name points to (its first face in the file). A partner is taken only when it is the only one
+    on both sides.
 
     Parameters
     ----------
@@ -51,39 +51,23 @@ def match_paths(images: Sequence[str], scores: ImportedScores) -> Match:
     Match
         Nothing is dropped: what did not match is listed.
     """
-    found: dict[str, str] = {}
-    ambiguous: dict[str, tuple[str, ...]] = {}
+    paths = {image: normal(image) for image in images}
     targets = {name: normal(name) for name in scores.rows}
-    pictures = _first_faces(scores)
-    for rule, names in ((_exact, targets), (_suffix, targets), (_suffix, pictures)):
+    found, ambiguous = _equal(paths, targets)
+    for names in (targets, _first_faces(scores)):
+        tails = common_tails(paths, names)
         taken = set(found.values())
-        open_images = {image: normal(image) for image in images if image not in found}
-        open_names = {name: path for name, path in names.items() if name not in taken}
-        for image, candidates in rule(open_images, open_names).items():
-            if len(candidates) == 1:
-                found[image] = candidates[0]
-                ambiguous.pop(image, None)
-            else:
-                ambiguous[image] = tuple(candidates)
+        found |= {
+            image: name for image, name in tails.found.items() if image not in found and name not in taken
+        }
+        ambiguous |= {image: fitting for image, fitting in tails.ambiguous.items() if image not in ambiguous}
     taken = set(found.values())
     return Match(
         found={image: found[image] for image in images if image in found},
         unmatched_images=tuple(image for image in images if image not in found),
         unmatched_imports=tuple(name for name in scores.rows if name not in taken),
-        ambiguous=ambiguous,
+        ambiguous={image: names for image, names in ambiguous.items() if image not in found},
     )
-
-
-def normal(path: str) -> str:
-    r"""Return a path with forward slashes and without empty or ``.`` components.
-
-    Examples
-    --------
-    >>> normal(".\\faces\\ada.jpg")
-    'faces/ada.jpg'
-    """
-    parts = [part for part in re.split(r"[\\/]+", path) if part not in ("", ".")]
-    return "/".join(parts)
 
 
 def _first_faces(scores: ImportedScores) -> dict[str, str]:
@@ -96,30 +80,18 @@ def _first_faces(scores: ImportedScores) -> dict[str, str]:
     return {name: picture for picture, (_, name) in best.items()}
 
 
-def _exact(images: Mapping[str, str], names: Mapping[str, str]) -> dict[str, list[str]]:
+def _equal(
+    images: Mapping[str, str], names: Mapping[str, str]
+) -> tuple[dict[str, str], dict[str, tuple[str, ...]]]:
+    """Return the images with one equal path, and those with several."""
     by_path: dict[str, list[str]] = {}
     for name, path in names.items():
         by_path.setdefault(path, []).append(name)
-    return {image: by_path[path] for image, path in images.items() if path in by_path}
-
-
-def _suffix(images: Mapping[str, str], names: Mapping[str, str]) -> dict[str, list[str]]:
-    """Return the names of which one ends with the other, unless another image claims them too."""
-    candidates: dict[str, list[str]] = {}
-    claims: dict[str, int] = {}
-    by_file: dict[str, list[tuple[str, str]]] = {}
-    for name, path in names.items():
-        by_file.setdefault(path.rpartition("/")[2], []).append((name, path))
-    for image, path in images.items():
-        fitting = [name for name, other in by_file.get(path.rpartition("/")[2], ()) if is_tail(path, other)]
-        if fitting:
-            candidates[image] = fitting
-            for name in fitting:
-                claims[name] = claims.get(name, 0) + 1
-    return {
-        image: fitting if len(fitting) > 1 or claims[fitting[0]] == 1 else [*fitting, *fitting]
-        for image, fitting in candidates.items()
-    }
+    equal = {image: by_path[path] for image, path in images.items() if path in by_path}
+    return (
+        {image: fitting[0] for image, fitting in equal.items() if len(fitting) == 1},
+        {image: tuple(fitting) for image, fitting in equal.items() if len(fitting) > 1},
+    )
 
 
 def is_tail(a: str, b: str) -> bool:
