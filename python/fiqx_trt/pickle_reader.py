@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from fiqx_trt.errors import SourceError
 
@@ -64,7 +65,7 @@ class _Dtype:
 class _Array:
     """A NumPy array, empty until its state is set."""
 
-    values: list[float] | None = field(default=None)
+    values: NDArray[Any] | None = field(default=None)
 
 
 class _Mark:
@@ -74,7 +75,7 @@ class _Mark:
 MARK = _Mark()
 
 
-def read_pickle(data: bytes, *, name: str) -> object:
+def read_pickle(data: bytes, *, name: str, raw_bytes: bool = False) -> object:
     """Return the plain value a pickle describes.
 
     Parameters
@@ -83,6 +84,8 @@ def read_pickle(data: bytes, *, name: str) -> object:
         The bytes of the pickle, protocol 0 to 5.
     name
         What to call it in messages.
+    raw_bytes
+        Return arrays of uint8 as bytes: they hold files and no numbers.
 
     Returns
     -------
@@ -95,7 +98,7 @@ def read_pickle(data: bytes, *, name: str) -> object:
     SourceError
         It is no pickle, or holds something else; the message names the byte.
     """
-    machine = _Machine()
+    machine = _Machine(raw_bytes)
     position = 0
     try:
         with warnings.catch_warnings():
@@ -111,7 +114,8 @@ def read_pickle(data: bytes, *, name: str) -> object:
 class _Machine:
     """The stack and the memo."""
 
-    def __init__(self) -> None:
+    def __init__(self, raw_bytes: bool) -> None:
+        self._raw_bytes = raw_bytes
         self._stack: list[Any] = []
         self._memo: dict[int, Any] = {}
         self._steps = 0
@@ -132,7 +136,7 @@ class _Machine:
             )
 
     def stop(self, _: Any) -> None:
-        self.result = _Plain(self._steps)(self._pop())
+        self.result = _Plain(self._steps, self._raw_bytes)(self._pop())
 
     def mark(self, _: Any) -> None:
         self._stack.append(MARK)
@@ -252,8 +256,8 @@ class _Machine:
 class _Plain:
     """Makes plain values of what the machine built; refuses markers, cycles and parts that multiply."""
 
-    def __init__(self, budget: int) -> None:
-        self._budget = budget
+    def __init__(self, budget: int, raw_bytes: bool) -> None:
+        self._budget, self._raw_bytes = budget, raw_bytes
 
     def __call__(self, value: Any, depth: int = 0) -> Any:
         self._budget -= 1
@@ -266,7 +270,9 @@ class _Plain:
         if isinstance(value, list | tuple):
             return type(value)(self(item, depth + 1) for item in value)
         if isinstance(value, _Array) and value.values is not None:
-            return value.values
+            if self._raw_bytes and value.values.dtype == np.uint8:
+                return value.values.tobytes()
+            return [float(number) for number in value.values]
         if value is None or isinstance(value, bool | int | float | str | bytes | bytearray):
             return value
         raise ValueError(
@@ -274,17 +280,17 @@ class _Plain:
         )
 
 
-def _array(dtype: object, data: object) -> list[float]:
+def _array(dtype: object, data: object) -> NDArray[Any]:
     if not (isinstance(dtype, _Dtype) and isinstance(data, bytes)):
         raise ValueError("a NumPy value that is no number")
-    return [float(x) for x in np.frombuffer(data, dtype.numpy())]
+    return np.frombuffer(data, dtype.numpy())
 
 
 def _scalar(dtype: object, data: object) -> float:
     values = _array(dtype, data)
     if len(values) != 1:
         raise ValueError(f"a NumPy scalar of {len(values)} numbers")
-    return values[0]
+    return float(values[0])
 
 
 def _dtype(code: object, *_: object) -> _Dtype:

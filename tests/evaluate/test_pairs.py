@@ -109,7 +109,7 @@ def test_pair_files_of_other_programs(tmp_path):
     assert pairs.duplicates == 1
     with pytest.raises(SourceError, match="line 3: the label is 'x'"):
         read_pairs(write(tmp_path, "a b 1\n\na c x\n"), separator="blank")
-    with pytest.raises(InvalidInputError, match="separator is 'tab'; choose comma or blank"):
+    with pytest.raises(InvalidInputError, match="separator is 'tab'; choose auto, comma or blank"):
         read_pairs(write(tmp_path, "a,b,1\n"), separator="tab")
 
 

@@ -257,7 +257,7 @@ def _import_pairs(
         raise InvalidInputError(f"{out} has the suffix {out.suffix!r}; pairs are written as .csv")
     if out.exists() and not overwrite:
         raise OutputError(f"{out} exists already; give --overwrite to replace it, or another --out")
-    pairs = read_pairs(file, separator="blank")
+    pairs = read_pairs(file)
     columns = [
         [pairs.paths[i] for i in pairs.first.tolist()],
         [pairs.paths[i] for i in pairs.second.tolist()],

@@ -7,7 +7,7 @@ from fiqx_trt.evaluate.curves import BestDiscard, DiscardCurve, PartialArea, par
 from fiqx_trt.evaluate.edc import best_discard, discard_curve, random_discard
 from fiqx_trt.evaluate.overlap import Agreement, agreement, extremes, gaussian_copula_overlap
 from fiqx_trt.evaluate.pairs import generate_pairs, genuine_pairs, impostor_pairs
-from fiqx_trt.evaluate.pairs_file import read_pairs
+from fiqx_trt.evaluate.pairs_file import PairsFile, read_pairs, read_pairs_file
 from fiqx_trt.evaluate.sampling import folder_identities, identity_codes, per_identity
 from fiqx_trt.evaluate.similarity import cosine_similarity
 from fiqx_trt.evaluate.threshold import OperatingPoint, given_threshold, operating_point
@@ -20,6 +20,7 @@ __all__ = [
     "Correlation",
     "DiscardCurve",
     "OperatingPoint",
+    "PairsFile",
     "PartialArea",
     "agreement",
     "align_quality",
@@ -42,5 +43,6 @@ __all__ = [
     "random_discard",
     "rank_correlation",
     "read_pairs",
+    "read_pairs_file",
     "spearman",
 ]

@@ -17,6 +17,7 @@ from fiqx_trt.errors import InvalidInputError, OutputError
 from fiqx_trt.evaluate.comparisons import SHOWN, Comparisons
 from fiqx_trt.evaluate.similarity import cosine_similarity
 from fiqx_trt.faces.batch import iter_batches
+from fiqx_trt.faces.bins import bin_member
 from fiqx_trt.faces.sources import Source
 
 if TYPE_CHECKING:
@@ -225,8 +226,9 @@ def _embed(
 
 
 def _stamp(path: str) -> tuple[int, int]:
+    member = bin_member(path)  # a picture in a file changes with the file
     try:
-        status = os.stat(path)  # noqa: PTH116 -- names may hold any byte
+        status = os.stat(path if member is None else member[0])  # noqa: PTH116 -- names may hold any byte
     except (OSError, ValueError):
         return -1, -1
     return status.st_size, status.st_mtime_ns

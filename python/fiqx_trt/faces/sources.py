@@ -11,6 +11,7 @@ a folder                     the pictures in it and below, sorted by the bytes o
 ``-``                        the pictures listed on standard input, one a line or ended by NUL
 ``x.tar .tar.gz .tgz``       the pictures in a tar archive, in its order, each named ``x.tar/inner/name.jpg``;
                              nothing is unpacked to the disk (see `fiqx_trt.faces.tar`)
+``x.bin``                    the pictures of a verification set of InsightFace, each named ``x.bin#00000``
 ``x.csv .jsonl .parquet``    the pictures in its column ``path`` (or another); earlier score files as well
 ===========================  ===========================================================================
 
@@ -33,6 +34,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from fiqx_trt.errors import ImageError, SourceError
+from fiqx_trt.faces.bins import bin_member, is_bin, open_bin, read_member
 from fiqx_trt.faces.lists import TABLE_SUFFIXES, read_list, read_names, read_table
 from fiqx_trt.faces.tar import ARCHIVE_SUFFIXES, MAX_BYTES, Entry, is_archive_name, walk_tar
 from fiqx_trt.faces.walk import PICTURE_SUFFIXES, Found, expand_glob, has_magic, walk_folder
@@ -72,6 +74,9 @@ class Source:
             return self.reader()
         if not self.path:
             raise ImageError("the row names no file", status="decode_error")
+        member = bin_member(self.path)
+        if member is not None and not os.path.lexists(self.path):
+            return _read_member(*member)
         try:
             # Not blocking, so that a pipe without a writer is refused instead of waited for.
             number = os.open(self.path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
@@ -87,6 +92,13 @@ class Source:
             raise
         except (OSError, ValueError) as error:
             raise ImageError(_why(self.path, error), status="decode_error") from error
+
+
+def _read_member(path: str, position: int) -> bytes:
+    try:
+        return read_member(path, position)
+    except SourceError as error:
+        raise ImageError(str(error), status="decode_error") from error
 
 
 def _regular_size(status: os.stat_result) -> int:
@@ -216,12 +228,16 @@ class _Lister:
             return ((name, "") for name in read_table(spec, column=self.column))
         if is_archive_name(spec):
             return walk_tar(spec, on_skip=self.on_skip)
+        if is_bin(spec):
+            return ((name, "") for name in open_bin(spec).names)
         return iter([(spec, "")])
 
     def _glob(self, spec: str) -> Iterator[Found | Entry]:
         for path, problem in expand_glob(spec, on_skip=self.on_skip):
             if is_archive_name(path) and not problem:
                 yield from walk_tar(path, on_skip=self.on_skip)
+            elif is_bin(path) and not problem:
+                yield from ((name, "") for name in open_bin(path).names)
             else:
                 yield path, problem
 
