@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from fiqx_trt import _core, kernels
 from fiqx_trt.errors import InvalidInputError
 from fiqx_trt.statistics import CompactMaps, GridStatistics, MapStatistics
-from fiqx_trt.statistics.upsampling import axis_weights, pixel_weights, upsample
+from fiqx_trt.statistics.upsampling import axis_weights, pixel_tiles, upsample
 
 SIZE = (3, 5)
 GRID, LARGE = (7, 7), (112, 112)
@@ -74,6 +74,7 @@ def test_the_exact_median_of_an_even_count_is_the_mean_of_the_middle_two() -> No
     assert stats.median[0, 0] == pytest.approx(0.4, abs=1e-7)
 
 
+@pytest.mark.law
 @given(
     sizes=st.lists(st.integers(0, 4), min_size=1, max_size=6),
     budget=st.sampled_from([0, 60 * 5, 60 * 9, 1 << 20]),
@@ -101,6 +102,7 @@ def test_any_split_in_any_order_is_one_pass(sizes: list[int], budget: int, data:
     np.testing.assert_array_equal(merged.median, whole.median)
 
 
+@pytest.mark.law
 def test_the_empty_state_is_the_identity() -> None:
     full, empty = pushed([some_maps(5)]), MapStatistics(SIZE)
     for total in (full + empty, empty + full):
@@ -200,6 +202,7 @@ def test_the_compact_form_equals_the_pixelwise_one(budget: int) -> None:
     assert compact.nbytes < plain.nbytes
 
 
+@pytest.mark.law
 @given(
     sizes=st.lists(st.integers(0, 3), min_size=1, max_size=5), budget=st.sampled_from([0, 24 * 4, 1 << 20])
 )
@@ -232,13 +235,14 @@ def test_upsampling_is_that_of_torch(
     np.testing.assert_allclose(
         upsample(values, size, align_corners=align_corners), theirs, rtol=0, atol=1e-12
     )
-    dense = pixel_weights(grid, size, align_corners)
+    dense = np.kron(*(axis_weights(*axis, align_corners) for axis in zip(grid, size, strict=True)))
     np.testing.assert_allclose(
         (values.reshape(3, -1) @ dense.T).reshape(theirs.shape), theirs, rtol=0, atol=1e-12
     )
     np.testing.assert_allclose(axis_weights(grid[0], size[0], align_corners).sum(axis=1), 1.0, rtol=1e-15)
 
 
+@pytest.mark.law
 def test_upsampling_does_not_depend_on_the_other_grids() -> None:
     grids = np.random.default_rng(0).standard_normal((9, 7, 7))
     together = upsample(grids, LARGE)
@@ -246,6 +250,43 @@ def test_upsampling_does_not_depend_on_the_other_grids() -> None:
         np.testing.assert_array_equal(upsample(grids[i : i + 1], LARGE)[0], together[i])
 
 
+@pytest.mark.law
+@pytest.mark.parametrize("pixels", [1, 5, 17, 40, 153, 1000])
+def test_a_pixel_does_not_depend_on_its_tile_or_on_the_other_maps(
+    pixels: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    maps = some_grids(9, grid=(4, 5), size=(9, 17))
+    whole, seen = maps.pixels(), np.full((9, 9, 17), np.nan, np.float32)
+    monkeypatch.setattr("fiqx_trt.statistics.upsampling.CACHED_BYTES", 8 * pixels * 2)  # two maps at a time
+    places = []
+    for tile in pixel_tiles(maps.size, pixels):
+        seen[:, tile[0], tile[1]] = maps.pixels(tile)
+        places.extend(np.arange(9 * 17).reshape(9, 17)[tile].ravel().tolist())
+        assert maps.pixels(tile)[0].size <= pixels
+    np.testing.assert_array_equal(seen, whole)
+    assert places == list(range(9 * 17))
+    for i in (0, 4, 8):
+        np.testing.assert_array_equal(maps.take(slice(i, i + 1)).pixels()[0], whole[i])
+
+
+@pytest.mark.law
+@pytest.mark.parametrize("count", [1, 2, 11, 40])
+def test_the_exact_median_of_grids_is_that_of_their_pixels_to_the_last_bit(
+    count: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    maps = some_grids(count)
+    want = pushed([maps.pixels()]).median
+    order = np.random.default_rng(1).permutation(count)
+    for rows in (np.arange(count), order, order[::-1]):
+        stats = GridStatistics(LARGE, GRID)
+        for part in np.array_split(rows, 3):
+            stats.push(maps.take(part))
+        np.testing.assert_array_equal(stats.median, want)
+    monkeypatch.setattr("fiqx_trt.statistics.grids.BLOCK_BYTES", 4 * count * 50)
+    np.testing.assert_array_equal(stats.median, want)
+
+
+@pytest.mark.law
 def test_compact_maps_come_in_blocks_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
     maps = some_grids(5)
     monkeypatch.setattr("fiqx_trt.statistics.upsampling.BLOCK_BYTES", 8 * 112 * 112 * 2)

@@ -107,6 +107,7 @@ def test_bad_inputs_are_rows_and_names_do_not_collide(
     assert all(not row["quality"] and not row["picture"] for row in rows if row["status"] != "ok")
 
 
+@pytest.mark.law
 def test_batch_does_not_change_a_digit(cli, crops: Path, recogniser: Path, tmp_path: Path) -> None:
     for batch in (1, 5):
         cli(

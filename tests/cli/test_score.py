@@ -83,6 +83,7 @@ def test_formats_hold_the_same_rows(cli, crops: Path, recogniser: Path, tmp_path
     assert from_csv == from_json == from_parquet
 
 
+@pytest.mark.law
 def test_neither_batch_nor_threads_nor_order_change_a_digit(
     cli, crops: Path, recogniser: Path, tmp_path: Path
 ) -> None:

@@ -72,6 +72,7 @@ def test_bands_are_the_quantiles_and_contain_the_curve_at_the_start():
     assert np.all(narrow.high - narrow.low <= bands.high - bands.low)
 
 
+@pytest.mark.law
 def test_a_replicate_does_not_depend_on_their_number_or_the_method():
     pairs = random_comparisons(23, images=30, pairs=300, people=10)
     quality = np.random.default_rng(3).random(30)

@@ -77,6 +77,7 @@ def test_a_map_of_what_matters_beats_chance(model: Model, face: np.ndarray) -> N
     assert areas["insertion", "map"] > areas["insertion", "random"]
 
 
+@pytest.mark.law
 def test_random_orders_are_seeded(model: Model, face: np.ndarray) -> None:
     quality_map = np.random.default_rng(2).random((32, 32))
     a, b, c = (

@@ -137,6 +137,7 @@ def test_turning_the_scale_around_with_its_direction_changes_nothing():
     np.testing.assert_array_equal(up.fnmr, squeezed.fnmr)
 
 
+@pytest.mark.law
 def test_order_and_sides_of_the_pairs_do_not_matter():
     pairs, quality = random_comparisons(9, grid=2), tied_quality(9)
     order = np.random.default_rng(0).permutation(len(pairs))

@@ -92,6 +92,7 @@ def test_losses_are_those_of_the_maps(model: Model, faces: np.ndarray) -> None:
             assert result.quality_loss == pytest.approx(found.quality[0] - found.quality[1], abs=1e-12)
 
 
+@pytest.mark.law
 def test_masks_do_not_depend_on_the_other_faces_and_are_the_same_for_every_colour(
     model: Model, faces: np.ndarray
 ) -> None:

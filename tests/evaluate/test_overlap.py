@@ -82,6 +82,7 @@ def test_extremes_are_disjoint_and_split_ties_by_path():
     assert len(extremes(np.arange(3.0), ["a", "b", "c"], fraction=0.01)[0]) == 1
 
 
+@pytest.mark.law
 @settings(max_examples=50, deadline=None)
 @given(seed=st.integers(0, 10**6), fraction=st.floats(0.01, 0.5))
 def test_extremes_do_not_depend_on_the_order_and_turn_with_the_scale(seed, fraction):

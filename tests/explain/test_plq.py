@@ -100,6 +100,7 @@ def test_default_quality_is_serfiq(model: Model, faces: np.ndarray) -> None:
 # --- laws -------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.law
 @pytest.mark.parametrize(
     ("weights", "backend"), [*((w, "onnxruntime") for w in ALL), ("l1", "openvino"), ("l1", "torch")]
 )

@@ -39,6 +39,7 @@ def test_regions_share_out_the_picture_and_hold_their_landmarks(template: str, f
     assert all(inner[y, x] for x, y in points)
 
 
+@pytest.mark.law
 def test_means_are_plain_means_and_do_not_depend_on_company() -> None:
     rng = np.random.default_rng(0)
     maps = rng.random((7, 150, 150), np.float32)

@@ -137,6 +137,7 @@ def test_another_layer_by_name(
 # --- one face, any batch ----------------------------------------------------------------------------------------------
 
 
+@pytest.mark.law
 @pytest.mark.parametrize("backend", ["onnxruntime", "openvino"])
 @pytest.mark.parametrize("preset", [None, "pytorch-grad-cam"])
 def test_a_face_has_one_map_whatever_the_batch(

@@ -72,6 +72,7 @@ def test_closed_form_of_a_head_with_isotropic_noise() -> None:
     assert distance[0] == pytest.approx(1.0)
 
 
+@pytest.mark.law
 @pytest.mark.parametrize("estimator", ["sampled", "closed-form"])
 def test_a_face_has_one_score_whatever_the_batch(model: Model, estimator: str) -> None:
     faces = noise_faces(11, seed=1)

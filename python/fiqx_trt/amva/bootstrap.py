@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fiqx_trt.errors import InvalidInputError
-from fiqx_trt.statistics.upsampling import CompactMaps, pixel_weights
+from fiqx_trt.statistics.upsampling import CompactMaps, pixel_tiles
 
 __all__ = ["Bands", "bootstrap_bands"]
 
@@ -124,12 +124,6 @@ def _size(maps: CompactMaps | Floats) -> tuple[int, int]:
 
 def _pixel_blocks(maps: CompactMaps | Floats) -> Iterator[Doubles]:
     """Yield the values of all maps at a block of pixels, ``(n, pixels)`` float64."""
-    if isinstance(maps, CompactMaps):
-        grids = maps.grids.reshape(len(maps), -1).astype(np.float64)
-        weights = pixel_weights((maps.grids.shape[1], maps.grids.shape[2]), maps.size)
-        for start in range(0, len(weights), BLOCK):
-            yield grids @ weights[start : start + BLOCK].T
-        return
-    flat = maps.reshape(len(maps), -1)
-    for start in range(0, flat.shape[1], BLOCK):
-        yield flat[:, start : start + BLOCK].astype(np.float64)
+    for tile in pixel_tiles(_size(maps), BLOCK):
+        block = maps.pixels(tile) if isinstance(maps, CompactMaps) else maps[:, tile[0], tile[1]]
+        yield block.reshape(len(maps), -1).astype(np.float64)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from fiqx_trt import kernels
 from fiqx_trt.errors import InvalidInputError
 from fiqx_trt.statistics.base import DEFAULT_BINS, DEFAULT_BUDGET, Statistics
-from fiqx_trt.statistics.upsampling import BLOCK_BYTES, CompactMaps, axis_weights, pixel_weights, upsample
+from fiqx_trt.statistics.upsampling import BLOCK_BYTES, CompactMaps, axis_weights, pixel_tiles, upsample
 
 __all__ = ["GridStatistics"]
 
@@ -134,14 +134,11 @@ class GridStatistics(Statistics):
     def _exact_median(self) -> NDArray[np.float64]:
         grids = self._median_store().rows()
         assert grids is not None  # median() has checked the count
-        values = grids.reshape(len(grids), -1)
-        weights = pixel_weights(self.grid, self.size).astype(np.float32)
-        step = max(1, BLOCK_BYTES // (4 * len(grids)))
-        parts = []
-        for start in range(0, len(weights), step):
-            block = values @ weights[start : start + step].T
-            parts.append(np.clip(kernels.pixel_median(block[:, np.newaxis, :])[0], 0.0, 1.0))
-        return np.concatenate(parts).reshape(self.size)
+        maps = CompactMaps(np.asarray(grids), self.size)
+        median = np.empty(self.size)
+        for tile in pixel_tiles(self.size, BLOCK_BYTES // (4 * len(maps))):
+            median[tile] = kernels.pixel_median(maps.pixels(tile))
+        return median
 
     def _expand(self, rows: NDArray[np.float32]) -> Iterator[NDArray[np.float32]]:
         return CompactMaps(rows, self.size).blocks()

@@ -11,10 +11,15 @@ from numpy.typing import NDArray
 
 from fiqx_trt.errors import InvalidInputError
 
-__all__ = ["CompactMaps", "axis_weights", "pixel_weights", "upsample"]
+__all__ = ["CompactMaps", "axis_weights", "pixel_tiles", "upsample"]
 
+#: Rows and columns of a map, each a slice.
+Tile = tuple[slice, slice]
+WHOLE: Tile = (slice(None), slice(None))
 #: Bytes of full-size maps that exist at one time while compact maps are read block by block.
 BLOCK_BYTES = 32 << 20
+#: Bytes that are upsampled at one time, so that they stay in the processor's cache between the steps.
+CACHED_BYTES = 512 << 10
 
 
 @lru_cache(maxsize=32)
@@ -63,18 +68,6 @@ def axis_weights(cells: int, pixels: int, align_corners: bool = False) -> NDArra
     return weights
 
 
-@lru_cache(maxsize=8)
-def pixel_weights(
-    grid: tuple[int, int], size: tuple[int, int], align_corners: bool = False
-) -> NDArray[np.float64]:
-    """Return the operator of bilinear upsampling over both axes, ``(H·W, h·w)`` float64, read-only."""
-    rows = axis_weights(grid[0], size[0], align_corners)
-    columns = axis_weights(grid[1], size[1], align_corners)
-    weights: NDArray[np.float64] = np.asarray(np.kron(rows, columns), np.float64)
-    weights.setflags(write=False)
-    return weights
-
-
 def upsample(
     grids: NDArray[np.floating], size: tuple[int, int], *, align_corners: bool = False
 ) -> NDArray[np.float64]:
@@ -99,14 +92,44 @@ def upsample(
     >>> upsample(np.array([[0.0, 1.0]]), (1, 4))
     array([[0.  , 0.25, 0.75, 1.  ]])
     """
-    grids = np.asarray(grids, np.float64)
+    return _upsampled(np.asarray(grids), size, align_corners, WHOLE)
+
+
+def _upsampled(
+    grids: NDArray[np.floating], size: tuple[int, int], align_corners: bool, tile: Tile
+) -> NDArray[np.float64]:
+    """Upsample grids ``(..., h, w)`` to the rows and columns of a tile of the ``size``."""
     # Two products and a sum per value, never a matrix product: a grid's result must not depend, not even in its last bit,
-    # on how many others are upsampled with it.
-    left, right, part = _taps(grids.shape[-1], size[1], align_corners)
-    wide = np.take(grids, left, -1) * (1.0 - part) + np.take(grids, right, -1) * part
-    upper, lower, part = _taps(grids.shape[-2], size[0], align_corners)
-    part = part[:, np.newaxis]
-    return np.asarray(np.take(wide, upper, -2) * (1.0 - part) + np.take(wide, lower, -2) * part)
+    # on how many others are upsampled with it, nor on which pixels are.
+    upper, lower, down = _taps(grids.shape[-2], size[0], align_corners)
+    left, right, along = _taps(grids.shape[-1], size[1], align_corners)
+    upper, lower, down = upper[tile[0]], lower[tile[0]], down[tile[0], np.newaxis]
+    left, right, along = left[tile[1]], right[tile[1]], along[tile[1]]
+    first = int(upper[0])
+    part = np.asarray(grids[..., first : int(lower[-1]) + 1, :], np.float64)
+    wide = np.take(part, left, -1) * (1.0 - along) + np.take(part, right, -1) * along
+    above, below = np.take(wide, upper - first, -2), np.take(wide, lower - first, -2)
+    above *= 1.0 - down
+    below *= down
+    above += below
+    return np.asarray(above)
+
+
+def pixel_tiles(size: tuple[int, int], pixels: int) -> Iterator[Tile]:
+    """Yield slices of rows and columns that cover maps of a size in the order of their pixels.
+
+    A tile holds at most ``pixels`` pixels: whole rows, or a piece of one row where a row has more.
+
+    Examples
+    --------
+    >>> [(rows.start, rows.stop, columns.start, columns.stop) for rows, columns in pixel_tiles((3, 4), 8)]
+    [(0, 2, 0, 4), (2, 3, 0, 4)]
+    """
+    height, width = size
+    rows, columns = max(1, pixels // width), max(1, min(pixels, width))
+    for top in range(0, height, rows):
+        for left in range(0, width, columns):
+            yield slice(top, min(top + rows, height)), slice(left, min(left + columns, width))
 
 
 @dataclass(frozen=True)
@@ -153,9 +176,16 @@ class CompactMaps:
         """Return some of the maps, in the order of ``rows``."""
         return CompactMaps(self.grids[rows], self.size)
 
-    def pixels(self) -> NDArray[np.float32]:
-        """Return the maps pixel by pixel, ``(N, H, W)`` float32 in [0, 1]."""
-        return np.clip(upsample(self.grids, self.size), 0.0, 1.0).astype(np.float32)
+    def pixels(self, tile: Tile = WHOLE) -> NDArray[np.float32]:
+        """Return the maps pixel by pixel, ``(N, H, W)`` float32 in [0, 1], or a tile's rows and columns of them."""
+        shape = [len(range(*part.indices(length))) for part, length in zip(tile, self.size, strict=True)]
+        pixels = np.empty((len(self), *shape), np.float32)
+        step = max(1, CACHED_BYTES // max(1, 8 * shape[0] * shape[1]))
+        for start in range(0, len(self), step):
+            some = slice(start, start + step)
+            values = _upsampled(self.grids[some], self.size, False, tile)
+            np.clip(values, 0.0, 1.0, out=pixels[some], casting="same_kind")
+        return pixels
 
     def blocks(self) -> Iterator[NDArray[np.float32]]:
         """Yield the maps in order as ``(n, H, W)`` float32 blocks of bounded size."""
