@@ -15,7 +15,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-__all__ = ["open_regular", "read_private", "read_regular", "replacing", "write_atomic"]
+from fiqx_trt.errors import OutputError
+from fiqx_trt.text import shown
+
+__all__ = ["open_regular", "read_private", "read_regular", "replacing", "write_atomic", "write_whole"]
 
 _OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
 _KINDS = (
@@ -115,6 +118,22 @@ def write_atomic(path: Path, data: bytes, *, private: bool = False) -> None:
     """
     with replacing(path, private=private) as file:
         file.write(data)
+
+
+def write_whole(path: Path, data: bytes) -> None:
+    """Write a result as :func:`write_atomic` does.
+
+    Raises
+    ------
+    OutputError
+        The file system refuses; the old file, if any, is left.
+    """
+    try:
+        write_atomic(path, data)
+    except OSError as error:
+        raise OutputError(
+            f"cannot write {shown(path)}: {error.strerror or error}; choose another place"
+        ) from error
 
 
 @contextlib.contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from itertools import combinations
 from pathlib import Path
@@ -306,6 +307,12 @@ def test_a_result_comes_back_as_it_was(result: Amva, tmp_path: Path) -> None:
         assert other.bands is not None
         assert other.bands.means == one.bands.means
         np.testing.assert_array_equal(other.bands.distinct(), one.bands.distinct())
+
+
+def test_names_that_are_not_utf_8_come_back(result: Amva, tmp_path: Path) -> None:
+    odd = dataclasses.replace(result, paths=("caf\udce9.jpg", *result.paths[1:]))
+    save_amva(odd, tmp_path)
+    assert load_amva(tmp_path).paths == odd.paths
 
 
 def test_the_files_have_the_papers_names(result: Amva, tmp_path: Path) -> None:

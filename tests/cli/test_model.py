@@ -26,6 +26,10 @@ def test_export_writes_a_model_and_its_contract(cli, tmp_path: Path) -> None:
     with fx.load_model(out) as model:
         assert model.spec.guesses == ()
         assert model.embed(np.zeros((1, 112, 112, 3), np.uint8)).shape == (1, 512)
+    usual = tmp_path / "usual"
+    usual.touch()
+    modes = {file.stat().st_mode for file in (usual, out, out.with_suffix(".json"))}
+    assert len(modes) == 1  # a colleague can read them as any other file
     again = cli("model", "export", "mobilefacenet", "--random-weights", 3, "--out", out)
     assert again.code == 1
     assert "exists already; give --overwrite" in again.err

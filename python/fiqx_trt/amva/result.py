@@ -17,6 +17,7 @@ from fiqx_trt.amva.deviation import Deviations
 from fiqx_trt.amva.groups import Groups
 from fiqx_trt.amva.variation import COUNTS, DIFFERENCES, MethodDifference, VariationMaps, method_differences
 from fiqx_trt.errors import InvalidInputError, OutputError
+from fiqx_trt.files import replacing, write_atomic
 
 __all__ = ["Amva", "MethodResult", "load_amva", "save_amva", "write_arrays"]
 
@@ -168,7 +169,8 @@ def save_amva(result: Amva, folder: Path, *, run: Mapping[str, Any] | None = Non
             write_arrays(written[-1], _between_arrays(result))
         written.append(folder / SUMMARY)
         content = {"format": FORMAT, "run": dict(run or {}), **result.summary(), "paths": list(result.paths)}
-        written[-1].write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        text = json.dumps(content, indent=1, ensure_ascii=False) + "\n"
+        write_atomic(written[-1], text.encode("utf-8", "backslashreplace"))  # \\udce9 is JSON, too
     except OSError as error:
         raise OutputError(
             f"cannot write the analysis to {folder}: {error.strerror or error}; choose another folder"
@@ -209,7 +211,8 @@ def load_amva(folder: Path) -> Amva:
 
 def write_arrays(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
     """Write named arrays as a compressed ``.npz``."""
-    np.savez_compressed(path, **arrays)  # type: ignore[arg-type]  # no array is called allow_pickle
+    with replacing(path) as file:
+        np.savez_compressed(file, **arrays)  # type: ignore[arg-type]  # no array is called allow_pickle
 
 
 def file_name(method: str) -> str:

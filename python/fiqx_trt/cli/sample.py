@@ -50,9 +50,9 @@ def sample(
     Exit status: 0 done, 2 wrong usage, 1 could not run, 130 interrupted.
     """
     from fiqx_trt.evaluate import per_identity as choose
-    from fiqx_trt.evaluate.edc_files import write_whole
     from fiqx_trt.evaluate.identities import identities_of
     from fiqx_trt.faces.sources import iter_sources
+    from fiqx_trt.files import write_whole
 
     if out.exists() and not overwrite:
         raise OutputError(f"{out} exists already; give --overwrite to replace it, or another --out")

@@ -10,9 +10,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from fiqx_trt.errors import OutputError
 from fiqx_trt.evaluate.curves import PartialArea
 from fiqx_trt.evaluate.experiment import EdcResult, MethodCurve
+from fiqx_trt.files import write_whole
 from fiqx_trt.text import escape_text
 
 __all__ = [
@@ -23,7 +23,6 @@ __all__ = [
     "write_csv",
     "write_curves",
     "write_json",
-    "write_whole",
 ]
 
 #: What the two curves beside the methods are called in files and figures.
@@ -45,23 +44,6 @@ def finite(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [finite(inner) for inner in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
-def write_whole(path: Path, data: bytes) -> None:
-    """Write a result in one step: a reader sees the old content or the new, with the permissions any new file gets.
-
-    Raises
-    ------
-    OutputError
-        The folder cannot be written.
-    """
-    temporary = path.with_name(f".{path.name}.tmp")
-    try:
-        temporary.write_bytes(data)
-        temporary.replace(path)
-    except OSError as error:
-        temporary.unlink(missing_ok=True)
-        raise OutputError(f"cannot write {path}: {error.strerror or error}; choose another place") from error
 
 
 def write_json(path: Path, value: Mapping[str, Any]) -> None:

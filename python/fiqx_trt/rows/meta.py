@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import datetime, timezone
@@ -13,6 +11,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
 from fiqx_trt.errors import InvalidInputError, OutputError
+from fiqx_trt.files import replacing
 from fiqx_trt.rows.schema import Column, Kind
 from fiqx_trt.text import shown
 
@@ -130,7 +129,8 @@ class RunMeta:
         values |= {"parameters": dict(self.parameters), "configuration_sha256": self.configuration_sha256}
         # ASCII, because arguments may hold undecodable bytes, which only \\u escapes carry through JSON
         text = json.dumps(values, indent=1, allow_nan=False) + "\n"
-        _replace_file(path, text.encode("ascii"))
+        with replacing(path, temporary=temporary_path(path)) as file:
+            file.write(text.encode("ascii"))
 
     @classmethod
     def read(cls, path: Path) -> RunMeta:
@@ -200,17 +200,3 @@ def _reason(error: Exception) -> str:
     if isinstance(error, OSError):
         return error.strerror or str(error)
     return f"{type(error).__name__}: {error}"
-
-
-def _replace_file(path: Path, data: bytes) -> None:
-    temporary = temporary_path(path)
-    try:
-        with temporary.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
-        raise

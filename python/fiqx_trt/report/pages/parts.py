@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from fiqx_trt import __version__
 from fiqx_trt.errors import OutputError
-from fiqx_trt.evaluate.edc_files import write_whole
+from fiqx_trt.files import write_whole
 from fiqx_trt.report.html import Facts, Figure, Files, Notes, Page, Section, Table
 from fiqx_trt.rows import RunMeta, meta_path
 
