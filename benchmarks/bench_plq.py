@@ -16,14 +16,14 @@ import cv2
 import numpy as np
 import pytest
 
-from fiqx_trt.explain.gradient_session import open_gradient
 from fiqx_trt.explain.plq import PlqExplainer, plq
-from fiqx_trt.explain.torch_gradient import TorchGradientSession
 from fiqx_trt.faces.prepare import FacePreparer
 from fiqx_trt.faces.sources import iter_sources
 from fiqx_trt.models import Model, load_model
 from fiqx_trt.models.export import export_model
+from fiqx_trt.models.gradients import open_gradient
 from fiqx_trt.models.probe import probe_faces
+from fiqx_trt.models.torch_gradients import TorchGradientSession
 from fiqx_trt.onnx_export.gradient import build_gradient
 from fiqx_trt.onnx_export.taps import Taps
 from fiqx_trt.quality.serfiq import SerFiq

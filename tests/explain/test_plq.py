@@ -16,10 +16,10 @@ from onnx import helper
 import fiqx_trt as fx
 from fiqx_trt.errors import DependencyError, InvalidInputError, ModelError, NotCalibratedError
 from fiqx_trt.explain import plq as module
-from fiqx_trt.explain.gradient_session import WEIGHTS, gradients, open_gradient
 from fiqx_trt.explain.plq import PlqExplainer, node_scale, plq
-from fiqx_trt.explain.torch_gradient import TorchGradientSession
 from fiqx_trt.models import Model, load_model
+from fiqx_trt.models.gradients import WEIGHTS, gradients, open_gradient
+from fiqx_trt.models.torch_gradients import TorchGradientSession
 from fiqx_trt.quality.base import Quality
 from fiqx_trt.quality.magface import MagFace
 from reference import plq as reference
@@ -330,7 +330,7 @@ def test_an_operator_without_adjoint_runs_in_torch_and_says_so(
 def test_without_torch_the_operator_is_named(
     tmp_path: Path, faces: np.ndarray, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(sys.modules, "fiqx_trt.explain.torch_gradient", None)
+    monkeypatch.setitem(sys.modules, "fiqx_trt.models.torch_gradients", None)
     path = save(with_maximum(), tmp_path / "max.onnx")
     with (
         load_model(path, mean=MEAN, std=STD, color="rgb", gamma=6.0, **QUICK) as model,

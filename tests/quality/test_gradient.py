@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 
 import fiqx_trt as fx
+from fiqx_trt.models import Model
 from fiqx_trt.quality.gradient import gradient
 from support.nets import noise_faces, save, small_recogniser
 
@@ -36,3 +39,49 @@ def test_it_is_the_slope_of_the_embedding_by_finite_differences(tmp_path: Path) 
         ) / 4
         found = gradient(model, face).raw[0]
     assert found == pytest.approx(np.abs(slope).mean() / np.abs(e).sum(), rel=0.25)
+
+
+def without_adjoint() -> onnx.ModelProto:
+    """The small network with an operator whose gradient is left to torch."""
+    graph = small_recogniser()
+    nodes = list(graph.graph.node)
+    position = next(i for i, node in enumerate(nodes) if node.output[0] == "r1")
+    nodes[position + 1].input[0] = "curved"
+    extra = [
+        onnx.helper.make_node("Constant", [], ["level"], value_float=0.3),
+        onnx.helper.make_node("Max", ["r1", "level"], ["curved"]),
+    ]
+    del graph.graph.node[:]
+    graph.graph.node.extend([*nodes[: position + 1], *extra, *nodes[position + 1 :]])
+    return graph
+
+
+@pytest.mark.parametrize("network", [small_recogniser, without_adjoint])
+def test_it_does_not_depend_on_what_was_asked_before(
+    network: Callable[[], onnx.ModelProto], tmp_path: Path
+) -> None:
+    path, faces = save(network(), tmp_path / "small.onnx"), noise_faces(5)
+
+    def opened() -> Model:
+        return fx.load_model(path, mean=110.0, std=60.0, color="rgb", precision="fp32", gamma=7.0)
+
+    with opened() as model:
+        first = gradient(model, faces).raw
+        after = fx.plq(model, faces, quality=np.ones(5)).maps
+    with opened() as model:
+        before = fx.plq(model, faces, quality=np.ones(5)).maps
+        second = gradient(model, faces).raw
+    np.testing.assert_array_equal(first, second)
+    np.testing.assert_array_equal(after, before)
+
+
+def test_it_does_not_depend_on_the_number_of_threads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """OpenVINO divides a row of this network's gradient over its threads, and adds the parts up in another order."""
+    monkeypatch.setenv("FIQX_CACHE_DIR", str(tmp_path))
+    faces = np.pad(noise_faces(2, size=148), ((0, 0), (1, 1), (1, 1), (0, 0)), mode="edge")
+    found = []
+    for threads in (1, 2):
+        runtime = {"backend": "openvino", "precision": "fp32", "max_batch": 1, "threads": threads}
+        with fx.load_model("dlib-resnet", **runtime) as model:
+            found.append(gradient(model, faces).raw)
+    np.testing.assert_array_equal(found[0], found[1])

@@ -118,7 +118,7 @@ def test_sessions_on_a_processor_are_paired(
     monkeypatch.setenv("FIQX_CACHE_DIR", str(tmp_path))
     streams = 2 if backend == "openvino" else 1
     found = Measured(Choice(16, streams), 320.0, Choice(1, 1), 100.0)
-    monkeypatch.setattr(tuning, "tune", lambda *_: found)
+    monkeypatch.setattr(tuning, "tune", lambda *_, **__: found)
     pytest.importorskip(backend)
     with open_session(residual_net(), backend=backend) as session:
         assert isinstance(session, PairedSession)

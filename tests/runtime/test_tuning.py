@@ -94,6 +94,23 @@ def test_a_batch_with_other_bits_is_never_chosen_however_fast(spoil: str) -> Non
     assert tuning.tune(open_at, tuning.levels(1), [INPUT]).choice == Choice(1, 1)
 
 
+def test_the_smallest_choice_gives_the_bits_of_the_law() -> None:
+    """One row on all threads gives other bits than on one: such a choice is not even the smallest one."""
+
+    class Divided(Timed):
+        def _answer(self, x: np.ndarray) -> np.ndarray:
+            return x * np.float32(1.0000001) if self.divides else x.copy()
+
+    def open_at(choice: Choice, threads: int = 2) -> Session:
+        session = Divided(choice)
+        session.divides = choice.streams < threads and choice.batch == 1
+        return session
+
+    measured = tuning.tune(open_at, tuning.levels(2, 4), [INPUT], law=lambda: open_at(Choice(1, 1), 1))
+    assert measured.smallest == Choice(1, 2)
+    assert measured.choice.batch == 4
+
+
 def test_a_slow_network_is_not_tried_for_long() -> None:
     start = time.perf_counter()
     measured = tuning.tune(lambda c: Timed(c, seconds=0.3 * c.batch), tuning.levels(1), [INPUT])
@@ -145,7 +162,7 @@ def test_a_spoiled_memory_is_measured_again(tmp_path: Path, monkeypatch: pytest.
         b"{",
         b"[]",
         b'{"format": 0}',
-        b'{"format": 2, "key": ["other"]}',
+        b'{"format": 3, "key": ["other"]}',
         b"\xff\xfe",
         b"[" * 10**5,
     )
@@ -166,6 +183,7 @@ def test_a_spoiled_memory_is_measured_again(tmp_path: Path, monkeypatch: pytest.
         ("batch", 10**9),
         ("batch", 3),
         ("streams", -1),
+        ("smallest_batch", 4),
         ("rows_per_second", 0.0),
         ("rows_per_second", math.nan),
     ],
@@ -176,6 +194,7 @@ def test_settings_that_no_measurement_gave_are_measured_again(
     monkeypatch.setenv("FIQX_CACHE_DIR", str(tmp_path))
     first = tuning.tuned(("a",), Timed, tuning.levels(1, 4), [INPUT])
     kept = {"batch": 4, "streams": 1, "rows_per_second": 1.0, "smallest_rows_per_second": 1.0}
+    kept |= {"smallest_batch": 1, "smallest_streams": 1}
     tuning.remember(("a",), **{**kept, name: value})
     assert tuning.tuned(("a",), Timed, tuning.levels(1, 4), [INPUT])[0].choice == first[0].choice
 

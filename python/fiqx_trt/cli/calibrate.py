@@ -42,12 +42,12 @@ def calibrate(
     quiet: o.Quiet = False,
 ) -> None:
     """Measure α, r, γ and the percentiles of a model on typical faces and write them into its sidecar."""
-    from fiqx_trt.explain.gradient_session import check_weights
     from fiqx_trt.explain.measuring import FaceSample, measure_pixels
     from fiqx_trt.faces.batch import iter_batches
     from fiqx_trt.faces.sources import iter_sources
     from fiqx_trt.models import load_spec
     from fiqx_trt.models.calibration import calibrate_quality, quality_quantiles
+    from fiqx_trt.models.gradients import check_weights
     from fiqx_trt.models.spec import sidecar_path
     from fiqx_trt.quality.serfiq import SerFiq
 

@@ -87,7 +87,7 @@ def _parts(model: Model, passes: int, gradient: bool) -> Iterator[tuple[str, Ses
     yield "activations", network.extractor
     yield "embedding", network.embedder
     if gradient:
-        from fiqx_trt.explain.gradient_session import open_gradient
+        from fiqx_trt.models.gradients import open_gradient
 
         yield "gradient", open_gradient(model, "l1")
 

@@ -73,7 +73,7 @@ def masks(
     quiet: o.Quiet = False,
 ) -> None:
     """Cover random squares of every face: whether the covered area loses pixel quality, and the face quality (T 5.2)."""
-    from fiqx_trt.explain.gradient_session import WEIGHTS
+    from fiqx_trt.models.gradients import WEIGHTS
     from fiqx_trt.report.experiment_files import start
     from fiqx_trt.report.experiment_pictures import run_masks
 

@@ -11,15 +11,15 @@ from numpy.typing import NDArray
 
 from fiqx_trt import kernels
 from fiqx_trt.errors import InvalidInputError, NotCalibratedError
-from fiqx_trt.explain.gradient_session import WEIGHTS, check_weights, gradients
 from fiqx_trt.explain.plq import node_scale
 from fiqx_trt.models.calibration import best_faces, calibrate_gamma
+from fiqx_trt.models.gradients import WEIGHTS, check_weights, gradients
 from fiqx_trt.models.model import Extracted
 from fiqx_trt.quality.base import QualityMethod
 from fiqx_trt.quality.serfiq import SerFiq
 
 if TYPE_CHECKING:
-    from fiqx_trt.explain.gradient_session import Gradients
+    from fiqx_trt.models.gradients import Gradients
     from fiqx_trt.models.model import Model
 
 __all__ = ["Weighed", "Weighings", "measure_weighings"]

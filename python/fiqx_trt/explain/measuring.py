@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fiqx_trt import kernels
-from fiqx_trt.explain.gradient_session import gradients
 from fiqx_trt.explain.plq import node_scale
 from fiqx_trt.explain.regions import region_levels, region_masks, region_quantiles
 from fiqx_trt.models.calibration import best_faces, calibrate_gamma
+from fiqx_trt.models.gradients import gradients
 from fiqx_trt.quality.serfiq import scale_quality
 
 if TYPE_CHECKING:

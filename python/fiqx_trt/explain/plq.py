@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from fiqx_trt import kernels
 from fiqx_trt.errors import InvalidInputError, NotCalibratedError
-from fiqx_trt.explain.gradient_session import WEIGHTS, Gradients, Weights, check_weights, resident_gradients
 from fiqx_trt.kernels import Array
+from fiqx_trt.models.gradients import WEIGHTS, Gradients, Weights, check_weights, resident_gradients
 from fiqx_trt.models.model import Extracted
 from fiqx_trt.quality.base import Quality, QualityMethod
 from fiqx_trt.quality.serfiq import SerFiq

@@ -18,21 +18,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fiqx_trt.errors import InvalidInputError
-from fiqx_trt.onnx_export.gradient import build_gradient
-from fiqx_trt.onnx_export.taps import Taps
+from fiqx_trt.models.gradients import gradients
 from fiqx_trt.quality.base import MethodOptions, Quality
 
 if TYPE_CHECKING:
-    import onnx
-
     from fiqx_trt.models.model import Extracted, Model
 
 __all__ = ["Gradient", "gradient"]
 
 #: Faces whose gradients exist at one time.
 BLOCK = 64
-#: Red, green and blue in the luma that a grey network reads (ITU-R BT.601), as :func:`fiqx_trt.kernels.face_input` has them.
-LUMA = np.array([0.299, 0.587, 0.114])
 
 
 class Gradient:
@@ -74,21 +69,9 @@ class Gradient:
 
 
 def _mean_saliency(model: Model, faces: NDArray[np.uint8]) -> NDArray[np.float64]:
-    def compiled(network: onnx.ModelProto) -> onnx.ModelProto:
-        spec = model.spec
-        taps = Taps(spec.image, spec.embedding, spec.pre_dropout, spec.features)
-        return build_gradient(network, taps, mean=spec.mean, std=spec.std, weights="l1")
-
-    session = model.derived(
-        "gradient l1 ", compiled
-    )  # the graph that pixel-level quality runs, opened once for both
-    outputs = model.place.run(session, {"image": model.input(faces, raw=True)})
-    gradient, embedding = model.place.fetch(outputs["gradient"], outputs["embedding"])
-    count = len(faces)
-    slope = np.abs(gradient.astype(np.float64)).reshape(count, gradient.shape[1], -1).sum(axis=2)
-    # A grey network spreads its one gradient over the colours by the luma's weights, which add up to 1.
-    total = slope.sum(axis=1) if slope.shape[1] == 3 else slope[:, 0] * float(LUMA.sum())
-    e = embedding.astype(np.float64).reshape(count, -1)
+    run = gradients(model, faces, "l1")
+    total = np.abs(run.gradient.astype(np.float64)).reshape(len(faces), -1).sum(axis=1)
+    e = run.embedding.astype(np.float64)
     with np.errstate(divide="ignore", invalid="ignore"):
         node = np.sqrt(np.square(e).sum(axis=1)) / np.abs(e).sum(
             axis=1
@@ -120,7 +103,9 @@ def gradient(model: Model, faces: NDArray[np.uint8]) -> Quality:
     ------
     InvalidInputError
         The faces are not as described.
+    DependencyError
+        The gradient of an operator of the network is not implemented, and torch is not installed.
     ModelError
-        An operator of the network has no adjoint.
+        Torch cannot differentiate the operator either.
     """
     return Gradient().score(model, faces, None)

@@ -59,7 +59,14 @@ def open_graph(graph: Graph, options: Options) -> Session:
     else:
         threads = options.threads or machine.cpu_count()
         groups = tuning.levels(threads, options.max_batch, graph.static_batch)
-        measured, told = tuning.tuned(_key(graph, options, precision), open_at, groups, graph.inputs)
+
+        def one_thread() -> Session:
+            return OpenVinoSession(graph, precision=precision, threads=1)
+
+        key = _key(graph, options, precision)
+        measured, told = tuning.tuned(
+            key, open_at, groups, graph.inputs, law=one_thread if threads > 1 else None
+        )
         session = open_paired(open_at, measured)
     session.notes = (reason, told)
     return session

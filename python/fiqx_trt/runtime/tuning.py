@@ -1,7 +1,8 @@
 """Choosing rows per native run and parallel streams: measured once per machine and remembered.
 
-A larger batch or a second stream may only be chosen when it gives the very bits that batch 1 on one stream
-gives, for every row at two positions. So the choice, which depends on timings, can change the speed alone.
+A choice may only be made when it gives the very bits that batch 1 on one stream gives (on one thread, where a
+backend divides the work of one row over threads), for every row at two positions. So the choice, which depends on
+timings and on the number of threads, can change the speed alone.
 """
 
 from __future__ import annotations
@@ -45,8 +46,9 @@ GAIN = 1.10  # a larger batch or a second stream must be this much faster to be 
 SURE = 1.5  # the smallest choice must be this much faster in a short call: rates vary with what else runs
 PATIENCE = 1.0  # seconds that running one choice may take
 DEADLINE = 4.0  # seconds after which no larger batch is tried
-FORMAT = 2
+FORMAT = 3
 PART = "runtime"  # of the cache
+_CHOICES = ("batch", "streams", "smallest_batch", "smallest_streams")
 _RATES = ("rows_per_second", "smallest_rows_per_second")
 
 
@@ -109,7 +111,12 @@ def levels(threads: int, max_batch: int | None = None, static_batch: int | None 
 
 
 def tuned(
-    key: Sequence[object], open_at: Open, options: Sequence[Sequence[Choice]], inputs: Sequence[TensorInfo]
+    key: Sequence[object],
+    open_at: Open,
+    options: Sequence[Sequence[Choice]],
+    inputs: Sequence[TensorInfo],
+    *,
+    law: Callable[[], Session] | None = None,
 ) -> tuple[Measured, str]:
     """Return what is remembered under a key, or measure and remember it, and a sentence that tells the choice.
 
@@ -117,7 +124,7 @@ def tuned(
     ----------
     key
         Everything the speed depends on: backend, its version, processor, model, precision, threads.
-    open_at, options, inputs
+    open_at, options, inputs, law
         As for :func:`tune`.
     """
     first = options[0][0]
@@ -125,12 +132,14 @@ def tuned(
         return Measured(first, 1.0, first, 1.0), f"batch {first.batch}: the only choice"
     measured = _recall_measured(key, options)
     if measured is None:
-        found = tune(open_at, options, inputs)
+        found = tune(open_at, options, inputs, law=law)
         measured = replace(found, rate=_rounded(found.rate), smallest_rate=_rounded(found.smallest_rate))
         remember(
             key,
             batch=measured.choice.batch,
             streams=measured.choice.streams,
+            smallest_batch=measured.smallest.batch,
+            smallest_streams=measured.smallest.streams,
             rows_per_second=measured.rate,
             smallest_rows_per_second=measured.smallest_rate,
         )
@@ -156,7 +165,13 @@ def lawful_batch(open_at: Open, graph: Graph, batch: int) -> tuple[Choice, str]:
     return REFERENCE, f"batch 1: in a batch of {batch} a row's bits depend on its place"
 
 
-def tune(open_at: Open, options: Sequence[Sequence[Choice]], inputs: Sequence[TensorInfo]) -> Measured:
+def tune(
+    open_at: Open,
+    options: Sequence[Sequence[Choice]],
+    inputs: Sequence[TensorInfo],
+    *,
+    law: Callable[[], Session] | None = None,
+) -> Measured:
     """Measure the choices and return the fastest lawful one.
 
     Stops at the first batch size that brings no gain, or that would take too long to try.
@@ -166,11 +181,13 @@ def tune(open_at: Open, options: Sequence[Sequence[Choice]], inputs: Sequence[Te
     open_at
         Opens a session with a given choice.
     options
-        Choices by batch size, as from :func:`levels`; the very first one is the reference for the bits.
+        Choices by batch size, as from :func:`levels`; the first lawful one is the reference for the speed.
     inputs
         The graph's inputs, for the random rows.
+    law
+        Opens the session whose bits a lawful choice must give; by default that of the very first choice.
     """
-    first = options[0][0]
+    first = options[0][0] if law is None else _first_lawful(open_at, options[0], inputs, law)
     best, best_gain = first, 1.0
     with open_at(first) as reference:
         rate = _rate(reference, sample(inputs, max(2, first.batch)))
@@ -186,6 +203,21 @@ def tune(open_at: Open, options: Sequence[Sequence[Choice]], inputs: Sequence[Te
             elif larger:
                 break
     return Measured(best, rate * best_gain, first, rate)
+
+
+def _first_lawful(
+    open_at: Open, choices: Sequence[Choice], inputs: Sequence[TensorInfo], law: Callable[[], Session]
+) -> Choice:
+    """Return the first choice that gives the bits of the law; the very first one where none does."""
+    rows = sample(inputs, max(2, choices[0].batch))
+    with law() as lawgiver:
+        expected = lawgiver.run(rows)
+    for choice in choices:
+        with open_at(choice) as session:
+            if position_law(session, rows, expected):
+                return choice
+            logger.info("%s with %s gives other bits than one thread", session.backend, choice)
+    return choices[0]
 
 
 def _gain(open_at: Open, choice: Choice, reference: Session, inputs: Sequence[TensorInfo]) -> float:
@@ -291,13 +323,15 @@ def remember(key: Sequence[object], **values: object) -> None:
 
 
 def _recall_measured(key: Sequence[object], options: Sequence[Sequence[Choice]]) -> Measured | None:
-    kept = recall(key, {**dict.fromkeys(("batch", "streams"), int), **dict.fromkeys(_RATES, float)})
+    kept = recall(key, {**dict.fromkeys(_CHOICES, int), **dict.fromkeys(_RATES, float)})
     if kept is None:
         return None
-    choice, rates = Choice(kept["batch"], kept["streams"]), [kept[name] for name in _RATES]
-    if not any(choice in group for group in options) or not all(0 < rate < math.inf for rate in rates):
+    numbers, rates = [kept[name] for name in _CHOICES], [kept[name] for name in _RATES]
+    choice, smallest = Choice(*numbers[:2]), Choice(*numbers[2:])
+    known = any(choice in group for group in options) and smallest in options[0]
+    if not known or not all(0 < rate < math.inf for rate in rates):
         return None
-    return Measured(choice, rates[0], options[0][0], rates[1])
+    return Measured(choice, rates[0], smallest, rates[1])
 
 
 def _rounded(rate: float) -> float:

@@ -16,13 +16,13 @@ import pytest
 import fiqx_trt as fx
 from fiqx_trt import _core, kernels
 from fiqx_trt.explain import plq as plq_module
-from fiqx_trt.explain.gradient_session import WEIGHTS, gradients
 from fiqx_trt.explain.network import MASKED_ROWS, Network
 from fiqx_trt.explain.plq import plq
 from fiqx_trt.explain.recipe import PRESETS, TARGETS
 from fiqx_trt.explain.recipe import WEIGHTS as CAM_WEIGHTS
 from fiqx_trt.explain.scorecam import scorecam, scorecam_details
 from fiqx_trt.models import Model, load_model
+from fiqx_trt.models.gradients import WEIGHTS, gradients
 from fiqx_trt.quality.base import create_method
 from fiqx_trt.quality.magface import magface
 from fiqx_trt.quality.serfiq import serfiq

@@ -96,10 +96,8 @@ def open_gradient(model: Model, weights: str, *, dropout: float = 0.5) -> Sessio
     graph = WEIGHTS[weights]
     if graph == "exact":
         model.head_column_norms  # noqa: B018 -- says why the head is not affine, where it is not
-    return model.derived(
-        f"gradient {graph} {dropout if graph == 'exact' else ''}",
-        lambda network: _compile(model, network, graph, dropout),
-    )
+    key = f"gradient {graph} p={dropout}" if graph == "exact" else f"gradient {graph}"
+    return model.derived(key, lambda network: _compile(model, network, graph, dropout))
 
 
 def _compile(
@@ -112,7 +110,7 @@ def _compile(
     except ModelError as error:
         reason = str(error)
     try:
-        from fiqx_trt.explain.torch_gradient import TorchGradientSession
+        from fiqx_trt.models.torch_gradients import TorchGradientSession
     except ImportError as error:
         raise DependencyError(
             f"{spec.name}: {reason}. torch could differentiate it, but is not installed: "
