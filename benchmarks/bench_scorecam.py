@@ -117,12 +117,12 @@ def grad_cam_loop(net: Eager, x: torch.Tensor, channels: int | None = None) -> n
 
 @torch.no_grad()
 def torchcam_loop(net: Eager, x: torch.Tensor, channels: int | None = None) -> np.ndarray:
-    """One face: activations scaled first, batches of 32, scores less the unmasked one."""
+    """One face: masks scaled first, batches of 32, scores less the unmasked one; raw activations are summed."""
     own = net(x)
-    target, a = int(own.argmax()), net.kept[:, :channels].clone()
-    a -= a.amin((2, 3), keepdim=True)
-    a /= a.amax((2, 3), keepdim=True) + 1e-8
-    up = F.interpolate(a, x.shape[-2:], mode="bilinear")
+    target, a = int(own.argmax()), net.kept[:, :channels]
+    small = a - a.amin((2, 3), keepdim=True)
+    small /= small.amax((2, 3), keepdim=True) + 1e-8
+    up = F.interpolate(small, x.shape[-2:], mode="bilinear")
     masked = (up[:, :, None] * x[:, None]).flatten(0, 1)
     weights = torch.zeros(len(masked))
     for i in range(0, len(masked), 32):

@@ -155,11 +155,11 @@ def grad_cam_package(model: Net, x: Tensor, target: str = "logit") -> Tensor:
 
 
 def torchcam_package(model: Net, x: Tensor, target: str = "logit") -> Tensor:
-    """Activations scaled in place before upsampling; softmax of score minus unmasked score; the map ends on the grid."""
-    a, score = model.features(x)[0].clone(), target_of(target, model(x))
-    a -= a.amin((1, 2), keepdim=True)
-    a /= a.amax((1, 2), keepdim=True) + 1e-8
-    masks = up(a[None], x.shape[2:])[0]
+    """Copies scaled before upsampling are the masks; softmax of score minus unmasked score; raw activations are summed;
+    the map ends on the grid."""
+    a, score = model.features(x)[0], target_of(target, model(x))
+    small = a - a.amin((1, 2), keepdim=True)
+    masks = up((small / (small.amax((1, 2), keepdim=True) + 1e-8))[None], x.shape[2:])[0]
     w = torch.softmax(score(model(x * masks[:, None])) - score(model(x)), dim=0)
     grid = torch.relu(torch.nansum(w[:, None, None] * a, dim=0))
     grid -= grid.min()

@@ -67,7 +67,7 @@ class Channels:
                 _row(inputs, int(face[start])),
                 channel[start:stop],
                 align_corners=self.recipe.align_corners,
-                minmax="before" if self.recipe.activations == "minmax" else "after",
+                minmax="before" if self.recipe.mask == "grid" else "after",
                 subtract_min=self.recipe.mask != "range",
                 relu=self.relu,
                 out=kernels.rows(out, int(start), int(stop)),
@@ -99,8 +99,7 @@ class Channels:
     @property
     def _plain(self) -> bool:
         """Whether the map sums the activations themselves, each with a weight of its own or none."""
-        recipe = self.recipe
-        return recipe.activations != "minmax" and recipe.summed != "masks" and recipe.constant != "zero"
+        return self.recipe.summed != "masks" and self.recipe.constant != "zero"
 
     def _summed(self) -> Floats:
         """Return what the map sums where that is more than the activations: B_k, ``(n, C, h, w)``, on the host."""
@@ -109,18 +108,11 @@ class Channels:
         values = np.where(finite, values, np.float32(0))
         if self.relu:
             values = np.maximum(values, np.float32(0))
-        if self.recipe.activations == "minmax":
-            low = values.min(axis=(2, 3), keepdims=True)
-            return np.asarray((values - low) / self._divisor(np.ptp(values, axis=(2, 3))), np.float32)
         if self.recipe.summed == "masks":
             spans = [np.ptp(upsample(one, self.size), axis=(1, 2)) for one in values]  # one face at a time
-            return np.asarray(
-                values / self._divisor(np.array(spans).reshape(self.contrast.shape)), np.float32
-            )
+            divisor = np.where(self.contrast, np.array(spans).reshape(self.contrast.shape), 1.0)
+            return np.asarray(values / divisor[:, :, np.newaxis, np.newaxis], np.float32)
         return values
-
-    def _divisor(self, span: NDArray[np.floating]) -> NDArray[np.floating]:
-        return np.where(self.contrast, span, 1.0)[:, :, np.newaxis, np.newaxis]
 
 
 def _row(array: Array, index: int) -> Array:

@@ -32,10 +32,10 @@ class Recipe:
         ``"score"``: w_k = s_k. ``"softmax"``: softmax of s over the channels. ``"increase"``: s_k minus the score of the
         all-zero input. ``"uniform"``: 1, without any masked pass.
     activations
-        What A_k is before anything else: ``"raw"``, ``"relu"``, or ``"minmax"``, scaled to [0, 1] on its own small grid.
+        What A_k is before anything else: ``"raw"`` or ``"relu"``.
     mask
-        How ``U A_k`` becomes the mask H_k: ``"minmax"``, scaled to [0, 1]; ``"range"``, divided by (max - min) without
-        subtracting the minimum; ``"as-is"``.
+        How A_k becomes the mask H_k: ``"minmax"``, ``U A_k`` scaled to [0, 1]; ``"grid"``, A_k scaled to [0, 1] on its own
+        small grid and then upsampled; ``"range"``, ``U A_k`` divided by (max - min) without subtracting the minimum.
     align_corners
         Whether the mask's upsampling joins the centres of the corner cells and pixels.
     summed
@@ -75,13 +75,12 @@ PRESETS: Mapping[str, Recipe] = MappingProxyType(
         "pytorch-grad-cam": Recipe(
             target="logit", weights="softmax", align_corners=True, constant="zero", scale="both"
         ),
-        # Min-max before upsampling, which the program does in place: its sum is over the scaled activations too. It subtracts
+        # Versions 0.4 and 0.5: masks scaled before upsampling, on a copy; the sum is over the raw activations. It subtracts
         # the unmasked score before the softmax, which changes nothing. Its map ends on the grid; here it is upsampled.
         "torchcam": Recipe(
             target="logit",
             weights="softmax",
-            activations="minmax",
-            mask="as-is",
+            mask="grid",
             constant="zero",
             scale="grid",
         ),
