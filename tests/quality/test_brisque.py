@@ -87,6 +87,23 @@ def test_antialiased_halving_is_pillows_inside():
     np.testing.assert_allclose(own.halve(np.full((9, 7), 3.0)), np.full((5, 4), 3.0), atol=1e-12)
 
 
+@pytest.mark.law
+@pytest.mark.parametrize("antialias", [True, False])
+def test_a_halved_pixel_does_not_depend_on_its_place(antialias):
+    image = np.random.default_rng(6).uniform(0, 255, (50, 62))
+    whole, moved = (own.halve(one, antialias=antialias) for one in (image, image[14:, 10:]))
+    np.testing.assert_array_equal(moved[3:-3, 3:-3], whole[7:][3:-3, 5:][:, 3:-3])
+
+
+def test_grey_levels_are_rounded_exactly():
+    colours = np.stack(np.meshgrid(range(0, 256, 5), range(0, 256, 3), range(256)), -1).reshape(-1, 64, 3)
+    thousandths = (colours * [299, 587, 114]).sum(axis=-1)
+    want = thousandths // 1000 + (thousandths % 1000 >= 500)
+    in_doubles = np.floor((colours * [0.299, 0.587, 0.114]).sum(axis=-1) + 0.5)
+    assert (in_doubles != want).any()  # a sum that ends in one half falls below it
+    np.testing.assert_array_equal(own.grey_levels(colours.astype(np.uint8)), want)
+
+
 @pytest.mark.parametrize("shape", [0.3, 0.7, 1.0, 2.0, 4.0])
 def test_fits_recover_the_distribution_they_are_given(shape):
     # |x| = β G^(1/α) with G ~ Gamma(1/α) is generalised Gaussian.

@@ -99,5 +99,5 @@ def halve(grey):
 
 
 def features(rgb):
-    grey = [[math.floor(0.299 * r + 0.587 * g + 0.114 * b + 0.5) for r, g, b in row] for row in rgb]
+    grey = [[(299 * r + 587 * g + 114 * b + 500) // 1000 for r, g, b in row] for row in rgb]
     return features_of_one_scale(grey) + features_of_one_scale(halve(grey))

@@ -28,7 +28,7 @@ NEIGHBOURS = ((0, 1), (1, 0), (1, 1), (1, -1))
 #: Shapes that a fit can give; the paper's program searches the same range.
 SHAPES = np.arange(200, 10001) / 1000.0
 #: Weights of red, green and blue in luminance (ITU-R BT.601).
-LUMA = np.array([0.299, 0.587, 0.114])
+LUMA = np.array([299, 587, 114])  # thousandths
 #: What is added to the local deviation of luminance in 0..255 (C in Eq. 1).
 STABILISER = 1.0
 #: Differences below this are rounding: the smallest weight of the window is 1e-6, and luminance comes in
@@ -57,8 +57,14 @@ def brisque_features(face: NDArray[np.uint8], *, antialias: bool = True) -> Arra
     """
     if min(face.shape[:2]) < SMALLEST:
         return np.full(FEATURES, np.nan)
-    grey = np.floor(face.astype(np.float64) @ LUMA + 0.5)
+    grey = grey_levels(face)
     return np.concatenate([_scale_features(grey), _scale_features(halve(grey, antialias=antialias))])
+
+
+def grey_levels(face: NDArray[np.uint8]) -> Array:
+    """Return 0.299 R + 0.587 G + 0.114 B of ``(H, W, 3)``, rounded to whole numbers, halves up."""
+    # In integers: a floating-point sum that ends in one half would be rounded by the processor's order of summation.
+    return np.asarray(((face.astype(np.int64) * LUMA).sum(axis=-1) + 500) // 1000, np.float64)
 
 
 def _scale_features(grey: Array) -> Array:
@@ -154,25 +160,35 @@ def halve(image: Array, *, antialias: bool = True) -> Array:
     With ``antialias`` the kernel has a = -1/2, is stretched by two and mirrors the image at its borders;
     without, it has a = -3/4 and repeats the border values (and rounds the size down).
     """
-    rows = _halving(image.shape[0], antialias)
-    columns = _halving(image.shape[1], antialias)
-    return np.asarray(rows @ image @ columns.T)
+    return _halve_columns(_halve_columns(image, antialias).T, antialias).T
+
+
+def _halve_columns(image: Array, antialias: bool) -> Array:
+    # A product and a sum per tap, never a matrix product: its last bit depends on the processor and on the pixel's place.
+    at, weights = _halving(len(image), antialias)
+    halved = np.zeros((len(at), image.shape[1]))
+    for tap in range(at.shape[1]):
+        halved += weights[:, tap, np.newaxis] * image[at[:, tap]]
+    return halved
 
 
 @lru_cache(maxsize=16)
-def _halving(size: int, antialias: bool) -> Array:
-    """Return the matrix, ``(size / 2, size)``, that halves a column."""
+def _halving(size: int, antialias: bool) -> tuple[NDArray[np.intp], Array]:
+    """Return the places, ``(size / 2, taps)``, that each pixel of a halved column is made of, and their weights."""
     stretch, sharpness = (2.0, -0.5) if antialias else (1.0, -0.75)
     out = (size + 1) // 2 if antialias else size // 2
-    matrix = np.zeros((out, size))
-    for i in range(out):
-        # Centre of output pixel i in input coordinates; both have pixel centres at integers.
-        centre = (i + 0.5) * 2.0 - 0.5 if antialias else (i + 0.5) * (size / out) - 0.5
-        for j in range(math.floor(centre - 2.0 * stretch), math.ceil(centre + 2.0 * stretch) + 1):
-            weight = _cubic((centre - j) / stretch, sharpness)
-            matrix[i, _inside(j, size, mirror=antialias)] += weight
-        matrix[i] /= matrix[i].sum()
-    return matrix
+    # Centres of the output pixels in input coordinates; both have pixel centres at integers.
+    centres = (np.arange(out) + 0.5) * (2.0 if antialias else size / out) - 0.5
+    reach = math.ceil(2.0 * stretch)
+    taps = np.floor(centres).astype(int)[:, np.newaxis] + np.arange(-reach, reach + 2)
+    weights = np.array(
+        [
+            [_cubic((centre - j) / stretch, sharpness) for j in row]
+            for centre, row in zip(centres, taps, strict=True)
+        ]
+    )
+    at = np.array([[_inside(j, size, mirror=antialias) for j in row] for row in taps.tolist()], np.intp)
+    return at, weights / weights.sum(axis=1, keepdims=True)
 
 
 def _inside(position: int, size: int, *, mirror: bool) -> int:
