@@ -14,6 +14,7 @@ import onnx
 from numpy.typing import NDArray
 
 from fiqx_trt.errors import ModelError
+from fiqx_trt.onnx_export.builder import GraphBuilder
 from fiqx_trt.onnx_export.view import GraphView, attribute, describe
 
 Matrix = NDArray[np.float64]
@@ -59,6 +60,50 @@ def head_affine(head: onnx.ModelProto) -> tuple[Matrix, Matrix]:
         for name, part in pulled.items():
             matrices[name] = matrices[name] + part if name in matrices else part
     return matrices[source], offset
+
+
+def folded_head(head: onnx.ModelProto) -> onnx.ModelProto:
+    """Return a head of several linear layers as one, with the same input and output, where that takes fewer products.
+
+    Parameters
+    ----------
+    head
+        As for :func:`head_affine`.
+
+    Returns
+    -------
+    onnx.ModelProto
+        ``head`` itself where it has one layer, is not affine, or is cheaper as it is (a bottleneck in the middle).
+    """
+    view = GraphView(head)
+    products = [_products(view, node) for node in view.nodes if node.op_type in ("Conv", "Gemm", "MatMul")]
+    if len(products) < 2 or len(view.inputs) != 1 or len(view.outputs) != 1:
+        return head
+    try:
+        matrix, offset = head_affine(head)
+    except ModelError:
+        return head
+    if matrix.size > sum(products):
+        return head
+    source, target = view.inputs[0], view.outputs[0]
+    graph = GraphBuilder("head")
+    values = {f"{target}.A": matrix, f"{target}.b": offset}
+    weights = [graph.constant(name, value.astype(np.float32)) for name, value in values.items()]
+    shape, wanted = view.shapes[source], view.shapes[target]
+    flat = source if len(shape) == 2 else graph.node("Flatten", [source], f"{source}.flat")
+    product = graph.node(
+        "Gemm", [flat, *weights], f"{target}.gemm" if len(wanted) > 2 else target, {"transB": 1}
+    )
+    if len(wanted) > 2:
+        dims = graph.constant(f"{target}.shape", np.array([-1, *(d or 1 for d in wanted[1:])], np.int64))
+        graph.node("Reshape", [product, dims], target)
+    return graph.model({source: ["N", *shape[1:]]}, {target: ["N", *wanted[1:]]})
+
+
+def _products(view: GraphView, node: onnx.NodeProto) -> int:
+    """Multiplications of a linear layer, per face: the number of its weights."""
+    weight = view.constant(node.input[1])
+    return 0 if weight is None else int(weight.size)
 
 
 class _Fold:

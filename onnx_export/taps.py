@@ -11,17 +11,12 @@ from dataclasses import dataclass
 import onnx
 
 from fiqx_trt.errors import ModelError
-from fiqx_trt.onnx_export.view import GraphView, Shape, attribute, describe, shape_text
+from fiqx_trt.onnx_export.head_walk import head_start
+from fiqx_trt.onnx_export.normalisation import behind_normalisation
+from fiqx_trt.onnx_export.view import GraphView, Shape, attribute, shape_text
+from fiqx_trt.text import field_words
 
 _FLOAT = onnx.TensorProto.FLOAT
-#: Operators that hand their data on unchanged, in another shape or number format at most.
-_SAME_VALUES = frozenset(["Cast", "Dropout", "Flatten", "Identity", "Reshape", "Squeeze", "Unsqueeze"])
-#: What exporters build a vector's length from, besides the reduction itself.
-_LENGTH_PARTS = frozenset(
-    ["Abs", "Add", "Cast", "Clip", "Expand", "Identity", "Max", "Mul", "Pow", "Reciprocal", "Reshape",
-     "Sqrt", "Squeeze", "Unsqueeze"]
-)  # fmt: skip
-_LENGTH_SUMS = frozenset(["ReduceL2", "ReduceSum", "ReduceSumSquare"])
 
 
 @dataclass(frozen=True)
@@ -35,8 +30,8 @@ class Taps:
     embedding
         The embedding before its L2 normalisation, ``(N, D)`` (``(N, D, 1, 1)`` where a convolution is last).
     pre_dropout
-        What the last linear layer reads, ``(N, F)`` (``(N, C, h, w)`` when that layer is a convolution;
-        its values in C order are then the F units).
+        The first vector from which everything up to the embedding is affine, ``(N, F)`` (``(N, C, h, w)`` when a
+        convolution reads the whole map; its values in C order are then the F units).
     features
         The deepest rank-4 tensor with at least 4×4 positions, ``(N, C, h, w)``.
     """
@@ -84,10 +79,8 @@ def find_taps(
     view = GraphView(model)
     image = _image_input(view, image)
     output = view.require(embedding, "embedding") if embedding else _embedding_output(view)
-    embedding = _behind_normalisation(view, output)
-    pre_dropout = (
-        view.require(pre_dropout, "pre_dropout") if pre_dropout else _last_linear_input(view, embedding)
-    )
+    embedding = behind_normalisation(view, output)
+    pre_dropout = view.require(pre_dropout, "pre_dropout") if pre_dropout else head_start(view, embedding)
     features = view.require(features, "features") if features else _deepest_spatial(view, pre_dropout)
     return Taps(image, embedding, pre_dropout, features)
 
@@ -164,67 +157,6 @@ def _is_vector(view: GraphView, name: str) -> bool:
     if shape is None or len(shape) < 2 or view.types[name].elem_type != _FLOAT:
         return False
     return shape[1] != 1 and all(d == 1 for d in shape[2:])
-
-
-def _behind_normalisation(view: GraphView, output: str) -> str:
-    """Return the tensor that a final L2 normalisation reads; `output` itself when there is none."""
-    name = output
-    while (node := view.producers.get(name)) is not None:
-        if node.op_type == "LpNormalization":
-            return str(node.input[0])
-        if node.op_type in ("Div", "Mul"):
-            pairs = [node.input[:2], node.input[1::-1]][: 1 if node.op_type == "Div" else 2]
-            return next((str(x) for x, length in pairs if _is_length_of(view, length, x)), output)
-        if node.op_type not in _SAME_VALUES:
-            return output
-        name = node.input[0]
-    return output
-
-
-def _is_length_of(view: GraphView, name: str, x: str) -> bool:
-    """Whether `name` is computed from `x` alone, as a length (or its reciprocal) is."""
-    pending, summed = [name], False
-    while pending:
-        tensor = pending.pop()
-        if tensor == x:
-            continue
-        node = view.producers.get(tensor)
-        if node is None or node.op_type not in _LENGTH_PARTS | _LENGTH_SUMS:
-            return False
-        summed |= node.op_type in _LENGTH_SUMS
-        pending.extend(view.data_inputs(node))
-    return summed
-
-
-def _last_linear_input(view: GraphView, embedding: str) -> str:
-    """Walk back from the embedding to the last linear layer and return what it reads, before any dropout."""
-    name = embedding
-    while (node := view.producers.get(name)) is not None:
-        data = view.data_inputs(node)
-        if len(data) != 1:
-            raise ModelError(
-                f"no last linear layer: walking back from {embedding!r}, {describe(node)} joins the branches "
-                f"{data}; name the tensor the last layer reads with pre_dropout="
-            )
-        name = data[0]
-        if _is_linear(view, node):
-            return _before_dropout(view, name)
-    raise ModelError(
-        f"no last linear layer (Gemm, MatMul or a convolution with a 1×1 output) between the input {name!r} "
-        f"and the embedding {embedding!r}; name the tensor it reads with pre_dropout="
-    )
-
-
-def _is_linear(view: GraphView, node: onnx.NodeProto) -> bool:
-    if node.op_type == "Conv":
-        return view.shapes.get(node.output[0], ())[2:] == (1, 1)
-    return node.op_type in ("Gemm", "MatMul")
-
-
-def _before_dropout(view: GraphView, name: str) -> str:
-    while (node := view.producers.get(name)) is not None and node.op_type in ("Dropout", "Identity"):
-        name = str(node.input[0])
-    return name
 
 
 def _deepest_spatial(view: GraphView, pre_dropout: str) -> str:

@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["escape_text", "literal", "shown", "unescape_text"]
+__all__ = ["escape_text", "field_words", "literal", "shown", "unescape_text"]
 
 _CODE = r"(?:x(?:00|[89a-f][0-9a-f])|ud[89a-f][0-9a-f]{2})"
 _TO_ESCAPE = re.compile(r"(\\*)([\x00\ud800-\udfff])|(\\+)(?=" + _CODE + ")")
@@ -91,3 +91,14 @@ def literal(text: str) -> str:
     '2 \\$ or 3 \\$'
     """
     return text.replace("$", r"\$")
+
+
+def field_words(field: str) -> str:
+    """Say in a message how a field of a model's contract is stated: on the command line, in its sidecar, from Python.
+
+    Examples
+    --------
+    >>> field_words("input_size")
+    '--input-size, or "input_size" in the sidecar (input_size= in Python)'
+    """
+    return f'--{field.replace("_", "-")}, or "{field}" in the sidecar ({field}= in Python)'

@@ -8,7 +8,7 @@ import pytest
 
 from fiqx_trt.errors import BackendUnavailableError, InvalidInputError, ModelError
 from fiqx_trt.models import load_model
-from support.nets import DIMENSIONS, FEATURES, noise_faces, save, small_recogniser
+from support.nets import DIMENSIONS, FEATURES, deep_headed, noise_faces, save, small_recogniser
 
 
 @pytest.fixture
@@ -52,6 +52,20 @@ def test_a_face_has_one_embedding_whatever_the_batch(path: Path, backend: str) -
         reversed_order = model.embed(faces[::-1])[::-1]
     np.testing.assert_array_equal(together, alone)
     np.testing.assert_array_equal(together, reversed_order)
+
+
+@pytest.mark.parametrize("backend", ["openvino", "onnxruntime", "torch"])
+def test_a_head_of_two_layers_is_the_graphs_and_runs_alike_in_any_batch(tmp_path: Path, backend: str) -> None:
+    path = save(deep_headed(), tmp_path / "deep.onnx")
+    with load_model(path, backend=backend, precision="fp32") as model:
+        assert model.spec.pre_dropout == "flatten"
+        extracted = model.extract(noise_faces(7))
+        session = model.head_session(5)
+        assert (session.backend, session.device) == (model.backend, model.device)
+        together = model.head(extracted.pre_dropout, rows_per_face=5)
+        alone = np.concatenate([model.head(h[None], rows_per_face=5) for h in extracted.pre_dropout])
+    np.testing.assert_allclose(together, extracted.embedding, rtol=1e-4, atol=1e-4)
+    np.testing.assert_array_equal(together, alone)
 
 
 def test_no_faces_give_no_embeddings(path: Path) -> None:

@@ -13,7 +13,7 @@ from fiqx_trt.errors import ModelError
 from fiqx_trt.explain.channels import Channels
 from fiqx_trt.explain.scores import Scorer
 from fiqx_trt.kernels import Array
-from fiqx_trt.models.model import flat
+from fiqx_trt.models.extracted import flat
 
 if TYPE_CHECKING:
     from fiqx_trt.models.model import Model

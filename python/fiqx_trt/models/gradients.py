@@ -45,7 +45,7 @@ class Gradients:
     embedding
         ``(N, D)`` float32, before L2 normalisation.
     pre_dropout
-        ``(N, F)`` float32, what the last linear layer reads.
+        ``(N, F)`` float32, the first vector from which everything up to the embedding is affine.
     gradient
         ``(N, 3, H, W)`` float32 per unit of raw intensity 0..255, channels in the network's order.
     """

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from types import TracebackType
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,9 +14,10 @@ from numpy.typing import NDArray
 from fiqx_trt import kernels
 from fiqx_trt.errors import InvalidInputError
 from fiqx_trt.kernels import Array
+from fiqx_trt.models.extracted import Extracted, flat
 from fiqx_trt.models.probe import probe_faces
 from fiqx_trt.models.spec import ModelSpec
-from fiqx_trt.onnx_export.affine import head_affine
+from fiqx_trt.onnx_export.affine import folded_head, head_affine
 from fiqx_trt.onnx_export.split import cut, with_outputs
 from fiqx_trt.runtime import open_session
 from fiqx_trt.runtime.base import Session
@@ -27,56 +27,6 @@ if TYPE_CHECKING:
     import onnx
 
 __all__ = ["Extracted", "Model"]
-
-
-class Taps(NamedTuple):
-    """The three taps where they lie; see :class:`Extracted`."""
-
-    embedding: Array
-    pre_dropout: Array
-    features: Array
-
-
-class Extracted:
-    """The three taps of N faces, each brought to the host when it is first asked for.
-
-    Parameters
-    ----------
-    embedding
-        ``(N, D)`` float32, before L2 normalisation.
-    pre_dropout
-        ``(N, F)`` float32, what the last linear layer reads.
-    features
-        ``(N, C, h, w)`` float32, the deepest spatial activations.
-    place
-        Where they lie.
-
-    Attributes
-    ----------
-    resident
-        The three where they lie: NumPy arrays, or arrays of a device that kernels take.
-    place
-        Where that is.
-    """
-
-    def __init__(self, embedding: Array, pre_dropout: Array, features: Array, place: Place = HOST) -> None:
-        self.resident = Taps(embedding, pre_dropout, features)
-        self.place = place
-
-    @cached_property
-    def embedding(self) -> NDArray[np.float32]:
-        """``(N, D)`` float32 in host memory, before L2 normalisation."""
-        return self.place.fetch(self.resident.embedding)[0]
-
-    @cached_property
-    def pre_dropout(self) -> NDArray[np.float32]:
-        """``(N, F)`` float32 in host memory, what the last linear layer reads."""
-        return self.place.fetch(self.resident.pre_dropout)[0]
-
-    @cached_property
-    def features(self) -> NDArray[np.float32]:
-        """``(N, C, h, w)`` float32 in host memory, the deepest spatial activations."""
-        return self.place.fetch(self.resident.features)[0]
 
 
 @dataclass(frozen=True)
@@ -250,8 +200,7 @@ class Model:
     def head_session(self, rows_per_face: int) -> Session:
         """Return the session that :meth:`head` runs, opened once for each number of rows."""
         if rows_per_face not in self._heads:
-            head = cut(self._graph, inputs=[self.spec.pre_dropout], outputs=[self.spec.embedding])
-            self._heads[rows_per_face] = self._open(head, None, batch=rows_per_face)
+            self._heads[rows_per_face] = self._open_head(rows_per_face)
         return self._heads[rows_per_face]
 
     def session(self, outputs: tuple[str, ...], *, batch: int | None = None) -> Session:
@@ -311,7 +260,7 @@ class Model:
     @cached_property
     def head_affine(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """The head as ``e = A h + b``: A ``(D, F)`` and b ``(D,)``, float64."""
-        return head_affine(cut(self._graph, inputs=[self.spec.pre_dropout], outputs=[self.spec.embedding]))
+        return head_affine(self._head)
 
     @cached_property
     def head_column_norms(self) -> NDArray[np.float64]:
@@ -346,16 +295,27 @@ class Model:
     def _probe(self) -> NDArray[np.float32]:
         return self.normalise(probe_faces(self.spec.input_size))
 
+    @cached_property
+    def _head(self) -> onnx.ModelProto:
+        return cut(self._graph, inputs=[self.spec.pre_dropout], outputs=[self.spec.embedding])
+
+    def _open_head(self, rows: int) -> Session:
+        """Open the head where the trunk runs: as one layer, where that is cheaper than its own."""
+        precision = self._runtime.precision
+        return self._open(folded_head(self._head), None, batch=rows, like=self._trunk, precision=precision)
+
     def _open(
         self,
         graph: onnx.ModelProto,
         probe: dict[str, NDArray[np.float32]] | None,
         batch: int | None = None,
         like: Session | None = None,
+        precision: str | None = None,
     ) -> Session:
         choice = self._runtime
         if like is not None:
-            choice = replace(choice, backend=like.backend, precision=like.precision, device=like.device)
+            precision = precision or like.precision
+            choice = replace(choice, backend=like.backend, precision=precision, device=like.device)
         return open_session(
             graph,
             backend=choice.backend,
@@ -365,13 +325,6 @@ class Model:
             threads=choice.threads,
             probe=probe,
         )
-
-
-def flat(array: Array) -> Array:
-    """Return an array as rows of float32, one per face."""
-    if isinstance(array, np.ndarray):
-        array = np.asarray(array, np.float32)
-    return kernels.reshape(array, (len(array), math.prod(array.shape[1:])))
 
 
 def _model_place(spec: ModelSpec, trunk: Session) -> tuple[Place, str]:
