@@ -16,7 +16,7 @@ SAME_VALUES = frozenset(["Cast", "Dropout", "Flatten", "Identity", "Reshape", "S
 _ELEMENTWISE = frozenset(["Add", "BatchNormalization", "Div", "Mul", "Neg", "Sub", "Sum"])
 #: Operators that mix the values of a vector linearly.
 _MIXING = frozenset(["Conv", "Gemm", "MatMul"])
-_CURE = f"name the output of the last linear layer as the embedding: {field_words('embedding')}"
+_CURE = f"name the output of the last linear layer as the embedding with {field_words('embedding')}"
 
 
 def head_start(view: GraphView, embedding: str) -> str:
@@ -111,10 +111,7 @@ def _no_layer(view: GraphView, name: str, embedding: str) -> str:
     if node is None:
         return f"no linear layer lies between the input {name!r} and the embedding {embedding!r}; {_CURE}"
     data = view.data_inputs(node)
-    if len(data) > 1:
-        why = f"joins the branches {data}"
-    else:
-        why = f"is not affine (it reads {data[0]!r})"
+    why = f"joins the branches {data}" if len(data) > 1 else f"is not affine (it reads {data[0]!r})"
     return (
         f"no linear layer (Gemm, MatMul or a convolution with a 1×1 output) ends the network: walking back from "
         f"{embedding!r}, {describe(node)} {why}; {_CURE}"

@@ -13,7 +13,7 @@ import onnx
 from fiqx_trt.errors import ModelError
 from fiqx_trt.onnx_export.head_walk import head_start
 from fiqx_trt.onnx_export.normalisation import behind_normalisation
-from fiqx_trt.onnx_export.view import GraphView, Shape, attribute, shape_text
+from fiqx_trt.onnx_export.view import GraphView, Shape, attribute, reads, shape_text
 from fiqx_trt.text import field_words
 
 _FLOAT = onnx.TensorProto.FLOAT
@@ -80,6 +80,7 @@ def find_taps(
     image = _image_input(view, image)
     output = view.require(embedding, "embedding") if embedding else _embedding_output(view)
     embedding = behind_normalisation(view, output)
+    _check_inputs(view, image, embedding)
     pre_dropout = view.require(pre_dropout, "pre_dropout") if pre_dropout else head_start(view, embedding)
     features = view.require(features, "features") if features else _deepest_spatial(view, pre_dropout)
     return Taps(image, embedding, pre_dropout, features)
@@ -113,7 +114,9 @@ def _image_input(view: GraphView, name: str | None) -> str:
             f"no image input: wanted one of rank 4, (N, 3, H, W); the graph's inputs are {listed}"
         )
     if len(candidates) > 1:
-        raise ModelError(f"several image inputs: {candidates}; name the right one with image=")
+        raise ModelError(
+            f"several image inputs: {candidates}; name the right one with {field_words('image')}"
+        )
     _check_image(view, candidates[0])
     return candidates[0]
 
@@ -133,23 +136,43 @@ def _check_image(view: GraphView, name: str) -> None:
         raise ModelError(f"{given}; wanted 3 colour channels, (N, 3, H, W)")
     if None in shape[2:]:
         raise ModelError(
-            f"{given}: its height and width must be constant. Fix them with python -m "
-            f"onnxruntime.tools.make_dynamic_shape_fixed --input_name {name} --input_shape 1,3,112,112"
+            f"{given}: its height and width are free; state the size that the network was trained for with "
+            f"{field_words('input_size', 'HxW')}"
         )
     if view.types[name].elem_type != _FLOAT:
         kind = str(onnx.TensorProto.DataType.Name(view.types[name].elem_type)).lower()
         raise ModelError(f"image input {name!r} is {kind}; wanted float32")
 
 
+def _check_inputs(view: GraphView, image: str, embedding: str) -> None:
+    """Refuse a network that needs more than a picture, such as its key points."""
+    pending, seen = [embedding], set[str]()
+    while pending:
+        name = pending.pop()
+        if name not in seen:
+            seen.add(name)
+            pending.extend(reads(view.producers[name]) if name in view.producers else ())
+    others = [f"{i!r} {shape_text(view.shapes.get(i, ()))}" for i in view.inputs if i in seen and i != image]
+    if others:
+        raise ModelError(
+            f"the network needs the input {', '.join(others)} besides the picture {image!r}; only networks that read a "
+            "picture alone can be run: export it with that input as a constant, or take another model"
+        )
+
+
 def _embedding_output(view: GraphView) -> str:
     """Return the one float output that holds a vector per picture."""
     found = [o for o in view.outputs if o in view.dynamic and _is_vector(view, o)]
     chosen = [o for o in found if o.lower() in ("embedding", "embeddings")] or found
-    if len(chosen) == 1:
+    if (
+        len({behind_normalisation(view, o) for o in chosen}) == 1
+    ):  # or one raw, the others the same normalised
         return str(chosen[0])
     listed = ", ".join(f"{o!r} {shape_text(view.shapes.get(o, ()))}" for o in view.outputs) or "none"
     what = "several outputs could be" if found else "no output is"
-    raise ModelError(f"{what} the embedding, (N, D): the outputs are {listed}; name it with embedding=")
+    raise ModelError(
+        f"{what} the embedding, (N, D): the outputs are {listed}; name it with {field_words('embedding')}"
+    )
 
 
 def _is_vector(view: GraphView, name: str) -> bool:
@@ -175,7 +198,7 @@ def _deepest_spatial(view: GraphView, pre_dropout: str) -> str:
             return name
     raise ModelError(
         f"no spatial layer: no rank-4 tensor with more than one position leads to {pre_dropout!r}; "
-        "name one with features="
+        f"name one with {field_words('features')}"
     )
 
 

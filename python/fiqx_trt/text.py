@@ -93,12 +93,16 @@ def literal(text: str) -> str:
     return text.replace("$", r"\$")
 
 
-def field_words(field: str) -> str:
-    """Say in a message how a field of a model's contract is stated: on the command line, in its sidecar, from Python.
+def field_words(field: str, value: str = "NAME") -> str:
+    """Say in a message how a field of a model's contract is stated: by an option, or in its sidecar (the keyword in Python).
 
     Examples
     --------
-    >>> field_words("input_size")
-    '--input-size, or "input_size" in the sidecar (input_size= in Python)'
+    >>> field_words("embedding")
+    '--tap embedding=NAME (or the field "embedding" of the sidecar)'
+    >>> field_words("input_size", "112x112")
+    '--input-size 112x112 (or the field "input_size" of the sidecar)'
     """
-    return f'--{field.replace("_", "-")}, or "{field}" in the sidecar ({field}= in Python)'
+    taps = ("image", "embedding", "pre_dropout", "features")
+    option = f"--tap {field}={value}" if field in taps else f"--{field.replace('_', '-')} {value}"
+    return f'{option} (or the field "{field}" of the sidecar)'

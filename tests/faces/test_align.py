@@ -118,8 +118,21 @@ def test_templates_are_faces(template: Template) -> None:
     assert left_eye[0] < nose[0] < right_eye[0]
     assert left_mouth[0] < right_mouth[0]
     assert max(left_eye[1], right_eye[1]) < nose[1] < min(left_mouth[1], right_mouth[1])
-    assert np.allclose(template.scaled((2 * height, 3 * width)), points * (3, 2))
+    assert np.allclose(template.scaled((2 * height, 2 * width)), 2 * points)
+    wide = template.scaled((2 * height, 3 * width))  # the middle of a face three times as large
+    assert np.allclose(wide, 3 * points - (0, height / 2))
     assert template_by_name(template.name) is template
+
+
+def test_a_narrow_face_is_cut_from_the_square_one_not_squeezed() -> None:
+    """The SphereFace family's 112×96: the ArcFace points, 8 px further left."""
+    square, narrow = (TEMPLATES["arcface"].scaled(size) for size in ((112, 112), (112, 96)))
+    assert np.array_equal(narrow, square - (8, 0))
+    assert np.hypot(*(narrow[1] - narrow[0])) == pytest.approx(35.2, abs=0.05)
+    picture = scene(300, 300)
+    landmarks = square * 1.7 + (40.0, 30.0)
+    wide, cut = (align(picture, landmarks, "arcface", size) for size in ((112, 112), (112, 96)))
+    assert np.abs(cut.astype(int) - wide[:, 8:-8]).max() <= 2  # OpenCV interpolates in steps of 1/32 px
 
 
 def test_an_unknown_template_names_the_known_ones() -> None:

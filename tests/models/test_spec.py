@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 from fiqx_trt.errors import InvalidInputError, ModelError
-from fiqx_trt.models import ModelSpec, load_spec
+from fiqx_trt.models import ModelSpec, load_model, load_spec
 from fiqx_trt.models.load import guess_message
 from fiqx_trt.models.spec import read_sidecar, sidecar_path
 from fiqx_trt.onnx_export.builder import GraphBuilder
-from support.nets import save, small_recogniser
+from support.nets import SIZE, noise_faces, save, small_recogniser
 
 
 @pytest.fixture
@@ -31,7 +31,11 @@ def test_everything_open_is_inferred_and_named(path: Path) -> None:
     assert spec.input_size == (32, 32)
     assert (spec.mean, spec.std, spec.color) == ((127.5,) * 3, (127.5,) * 3, "rgb")
     assert set(spec.guesses) == {"mean", "std", "color", "template"}
-    assert "guessed mean=(127.5, 127.5, 127.5)" in guess_message(spec)
+    assert guess_message(spec) == (
+        "small: guessed mean = 127.5, std = 127.5, color = rgb, template = arcface (nothing before its first layer scales "
+        "the input: −1 … 1 is usual). Wrong scaling gives silent nonsense: state them with --mean --std --color --template, "
+        "or as fields of its sidecar"
+    )
 
 
 def test_a_network_that_scales_its_own_input_gets_raw_pixels(tmp_path: Path) -> None:
@@ -52,6 +56,46 @@ def test_sidecar_wins_over_inference_and_arguments_over_the_sidecar(path: Path) 
     spec, _ = load_spec(path, {"alpha": 99.0})
     assert (spec.mean, spec.alpha, spec.color) == ((1.0, 2.0, 3.0), 99.0, "bgr")
     assert set(spec.guesses) == {"std", "template"}
+
+
+def test_a_single_number_in_a_sidecar_holds_for_every_channel(path: Path) -> None:
+    sidecar_path(path).write_text(json.dumps({"mean": 100, "std": [64.0]}))
+    spec, _ = load_spec(path)
+    assert (spec.mean, spec.std) == ((100.0,) * 3, (64.0,) * 3)
+
+
+@pytest.mark.parametrize("fields", [{}, {"mean": 120.0, "std": (60.0,)}, {"color": "gray", "mean": 120.0}])
+def test_a_grey_network_has_one_mean(tmp_path: Path, fields: dict[str, object]) -> None:
+    grey = save(small_recogniser(channels=1), tmp_path / "grey.onnx")
+    spec, _ = load_spec(grey, fields)
+    assert (spec.color, spec.mean) == ("gray", (fields.get("mean", 127.5),))
+    faces = noise_faces(3)
+    with load_model(grey, precision="fp32", **fields) as model:  # type: ignore[arg-type]
+        x = model.normalise(faces)
+        assert x.shape == (3, 1, SIZE, SIZE)
+        luma = faces.astype(np.float64) @ [0.299, 0.587, 0.114]
+        np.testing.assert_allclose(x[:, 0], (luma - spec.mean[0]) / spec.std[0], atol=1.5 / spec.std[0])
+        assert np.isfinite(model.embed(faces)).all()
+
+
+@pytest.mark.parametrize(
+    ("channels", "color", "message"),
+    [
+        (
+            1,
+            "rgb",
+            "color is 'rgb', but the image input 'image' has 1 channel; state gray with --color ORDER",
+        ),
+        (
+            3,
+            "gray",
+            "color is 'gray', but the image input 'image' has 3 channels; state rgb or bgr with --color",
+        ),
+    ],
+)
+def test_a_colour_that_the_graph_contradicts(tmp_path: Path, channels: int, color: str, message: str) -> None:
+    with pytest.raises(ModelError, match=message):
+        load_spec(save(small_recogniser(channels=channels), tmp_path / "n.onnx"), {"color": color})
 
 
 def test_a_saved_spec_comes_back_the_same(path: Path) -> None:
@@ -91,7 +135,10 @@ def test_a_broken_sidecar_is_one_clear_error(tmp_path: Path, text: str, message:
         ({"input_size": (0, 5)}, r"input_size is \(0, 5\)"),
         ({"color": "cmyk"}, "color is 'cmyk'; the orders known are rgb, bgr, gray"),
         ({"std": (1.0, 0.0, 1.0)}, "a zero would divide by zero"),
-        ({"mean": (1.0,)}, "mean has 1 numbers; a rgb model wants 3"),
+        (
+            {"mean": (1.0,)},
+            "mean has 1 numbers; a rgb model wants one number, or one for each of 3 channels: --mean",
+        ),
     ],
 )
 def test_impossible_fields(fields: dict[str, object], message: str) -> None:

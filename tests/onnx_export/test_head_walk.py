@@ -163,11 +163,11 @@ def test_a_batch_norm_folded_into_the_depthwise_convolution_leaves_the_vector_as
     [
         (
             "embedding = Tanh(e)",
-            r"node 'embedding' \(Tanh\) is not affine \(it reads 'e'\); name the output .*--embedding",
+            r"node 'embedding' \(Tanh\) is not affine \(it reads 'e'\); name the output .*--tap embedding=",
         ),
         (
             "u = Relu(e) embedding = Mul(e, u)",
-            r"node 'embedding' \(Mul\) joins the branches \['e', 'u'\].*--embedding",
+            r"node 'embedding' \(Mul\) joins the branches \['e', 'u'\].*--tap embedding=",
         ),
         ("u = Relu(e) embedding = Mul(u, ds)", r"node 'u' \(Relu\) is not affine"),
     ],

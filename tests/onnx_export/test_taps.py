@@ -21,6 +21,9 @@ WEIGHTS = {
     "eps": np.array(1e-12, np.float32),
     "two": np.array(2, np.float32),
     "half": np.array(0.5, np.float32),
+    "one": np.array(1.0, np.float32),
+    "scale": np.array(64.0, np.float32),
+    "last": np.array([2], np.int64),
 }
 TRUNK = "c = Conv<pads=[1,1,1,1]>(image, w) r = Relu(c) p = GlobalAveragePool(r) h = Flatten(p) "
 GEMM = "e = Gemm<transB=1>(h, fc, b) "
@@ -58,6 +61,16 @@ def test_pre_dropout_is_what_the_last_linear_layer_reads(ending: str, pre_dropou
         "q = Mul(e, e) n = ReduceSum(q, axes) l = Sqrt(n) o = Reciprocal(l) embedding = Mul(o, e)",
         "n = ReduceL2<axes=[1]>(e) x = Div(e, n) embedding = Identity(x)",
         "n = ReduceL2<axes=[1]>(e) x = Div(e, n) embedding = Reshape(x, row)",
+        "q = Mul(e, e) n = ReduceSum(q, axes) l = Sqrt(n) o = Div(one, l) embedding = Mul(e, o)",
+        "n = ReduceL2<axes=[1]>(e) o = Div(one, n) embedding = Mul(e, o)",
+        "n = ReduceSumSquare<axes=[1]>(e) l = Sqrt(n) m = Max(l, eps) embedding = Div(e, m)",
+        "n = ReduceL2<axes=[1]>(e) x = Mul(scale, e) embedding = Div(x, n)",
+        "n = ReduceL2<axes=[1]>(e) x = Div(e, n) embedding = Mul(x, scale)",
+        "q = Pow(e, two) n = ReduceSum(q, axes) a = Add(n, eps) l = Sqrt(a) k = Shape(e) x = Expand(l, k) "
+        "y = Div(e, x) embedding = Mul(scale, y)",
+        "a = Abs(e) q = Pow(a, two) n = ReduceSum(q, axes) l = Pow(n, half) m = Clip(l, eps) embedding = Div(e, m)",
+        "u = Unsqueeze(e, axes) v = Unsqueeze(e, last) n = MatMul(u, v) l = Sqrt(n) s1 = Squeeze(l, axes) "
+        "embedding = Div(e, s1)",
     ],
 )
 def test_walks_behind_a_final_l2_normalisation(ending: str) -> None:
@@ -73,10 +86,36 @@ def test_walks_behind_a_final_l2_normalisation(ending: str) -> None:
         "embedding = Div(e, two)",
         "g = Sigmoid(e) embedding = Mul(e, g)",
         "embedding = Tanh(e)",
+        "n = ReduceL1<axes=[1]>(e) embedding = Div(e, n)",  # another norm
+        "n = ReduceSumSquare<axes=[1]>(e) embedding = Div(e, n)",  # no root
+        "n = ReduceL2<axes=[1]>(e) a = Add(n, one) embedding = Div(e, a)",  # no constant length
     ],
 )
 def test_what_is_not_a_normalisation_stays_in_the_embedding(ending: str) -> None:
     assert find_taps(parse(TRUNK + GEMM + ending, WEIGHTS), pre_dropout="h").embedding == "embedding"
+
+
+@pytest.mark.parametrize(
+    "ending",
+    [
+        "n = ReduceL2<axes=[1]>(e) unit = Div(e, n)",
+        "q = Mul(e, e) s2 = ReduceSum(q, axes) l = Sqrt(s2) o = Div(one, l) u = Mul(e, o) unit = Mul(u, scale)",
+    ],
+)
+@pytest.mark.parametrize("outputs", ["float[N,4] e, float[N,4] unit", "float[N,4] unit, float[N,4] e"])
+def test_of_a_raw_and_a_normalised_output_the_raw_one_is_read(ending: str, outputs: str) -> None:
+    assert find_taps(parse(TRUNK + GEMM + ending, WEIGHTS, outputs=outputs)) == Taps("image", "e", "h", "r")
+
+
+def test_a_network_that_needs_more_than_a_picture_names_what_it_needs() -> None:
+    body = TRUNK + "k = Gemm<transB=1>(h, fc, b) embedding = Add(k, points)"
+    model = parse(body, WEIGHTS, inputs="float[N,3,8,8] image, float[N,4] points")
+    with pytest.raises(ModelError, match=r"needs the input 'points' \(\?, 4\) besides the picture 'image'"):
+        find_taps(model)
+    unused = parse(
+        TRUNK + GEMM + "embedding = Identity(e)", WEIGHTS, inputs="float[N,3,8,8] image, float[N,4] age"
+    )
+    assert find_taps(unused).pre_dropout == "h"
 
 
 def test_features_is_the_deepest_map_that_every_path_runs_through() -> None:
@@ -176,10 +215,13 @@ def test_of_two_vectors_the_one_named_embedding_is_taken_or_one_must_be_named() 
     [
         ("float[N,6] image", r"no image input: wanted one of rank 4, \(N, 3, H, W\).*'image' \(\?, 6\)"),
         ("float[N,8,8,3] image", r"'image' has shape \(\?, 8, 8, 3\): channels last.*--inputs-as-nchw image"),
-        ("float[N,3,H,W] image", r"height and width must be constant.*make_dynamic_shape_fixed"),
+        ("float[N,3,H,W] image", r"height and width are free.*--input-size HxW"),
         ("uint8[N,3,8,8] image", r"image input 'image' is uint8; wanted float32"),
         ("float[N,4,8,8] image", r"\(\?, 4, 8, 8\); wanted 3 colour channels"),
-        ("float[N,3,8,8] image, float[N,3,8,8] mask", r"several image inputs: \['image', 'mask'\]"),
+        (
+            "float[N,3,8,8] image, float[N,3,8,8] mask",
+            r"several image inputs: \['image', 'mask'\].*--tap image=",
+        ),
     ],
 )
 def test_an_unusable_image_input_is_refused_in_one_line(inputs: str, message: str) -> None:
@@ -225,11 +267,11 @@ def test_graphs_that_give_no_answer_say_what_to_name() -> None:
         find_taps(pooled)
     joined = parse(TRUNK + GEMM + "f = Relu(e) embedding = Add(e, f)", WEIGHTS)
     with pytest.raises(
-        ModelError, match=r"node 'embedding' \(Add\) joins the branches \['e', 'f'\].*--embedding"
+        ModelError, match=r"node 'embedding' \(Add\) joins the branches \['e', 'f'\].*--tap embedding="
     ):
         find_taps(joined)
     flat = parse("h = Flatten(image) embedding = Gemm(h, q)", {"q": normal(192, 4)})
-    with pytest.raises(ModelError, match=r"no spatial layer: .*'h'; name one with features="):
+    with pytest.raises(ModelError, match=r"no spatial layer: .*'h'; name one with --tap features="):
         find_taps(flat)
     maps = parse("embedding = Conv(image, w)", WEIGHTS, outputs="float[N,6,6,6] embedding")
     with pytest.raises(

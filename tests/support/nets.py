@@ -14,7 +14,9 @@ FEATURES = 8 * 8 * 8
 DIMENSIONS = 24
 
 
-def small_recogniser(*, seed: int = 0, batch: int | str = "N", norm: bool = True) -> onnx.ModelProto:
+def small_recogniser(
+    *, seed: int = 0, batch: int | str = "N", norm: bool = True, channels: int = 3, size: int | str = SIZE
+) -> onnx.ModelProto:
     """``image (N, 3, 32, 32)`` → conv, relu, conv, relu → ``features (N, 8, 8, 8)`` → flatten → gemm → batch norm."""
     rng = np.random.default_rng(seed)
     graph = GraphBuilder("small")
@@ -24,7 +26,7 @@ def small_recogniser(*, seed: int = 0, batch: int | str = "N", norm: bool = True
         return graph.constant(name, (rng.standard_normal(shape) * np.sqrt(2.0 / fan_in)).astype(np.float32))
 
     conv = {"kernel_shape": [3, 3], "pads": [1, 1, 1, 1], "strides": [2, 2]}
-    x = graph.node("Conv", ["image", weight("w1", 6, 3, 3, 3)], "c1", conv)
+    x = graph.node("Conv", ["image", weight("w1", 6, channels, 3, 3)], "c1", conv)
     x = graph.node("Relu", [x], "r1")
     x = graph.node("Conv", [x, weight("w2", 8, 6, 3, 3)], "c2", conv)
     x = graph.node("Relu", [x], "features")
@@ -38,7 +40,7 @@ def small_recogniser(*, seed: int = 0, batch: int | str = "N", norm: bool = True
             graph.constant(name, rng.uniform(0.5, 1.5, DIMENSIONS).astype(np.float32)) for name in "gbmv"
         ]
         graph.node("BatchNormalization", [x, *moments], "embedding", {"epsilon": 1e-5})
-    return graph.model({"image": (batch, 3, SIZE, SIZE)}, {"embedding": (batch, DIMENSIONS)})
+    return graph.model({"image": (batch, channels, size, size)}, {"embedding": (batch, DIMENSIONS)})
 
 
 def deep_headed(*, seed: int = 0, units: int = 64) -> onnx.ModelProto:

@@ -59,6 +59,8 @@ def amva(
     std: o.Std = None,
     color: o.Color = None,
     template: o.Template = None,
+    input_size: o.InputSize = None,
+    tap: o.Tap = None,
     backend: o.Backend = "auto",
     precision: o.Precision = "auto",
     device: o.Device = "auto",
@@ -92,7 +94,9 @@ def amva(
     )
     wanted = {tables.listed[i]: int(i) for i in members(groups)}
     runtime = o.RuntimeOptions(backend, precision, device, threads)
-    fields = o.model_fields(mean=mean, std=std, color=color, template=template)
+    fields = o.model_fields(
+        mean=mean, std=std, color=color, template=template, input_size=input_size, tap=tap
+    )
     options = CamOptions(target, weights, preset, align_corners, layer)
     shown = {int(i) for group in groups.values() for half in (group.high, group.low) for i in half[:examples]}
     with o.open_model(model, runtime, fields) as opened, open_progress(len(wanted), quiet=quiet) as report:

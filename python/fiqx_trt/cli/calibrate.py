@@ -35,6 +35,8 @@ def calibrate(
     std: o.Std = None,
     color: o.Color = None,
     template: o.Template = None,
+    input_size: o.InputSize = None,
+    tap: o.Tap = None,
     backend: o.Backend = "auto",
     precision: o.Precision = "auto",
     device: o.Device = "auto",
@@ -52,7 +54,9 @@ def calibrate(
     from fiqx_trt.quality.serfiq import SerFiq
 
     runtime = o.RuntimeOptions(backend, precision, device, threads)
-    fields = o.model_fields(mean=mean, std=std, color=color, template=template)
+    fields = o.model_fields(
+        mean=mean, std=std, color=color, template=template, input_size=input_size, tap=tap
+    )
     method = SerFiq(estimator=estimator)
     check_weights(weights)
     raw: list[np.ndarray] = []

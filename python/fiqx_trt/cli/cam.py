@@ -58,6 +58,8 @@ def cam(
     std: o.Std = None,
     color: o.Color = None,
     template: o.Template = None,
+    input_size: o.InputSize = None,
+    tap: o.Tap = None,
     backend: o.Backend = "auto",
     precision: o.Precision = "auto",
     device: o.Device = "auto",
@@ -84,7 +86,9 @@ def cam(
     )  # says what is wrong before anything runs
     runtime = o.RuntimeOptions(backend, precision, device, threads)
     faces = o.FaceOptions(aligned, detector, select)
-    fields = o.model_fields(mean=mean, std=std, color=color, template=template)
+    fields = o.model_fields(
+        mean=mean, std=std, color=color, template=template, input_size=input_size, tap=tap
+    )
     run = TableRun(inputs, faces, runtime, mode, null, column, batch, quiet)
     with (
         FaceFiles(out, maps=maps, pictures=pictures) as files,

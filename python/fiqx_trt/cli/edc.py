@@ -165,6 +165,8 @@ def edc(
     std: o.Std = None,
     color: o.Color = None,
     template: o.Template = None,
+    input_size: o.InputSize = None,
+    tap: o.Tap = None,
     backend: o.Backend = "auto",
     precision: o.Precision = "auto",
     device: o.Device = "auto",
@@ -196,7 +198,9 @@ def edc(
     told: dict[str, Any] = {"source": str(pairs)}
     if comparisons.similarity is None:
         runtime = o.RuntimeOptions(backend, precision, device, threads)
-        fields = o.model_fields(mean=mean, std=std, color=color, template=template)
+        fields = o.model_fields(
+            mean=mean, std=std, color=color, template=template, input_size=input_size, tap=tap
+        )
         faces = o.FaceOptions(aligned, detector, select)
         keep = embeddings or out / "embeddings.npz"
         comparisons, told = _with_similarity(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -22,6 +22,7 @@ RUNTIME_PANEL = "Runtime"
 OUTPUT_PANEL = "Output"
 
 _LANDMARKS = "landmarks:"
+TAPS = ("image", "embedding", "pre_dropout", "features")
 
 Inputs = Annotated[
     list[str],
@@ -56,6 +57,25 @@ Template = Annotated[
     str | None,
     typer.Option(
         metavar="NAME", help="Alignment template: arcface, dlib, facenet.", rich_help_panel=MODEL_PANEL
+    ),
+]
+InputSize = Annotated[
+    str | None,
+    typer.Option(
+        "--input-size",
+        metavar="HxW",
+        help="Size of the faces, where the model's file leaves it open.",
+        rich_help_panel=MODEL_PANEL,
+    ),
+]
+Tap = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--tap",
+        metavar="WHICH=NAME",
+        help="Tensor to read, where the one found is not the wanted one: image, embedding, pre_dropout or features; may be "
+        "repeated.",
+        rich_help_panel=MODEL_PANEL,
     ),
 ]
 Alpha = Annotated[
@@ -235,6 +255,8 @@ def model_fields(
     template: str | None = None,
     alpha: float | None = None,
     r: float | None = None,
+    input_size: str | None = None,
+    tap: Sequence[str] | None = None,
 ) -> dict[str, Any]:
     """Return the fields of the model's contract that were given, by name."""
     fields: dict[str, Any] = {
@@ -244,8 +266,36 @@ def model_fields(
         "template": template,
         "alpha": alpha,
         "r": r,
+        "input_size": _extent(input_size),
+        **_taps(tap or ()),
     }
     return {name: value for name, value in fields.items() if value is not None}
+
+
+def _extent(text: str | None) -> tuple[int, int] | None:
+    """Read ``112x96``, or ``112`` for a square."""
+    if text is None:
+        return None
+    parts = text.lower().replace("×", "x").split("x")
+    if not (
+        1 <= len(parts) <= 2 and all(part.isascii() and part.isdecimal() and int(part) for part in parts)
+    ):
+        raise InvalidInputError(f"--input-size is {text!r}; give height and width in pixels, such as 112x96")
+    return int(parts[0]), int(parts[-1])
+
+
+def _taps(given: Sequence[str]) -> dict[str, str]:
+    """Read ``embedding=NAME``."""
+    found: dict[str, str] = {}
+    for text in given:
+        which, equals, name = text.partition("=")
+        if which not in TAPS or not equals or not name or which in found:
+            raise InvalidInputError(
+                f"--tap is {text!r}; give each of {', '.join(TAPS)} once at most, as WHICH=NAME (`fiqx-trt model inspect` "
+                "prints what was found)"
+            )
+        found[which] = name
+    return found
 
 
 def open_model(name: str, runtime: RuntimeOptions, fields: Mapping[str, Any]) -> Model:

@@ -70,6 +70,8 @@ def plq(
     std: o.Std = None,
     color: o.Color = None,
     template: o.Template = None,
+    input_size: o.InputSize = None,
+    tap: o.Tap = None,
     alpha: o.Alpha = None,
     r: o.Middle = None,
     gamma: Gamma = None,
@@ -98,7 +100,9 @@ def plq(
     quality = create_method(method, MethodOptions(passes=passes, seed=seed, estimator=estimator))
     runtime = o.RuntimeOptions(backend, "auto", device, threads)
     faces = o.FaceOptions(aligned, detector, select)
-    contract = o.model_fields(mean=mean, std=std, color=color, template=template)
+    contract = o.model_fields(
+        mean=mean, std=std, color=color, template=template, input_size=input_size, tap=tap
+    )
     fields, weighting = preset_fields(preset, weights, alpha=alpha, r=r, gamma=gamma)
     run = TableRun(inputs, faces, runtime, mode, null, column, batch, quiet)
     with (

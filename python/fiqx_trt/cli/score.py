@@ -62,6 +62,8 @@ def score(
     std: o.Std = None,
     color: o.Color = None,
     template: o.Template = None,
+    input_size: o.InputSize = None,
+    tap: o.Tap = None,
     alpha: o.Alpha = None,
     r: o.Middle = None,
     backend: o.Backend = "auto",
@@ -87,7 +89,9 @@ def score(
     methods = [create_method(name, options) for name in dict.fromkeys(method or ["serfiq"])]
     runtime = o.RuntimeOptions(backend, precision, device, threads)
     faces = o.FaceOptions(aligned, detector, select)
-    fields = o.model_fields(mean=mean, std=std, color=color, template=template, alpha=alpha, r=r)
+    fields = o.model_fields(
+        mean=mean, std=std, color=color, template=template, input_size=input_size, tap=tap, alpha=alpha, r=r
+    )
     run = TableRun(inputs, faces, runtime, mode, null, column, batch, quiet)
     with o.open_model(model, runtime, fields) as opened:
         scorer = Scorer(opened, methods)

@@ -40,9 +40,15 @@ class Template:
     points: tuple[tuple[float, float], ...]
 
     def scaled(self, size: tuple[int, int]) -> NDArray[np.float64]:
-        """Move the points to faces of another ``(height, width)``: ``(5, 2)`` float64."""
-        factors = (size[1] / self.size[1], size[0] / self.size[0])
-        return np.asarray(self.points, np.float64) * factors
+        """Move the points to faces of another ``(height, width)``: ``(5, 2)`` float64.
+
+        Faces are never squeezed: a face of another shape is the middle of one of the template's shape. The points for 112×96
+        are those for 112×112, 8 px further left, as the SphereFace family was trained.
+        """
+        height, width = self.size
+        factor = max(size[0] / height, size[1] / width)
+        cut_off = np.array([width * factor - size[1], height * factor - size[0]]) / 2
+        return np.asarray(self.points, np.float64) * factor - cut_off
 
 
 def _dlib_point(x: float, y: float) -> tuple[float, float]:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fiqx_trt.errors import ModelError
+from fiqx_trt.models.scaling import input_scaling
 from fiqx_trt.models.spec import ModelSpec
 from fiqx_trt.onnx_export.taps import find_taps, tensor_shapes
+from fiqx_trt.text import field_words
 
 if TYPE_CHECKING:
     import onnx
@@ -17,8 +20,6 @@ __all__ = ["infer_spec"]
 TAPS = ("image", "embedding", "pre_dropout", "features")
 #: Input height → alignment template. Other sizes take ArcFace's, scaled.
 TEMPLATE_OF_HEIGHT = {112: "arcface", 150: "dlib", 160: "facenet"}
-#: Exporters that normalise inside the graph begin with these (InsightFace's own rule looks for them as well).
-SCALING_OPERATORS = ("Sub", "Mul", "Div", "Add", "BatchNormalization")
 
 
 def infer_spec(graph: onnx.ModelProto, fields: dict[str, Any], *, path: Path, sha256: str) -> ModelSpec:
@@ -42,54 +43,39 @@ def infer_spec(graph: onnx.ModelProto, fields: dict[str, Any], *, path: Path, sh
     """
     taps = find_taps(graph, **{name: fields.get(name) or None for name in TAPS})
     found: dict[str, Any] = {name: getattr(taps, name) for name in TAPS}
-    guesses: list[str] = []
     shape = tensor_shapes(graph)[taps.image]
-    if "input_size" not in fields:
-        found["input_size"] = _input_size(shape, guesses)
-    height = (fields.get("input_size") or found["input_size"])[0]
-    for name, value in _contract(graph, taps.image, shape, height).items():
-        if name not in fields:
-            found[name] = value
-            guesses.append(name)
-    given = {name: value for name, value in fields.items() if value not in ("", None)}
-    base: dict[str, Any] = {"name": path.stem, **found, **given, "sha256": sha256, "guesses": tuple(guesses)}
-    return ModelSpec(**base)
-
-
-def _input_size(shape: tuple[int | None, ...], guesses: list[str]) -> tuple[int, int]:
-    height, width = shape[2], shape[3]
-    if height is None or width is None:
-        guesses.append("input_size")
-        return 112, 112
-    return height, width
-
-
-def _contract(
-    graph: onnx.ModelProto, image: str, shape: tuple[int | None, ...], height: int
-) -> dict[str, Any]:
+    found["input_size"] = (shape[2], shape[3])
     channels = shape[1] or 3
+    _check_color(taps.image, channels, fields.get("color"))
+    scaling = input_scaling(graph, taps.image)
+    open_fields = {
+        "mean": scaling.mean,
+        "std": scaling.std,
+        "color": "rgb" if channels == 3 else "gray",
+        "template": TEMPLATE_OF_HEIGHT.get(shape[2] or 0, "arcface"),
+    }
+    given = {name: value for name, value in fields.items() if value not in ("", None)}
+    guesses = tuple(name for name in open_fields if name not in given)
+    base: dict[str, Any] = {"name": path.stem, **found, **open_fields, **given}
+    for name in ("mean", "std"):
+        base[name] = _per_channel(base[name], channels)
+    concluded = scaling.reason if {"mean", "std"} & set(guesses) else ""
+    return ModelSpec(**{**base, "sha256": sha256, "guesses": guesses, "scaling": concluded})
+
+
+def _per_channel(value: float | Sequence[float], channels: int) -> tuple[float, ...]:
+    """Repeat a single number for every channel."""
+    numbers = (value,) if isinstance(value, (int, float)) else tuple(value)
+    return tuple(map(float, numbers * channels if len(numbers) == 1 else numbers))
+
+
+def _check_color(image: str, channels: int, color: str | None) -> None:
     if channels not in (1, 3):
         raise ModelError(
             f"the input {image} has {channels} channels; a recogniser of pictures has 1 or 3 (layout N, C, H, W)"
         )
-    number = (0.0, 1.0) if scales_itself(graph, image) else (127.5, 127.5)
-    return {
-        "mean": (number[0],) * channels,
-        "std": (number[1],) * channels,
-        "color": "rgb" if channels == 3 else "gray",
-        "template": TEMPLATE_OF_HEIGHT.get(height, "arcface"),
-    }
-
-
-def scales_itself(graph: onnx.ModelProto, image: str) -> bool:
-    """Whether the network subtracts and scales its raw input before the first convolution."""
-    reached = {image}
-    seen = set()
-    for node in graph.graph.node:
-        if not reached.intersection(node.input):
-            continue
-        if node.op_type in ("Conv", "Gemm", "MatMul"):
-            break
-        seen.add(node.op_type)
-        reached.update(node.output)
-    return bool(seen.intersection(SCALING_OPERATORS))
+    if color and (color == "gray") != (channels == 1):
+        raise ModelError(
+            f"color is {color!r}, but the image input {image!r} has {channels} channel{'s' * (channels > 1)}; "
+            f"state {'gray' if channels == 1 else 'rgb or bgr'} with {field_words('color', 'ORDER')}"
+        )

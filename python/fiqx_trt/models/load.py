@@ -13,6 +13,7 @@ from fiqx_trt.models.builtin import BUILTIN, DEFAULT_MODEL, builtin_model
 from fiqx_trt.models.infer import infer_spec
 from fiqx_trt.models.model import Model, RuntimeChoice
 from fiqx_trt.models.spec import ModelSpec, read_sidecar, sidecar_path
+from fiqx_trt.onnx_export.input_size import fix_input_size
 from fiqx_trt.onnx_export.split import read_model
 
 if TYPE_CHECKING:
@@ -134,8 +135,7 @@ def _resolve(model: str | Path, given: Mapping[str, Any]) -> tuple[ModelSpec, Pa
     if "gamma" in given:  # not the γ that these were measured with
         fields = {name: v for name, v in fields.items() if name not in ("gamma_weights", "regions")}
     fields.update(given)
-    _spread(fields)
-    graph = read_model(source)
+    graph = fix_input_size(read_model(source), fields.get("input_size"), image=fields.get("image") or None)
     content = source if isinstance(source, bytes) else source.read_bytes()
     spec = infer_spec(graph, fields, path=path or Path(model), sha256=hashlib.sha256(content).hexdigest())
     return spec, path, graph
@@ -157,8 +157,19 @@ def _find(model: str | Path) -> tuple[bytes | Path, Path | None, dict[str, Any]]
 
 def guess_message(spec: ModelSpec) -> str:
     """Say in one line what was guessed about a model and how to state it."""
-    fields = ", ".join(f"{name}={getattr(spec, name)!r}" for name in spec.guesses)
-    return f"{spec.name}: guessed {fields}. Wrong scaling gives silent nonsense: state them in the sidecar or by keyword"
+    fields = ", ".join(f"{name} = {_shown(getattr(spec, name))}" for name in spec.guesses)
+    why = f" ({spec.scaling})" if spec.scaling else ""
+    options = " ".join(f"--{name}" for name in spec.guesses)
+    return (
+        f"{spec.name}: guessed {fields}{why}. Wrong scaling gives silent nonsense: state them with {options}, or as fields of "
+        "its sidecar"
+    )
+
+
+def _shown(value: object) -> str:
+    if not isinstance(value, tuple):
+        return str(value)
+    return f"{value[0]:g}" if len(set(value)) == 1 else ",".join(f"{v:g}" for v in value)
 
 
 def _stated(sidecar: dict[str, Any]) -> dict[str, Any]:
@@ -167,14 +178,3 @@ def _stated(sidecar: dict[str, Any]) -> dict[str, Any]:
     return {
         k: v for k, v in sidecar.items() if k not in (*guesses, "guesses", "sha256") and v not in ("", None)
     }
-
-
-def _spread(fields: dict[str, Any]) -> None:
-    """Repeat a single mean or std for every channel."""
-    channels = 1 if fields.get("color") == "gray" else 3
-    for name in ("mean", "std"):
-        value = fields.get(name)
-        if value is not None:
-            fields[name] = (
-                (float(value),) * channels if isinstance(value, (int, float)) else tuple(map(float, value))
-            )

@@ -11,6 +11,7 @@ from typing import Any, Literal, TypeAlias, get_args
 
 from fiqx_trt.errors import InvalidInputError, ModelError
 from fiqx_trt.files import write_atomic
+from fiqx_trt.text import field_words
 
 __all__ = ["ModelSpec", "sidecar_path"]
 
@@ -56,6 +57,8 @@ class ModelSpec:
         Hash of the ONNX file.
     guesses
         Names of the fields that were neither given nor found in the graph, so that a default was taken.
+    scaling
+        In words: from what ``mean`` and ``std`` were concluded, where they are guesses. Not kept in the sidecar.
     """
 
     name: str
@@ -79,6 +82,7 @@ class ModelSpec:
     licence: str = ""
     sha256: str = ""
     guesses: tuple[str, ...] = ()
+    scaling: str = field(default="", compare=False)
 
     def __post_init__(self) -> None:
         """Check every field once."""
@@ -95,8 +99,9 @@ class ModelSpec:
         for name in ("mean", "std"):
             value = getattr(self, name)
             if len(value) != channels:
+                wanted = "one number" if channels == 1 else "one number, or one for each of 3 channels"
                 raise InvalidInputError(
-                    f"{name} has {len(value)} numbers; a {self.color} model wants {channels}"
+                    f"{name} has {len(value)} numbers; a {self.color} model wants {wanted}: {field_words(name, 'X[,Y,Z]')}"
                 )
         if any(s == 0 for s in self.std):
             raise InvalidInputError(f"std is {self.std}; a zero would divide by zero")
@@ -113,6 +118,7 @@ class ModelSpec:
     def to_json(self) -> str:
         """Return the sidecar's text: every field, one a line, stable order."""
         fields = dataclasses.asdict(self)
+        del fields["scaling"]
         return json.dumps(fields, indent=2, ensure_ascii=False) + "\n"
 
     def save(self, path: Path) -> None:
@@ -145,7 +151,7 @@ def read_sidecar(path: Path) -> dict[str, Any]:
         raise ModelError(f"cannot read the model's sidecar {path}: {error}") from error
     if not isinstance(fields, dict):
         raise ModelError(f"the sidecar {path} holds a {type(fields).__name__}; it must be one JSON object")
-    known = {f.name for f in dataclasses.fields(ModelSpec)}
+    known = {f.name for f in dataclasses.fields(ModelSpec)} - {"scaling"}
     unknown = sorted(set(fields) - known)
     if unknown:
         raise ModelError(
@@ -158,6 +164,8 @@ def _typed(path: Path, name: str, value: Any) -> Any:
     try:
         if name in OPTIONAL_NUMBERS:
             return None if value is None else float(value)
+        if name in ("mean", "std") and isinstance(value, (int, float)):
+            return float(value)
         if name in ("mean", "std", "quantiles"):
             return tuple(float(v) for v in value)
         if name == "input_size":

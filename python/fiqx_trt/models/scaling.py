@@ -1,0 +1,138 @@
+"""What a network does to its input by itself, before its first layer, and so which intensities it wants to be given."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fiqx_trt.onnx_export.view import GraphView, attribute
+
+if TYPE_CHECKING:
+    import onnx
+
+__all__ = ["InputScaling", "input_scaling"]
+
+Numbers = NDArray[np.float64]
+_SAME = frozenset(["Cast", "Dropout", "Identity", "Pad", "Squeeze", "Transpose", "Unsqueeze"])
+_SCALING = frozenset(["Add", "BatchNormalization", "Div", "Mul", "Neg", "Sub"])
+#: A subtracted middle above this, or a divisor above the next, belongs to intensities 0 … 255.
+_RAW_MIDDLE = 2.0
+_RAW_SPREAD = 16.0
+#: A middle of pictures in 0 … 1, and the largest spread around it.
+_UNIT_MIDDLE = 0.15
+_UNIT_SPREAD = 0.75
+
+
+@dataclass(frozen=True)
+class InputScaling:
+    """What a network wants to be given: ``(x - mean) / std`` of intensities 0 … 255.
+
+    Parameters
+    ----------
+    mean, std
+        For every channel.
+    reason
+        From what that was concluded, in words.
+    """
+
+    mean: float
+    std: float
+    reason: str
+
+
+def input_scaling(graph: onnx.ModelProto, image: str) -> InputScaling:
+    """Conclude from the constants before the first layer which range of intensities a network reads.
+
+    Subtractions, divisions and the like that lead from the image to its first layer are composed to ``(x - m) / s``. A middle m
+    or a spread s of the size of intensities says that the network scales 0 … 255 itself; both below 1, that it wants 0 … 1;
+    anything else (nothing there, ``x + 0``, a small factor) says nothing, and −1 … 1 is taken, the most frequent convention.
+    A batch normalisation tells by its running mean and deviation.
+
+    Parameters
+    ----------
+    graph
+        The network.
+    image
+        Its input.
+    """
+    view = GraphView(graph)
+    middle, spread, source = _first_scaling(view, image)
+    shown = f"(x − {_text(middle)}) / {_text(spread)} by its {source}"
+    m, s = float(np.abs(middle).mean()), float(np.abs(spread).mean())
+    if not source:
+        return InputScaling(127.5, 127.5, "nothing before its first layer scales the input: −1 … 1 is usual")
+    if m > _RAW_MIDDLE or s > _RAW_SPREAD:
+        return InputScaling(0.0, 1.0, f"it computes {shown}: intensities 0 … 255")
+    if m > _UNIT_MIDDLE and s < _UNIT_SPREAD:
+        return InputScaling(0.0, 255.0, f"it computes {shown}: intensities 0 … 1")
+    return InputScaling(127.5, 127.5, f"it computes {shown}, which tells no range: −1 … 1 is usual")
+
+
+def _first_scaling(view: GraphView, image: str) -> tuple[Numbers, Numbers, str]:
+    """Middle m and spread s of ``(x - m) / s`` before the first layer, and the operators; no operators where it is no change."""
+    factor, offset = np.ones(1), np.zeros(1)
+    used: list[str] = []
+    name = image
+    while (node := _only_reader(view, name)) is not None:
+        if node.op_type == "BatchNormalization" and _is_same(factor, offset):
+            mean, variance = (_constant(view, node, i) for i in (3, 4))
+            if mean is None or variance is None:
+                break
+            return mean, np.sqrt(variance + float(attribute(node, "epsilon", 1e-5))), "batch normalisation"
+        step = _step(view, node, name)
+        if step is None:
+            break
+        if node.op_type in _SCALING:
+            used.append(node.op_type)
+        factor, offset = step[0] * factor, step[0] * offset + step[1]
+        name = node.output[0]
+    if _is_same(factor, offset) or not np.all(factor):
+        return np.zeros(1), np.ones(1), ""
+    return -offset / factor, 1.0 / factor, " and ".join(used)
+
+
+def _only_reader(view: GraphView, name: str) -> onnx.NodeProto | None:
+    readers = [node for node in view.nodes if name in node.input and node.op_type not in ("Shape", "Size")]
+    return readers[0] if len(readers) == 1 else None
+
+
+def _step(view: GraphView, node: onnx.NodeProto, name: str) -> tuple[Numbers, Numbers] | None:
+    """Factor and offset of one operator; None for one that is no scaling of its input by constants."""
+    one, zero = np.ones(1), np.zeros(1)
+    if node.op_type in _SAME:
+        return one, zero
+    if node.op_type == "Neg":
+        return -one, zero
+    if node.op_type not in ("Add", "Sub", "Mul", "Div"):
+        return None
+    first = node.input[0] == name
+    value = _constant(view, node, 1 if first else 0)
+    if value is None or (node.op_type == "Div" and (not first or not np.all(value))):
+        return None
+    return {
+        "Add": (one, value),
+        "Sub": (one, -value) if first else (-one, value),
+        "Mul": (value, zero),
+        "Div": (1.0 / np.where(value == 0, 1.0, value), zero),
+    }[node.op_type]
+
+
+def _constant(view: GraphView, node: onnx.NodeProto, index: int) -> Numbers | None:
+    """One number, or one a channel, that an operator reads."""
+    value = view.constant(node.input[index]) if len(node.input) > index else None
+    return None if value is None or value.size not in (1, 3) else value.astype(np.float64).ravel()
+
+
+def _is_same(factor: Numbers, offset: Numbers) -> bool:
+    return bool(np.allclose(factor, 1.0, rtol=1e-6) and np.allclose(offset, 0.0, atol=1e-6))
+
+
+def _text(values: Numbers) -> str:
+    return (
+        ", ".join(f"{v:.4g}" for v in np.unique(np.round(values, 6))[:3])
+        if values.size == 1
+        else f"[{', '.join(f'{v:.4g}' for v in values)}]"
+    )
