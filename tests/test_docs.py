@@ -12,7 +12,7 @@ from pathlib import Path
 import cv2
 import pytest
 
-from fiqx_trt.demo.ladder import degrade
+from fiqx_trt.experiments.degradations import degrade
 from fiqx_trt.models.probe import probe_faces
 
 ROOT = Path(__file__).resolve().parents[1]

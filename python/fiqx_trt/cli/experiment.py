@@ -14,8 +14,8 @@ from fiqx_trt.cli.plq import Gamma
 from fiqx_trt.errors import InvalidInputError
 
 if TYPE_CHECKING:
+    from fiqx_trt.experiments.face_set import FaceSet
     from fiqx_trt.models import Model
-    from fiqx_trt.report.experiment_files import FaceSet
     from fiqx_trt.report.pages.parts import Asked
 
 __all__ = ["compare", "deletion", "inpaint", "masks"]
@@ -279,8 +279,8 @@ def _faces(
     *,
     purpose: str = "the inputs",
 ) -> FaceSet:
+    from fiqx_trt.experiments.face_set import collect_faces
     from fiqx_trt.faces.sources import iter_sources
-    from fiqx_trt.report.experiment_files import collect_faces
 
     preparer = options.preparer(model.spec, runtime)
     faces = collect_faces(iter_sources(inputs), preparer, limit=limit, threads=runtime.threads or 2)

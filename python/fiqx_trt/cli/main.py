@@ -13,6 +13,7 @@ import typer
 from fiqx_trt import __version__
 from fiqx_trt.cli import (
     amva,
+    assess,
     bench,
     calibrate,
     cam,
@@ -100,6 +101,7 @@ app.command("cam")(guarded(cam.cam))
 app.command("amva")(guarded(amva.amva))
 app.command("edc")(guarded(edc.edc))
 app.command("overlap")(guarded(overlap.overlap))
+app.command("assess")(guarded(assess.assess))
 app.command("calibrate")(guarded(calibrate.calibrate))
 app.command("import")(guarded(import_scores.import_scores))
 app.command("sample")(guarded(sample.sample))

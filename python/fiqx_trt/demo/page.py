@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fiqx_trt.demo.ladder import DEGRADATIONS, LEVELS
 from fiqx_trt.evaluate.correlation import rank_correlation
+from fiqx_trt.experiments.degradations import DEGRADATIONS, LEVELS
 from fiqx_trt.report.html import Figure, Files, Page, Section, Table
 from fiqx_trt.report.pages.amva import MAP_FORMULAS, map_cautions, map_figures
 from fiqx_trt.report.pages.experiment import PIXEL_QUALITY, QUALITY

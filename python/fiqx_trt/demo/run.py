@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 
 from fiqx_trt import __version__
 from fiqx_trt.demo.explain import explain_ladder
-from fiqx_trt.demo.ladder import DEGRADATIONS, LEVELS, degrade
 from fiqx_trt.demo.page import demo_page
 from fiqx_trt.demo.picture import ladder_figure
 from fiqx_trt.errors import DependencyError, ImageError, OutputError
+from fiqx_trt.experiments.degradations import DEGRADATIONS, LEVELS, degrade
 from fiqx_trt.faces.prepare import FacePreparer
 from fiqx_trt.faces.sources import Source, iter_sources
 from fiqx_trt.models import Model, load_model

@@ -44,6 +44,8 @@ class Bands:
         ``(L,)`` bounds of the partial areas.
     level
         Share of the replicates between the bounds.
+    start
+        ``(R,)`` FNMR of each replicate without discard.
     """
 
     grid: NDArray[np.float64]
@@ -54,6 +56,7 @@ class Bands:
     area_low: NDArray[np.float64]
     area_high: NDArray[np.float64]
     level: float
+    start: NDArray[np.float64]
 
 
 def bootstrap_bands(
@@ -112,16 +115,18 @@ def bootstrap_bands(
     people = int(identity.max()) + 1
     present = np.flatnonzero(np.bincount(identity, minlength=people))
     curves, areas = np.empty((replicates, len(grid))), np.empty((replicates, len(limits)))
+    start = np.empty(replicates)
     # One generator per replicate: replicate r is the same whatever the number of replicates.
     for r, sequence in enumerate(np.random.SeedSequence(seed).spawn(replicates)):
         drawn = np.random.default_rng(sequence).integers(0, len(present), len(present))
         weights = np.bincount(present[drawn], minlength=people).astype(np.float32)
         discard, fnmr = resampler.curve(weights)
+        start[r] = fnmr[0]
         curves[r] = fnmr[np.searchsorted(discard, grid, side="right") - 1]
         areas[r] = [step_area(discard, fnmr, limit) for limit in limits]
     low, high = _percentiles(curves, level)
     area_low, area_high = _percentiles(areas, level)
-    return Bands(grid, low, high, np.asarray(limits, np.float64), areas, area_low, area_high, level)
+    return Bands(grid, low, high, np.asarray(limits, np.float64), areas, area_low, area_high, level, start)
 
 
 def _checked_identity(comparisons: Comparisons, replicates: int, level: float) -> NDArray[np.integer]:

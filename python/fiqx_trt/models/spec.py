@@ -11,6 +11,7 @@ from typing import Any, Literal, TypeAlias, get_args
 
 from fiqx_trt.errors import InvalidInputError, ModelError
 from fiqx_trt.files import write_atomic
+from fiqx_trt.models.validity import Validity
 from fiqx_trt.text import field_words
 
 __all__ = ["ModelSpec", "sidecar_path"]
@@ -49,6 +50,8 @@ class ModelSpec:
         (:func:`fiqx_trt.explain.regions.region_levels`); empty where they were not measured.
     quantiles
         Quantiles of Q over the calibration faces at equal steps from 0 to 1; empty where they were not measured.
+    validity
+        Quality method → how far it foresees comparison scores on this model, as ``fiqx-trt assess`` measured it.
     calibration
         In words: on what α, r and γ were measured.
     source, licence
@@ -77,6 +80,7 @@ class ModelSpec:
     gamma_weights: str = ""
     regions: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     quantiles: tuple[float, ...] = ()
+    validity: Mapping[str, Validity] = field(default_factory=dict)
     calibration: str = ""
     source: str = ""
     licence: str = ""
@@ -173,9 +177,11 @@ def _typed(path: Path, name: str, value: Any) -> Any:
             return int(height), int(width)
         if name == "regions":
             return {str(region): tuple(map(float, levels)) for region, levels in value.items()}
+        if name == "validity":
+            return {str(method): Validity.from_fields(entry) for method, entry in value.items()}
         if name == "guesses":
             return tuple(str(v) for v in value)
-    except (AttributeError, TypeError, ValueError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise ModelError(f"the sidecar {path} has {name} = {value!r}: {error}") from error
     if not isinstance(value, str):
         raise ModelError(f"the sidecar {path} has {name} = {value!r}; it must be a text")

@@ -23,6 +23,7 @@ __all__ = ["METHODS", "MethodOptions", "Quality", "QualityMethod", "create_metho
 #: ``fiqx_trt.quality``.
 METHODS: Mapping[str, str] = {
     "brisque": "fiqx_trt.quality.brisque:Brisque",
+    "flip": "fiqx_trt.quality.flip:Flip",
     "gradient": "fiqx_trt.quality.gradient:Gradient",
     "magface": "fiqx_trt.quality.magface:MagFace",
     "serfiq": "fiqx_trt.quality.serfiq:SerFiq",

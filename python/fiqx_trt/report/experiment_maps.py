@@ -11,9 +11,10 @@ import numpy as np
 from fiqx_trt.evaluate.comparing import compare_faces
 from fiqx_trt.evaluate.deletion import Curve, area_under, deletion_curves
 from fiqx_trt.evaluate.proportions import wilson
+from fiqx_trt.experiments.face_set import FaceSet
 from fiqx_trt.explain.plq import PlqExplainer
 from fiqx_trt.explain.regions import REGIONS, summarise
-from fiqx_trt.report.experiment_files import FaceSet, Progress, about, short_name, write_rows, write_summary
+from fiqx_trt.report.experiment_files import Progress, about, short_name, write_rows, write_summary
 from fiqx_trt.report.pages.experiment import Investigation
 from fiqx_trt.report.pages.experiment_maps import comparison_page, deletion_page
 from fiqx_trt.report.pages.parts import Asked, save_page

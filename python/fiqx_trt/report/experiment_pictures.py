@@ -15,8 +15,9 @@ from fiqx_trt.evaluate.mask_summary import summarise_colors, summarise_masks
 from fiqx_trt.evaluate.masking import COLORS, MaskedFace, cover, random_masks
 from fiqx_trt.evaluate.proportions import wilson
 from fiqx_trt.evaluate.weightings import Weighings, measure_weighings
+from fiqx_trt.experiments.face_set import FaceSet
 from fiqx_trt.explain.plq import PlqExplainer
-from fiqx_trt.report.experiment_files import FaceSet, Progress, about, short_name, write_rows, write_summary
+from fiqx_trt.report.experiment_files import Progress, about, short_name, write_rows, write_summary
 from fiqx_trt.report.pages.experiment import Investigation
 from fiqx_trt.report.pages.experiment_pictures import inpainting_page, masks_page
 from fiqx_trt.report.pages.parts import Asked, save_page

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from fiqx_trt.faces.prepare import FaceRecord
 from fiqx_trt.models.model import Model
+from fiqx_trt.models.validity import validity_line
 from fiqx_trt.quality.base import QualityMethod
 from fiqx_trt.rows import LANDMARK_NAMES, Column
 
@@ -48,7 +49,13 @@ class Scorer:
         """Return what the user should know before reading the numbers."""
         if self.model is None:
             return ()
-        return tuple(note for method in self.methods for note in method.notes(self.model))
+        spec = self.model.spec
+        validity = [
+            validity_line(spec, method.name, method.parameters)
+            for method in self.methods
+            if method.needs_model
+        ]
+        return (*(note for method in self.methods for note in method.notes(self.model)), *validity)
 
     def measure(self, records: Sequence[FaceRecord]) -> list[dict[str, float | int | None]]:
         """Return the methods' columns of each record with an image; a column is ``None`` where its method gives nothing."""

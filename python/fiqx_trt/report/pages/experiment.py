@@ -22,8 +22,8 @@ from fiqx_trt.report.pages.parts import (
 )
 
 if TYPE_CHECKING:
+    from fiqx_trt.experiments.face_set import FaceSet
     from fiqx_trt.models.model import Model
-    from fiqx_trt.report.experiment_files import FaceSet
 
 __all__ = ["PIXEL_QUALITY", "QUALITY", "Investigation", "experiment_page"]
 

@@ -1,0 +1,181 @@
+"""``assess``: how far quality methods can be trusted with a recogniser."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from fiqx_trt.cli import options as o
+from fiqx_trt.cli.console import open_progress, say, table, warnings_shown
+from fiqx_trt.errors import InvalidInputError, OutputError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from fiqx_trt.experiments.assessment import Assessment
+    from fiqx_trt.experiments.face_set import FaceSet
+    from fiqx_trt.models.validity import Validity
+    from fiqx_trt.quality import QualityMethod
+
+__all__ = ["assess"]
+
+DEFAULT_METHODS = ("serfiq", "magface", "flip")
+
+
+def assess(
+    inputs: o.Inputs,
+    out: o.OutDirectory,
+    method: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--method",
+            metavar="NAME",
+            help="Quality method; may be repeated. (Default: serfiq, magface, flip.)",
+            show_default=False,
+        ),
+    ] = None,
+    identities: Annotated[
+        str | None,
+        typer.Option(
+            metavar="folder|FILE",
+            help="Who is on each picture: the name of its folder, or a table path,identity. (Default: not known.)",
+            show_default=False,
+        ),
+    ] = None,
+    limit: Annotated[int, typer.Option(min=2, metavar="N", help="Use the first N faces.")] = 400,
+    fmr: Annotated[float, typer.Option(metavar="F", help="False match rate of the discard curve.")] = 1e-2,
+    replicates: Annotated[int, typer.Option(min=2, help="Bootstrap replicates of the bands.")] = 200,
+    seed: Annotated[int, typer.Option(help="Seed of the bootstrap and of the probes.")] = 0,
+    record: Annotated[
+        bool, typer.Option("--record/--no-record", help="Write the result into the model's sidecar.")
+    ] = True,
+    model: o.ModelName = "dlib-resnet",
+    aligned: o.Aligned = False,
+    detector: o.DetectorName = None,
+    mean: o.Mean = None,
+    std: o.Std = None,
+    color: o.Color = None,
+    template: o.Template = None,
+    backend: o.Backend = "auto",
+    precision: o.Precision = "auto",
+    device: o.Device = "auto",
+    threads: o.Threads = None,
+    overwrite: o.Overwrite = False,
+    quiet: o.Quiet = False,
+) -> None:
+    """Measure what quality methods foresee: degrade faces in known ways and compare quality with similarity.
+
+    Exit status: 0 done, 2 wrong usage, 1 could not run, 130 interrupted.
+    """
+    from fiqx_trt.experiments.assessment import AssessmentOptions
+    from fiqx_trt.experiments.assessment import assess as correlate
+    from fiqx_trt.experiments.degraded_scores import score_degraded
+    from fiqx_trt.quality import create_method
+    from fiqx_trt.report.assess_files import write_assessment
+    from fiqx_trt.report.experiment_files import start
+    from fiqx_trt.report.pages.assess import AssessRun
+    from fiqx_trt.report.pages.parts import Asked
+
+    runtime = o.RuntimeOptions(backend, precision, device, threads)
+    fields = o.model_fields(mean=mean, std=std, color=color, template=template)
+    methods = [create_method(name) for name in dict.fromkeys(method or DEFAULT_METHODS)]
+    options = AssessmentOptions(replicates=replicates, seed=seed, fmr=fmr)
+    start(out, overwrite=overwrite)
+    with o.open_model(model, runtime, fields) as opened:
+        faces = _faces(
+            inputs, o.FaceOptions(aligned, detector, "largest").preparer(opened.spec, runtime), limit, threads
+        )
+        people = _people(faces, identities)
+        with open_progress(None, quiet=quiet) as progress:
+            scored = score_degraded(
+                opened, faces.images, methods, progress=lambda done, _: progress(done=done, failed=0)
+            )
+        result = correlate(scored, people=people, options=options)
+        run = AssessRun(opened, faces, result, out, Asked(sys.argv, warnings_shown()), {})
+        write_assessment(run, scored)
+    if not quiet:
+        _show(result)
+        say(f"wrote {out}, see report.html there")
+    if record:
+        _record(model, fields, result, methods, inputs)
+
+
+def _faces(inputs: Sequence[str], preparer: Any, limit: int, threads: int | None) -> FaceSet:
+    from fiqx_trt.experiments.face_set import collect_faces
+    from fiqx_trt.faces.sources import iter_sources
+
+    faces = collect_faces(iter_sources(inputs), preparer, limit=limit, threads=threads or 2)
+    if len(faces) < 2:
+        raise InvalidInputError(
+            f"{len(faces)} faces were found in the inputs; an assessment needs at least 2. Give pictures of faces, or crops "
+            "with --aligned"
+        )
+    return faces
+
+
+def _people(faces: FaceSet, identities: str | None) -> list[str] | None:
+    if identities is None:
+        return None
+    from fiqx_trt.evaluate.identities import identities_of
+
+    return identities_of(faces.paths, identities)
+
+
+def _show(result: Assessment) -> None:
+    from fiqx_trt.report.assess_figures import validity_rows
+    from fiqx_trt.report.pages.parts import interval
+
+    tables = {name: validity_rows(one) for name, one in result.methods.items()}
+    rows = [
+        (row, *(interval(t[row].value, t[row].low, t[row].high, 2) for t in tables.values()))
+        for row in next(iter(tables.values()))
+    ]
+    table("Spearman correlation with the similarity that is left", ("pictures", *tables), rows)
+
+
+def _record(
+    model: str,
+    fields: dict[str, Any],
+    result: Assessment,
+    methods: Sequence[QualityMethod],
+    inputs: Sequence[str],
+) -> None:
+    from fiqx_trt.models import load_spec
+    from fiqx_trt.models.spec import sidecar_path
+
+    spec, path = load_spec(model, fields)
+    known = {**spec.validity, **_entries(result, methods, inputs)}
+    sidecar = sidecar_path(Path(path))
+    try:
+        spec.replace(validity=known).save(sidecar)
+    except OSError as error:
+        raise OutputError(
+            f"the assessment is done, but {sidecar} cannot be written: {error.strerror or error}; give --no-record to leave it"
+        ) from error
+    say(f"wrote the validity into {sidecar}")
+
+
+def _entries(
+    result: Assessment, methods: Sequence[QualityMethod], inputs: Sequence[str]
+) -> dict[str, Validity]:
+    from fiqx_trt.models.validity import Validity
+
+    entries = {}
+    for method in methods:
+        one = result.methods[method.name]
+        headline = one.genuine or one.own
+        entries[method.name] = Validity(
+            spearman=round(headline.value, 4),
+            low=round(headline.low, 4),
+            high=round(headline.high, 4),
+            against="own" if one.genuine is None else "genuine",
+            faces=result.faces,
+            people=result.people,
+            untouched=None if one.untouched is None else round(one.untouched.value, 4),
+            settings=dict(method.parameters),
+            on=" ".join(inputs)[:200],
+        )
+    return entries

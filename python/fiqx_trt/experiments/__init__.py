@@ -1,0 +1,1 @@
+"""Experiments on faces: they compute and return results; figures and pages are drawn elsewhere."""

@@ -1,0 +1,116 @@
+"""What is known of how far a quality method foresees comparison scores on one recogniser."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from fiqx_trt.models.spec import ModelSpec
+
+__all__ = ["WEAK", "Validity", "validity_line", "validity_of"]
+
+#: Below this correlation a warning is given in place of a plain line.
+WEAK = 0.5
+
+
+@dataclass(frozen=True)
+class Validity:
+    """One method's entry in a model's sidecar, written by ``fiqx-trt assess``.
+
+    Parameters
+    ----------
+    spearman, low, high
+        Correlation of the method's quality (higher is better) with comparison scores of degraded faces, and its 95 % band.
+    against
+        ``"own"``: with the cosine of a degraded face to the untouched face; ``"genuine"``: with the mean cosine to the
+        untouched other pictures of the same person.
+    faces, people
+        Number of faces, and of people where identities were known (0 otherwise).
+    untouched
+        The correlation of the quality of the *untouched* faces with their mean genuine cosine; ``None`` without identities.
+    settings
+        The method's settings, as its :attr:`parameters` tells them.
+    on
+        In words: on which faces it was measured.
+    """
+
+    spearman: float
+    low: float
+    high: float
+    against: str
+    faces: int
+    people: int
+    untouched: float | None
+    settings: Mapping[str, Any]
+    on: str = ""
+
+    @classmethod
+    def from_fields(cls, fields: object) -> Validity:
+        """Read an entry of a sidecar.
+
+        Raises
+        ------
+        ValueError, TypeError, KeyError, AttributeError
+            It is no such entry.
+        """
+        given: dict[str, Any] = dict(fields)  # type: ignore[call-overload]
+        unknown = set(given) - set(cls.__dataclass_fields__)
+        if unknown:
+            raise ValueError(f"unknown fields {', '.join(sorted(map(str, unknown)))}")
+        if given["against"] not in ("own", "genuine"):
+            raise ValueError(f"against is {given['against']!r}; it must be own or genuine")
+        untouched = given.get("untouched")
+        spearman, low, high = (float(given[name]) for name in ("spearman", "low", "high"))
+        if not math.isfinite(spearman):
+            raise ValueError(f"spearman is {spearman}; it must be a finite number")
+        return cls(
+            spearman,
+            low,
+            high,
+            str(given["against"]),
+            int(given["faces"]),
+            int(given["people"]),
+            None if untouched is None else float(untouched),
+            dict(given["settings"]),
+            str(given.get("on", "")),
+        )
+
+
+def validity_of(spec: ModelSpec, method: str, settings: Mapping[str, object]) -> Validity | None:
+    """Return what is known of a method with these settings on a model; ``None`` where nothing is."""
+    known = spec.validity.get(method)
+    if known is None or dict(known.settings) != json.loads(json.dumps(dict(settings))):
+        return None
+    return known
+
+
+def validity_line(spec: ModelSpec, method: str, settings: Mapping[str, object]) -> str:
+    """Say in one line how far the numbers of a method can be trusted on a model.
+
+    Parameters
+    ----------
+    spec
+        The model's contract.
+    method, settings
+        The method's name and its :attr:`parameters`.
+    """
+    known = validity_of(spec, method, settings)
+    if known is None:
+        other = "with these settings " if method in spec.validity else ""
+        return (
+            f"how far {method} foresees comparison scores on {spec.name} has not been measured {other}"
+            f"(fiqx-trt assess FACES --model {spec.name})"
+        )
+    people = f" of {known.people} people" if known.people else ""
+    band = f"{known.spearman:.2f} [{known.low:.2f}, {known.high:.2f}]"
+    measured = f"Spearman {band}, degraded copies of {known.faces} faces{people}"
+    if known.spearman < WEAK:
+        return (
+            f"WARNING: {method} foresees little of the loss of similarity on {spec.name} ({measured}); compare methods and "
+            "recognisers with fiqx-trt assess"
+        )
+    return f"{method} foresees the loss of similarity on {spec.name} ({measured})"

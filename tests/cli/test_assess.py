@@ -1,0 +1,95 @@
+"""The command assess: files that agree with each other, the sidecar, and the line that score prints of it."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import cv2
+import pytest
+from scipy.stats import spearmanr
+
+from support.nets import noise_faces
+from support.pages import read_report
+
+OPTIONS = ("--backend", "onnxruntime", "--threads", 1, "--aligned", "--replicates", 20)
+
+
+@pytest.fixture
+def people(tmp_path: Path) -> Path:
+    """Three folders of four crops."""
+    for index, face in enumerate(noise_faces(12)):
+        folder = tmp_path / "people" / f"p{index // 4}"
+        folder.mkdir(parents=True, exist_ok=True)
+        cv2.imwrite(str(folder / f"{index % 4}.png"), face[:, :, ::-1])
+    return tmp_path / "people"
+
+
+def test_assess_measures_records_and_is_repeatable(
+    cli, people: Path, recogniser: Path, tmp_path: Path
+) -> None:
+    out, again = tmp_path / "a", tmp_path / "b"
+    before = cli(
+        "score",
+        people,
+        "--aligned",
+        "--model",
+        recogniser,
+        "--out",
+        tmp_path / "q.csv",
+        "--estimator",
+        "closed-form",
+    )
+    assert "how far serfiq foresees comparison scores on small has not been measured" in before.err
+    result = cli("assess", people, "--identities", "folder", "--model", recogniser, "--out", out, *OPTIONS)
+    assert result.code == 0, result.err
+    assert "untouched, other" in result.out
+    assert f"wrote the validity into {recogniser.with_suffix('.json')}" in result.err
+    rows = list(csv.DictReader((out / "copies.csv").read_text(encoding="utf-8").splitlines()))
+    assert len(rows) == 12 * (1 + 7 * 4)
+    summary = json.loads((out / "summary.json").read_text())
+    assert (summary["people"], summary["copies"], summary["failed"]) == (3, 336, 0)
+    copies = [row for row in rows if row["degradation"] == "blur"]
+    similarity = [float(row["similarity"]) for row in copies]
+    for name in ("serfiq", "magface", "flip"):
+        expected = spearmanr([float(row[name]) for row in copies], similarity)[0]
+        assert summary["spearman"][name]["blur"]["value"] == pytest.approx(expected)
+    sidecar = json.loads(recogniser.with_suffix(".json").read_text())
+    entry = sidecar["validity"]["flip"]
+    assert entry["against"] == "genuine"
+    assert entry["spearman"] == pytest.approx(
+        summary["spearman"]["flip"]["degraded, other pictures"]["value"], abs=1e-4
+    )
+    page = read_report(out)
+    assert [row[0] for row in page.tables[0]][1:3] == ["degraded, other pictures", "all degradations"]
+    options = ("--identities", "folder", "--model", recogniser, "--out", again, "--no-record", "--quiet")
+    assert cli("assess", people, *options, *OPTIONS).code == 0
+    assert (again / "copies.csv").read_bytes() == (out / "copies.csv").read_bytes()
+    score = (
+        "score",
+        people,
+        "--aligned",
+        "--model",
+        recogniser,
+        "--method",
+        "flip",
+        "--out",
+        tmp_path / "f.csv",
+    )
+    after = cli(*score)
+    assert "flip foresees" in after.err
+    assert "degraded copies of 12 faces of 3 people" in after.err
+
+
+def test_too_few_faces_and_an_earlier_result_are_one_line(
+    cli, people: Path, recogniser: Path, tmp_path: Path
+) -> None:
+    one = cli("assess", people / "p0" / "0.png", "--model", recogniser, "--out", tmp_path / "o", *OPTIONS)
+    assert one.code == 2
+    assert "1 faces were found in the inputs; an assessment needs at least 2" in one.err
+    (tmp_path / "o").mkdir(exist_ok=True)
+    (tmp_path / "o" / "summary.json").write_text("{}")
+    held = cli("assess", people, "--model", recogniser, "--out", tmp_path / "o", *OPTIONS)
+    assert held.code == 1
+    assert "give --overwrite" in held.err
