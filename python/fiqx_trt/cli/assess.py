@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from fiqx_trt.cli import options as o
 from fiqx_trt.cli.console import open_progress, say, table, warnings_shown
-from fiqx_trt.errors import InvalidInputError, OutputError
+from fiqx_trt.errors import InvalidInputError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -144,18 +143,11 @@ def _record(
     inputs: Sequence[str],
 ) -> None:
     from fiqx_trt.models import load_spec
-    from fiqx_trt.models.spec import sidecar_path
+    from fiqx_trt.models.load import update_sidecar
 
-    spec, path = load_spec(model, fields)
-    known = {**spec.validity, **_entries(result, methods, inputs)}
-    sidecar = sidecar_path(Path(path))
-    try:
-        spec.replace(validity=known).save(sidecar)
-    except OSError as error:
-        raise OutputError(
-            f"the assessment is done, but {sidecar} cannot be written: {error.strerror or error}; give --no-record to leave it"
-        ) from error
-    say(f"wrote the validity into {sidecar}")
+    known = load_spec(model, fields)[0].validity
+    written = update_sidecar(model, fields, {"validity": {**known, **_entries(result, methods, inputs)}})
+    say(f"wrote the validity into {written}")
 
 
 def _entries(

@@ -9,7 +9,6 @@ import typer
 
 from fiqx_trt.cli import options as o
 from fiqx_trt.cli.console import open_progress, say
-from fiqx_trt.errors import OutputError
 
 __all__ = ["calibrate"]
 
@@ -47,10 +46,9 @@ def calibrate(
     from fiqx_trt.explain.measuring import FaceSample, measure_pixels
     from fiqx_trt.faces.batch import iter_batches
     from fiqx_trt.faces.sources import iter_sources
-    from fiqx_trt.models import load_spec
     from fiqx_trt.models.calibration import calibrate_quality, quality_quantiles
     from fiqx_trt.models.gradients import check_weights
-    from fiqx_trt.models.spec import sidecar_path
+    from fiqx_trt.models.load import update_sidecar
     from fiqx_trt.quality.serfiq import SerFiq
 
     runtime = o.RuntimeOptions(backend, precision, device, threads)
@@ -95,11 +93,4 @@ def calibrate(
         }
     if dry_run:
         return
-    spec, path = load_spec(model, fields)
-    if path is None:
-        raise OutputError(
-            f"{model} has no file to keep its calibration beside (the cache folder cannot be used): write one with"
-            f" `fiqx-trt model export {model} --out FILE.onnx` and calibrate that"
-        )
-    spec.replace(**found, calibration=note).save(sidecar_path(path))
-    say(f"wrote {sidecar_path(path)}")
+    say(f"wrote {update_sidecar(model, fields, {**found, 'calibration': note})}")

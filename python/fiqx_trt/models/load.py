@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fiqx_trt.errors import ModelError
+from fiqx_trt.errors import ModelError, OutputError
 from fiqx_trt.models.builtin import BUILTIN, DEFAULT_MODEL, builtin_model
 from fiqx_trt.models.infer import infer_spec
 from fiqx_trt.models.model import Model, RuntimeChoice
@@ -19,7 +19,7 @@ from fiqx_trt.onnx_export.split import read_model
 if TYPE_CHECKING:
     import onnx
 
-__all__ = ["guess_message", "load_graph", "load_model", "load_spec"]
+__all__ = ["guess_message", "load_graph", "load_model", "load_spec", "update_sidecar"]
 
 logger = logging.getLogger(__name__)
 
@@ -119,6 +119,35 @@ def load_spec(model: str | Path, given: Mapping[str, Any] | None = None) -> tupl
         As in :func:`load_model`.
     """
     return load_graph(model, given)[:2]
+
+
+def update_sidecar(model: str | Path, given: Mapping[str, Any], found: Mapping[str, Any]) -> Path:
+    """Write fields that were measured into a model's sidecar and return its path.
+
+    Parameters
+    ----------
+    model, given
+        As in :func:`load_spec`.
+    found
+        Fields of the :class:`ModelSpec`; the others stay as they are.
+
+    Raises
+    ------
+    OutputError
+        The model has no file beside which a sidecar could be kept, or the sidecar cannot be written.
+    """
+    spec, path = load_spec(model, given)
+    if path is None:
+        raise OutputError(
+            f"{model} has no file to keep measured values beside (the cache folder cannot be used): write one with "
+            f"`fiqx-trt model export {model} --out FILE.onnx` and use that"
+        )
+    sidecar = sidecar_path(path)
+    try:
+        spec.replace(**found).save(sidecar)
+    except OSError as error:
+        raise OutputError(f"cannot write the sidecar {sidecar}: {error.strerror or error}") from error
+    return sidecar
 
 
 def load_graph(
