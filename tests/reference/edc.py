@@ -85,3 +85,28 @@ def best(genuine, similarity, limit, total):
         )
         left = left[1:]
     return [*points, ((len(mated) - len(left)) / total, 0.0)]
+
+
+def left_at(first, second, genuine, similarity, quality, *, higher, x):
+    """Return the comparisons left at discard fraction x: whole levels of quality leave while at most x has left."""
+    worse = min if higher else max
+    pairs = [
+        (worse(quality[a], quality[b]), bool(g), s)
+        for a, b, g, s in zip(first, second, genuine, similarity, strict=True)
+    ]
+    left = pairs
+    for level in sorted({q for q, _, _ in pairs}, reverse=not higher):
+        fewer = [pair for pair in left if pair[0] != level]
+        if not any(g for _, g, _ in fewer) or (len(pairs) - len(fewer)) / len(pairs) > x:
+            break
+        left = fewer
+    return left
+
+
+def det_point(left, target):
+    """Return (fnmr, fmr) of the comparisons left at a target false match rate, from the definition."""
+    mated = [s for _, g, s in left if g]
+    others = [s for _, g, s in left if not g]
+    limit = infimum_threshold(others, target)
+    fnmr = sum(1 for s in mated if not is_match(s, limit)) / len(mated)
+    return fnmr, sum(1 for s in others if is_match(s, limit)) / len(others)

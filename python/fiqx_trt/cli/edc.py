@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from fiqx_trt.cli import options as o
-from fiqx_trt.cli.console import open_progress, say, table, warnings_shown
+from fiqx_trt.cli.console import say
+from fiqx_trt.cli.edc_pairs import PairOptions, comparisons_of, similarities_of
+from fiqx_trt.cli.edc_results import Outcome, figure_names, print_results, write_results
 from fiqx_trt.errors import InvalidInputError, OutputError
 
 if TYPE_CHECKING:
-    from fiqx_trt.evaluate import Comparisons
-    from fiqx_trt.evaluate.experiment import EdcResult
     from fiqx_trt.evaluate.score_tables import ScoreTables
 
 __all__ = [
@@ -32,7 +30,7 @@ __all__ = [
 
 PAIRS_PANEL, CURVES_PANEL = "Comparisons", "Curves"
 #: What the command writes; bands.csv only where identities are known.
-OUTPUTS = ("summary.json", "curves.csv", "bands.csv", "edc.png", "edc.npz", "report.html")
+OUTPUTS = ("summary.json", "curves.csv", "bands.csv", "det.csv", "det.png", "det.npz", "report.html")
 
 Scores = Annotated[
     list[Path],
@@ -62,17 +60,6 @@ Directions = Annotated[
 ]
 
 
-@dataclass(frozen=True)
-class PairOptions:
-    """Where comparisons come from."""
-
-    pairs: Path | None
-    separator: str
-    identities: str | None
-    impostors: int | None
-    seed: int
-
-
 def edc(
     scores: Scores,
     out: o.OutDirectory,
@@ -81,14 +68,28 @@ def edc(
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="Pairs: a,b,label[,similarity].",
+            help="Pairs: a,b,label[,similarity or distance], lines 'a b label', or the list of LFW, CPLFW or InsightFace "
+            "(lfw.bin); told from the file.",
             rich_help_panel=PAIRS_PANEL,
             show_default=False,
         ),
     ] = None,
     separator: Annotated[
-        str, typer.Option(help="Of the pairs file: comma or blank.", rich_help_panel=PAIRS_PANEL)
-    ] = "comma",
+        str,
+        typer.Option(
+            help="Of the pairs file: comma or blank; auto looks at it.", rich_help_panel=PAIRS_PANEL
+        ),
+    ] = "auto",
+    similarity: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME=WORD",
+            help="Column of the pairs file with the comparison scores: NAME=higher (means more alike) or NAME=lower "
+            "(distances), where its name does not say.",
+            rich_help_panel=PAIRS_PANEL,
+            show_default=False,
+        ),
+    ] = None,
     identities: Annotated[
         str | None,
         typer.Option(
@@ -119,12 +120,21 @@ def edc(
     method: Selected = None,
     direction: Directions = None,
     fmr: Annotated[
-        float, typer.Option(help="False match rate that fixes the threshold.", rich_help_panel=CURVES_PANEL)
-    ] = 1e-3,
+        list[float] | None,
+        typer.Option(
+            metavar="X",
+            help="False match rate that fixes the threshold; may be repeated.  [default: 0.001]",
+            rich_help_panel=CURVES_PANEL,
+            show_default=False,
+        ),
+    ] = None,
     threshold: Annotated[
         float | None,
         typer.Option(
-            metavar="T", help="A threshold fixed elsewhere.", rich_help_panel=CURVES_PANEL, show_default=False
+            metavar="T",
+            help="A threshold fixed elsewhere; a distance where the pairs hold distances.",
+            rich_help_panel=CURVES_PANEL,
+            show_default=False,
         ),
     ] = None,
     recompute: Annotated[
@@ -145,6 +155,15 @@ def edc(
         list[float] | None,
         typer.Option(
             metavar="X", help="Limits of the partial areas.  [default: 0.2 0.3]", rich_help_panel=CURVES_PANEL
+        ),
+    ] = None,
+    det: Annotated[
+        list[float] | None,
+        typer.Option(
+            metavar="X",
+            help="Discard fractions whose DET curves are drawn.  [default: 0 0.1 0.2 0.3]",
+            rich_help_panel=CURVES_PANEL,
+            show_default=False,
         ),
     ] = None,
     replicates: Annotated[
@@ -175,44 +194,55 @@ def edc(
     overwrite: o.Overwrite = False,
     quiet: o.Quiet = False,
 ) -> None:
-    """Draw error-versus-discard curves of any number of methods: figure, CSV, partial areas and report.html.
+    """Draw error-versus-discard and DET curves of any number of methods: figures, CSV, partial areas and report.html.
 
     Where the pairs have no similarity, the model embeds the images, once: the embeddings stay beside the result.
 
     Exit status: 0 done, 2 wrong usage, 1 could not run, 130 interrupted.
     """
-    from fiqx_trt.evaluate.experiment import EdcOptions, compare_methods
+    from fiqx_trt.evaluate.det import DISCARDS
+    from fiqx_trt.evaluate.experiment import EdcOptions, compare_at_rates, det_of_methods
+    from fiqx_trt.evaluate.joining import join_tables
     from fiqx_trt.evaluate.score_tables import parse_directions, read_score_tables
-    from fiqx_trt.report.edc_figures import SCALES, edc_figure
+    from fiqx_trt.report.edc_figures import SCALES
 
-    limits = tuple(limit or (0.2, 0.3))
-    options = EdcOptions(fmr, threshold, recompute, axis, missing, limits, replicates, seed)
-    _check(options.limits, scale, SCALES, until)
-    refuse_existing(out, OUTPUTS, overwrite=overwrite)
-    tables = read_score_tables(
-        [*scores, *(more or ())], methods=method or (), directions=parse_directions(direction or ())
+    limits, rates = tuple(limit or (0.2, 0.3)), tuple(fmr or (1e-3,))
+    discards = tuple(DISCARDS if det is None else det)
+    _check(limits, discards, scale, SCALES, until)
+    names = [name for position, rate in enumerate(rates) for name in figure_names(position, rate)]
+    refuse_existing(out, (*OUTPUTS, *names), overwrite=overwrite)
+    tables = join_tables(
+        read_score_tables(
+            [*scores, *(more or ())], methods=method or (), directions=parse_directions(direction or ())
+        )
     )
     say_skipped(tables)
-    source = PairOptions(pairs, separator, identities, impostors, seed)
-    comparisons = _comparisons(source, tables, quiet=quiet)
-    told: dict[str, Any] = {"source": str(pairs)}
-    if comparisons.similarity is None:
+    source = PairOptions(pairs, separator, similarity, identities, impostors, seed)
+    compared = comparisons_of(source, tables, quiet=quiet)
+    if compared.comparisons.similarity is None:
         runtime = o.RuntimeOptions(backend, precision, device, threads)
         fields = o.model_fields(
             mean=mean, std=std, color=color, template=template, input_size=input_size, tap=tap
         )
         faces = o.FaceOptions(aligned, detector, select)
         keep = embeddings or out / "embeddings.npz"
-        comparisons, told = _with_similarity(
-            comparisons, model, fields, runtime, faces, keep, batch=batch, overwrite=overwrite, quiet=quiet
+        compared = similarities_of(
+            compared, model, fields, runtime, faces, keep, batch=batch, overwrite=overwrite, quiet=quiet
         )
-    result = compare_methods(
-        comparisons, tables.methods, options, progress=None if quiet else lambda name: say(f"curve of {name}")
+    fixed = -threshold if threshold is not None and compared.distances else threshold
+    options = EdcOptions(rates[0], fixed, recompute, axis, missing, limits, replicates, seed)
+    results = compare_at_rates(
+        compared.comparisons,
+        tables.methods,
+        rates,
+        options,
+        progress=None if quiet else lambda name: say(f"curve of {name}"),
     )
-    picture = edc_figure(result, until=until, scale=scale)
-    _write(result, tables, told, out, picture)
+    curves = det_of_methods(results, tables.methods, discards)
+    outcome = Outcome(results, curves, tables, compared, skipped_notes(tables))
+    write_results(outcome, out, until=until, scale=scale)
     if not quiet:
-        _summarise(result, out)
+        print_results(results, out)
 
 
 def refuse_existing(out: Path, names: Sequence[str], *, overwrite: bool) -> None:
@@ -234,7 +264,7 @@ def say_skipped(tables: ScoreTables) -> None:
 
 def skipped_notes(tables: ScoreTables) -> list[str]:
     """Return what of the score tables is not used, and why."""
-    notes = []
+    notes = list(tables.joined)
     if tables.skipped:
         notes.append(
             f"left out, direction unknown: {', '.join(tables.skipped)} (give --direction NAME=higher or NAME=lower to use "
@@ -247,153 +277,16 @@ def skipped_notes(tables: ScoreTables) -> list[str]:
     return notes
 
 
-def _check(limits: Sequence[float], scale: str, scales: Sequence[str], until: float) -> None:
+def _check(
+    limits: Sequence[float], discards: Sequence[float], scale: str, scales: Sequence[str], until: float
+) -> None:
     for limit in limits:
         if not 0.0 < limit <= 1.0:
             raise InvalidInputError(f"--limit is {limit:g}; give a discard fraction above 0 and at most 1")
+    for discard in discards:
+        if not 0.0 <= discard < 1.0:
+            raise InvalidInputError(f"--det is {discard:g}; give discard fractions of at least 0 and below 1")
     if scale not in scales:
         raise InvalidInputError(f"--scale is {scale!r}; choose one of {', '.join(scales)}")
     if not 0.0 < until <= 1.0:
         raise InvalidInputError(f"--until is {until:g}; give a discard fraction above 0 and at most 1")
-
-
-def _comparisons(source: PairOptions, tables: ScoreTables, *, quiet: bool) -> Comparisons:
-    from fiqx_trt.evaluate import generate_pairs, identity_codes, read_pairs
-    from fiqx_trt.evaluate.identities import identities_of
-
-    if source.pairs is None and source.identities is None:
-        raise InvalidInputError(
-            "there are no comparisons: give --pairs FILE, or --identities folder where every person has a folder"
-        )
-    if source.pairs is None:
-        images = tables.listed
-        people = identities_of(images, str(source.identities))
-        made = generate_pairs(images, people, impostors=source.impostors, seed=source.seed)
-        if not quiet:
-            say(
-                f"made {made.genuine_count} genuine and {made.impostor_count} impostor pairs of {len(images)} images"
-            )
-        return made
-    pairs = read_pairs(
-        source.pairs,
-        separator=source.separator,
-        progress=None if quiet else lambda rows: say(f"{rows} pairs read") if rows % 5_000_000 == 0 else None,
-    )
-    if source.identities is None:
-        return pairs
-    return pairs.with_identity(identity_codes(identities_of(pairs.paths, source.identities)))
-
-
-def _with_similarity(
-    comparisons: Comparisons,
-    name: str,
-    fields: Mapping[str, Any],
-    runtime: o.RuntimeOptions,
-    faces: o.FaceOptions,
-    keep: Path,
-    *,
-    batch: int,
-    overwrite: bool,
-    quiet: bool,
-) -> tuple[Comparisons, dict[str, Any]]:
-    """Return the comparisons with cosine similarities of a model, and what to tell about them."""
-    from fiqx_trt.evaluate.embeddings import EmbeddingCache, compare_embeddings, embed_images
-
-    with o.open_model(name, runtime, fields) as model:
-        spec = model.spec
-        contract = {
-            key: getattr(spec, key)
-            for key in ("input_size", "mean", "std", "color", "template", "embedding", "sha256")
-        }
-        ran = {"backend": model.backend, "device": model.device, "precision": model.precision}
-        configuration = {
-            **{f"model.{key}": value for key, value in contract.items()},
-            **faces.parameters,
-            **ran,
-        }
-        with open_progress(len(comparisons.paths), quiet=quiet) as progress:
-            found = embed_images(
-                comparisons.paths,
-                model,
-                faces.preparer(spec, runtime),
-                cache=EmbeddingCache(keep, configuration),
-                overwrite=overwrite,
-                batch=batch,
-                threads=runtime.threads or 2,
-                report=lambda done, failed: progress(done=done, failed=failed),
-            )
-    compared, without = compare_embeddings(comparisons, found)
-    if without:
-        say(
-            f"{len(found.errors)} images have no embedding, and {without} comparisons are left out for it; summary.json "
-            "lists the images"
-        )
-    told = {
-        "source": f"cosine of embeddings of {spec.name}",
-        "configuration": configuration,
-        "embeddings": str(keep),
-        "images_without_embedding": dict(found.errors),
-        "comparisons_without_embedding": without,
-    }
-    return compared, told
-
-
-def _write(result: EdcResult, tables: ScoreTables, told: Mapping[str, Any], out: Path, picture: Any) -> None:
-    from fiqx_trt import __version__
-    from fiqx_trt.evaluate.edc_files import edc_summary, write_curves, write_json
-    from fiqx_trt.report.pages.edc import edc_page
-    from fiqx_trt.report.pages.parts import Asked, save_page
-
-    out.mkdir(parents=True, exist_ok=True)
-    (out / "bands.csv").unlink(missing_ok=True)  # of an earlier result with identities
-    write_curves(result, out)
-    picture.save(out / "edc.png")
-    asked = Asked(sys.argv, warnings_shown())
-    save_page(edc_page(result, tables, told, out, asked, skipped_notes(tables)), out)
-    columns = {one.name: {"file": str(one.source), "column": one.column} for one in tables.methods}
-    write_json(
-        out / "summary.json",
-        {
-            "command_line": sys.argv,
-            "version": __version__,
-            "scores": columns,
-            "columns_without_direction": list(tables.skipped),
-            "similarity": told,
-            **edc_summary(result),
-        },
-    )
-
-
-def _summarise(result: EdcResult, out: Path) -> None:
-    from fiqx_trt.evaluate.edc_files import BEST, RANDOM
-
-    for note in result.notes:
-        say(f"note: {note}")
-    limits = result.options.limits
-    header = [
-        "method",
-        "better",
-        *(f"area to {limit:g}" for limit in limits),
-        *("minus best" for _ in limits[:1]),
-    ]
-    rows = [
-        [
-            one.name,
-            "higher" if one.higher_is_better else "lower",
-            *(f"{area.raw:.5f}" for area in one.areas),
-            f"{one.areas[0].above_best:.5f}",
-        ]
-        for one in result.methods
-    ]
-    rows.append(
-        [
-            RANDOM,
-            "",
-            *(f"{a.raw:.5f}" for a in result.random_areas),
-            f"{result.random_areas[0].above_best:.5f}",
-        ]
-    )
-    rows.append([BEST, "", *(f"{area:.5f}" for area in result.best_areas), "0.00000"])
-    point = result.point
-    table(f"threshold {point.threshold:.6g}: FMR {point.fmr:.4g}, FNMR {point.fnmr:.4g}", header, rows)
-    say(f"in {out}: report.html, summary.json, curves.csv, edc.png, edc.npz")

@@ -78,12 +78,15 @@ def overlap(
     """
     from fiqx_trt.evaluate import agreement, identity_codes
     from fiqx_trt.evaluate.identities import identities_of
+    from fiqx_trt.evaluate.joining import join_tables
     from fiqx_trt.evaluate.score_tables import parse_directions, read_score_tables
 
     if out is not None:
         refuse_existing(out, OUTPUTS, overwrite=overwrite)
-    tables = read_score_tables(
-        [*scores, *(more or ())], methods=method or (), directions=parse_directions(direction or ())
+    tables = join_tables(
+        read_score_tables(
+            [*scores, *(more or ())], methods=method or (), directions=parse_directions(direction or ())
+        )
     )
     say_skipped(tables)
     paths = tables.listed

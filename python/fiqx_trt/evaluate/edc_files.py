@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from fiqx_trt.evaluate.curves import PartialArea
+from fiqx_trt.evaluate.det import DetCurve
 from fiqx_trt.evaluate.experiment import EdcResult, MethodCurve
 from fiqx_trt.files import write_whole
 from fiqx_trt.text import escape_text
@@ -22,13 +23,32 @@ __all__ = [
     "finite",
     "write_csv",
     "write_curves",
+    "write_det",
     "write_json",
 ]
 
 #: What the two curves beside the methods are called in files and figures.
 BEST, RANDOM = "(best possible)", "(random)"
-CURVE_COLUMNS = ("method", "discard", "fnmr", "fmr", "threshold", "quality", "genuine", "impostor")
-BAND_COLUMNS = ("method", "discard", "low", "high")
+CURVE_COLUMNS = (
+    "method",
+    "discard",
+    "fnmr",
+    "fmr",
+    "threshold",
+    "quality",
+    "genuine",
+    "impostor",
+    "target_fmr",
+)
+BAND_COLUMNS = ("method", "discard", "low", "high", "target_fmr")
+DET_COLUMNS = ("method", "discard", "target_fmr", "threshold", "fmr", "fnmr", "genuine", "impostor")
+#: What the areas are called here, and elsewhere.
+AREA_WORDS = {
+    "raw": "area under the FNMR from no discard to the limit",
+    "normalised": "raw / limit: the mean FNMR up to the limit",
+    "relative": "normalised / FNMR without discard; FROQ, eDifFIQA and others call this the normalised pAUC",
+    "minus_best": "raw minus the area of the best possible order",
+}
 
 
 def finite(value: Any) -> Any:
@@ -68,23 +88,37 @@ def _cell(value: object) -> object:
     return "" if finite(value) is None else value
 
 
-def write_curves(result: EdcResult, folder: Path) -> list[Path]:
-    """Write ``curves.csv``, one row per step of every method, and ``bands.csv`` where there are bands."""
+def write_curves(results: Sequence[EdcResult], folder: Path) -> list[Path]:
+    """Write ``curves.csv``, one row per step of every method and rate, and ``bands.csv`` where there are bands."""
     curves, bands = folder / "curves.csv", folder / "bands.csv"
-    write_csv(curves, CURVE_COLUMNS, _steps(result))
-    if not any(one.bands for one in result.methods):
+    write_csv(curves, CURVE_COLUMNS, (row for result in results for row in _steps(result)))
+    if not any(one.bands for result in results for one in result.methods):
         return [curves]
-    write_csv(bands, BAND_COLUMNS, _bands(result))
+    write_csv(bands, BAND_COLUMNS, (row for result in results for row in _bands(result)))
     return [curves, bands]
 
 
+def write_det(curves: Mapping[str, Sequence[DetCurve]], path: Path) -> None:
+    """Write the DET curves of all methods, one row per point."""
+    write_csv(path, DET_COLUMNS, _points(curves))
+
+
+def _points(curves: Mapping[str, Sequence[DetCurve]]) -> Iterator[Sequence[object]]:
+    for name, found in curves.items():
+        for one in found:
+            arrays = (one.target, one.threshold, one.fmr, one.fnmr)
+            for cells in zip(*(array.tolist() for array in arrays), strict=True):
+                yield (name, one.discard, *cells, one.genuine, one.impostor)
+
+
 def _steps(result: EdcResult) -> Iterator[Sequence[object]]:
+    target = result.point.target_fmr
     for name, curve in [*((one.name, one.curve) for one in result.methods), (RANDOM, result.random)]:
-        arrays = (getattr(curve, column).tolist() for column in CURVE_COLUMNS[1:])
+        arrays = (getattr(curve, column).tolist() for column in CURVE_COLUMNS[1:-1])
         for cells in zip(*arrays, strict=True):
-            yield (name, *cells)
+            yield (name, *cells, target)
     for discard, fnmr in zip(result.best.discard.tolist(), result.best.fnmr.tolist(), strict=True):
-        yield (BEST, discard, fnmr, None, result.point.threshold, None, None, None)
+        yield (BEST, discard, fnmr, None, result.point.threshold, None, None, None, target)
 
 
 def _bands(result: EdcResult) -> Iterator[Sequence[object]]:
@@ -92,7 +126,7 @@ def _bands(result: EdcResult) -> Iterator[Sequence[object]]:
         if one.bands is not None:
             arrays = (one.bands.grid.tolist(), one.bands.low.tolist(), one.bands.high.tolist())
             for cells in zip(*arrays, strict=True):
-                yield (one.name, *cells)
+                yield (one.name, *cells, result.point.target_fmr)
 
 
 def edc_summary(result: EdcResult) -> dict[str, Any]:
@@ -120,6 +154,7 @@ def edc_summary(result: EdcResult) -> dict[str, Any]:
             ]
         },
         "random": {"areas": [_area(area) for area in result.random_areas]},
+        "words": AREA_WORDS,
         "notes": list(result.notes),
     }
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,11 +13,15 @@ from fiqx_trt.errors import InvalidInputError
 from fiqx_trt.evaluate.bands import Bands, bootstrap_bands
 from fiqx_trt.evaluate.comparisons import Comparisons, align_quality
 from fiqx_trt.evaluate.curves import BestDiscard, DiscardCurve, PartialArea, partial_areas
+from fiqx_trt.evaluate.det import DISCARDS, DetCurve, DetInput, det_curves
 from fiqx_trt.evaluate.edc import MISSING, best_discard, check_choice, discard_curve, random_discard
 from fiqx_trt.evaluate.score_tables import MethodScores
 from fiqx_trt.evaluate.threshold import OperatingPoint, given_threshold, operating_point
 
-__all__ = ["EdcOptions", "EdcResult", "MethodCurve", "compare_methods"]
+__all__ = ["EdcOptions", "EdcResult", "MethodCurve", "compare_at_rates", "compare_methods", "det_of_methods"]
+
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -161,6 +166,8 @@ def compare_methods(
         if options.threshold is None
         else given_threshold(comparisons, options.threshold)
     )
+    if (above := _impostors_above(comparisons)) is not None:
+        logger.warning("%s", above)
     best = best_discard(comparisons, point, fraction=options.fraction)
     random = random_discard(comparisons, point, seed=options.seed, fraction=options.fraction)
     found = []
@@ -178,8 +185,84 @@ def compare_methods(
         options=options,
         comparisons=comparisons,
         dropped=total - len(comparisons),
-        notes=tuple(_notes(comparisons, point, options)),
+        notes=tuple([*([] if above is None else [above]), *_notes(comparisons, point, options)]),
     )
+
+
+def compare_at_rates(
+    comparisons: Comparisons,
+    scores: Sequence[MethodScores],
+    rates: Sequence[float],
+    options: EdcOptions | None = None,
+    *,
+    progress: Callable[[str], None] | None = None,
+) -> tuple[EdcResult, ...]:
+    """Return the curves at several target false match rates, one result for each; see :func:`compare_methods`.
+
+    Parameters
+    ----------
+    rates
+        The rates, each once; they take the place of ``options.fmr``.
+
+    Raises
+    ------
+    InvalidInputError
+        No rate is given, one is given twice, or what :func:`compare_methods` raises.
+    """
+    if not rates or len(set(rates)) != len(rates):
+        raise InvalidInputError(
+            f"the false match rates are {', '.join(f'{rate:g}' for rate in rates) or 'none'}; give each --fmr once"
+        )
+    options = options or EdcOptions()
+    if options.threshold is not None and len(rates) > 1:
+        raise InvalidInputError(
+            "a threshold is given, so false match rates fix nothing; leave --fmr or --threshold out"
+        )
+    found = []
+    for rate in rates:
+        told = progress
+        if progress is not None and len(rates) > 1:
+            told = _at_rate(progress, rate)
+        found.append(compare_methods(comparisons, scores, replace(options, fmr=rate), progress=told))
+    return tuple(found)
+
+
+def _at_rate(progress: Callable[[str], None], rate: float) -> Callable[[str], None]:
+    return lambda name: progress(f"{name} at FMR {rate:g}")
+
+
+def det_of_methods(
+    results: Sequence[EdcResult], scores: Sequence[MethodScores], discards: Sequence[float] = DISCARDS
+) -> dict[str, tuple[DetCurve, ...]]:
+    """Return method → DET curves of what is left at each discard fraction; the rates of the results are among the points.
+
+    Parameters
+    ----------
+    results
+        From :func:`compare_at_rates`; the comparisons and steps are the same in all.
+    scores
+        The methods they were made of.
+    discards
+        Fractions in [0, 1).
+    """
+    first = results[0]
+    if not first.comparisons.impostor_count:
+        return {}
+    data = DetInput(first.comparisons)
+    targets = [one.point.target_fmr for one in results if one.point.target_fmr is not None]
+    missing = "error" if first.options.missing == "drop" else first.options.missing
+    return {
+        one.name: det_curves(
+            data,
+            _aligned(first.comparisons, one),
+            judged.curve,
+            higher_is_better=one.higher_is_better,
+            missing=missing,
+            discards=discards,
+            targets=targets,
+        )
+        for one, judged in zip(scores, first.methods, strict=True)
+    }
 
 
 def _aligned(comparisons: Comparisons, one: MethodScores) -> NDArray[np.float64]:
@@ -267,3 +350,17 @@ def _notes(comparisons: Comparisons, point: OperatingPoint, options: EdcOptions)
     if options.missing == "worst":
         notes.append("images without a quality leave first")
     return notes
+
+
+def _impostors_above(comparisons: Comparisons) -> str | None:
+    """Say so where most impostor similarities lie above most genuine ones, as distances do that are taken for similarities."""
+    scores, genuine = comparisons.scores(), comparisons.genuine
+    if not (np.any(genuine) and not np.all(genuine)):
+        return None
+    mated, others = (float(np.median(scores[rows])) for rows in (genuine, ~genuine))
+    if mated >= others:
+        return None
+    return (
+        f"the impostor similarities lie above the genuine ones (medians {others:.4g} and {mated:.4g}): they look like distances, "
+        "or the labels are exchanged; a column of distances is called distance, or told with --similarity NAME=lower"
+    )

@@ -12,8 +12,8 @@ from fiqx_trt.importers.tails import join_paths
 __all__ = ["join_comparisons", "join_tables", "joined_note"]
 
 
-def join_tables(tables: ScoreTables) -> tuple[ScoreTables, list[str]]:
-    """Return the tables with the spelling of the first one that names an image, and what was joined.
+def join_tables(tables: ScoreTables) -> ScoreTables:
+    """Return the tables with the spelling of the first one that names an image; ``joined`` says what was done.
 
     Parameters
     ----------
@@ -35,7 +35,7 @@ def join_tables(tables: ScoreTables) -> tuple[ScoreTables, list[str]]:
         methods.append(one)
         names = set(known)
         known += [path for path in one.images if path not in names]
-    return dataclasses.replace(tables, methods=tuple(methods)), list(notes)
+    return dataclasses.replace(tables, methods=tuple(methods), joined=tuple(notes))
 
 
 def join_comparisons(

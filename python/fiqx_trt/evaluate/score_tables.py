@@ -79,11 +79,14 @@ class ScoreTables:
         Columns of numbers, as ``<file>: <column>``, that were left out because their direction is unknown.
     further_faces
         Rows of second and further faces of a picture: they have its path, so only the first face counts.
+    joined
+        What was done about paths that differ between tables (:func:`fiqx_trt.evaluate.joining.join_tables`).
     """
 
     methods: tuple[MethodScores, ...]
     skipped: tuple[str, ...]
     further_faces: int
+    joined: tuple[str, ...] = ()
 
     @property
     def paths(self) -> tuple[str, ...]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +12,7 @@ import numpy as np
 
 from fiqx_trt.evaluate.edc_files import BEST, RANDOM
 from fiqx_trt.report.html import Notes, Page, Section, Table
+from fiqx_trt.report.pages.edc_det import det_figure_of, det_table
 from fiqx_trt.report.pages.parts import (
     BUILTIN_MODEL,
     FEW_IMAGES,
@@ -23,14 +26,17 @@ from fiqx_trt.report.pages.parts import (
     page_foot,
     picture,
     plain,
+    rate,
     score_table,
 )
 
 if TYPE_CHECKING:
+    from fiqx_trt.evaluate.det import DetCurve
     from fiqx_trt.evaluate.experiment import EdcResult, MethodCurve
     from fiqx_trt.evaluate.score_tables import ScoreTables
+    from fiqx_trt.report.html import Part
 
-__all__ = ["edc_page"]
+__all__ = ["EdcFindings", "edc_page"]
 
 FORMULAS = Table(
     "What the names mean.",
@@ -45,6 +51,11 @@ FORMULAS = Table(
         ("quality of a pair", "min(q₁, q₂)", "a comparison is as good as its worse image"),
         ("area up to x", "∫₀ˣ FNMR dx", "how much error is left while x of the comparisons leave"),
         ("mean FNMR up to x", "area / x", "the same as a rate: what the legend and the table give"),
+        (
+            "normalised pAUC",
+            "area / (x · FNMR without discard)",
+            "the same, compared with leaving nothing out; the name that FROQ, eDifFIQA and others give it",
+        ),
     ),
     note="t is the decision threshold. FMR and FNMR as in ISO/IEC 19795-1; the curves are those of Fu & Damer, Fig. 1.",
 )
@@ -52,19 +63,38 @@ FORMULAS = Table(
 NAMED = 50
 
 
+@dataclass(frozen=True)
+class EdcFindings:
+    """What a run found, one result for each false match rate.
+
+    Parameters
+    ----------
+    results
+        The curves.
+    figures
+        The PNG of each, in the folder of the page.
+    det
+        Method → DET curves; empty where there are none.
+    """
+
+    results: Sequence[EdcResult]
+    figures: Sequence[str]
+    det: Mapping[str, Sequence[DetCurve]]
+
+
 def edc_page(
-    result: EdcResult,
+    findings: EdcFindings,
     tables: ScoreTables,
     told: Mapping[str, Any],
     folder: Path,
     asked: Asked,
     notes: Sequence[str],
 ) -> Page:
-    """Return the report of curves whose figure and files are in a folder.
+    """Return the report of curves whose figures and files are in a folder.
 
     Parameters
     ----------
-    result
+    findings
         The curves.
     tables
         Where the scores come from.
@@ -77,24 +107,33 @@ def edc_page(
     notes
         What the reader should know of the model and of the inputs.
     """
-    names = ", ".join(one.name for one in result.methods)
+    results, first = findings.results, findings.results[0]
+    names = ", ".join(one.name for one in first.methods)
     lead = (
         "If the comparisons with the worst images are left out, how fast do the recogniser's errors fall? The faster, the better "
-        f"the quality method tells which images fail. Methods: {names}. {_ranking(result)}"
+        f"the quality method tells which images fail. Methods: {names}. {_rankings(results)}"
     )
+    short = [part for result in results for part in (_areas(result), _threshold(result))]
+    figures = [_figure(result, folder, name) for result, name in zip(results, findings.figures, strict=True)]
+    detected: list[Part] = []
+    if findings.det:
+        detected = [det_table(results, findings.det), det_figure_of(findings.det, folder)]
+    remarks = dict.fromkeys([note for one in results for note in (*one.notes, *_cautions(one, told))])
+    warned = set(asked.warnings)
     return Page(
         kind="fiqx-trt edc",
         title="Error versus discard",
         lead=lead,
         sections=[
-            Section("In short", [_areas(result), _threshold(result)]),
-            cautions(asked, [*result.notes, *_cautions(result, told), *notes]),
-            Section("Curves", [_figure(result, folder)]),
-            Section("Left out", [Notes(_left_out(result, told))] if _left_out(result, told) else []),
+            Section("In short", [*([_side_by_side(results)] if len(results) > 1 else []), *short]),
+            cautions(asked, [*(note for note in remarks if note not in warned), *notes]),
+            Section("Curves", figures),
+            Section("Both errors of what is left", detected),
+            Section("Left out", [Notes(_left_out(first, told))] if _left_out(first, told) else []),
             Section("What was computed", [FORMULAS]),
             *closing(
-                [("command", asked.command), *_facts(result, told)],
-                _files(folder, told),
+                [("command", asked.command), *_facts(first, told)],
+                _files(folder, told, findings.figures),
                 [score_table(tables)],
             ),
         ],
@@ -102,36 +141,78 @@ def edc_page(
     )
 
 
+def _rankings(results: Sequence[EdcResult]) -> str:
+    if len(results) == 1:
+        return _ranking(results[0])
+    return " ".join(f"At FMR {result.options.fmr:g}: {_ranking(result)}" for result in results)
+
+
+def _side_by_side(results: Sequence[EdcResult]) -> Table:
+    """Return what papers print: one row per method, one pair of columns per false match rate."""
+    limit = results[0].options.limits[0]
+    header = ["method"]
+    for result in results:
+        header += [f"mean FNMR, FMR {result.options.fmr:g}", "normalised pAUC"]
+    rows = []
+    for position, one in enumerate(results[0].methods):
+        areas = [result.methods[position].areas[0] for result in results]
+        cells = [cell for area in areas for cell in (rate(area.normalised), decimal(area.relative, 3))]
+        rows.append([method_name(one.name, higher=one.higher_is_better), *cells])
+    chance = [result.random_areas[0] for result in results]
+    rows.append(
+        [RANDOM, *(cell for area in chance for cell in (rate(area.normalised), decimal(area.relative, 3)))]
+    )
+    return Table(
+        f"All false match rates side by side, up to {100 * limit:g} % discard; lower is better.",
+        header,
+        rows,
+        "Normalised pAUC: the mean FNMR over the FNMR without discard; 1 is no better than leaving nothing out.",
+    )
+
+
 def _ranking(result: EdcResult) -> str:
-    best = min(result.methods, key=lambda one: one.areas[0].raw)
-    limit = 100 * best.areas[0].limit
-    if len(result.methods) == 1:
+    limit = 100 * result.methods[0].areas[0].limit
+    areas = [one.areas[0] for one in result.methods]
+    lowest = min(area.raw for area in areas)
+    if all(area.raw == 0.0 for area in areas):
+        return "No genuine comparison fails at this threshold, so no method can lower the error and none is better than another."
+    if len(areas) == 1:
         return (
-            f"Its mean FNMR up to {limit:g} % discard is {decimal(best.areas[0].normalised)}; a random order has "
-            f"{decimal(result.random_areas[0].normalised)}."
+            f"Its mean FNMR up to {limit:g} % discard is {rate(areas[0].normalised)}; a random order has "
+            f"{rate(result.random_areas[0].normalised)}."
         )
+    best = [
+        one
+        for one, area in zip(result.methods, areas, strict=True)
+        if math.isclose(area.raw, lowest, rel_tol=1e-12)
+    ]
+    if len(best) == len(areas):
+        return f"All have the same mean FNMR up to {limit:g} % discard, {rate(areas[0].normalised)}; none is better than another."
     doubt = ", but the intervals overlap, so the order may be chance" if _overlapping(result, best) else ""
-    return f"Lowest mean FNMR up to {limit:g} % discard: {best.name}, {decimal(best.areas[0].normalised)}{doubt}."
+    names = " and ".join(one.name for one in best)
+    return f"Lowest mean FNMR up to {limit:g} % discard: {names}, {rate(best[0].areas[0].normalised)}{doubt}."
 
 
-def _overlapping(result: EdcResult, best: MethodCurve) -> bool:
+def _overlapping(result: EdcResult, best: Sequence[MethodCurve]) -> bool:
     """Say whether some other method's interval reaches into the best one's."""
-    bands = [one.bands for one in result.methods if one is not best and one.bands is not None]
-    return best.bands is not None and any(one.area_low[0] <= best.bands.area_high[0] for one in bands)
+    highest = [float(one.bands.area_high[0]) for one in best if one.bands is not None]
+    others = [one.bands for one in result.methods if one not in best and one.bands is not None]
+    return bool(highest) and any(one.area_low[0] <= max(highest) for one in others)
 
 
 def _areas(result: EdcResult) -> Table:
     limits = result.options.limits
     header = ["method", *(f"mean FNMR up to {100 * limit:g} %" for limit in limits), "above the best possible",
-              "compared with no discard"]  # fmt: skip
+              "compared with no discard (normalised pAUC)"]  # fmt: skip
     rows = [_method(one, limits) for one in result.methods]
     chance = result.random_areas[0]
-    rows.append([RANDOM, *(decimal(a.normalised) for a in result.random_areas),
+    rows.append([RANDOM, *(rate(a.normalised) for a in result.random_areas),
                  decimal(chance.above_best / limits[0]), decimal(chance.relative, 2)])  # fmt: skip
-    best = [decimal(area / limit) for area, limit in zip(result.best_areas, limits, strict=True)]
+    best = [rate(area / limit) for area, limit in zip(result.best_areas, limits, strict=True)]
     without = result.best_areas[0] / limits[0] / result.point.fnmr if result.point.fnmr else None
     rows.append([BEST, *best, decimal(0.0), decimal(without, 2)])
     bands = next((one.bands for one in result.methods if one.bands is not None), None)
+    at = "" if result.point.target_fmr is None else f", at FMR {result.point.target_fmr:g}"
     note = (
         f"In brackets: {100 * bands.level:g} % intervals, {len(bands.areas)} bootstrap samples of people. "
         if bands is not None
@@ -142,7 +223,10 @@ def _areas(result: EdcResult) -> Table:
         "is better."
     )
     return Table(
-        "What is left of the error while the worst comparisons leave; lower is better.", header, rows, note
+        f"What is left of the error while the worst comparisons leave{at}; lower is better.",
+        header,
+        rows,
+        note,
     )
 
 
@@ -153,7 +237,7 @@ def _method(one: MethodCurve, limits: Sequence[float]) -> list[str]:
             float(one.bands.area_low[position]) / limit,
             float(one.bands.area_high[position]) / limit,
         )  # fmt: skip
-        cells.append(interval(area.normalised, low, high))
+        cells.append(interval(area.normalised, low, high, written=rate))
     first = one.areas[0]
     above = decimal(first.above_best / first.limit)
     return [method_name(one.name, higher=one.higher_is_better), *cells, above, decimal(first.relative, 2)]
@@ -197,16 +281,16 @@ def _cautions(result: EdcResult, told: Mapping[str, Any]) -> list[str]:
     return notes
 
 
-def _figure(result: EdcResult, folder: Path) -> Any:
+def _figure(result: EdcResult, folder: Path, name: str) -> Any:
     spoken = "; ".join(
-        f"{one.name}: FNMR {decimal(float(one.curve.fnmr[0]))} without discard, "
-        f"{decimal(float(one.curve.at(one.areas[0].limit)))} at {100 * one.areas[0].limit:g} %"
+        f"{one.name}: FNMR {rate(float(one.curve.fnmr[0]))} without discard, "
+        f"{rate(float(one.curve.at(one.areas[0].limit)))} at {100 * one.areas[0].limit:g} %"
         for one in result.methods
     )
     bands = any(one.bands is not None for one in result.methods)
     mark = "shaded" if len(result.methods) <= 2 else "whiskers"
     return picture(
-        folder / "edc.png",
+        folder / name,
         folder,
         alt=f"Step curves of the false non-match rate over the discarded fraction, and of the false match rate below. {spoken}.",
         caption="FNMR (above) and FMR (below) as the comparisons with the worst images leave; as Fu & Damer, Fig. 1."
@@ -244,6 +328,7 @@ def _facts(result: EdcResult, told: Mapping[str, Any]) -> list[tuple[str, str]]:
     options = result.options
     return [
         ("similarity", str(told["source"])),
+        *((name, plain(told[name])) for name in ("pairs", "grammar") if name in told),
         *((name, plain(value)) for name, value in told.get("configuration", {}).items()),
         ("axis counts", options.fraction),
         (
@@ -255,11 +340,13 @@ def _facts(result: EdcResult, told: Mapping[str, Any]) -> list[tuple[str, str]]:
     ]
 
 
-def _files(folder: Path, told: Mapping[str, Any]) -> Any:
+def _files(folder: Path, told: Mapping[str, Any], figures: Sequence[str]) -> Any:
     rows = [
         ("curves.csv", "every step of every curve"),
         ("bands.csv", "the bootstrap bands"),
-        ("edc.npz", "the arrays of the figure"),
+        *((f"{name.removesuffix('.png')}.npz", f"the arrays of {name}") for name in figures),
+        ("det.csv", "every point of the DET curves"),
+        ("det.npz", "the arrays of det.png"),
     ]
     if "embeddings" in told and Path(told["embeddings"]).parent == folder:
         rows.append((Path(told["embeddings"]).name, "the embeddings, for the next run"))

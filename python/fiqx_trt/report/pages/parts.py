@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import shlex
 import zlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,6 +39,7 @@ __all__ = [
     "percent",
     "picture",
     "plain",
+    "rate",
     "save_page",
     "score_table",
     "share",
@@ -281,22 +282,48 @@ def decimal(value: float | None, digits: int = 4) -> str:
     return text.replace("-", "−") if float(text) else text.lstrip("-")
 
 
-def interval(value: float | None, low: float | None, high: float | None, digits: int = 4) -> str:
-    """Return a number with its interval behind it, where there is one."""
+def interval(
+    value: float | None,
+    low: float | None,
+    high: float | None,
+    digits: int = 4,
+    written: Callable[[float | None, int], str] = decimal,
+) -> str:
+    """Return a number with its interval behind it, where there is one; :func:`rate` writes error rates."""
     if low is None or high is None or not (math.isfinite(low) and math.isfinite(high)):
-        return decimal(value, digits)
-    return f"{decimal(value, digits)} [{decimal(low, digits)}, {decimal(high, digits)}]"
+        return written(value, digits)
+    return f"{written(value, digits)} [{written(low, digits)}, {written(high, digits)}]"
 
 
-def percent(value: float | None) -> str:
-    """Return a share in per cent.
+def rate(value: float | None, digits: int = 4) -> str:
+    """Return an error rate; one that is not 0 never looks like 0.
 
     Examples
     --------
-    >>> percent(0.25), percent(None)
-    ('25 %', '–')
+    >>> rate(0.125), rate(0.0), rate(0.00001), rate(None)
+    ('0.1250', '0.0000', '< 0.0001', '–')
     """
-    return "–" if value is None or not math.isfinite(value) else f"{100 * value:.0f} %"
+    small = value is not None and 0.0 < value < 0.5 * 10.0**-digits
+    return f"< {10.0**-digits:.{digits}f}" if small else decimal(value, digits)
+
+
+def percent(value: float | None) -> str:
+    """Return a share in per cent; one that is neither none nor all never looks like it.
+
+    Examples
+    --------
+    >>> percent(0.25), percent(None), percent(1 / 1217), percent(1 - 1e-5), percent(1.0)
+    ('25 %', '–', '0.1 %', '> 99.9 %', '100 %')
+    """
+    return "–" if value is None or not math.isfinite(value) else f"{_hundredths(value)} %"
+
+
+def _hundredths(value: float) -> str:
+    """Return 100 times a share as a whole number, with a decimal or a sign of comparison near none and all."""
+    if value in (0.0, 1.0) or 0.01 <= value <= 0.99:
+        return f"{100 * value:.0f}"
+    text = f"{100 * value:.1f}"
+    return {"0.0": "< 0.1", "100.0": "> 99.9"}.get(text, text)
 
 
 def share(found: Mapping[str, Any]) -> str:
@@ -304,7 +331,7 @@ def share(found: Mapping[str, Any]) -> str:
     if found["share"] is None:
         return "–"
     bounds = f"[{100 * found['low']:.0f}, {100 * found['high']:.0f}]"
-    return f"{100 * found['share']:.0f} % {bounds}"
+    return f"{percent(found['share'])} {bounds}"
 
 
 def plain(value: object) -> str:

@@ -1,0 +1,182 @@
+"""Where the comparisons of ``edc`` come from: a pairs file or identities, and their similarities."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from fiqx_trt.cli import options as o
+from fiqx_trt.cli.console import open_progress, say
+from fiqx_trt.errors import InvalidInputError
+
+if TYPE_CHECKING:
+    from fiqx_trt.evaluate import Comparisons, PairsFile
+    from fiqx_trt.evaluate.score_tables import ScoreTables
+
+__all__ = ["Compared", "PairOptions", "comparisons_of", "similarities_of"]
+
+
+@dataclass(frozen=True)
+class PairOptions:
+    """Where comparisons come from."""
+
+    pairs: Path | None
+    separator: str
+    similarity: str | None
+    identities: str | None
+    impostors: int | None
+    seed: int
+
+
+@dataclass(frozen=True)
+class Compared:
+    """Comparisons, and what there is to say about them.
+
+    Parameters
+    ----------
+    comparisons
+        Under the names of the score tables.
+    told
+        Where the similarities come from, for ``summary.json`` and the page.
+    notes
+        What a reader should know of the pairs.
+    distances
+        Whether the similarities are distances, turned around.
+    """
+
+    comparisons: Comparisons
+    told: Mapping[str, Any]
+    notes: tuple[str, ...] = ()
+    distances: bool = False
+
+
+def comparisons_of(source: PairOptions, tables: ScoreTables, *, quiet: bool) -> Compared:
+    """Read the comparisons of a file, or make them of the images whose identities are known."""
+    from fiqx_trt.evaluate import generate_pairs
+    from fiqx_trt.evaluate.identities import identities_of
+
+    if source.pairs is not None:
+        return _of_file(source, source.pairs, tables, quiet=quiet)
+    if source.identities is None:
+        raise InvalidInputError(
+            "there are no comparisons: give --pairs FILE, or --identities folder where every person has a folder"
+        )
+    if source.similarity is not None:
+        raise InvalidInputError("--similarity names a column of a pairs file; give --pairs, or leave it out")
+    images = tables.listed
+    people = identities_of(images, source.identities)
+    made = generate_pairs(images, people, impostors=source.impostors, seed=source.seed)
+    if not quiet:
+        say(
+            f"made {made.genuine_count} genuine and {made.impostor_count} impostor pairs of {len(images)} images"
+        )
+    return Compared(made, {})
+
+
+def _of_file(source: PairOptions, file: Path, tables: ScoreTables, *, quiet: bool) -> Compared:
+    from fiqx_trt.evaluate import identity_codes, read_pairs_file
+    from fiqx_trt.evaluate.identities import identities_of
+    from fiqx_trt.evaluate.joining import join_comparisons
+    from fiqx_trt.evaluate.pair_columns import parse_number_column
+    from fiqx_trt.evaluate.pair_lists import GRAMMARS
+
+    found = read_pairs_file(
+        file,
+        separator=source.separator,
+        similarity=None if source.similarity is None else parse_number_column(source.similarity),
+        progress=None if quiet else lambda rows: say(f"{rows} pairs read") if rows % 5_000_000 == 0 else None,
+    )
+    pairs, notes = join_comparisons(found.comparisons, tables.listed, stems=found.stems)
+    if source.identities is not None:
+        pairs = pairs.with_identity(identity_codes(identities_of(pairs.paths, source.identities)))
+    notes += _unused(found, file)
+    for note in notes:
+        say(note)
+    told: dict[str, Any] = {"pairs": str(file), "grammar": GRAMMARS[found.grammar]}
+    if pairs.similarity is not None:
+        told |= {"source": _column(found, file), "column": found.number, "distances": not found.higher}
+        if not quiet:
+            say(f"similarities: {told['source']}")
+    return Compared(pairs, told, tuple(notes), not found.higher)
+
+
+def _unused(found: PairsFile, file: Path) -> list[str]:
+    """Name columns of numbers that are not used; most of all where similarities are wanted."""
+    if not found.unused:
+        return []
+    names = ", ".join(found.unused)
+    cure = (
+        ""
+        if found.number
+        else f"; if it holds comparison scores, give --similarity {found.unused[-1]}=higher or =lower"
+    )
+    return [f"not used in {file}: the column{'s' * (len(found.unused) > 1)} of numbers {names}{cure}"]
+
+
+def _column(found: PairsFile, file: Path) -> str:
+    name = found.number if found.number == "the fourth field" else f"the column {found.number}"
+    return (
+        f"{name} of {file}"
+        if found.higher
+        else f"{name} of {file}, distances turned around: similarity = −{found.number}"
+    )
+
+
+def similarities_of(
+    compared: Compared,
+    name: str,
+    fields: Mapping[str, Any],
+    runtime: o.RuntimeOptions,
+    faces: o.FaceOptions,
+    keep: Path,
+    *,
+    batch: int,
+    overwrite: bool,
+    quiet: bool,
+) -> Compared:
+    """Return the comparisons with cosine similarities of a model, and what to tell about them."""
+    from fiqx_trt.evaluate.embeddings import EmbeddingCache, compare_embeddings, embed_images
+
+    comparisons = compared.comparisons
+    with o.open_model(name, runtime, fields) as model:
+        spec = model.spec
+        contract = {
+            key: getattr(spec, key)
+            for key in ("input_size", "mean", "std", "color", "template", "embedding", "sha256")
+        }
+        ran = {"backend": model.backend, "device": model.device, "precision": model.precision}
+        configuration = {
+            **{f"model.{key}": value for key, value in contract.items()},
+            **faces.parameters,
+            **ran,
+        }
+        with open_progress(len(comparisons.paths), quiet=quiet) as progress:
+            found = embed_images(
+                comparisons.paths,
+                model,
+                faces.preparer(spec, runtime),
+                cache=EmbeddingCache(keep, configuration),
+                overwrite=overwrite,
+                batch=batch,
+                threads=runtime.threads or 2,
+                report=lambda done, failed: progress(done=done, failed=failed),
+            )
+    judged, without = compare_embeddings(comparisons, found)
+    if without:
+        say(
+            f"{len(found.errors)} images have no embedding, and {without} comparisons are left out for it; summary.json "
+            "lists the images"
+        )
+    told = {
+        **compared.told,
+        "source": f"cosine of embeddings of {spec.name}",
+        "configuration": configuration,
+        "embeddings": str(keep),
+        "images_without_embedding": dict(found.errors),
+        "comparisons_without_embedding": without,
+    }
+    if not quiet:
+        say(f"similarities: {told['source']}, computed here")
+    return replace(compared, comparisons=judged, told=told)
