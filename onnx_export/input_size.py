@@ -52,6 +52,12 @@ def fix_input_size(
     return _fixed(model, given.name, fitting[0])
 
 
+def fixed_batch(model: onnx.ModelProto, image: str) -> int:
+    """Return the number of pictures that a file is made for; 0 where it is free."""
+    dims = next((v.type.tensor_type.shape.dim for v in model.graph.input if v.name == image), [])
+    return int(dims[0].dim_value) if len(dims) else 0
+
+
 def _is_picture(value: onnx.ValueInfoProto) -> bool:
     dims = value.type.tensor_type.shape.dim
     return len(dims) == 4 and (dims[1].dim_value in (1, 3) or not dims[1].dim_value)

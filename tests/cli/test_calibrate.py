@@ -32,6 +32,19 @@ def test_the_sidecar_holds_what_was_measured(cli, crops: Path, recogniser: Path,
     assert all(int(row["serfiq_100"]) == round(100 * float(row["serfiq_scaled"])) for row in rows)
 
 
+def test_what_was_guessed_is_stated_from_then_on(cli, crops: Path, recogniser: Path) -> None:
+    recogniser.with_suffix(".json").unlink()
+    before = cli("calibrate", crops, "--model", recogniser, "--no-pixels")
+    assert "guessed mean = 127.5" in before.err
+    assert "small.json states mean, std, color, template, which were guessed: check them" in before.err
+    fields = json.loads(recogniser.with_suffix(".json").read_text())
+    assert fields["guesses"] == []
+    again = cli("calibrate", crops, "--model", recogniser, "--no-pixels")
+    assert again.code == 0
+    assert "guessed mean" not in again.err
+    assert "were guessed" not in again.err
+
+
 def test_a_dry_run_writes_nothing(cli, crops: Path, recogniser: Path) -> None:
     before = recogniser.with_suffix(".json").read_bytes()
     assert cli("calibrate", crops, "--model", recogniser, "-q", "--dry-run", "--no-pixels").code == 0

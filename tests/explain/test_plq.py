@@ -204,9 +204,17 @@ def test_a_model_without_alpha_and_r_says_what_to_do(path: Path, faces: np.ndarr
 
 def test_a_model_without_gamma_says_what_to_do(path: Path, faces: np.ndarray) -> None:
     with load_model(path, mean=MEAN, std=STD, color="rgb", alpha=30, r=0.5, **QUICK) as model:
-        with pytest.raises(NotCalibratedError, match=r"no γ.*calibrate --weights signed.*or give gamma"):
+        with pytest.raises(NotCalibratedError, match=r"no γ.*calibrate --weights signed.*or give --gamma"):
             plq(model, faces, weights="signed")
         assert plq(model, faces, gamma=6.0).maps.max() > 0
+
+
+def test_everything_that_is_missing_is_named_at_once(path: Path, faces: np.ndarray) -> None:
+    with (
+        load_model(path, mean=MEAN, std=STD, color="rgb", **QUICK) as model,
+        pytest.raises(NotCalibratedError, match=r"no γ, .* and no α and r, .*give --alpha, --r and --gamma"),
+    ):
+        plq(model, faces)
 
 
 def test_gamma_belongs_to_a_weighting(path: Path, faces: np.ndarray) -> None:

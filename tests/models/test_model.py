@@ -8,6 +8,7 @@ import pytest
 
 from fiqx_trt.errors import BackendUnavailableError, InvalidInputError, ModelError
 from fiqx_trt.models import load_model
+from reference.onnx_graphs import normal, parse
 from support.nets import DIMENSIONS, FEATURES, deep_headed, noise_faces, save, small_recogniser
 
 
@@ -68,6 +69,20 @@ def test_a_head_of_two_layers_is_the_graphs_and_runs_alike_in_any_batch(tmp_path
     np.testing.assert_array_equal(together, alone)
 
 
+@pytest.mark.parametrize("backend", ["auto", "openvino", "onnxruntime", "torch"])
+def test_an_inactive_dropout_before_the_last_layer_leaves_the_head_on_the_trunks_backend(
+    tmp_path: Path, backend: str
+) -> None:
+    body = "k = Conv<pads=[1,1,1,1]>(image, w) r = Relu(k) f = Flatten(r) d = Dropout(f) embedding = Gemm<transB=1>(d, fc)"
+    path = save(parse(body, {"w": normal(6, 3, 3, 3), "fc": normal(4, 384)}), tmp_path / "dropout.onnx")
+    with load_model(path, backend=backend, precision="fp32") as model:
+        extracted = model.extract(noise_faces(3, size=8))
+        assert model.head_session(1).backend == model.backend
+        np.testing.assert_allclose(
+            model.head(extracted.pre_dropout), extracted.embedding, rtol=1e-4, atol=1e-4
+        )
+
+
 def test_no_faces_give_no_embeddings(path: Path) -> None:
     with load_model(path) as model:
         assert model.embed(np.zeros((0, 32, 32, 3), np.uint8)).shape == (0, DIMENSIONS)
@@ -79,6 +94,31 @@ def test_a_static_batch_of_one_is_no_obstacle(tmp_path: Path) -> None:
     faces = noise_faces(3)
     with load_model(static, precision="fp32") as a, load_model(free, precision="fp32") as b:
         np.testing.assert_allclose(a.embed(faces), b.embed(faces), atol=1e-6)
+
+
+MIXED = "m = ReduceMean<axes=[0]>(h) c = Sub(h, m) embedding = Gemm(c, v)"
+TRUNK = "k = Conv<pads=[1,1,1,1]>(image, w) r = Relu(k) p = GlobalAveragePool(r) h = Flatten(p) "
+
+
+@pytest.mark.parametrize("backend", ["openvino", "onnxruntime", "torch"])
+def test_rows_that_depend_on_each_other_in_a_fixed_batch_are_refused(tmp_path: Path, backend: str) -> None:
+    weights = {"w": normal(6, 3, 3, 3), "v": normal(6, 4)}
+    shapes = {"inputs": "float[4,3,8,8] image", "outputs": "float[4,4] embedding"}
+    path = save(parse(TRUNK + MIXED, weights, **shapes), tmp_path / "mixed.onnx")
+    with pytest.raises(
+        ModelError, match="mixed has a fixed batch of 4, and a face's embedding depends on the others"
+    ):
+        load_model(path, backend=backend, pre_dropout="h", precision="fp32")
+
+
+@pytest.mark.parametrize("backend", ["openvino", "onnxruntime", "torch"])
+def test_rows_that_depend_on_each_other_in_a_free_batch_run_alone(tmp_path: Path, backend: str) -> None:
+    body = TRUNK + "m = ReduceMax<axes=[0]>(h) c = Add(h, m) embedding = Gemm(c, v)"
+    path = save(parse(body, {"w": normal(6, 3, 3, 3), "v": normal(6, 4)}), tmp_path / "mixed.onnx")
+    faces = noise_faces(6, size=8)
+    with load_model(path, backend=backend, pre_dropout="h", precision="fp32") as model:
+        together = model.embed(faces)
+        np.testing.assert_array_equal(together, np.concatenate([model.embed(f[None]) for f in faces]))
 
 
 @pytest.mark.parametrize(

@@ -168,7 +168,7 @@ def quality_by_seed(model: Model, faces: Face, *, seeds: int = 10, passes: int =
         scaled = SerFiq(passes=passes, seed=seed).score(model, faces, extracted).scaled
         if scaled is None:
             raise NotCalibratedError(
-                f"the model {model.spec.name} has no α and r; run `fiqx-trt calibrate` on typical faces, or give alpha and r"
+                f"the model {model.spec.name} has no α and r; run `fiqx-trt calibrate` on typical faces, or give --alpha and --r"
             )
         rows.append(scaled)
     return np.stack(rows)

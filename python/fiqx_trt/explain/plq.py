@@ -136,7 +136,7 @@ class PlqExplainer:
         if self.method.name == "serfiq" and not spec.calibrated:
             raise NotCalibratedError(
                 f"the model {spec.name} has no α and r, so there is no quality in [0, 1] to explain; run `fiqx-trt calibrate` "
-                "on typical faces, give alpha and r to load_model, or hand over a quality of your own"
+                "on typical faces, give --alpha and --r (keywords of load_model in Python), or hand over a quality of your own"
             )
         raise InvalidInputError(
             f"{self.method.name} gives no quality in [0, 1] to explain; scale it and hand it over as `quality`"
@@ -265,7 +265,13 @@ def resolve_gamma(spec: ModelSpec, weights: str, gamma: float | None) -> float:
         if not abs(gamma) <= 30:
             raise InvalidInputError(f"gamma is {gamma}; give a number from -30 to 30 (ArcFace's is 7.5)")
         return float(gamma)
-    cure = f"run `fiqx-trt calibrate --weights {weights}` on typical faces, or give gamma"
+    measure = f"run `fiqx-trt calibrate --weights {weights}` on typical faces"
+    cure = f"{measure}, or give --gamma (the keyword gamma in Python)"
+    if spec.gamma is None and not spec.calibrated:
+        raise NotCalibratedError(
+            f"the model {spec.name} has no γ, the scale of pixel quality, and no α and r, the scale of its quality; {measure}, "
+            "which finds all three, or give --alpha, --r and --gamma (keywords of load_model in Python), or --preset"
+        )
     if spec.gamma is None:
         raise NotCalibratedError(f"the model {spec.name} has no γ, the scale of pixel quality; {cure}")
     if spec.gamma_weights not in ("", weights):

@@ -124,6 +124,8 @@ def load_spec(model: str | Path, given: Mapping[str, Any] | None = None) -> tupl
 def update_sidecar(model: str | Path, given: Mapping[str, Any], found: Mapping[str, Any]) -> Path:
     """Write fields that were measured into a model's sidecar and return its path.
 
+    What was measured belongs to the contract it was measured with, so the sidecar states from then on what was guessed.
+
     Parameters
     ----------
     model, given
@@ -144,9 +146,11 @@ def update_sidecar(model: str | Path, given: Mapping[str, Any], found: Mapping[s
         )
     sidecar = sidecar_path(path)
     try:
-        spec.replace(**found).save(sidecar)
+        spec.replace(**found, guesses=()).save(sidecar)
     except OSError as error:
         raise OutputError(f"cannot write the sidecar {sidecar}: {error.strerror or error}") from error
+    if spec.guesses:
+        logger.warning("%s states %s, which were guessed: check them", sidecar.name, ", ".join(spec.guesses))
     return sidecar
 
 

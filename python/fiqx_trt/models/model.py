@@ -12,12 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fiqx_trt import kernels
-from fiqx_trt.errors import InvalidInputError
+from fiqx_trt.errors import InvalidInputError, ModelError
 from fiqx_trt.kernels import Array
 from fiqx_trt.models.extracted import Extracted, flat
 from fiqx_trt.models.probe import probe_faces
 from fiqx_trt.models.spec import ModelSpec
 from fiqx_trt.onnx_export.affine import folded_head, head_affine
+from fiqx_trt.onnx_export.input_size import fixed_batch
 from fiqx_trt.onnx_export.split import cut, with_outputs
 from fiqx_trt.runtime import open_session
 from fiqx_trt.runtime.base import Session
@@ -38,6 +39,12 @@ class RuntimeChoice:
     device: str = "auto"
     max_batch: int | None = None
     threads: int | None = None
+
+
+#: Lengths of embeddings that differ by less than this share are the same; bfloat16 resolves 0.004.
+SAME_LENGTH = 1e-3
+#: Embeddings of one face, alone and among others, differ by less than this share of their largest value.
+SAME_ROW = 0.02
 
 
 class Model:
@@ -68,6 +75,7 @@ class Model:
         self._trunk = self._open(
             with_outputs(graph, list(dict.fromkeys(self._taps))), {spec.image: self._probe()}
         )
+        self._check_rows()
         self.place, self._place_note = _model_place(spec, self._trunk)
         self._heads: dict[int, Session] = {}
         self._sessions: dict[tuple[str, ...], Session] = {}
@@ -268,6 +276,13 @@ class Model:
         weights, _ = self.head_affine
         return np.asarray(np.square(weights).sum(axis=0))
 
+    @cached_property
+    def normalises(self) -> bool:
+        """Whether the file normalises its embeddings: those of the probe faces all have the same length."""
+        raw = self.extract(probe_faces(self.spec.input_size)).embedding.astype(np.float64)
+        lengths = np.sqrt(np.square(raw).sum(axis=1))
+        return bool(np.ptp(lengths) <= SAME_LENGTH * lengths.mean())
+
     def column_norms_at(self, place: Place) -> Array:
         """Return :attr:`head_column_norms` at a place, brought there once."""
         if place not in self._norms:
@@ -295,9 +310,36 @@ class Model:
     def _probe(self) -> NDArray[np.float32]:
         return self.normalise(probe_faces(self.spec.input_size))
 
+    def _check_rows(self) -> None:
+        """Refuse a file of a fixed batch whose rows depend on each other.
+
+        Sessions of a free batch are held to it when they are tuned: one whose rows differ in a batch runs at batch 1.
+        """
+        fixed = fixed_batch(self._graph, self.spec.image)
+        if fixed < 2:
+            return
+        faces = self.normalise(probe_faces(self.spec.input_size, count=fixed))
+        together, alone = (
+            flat(self._trunk.run({self.spec.image: some})[self.spec.embedding])
+            for some in (faces, faces[-1:])
+        )
+        if np.abs(together[-1] - alone[0]).max() > SAME_ROW * np.abs(alone[0]).max():
+            self._trunk.close()
+            raise ModelError(
+                f"{self.spec.name} has a fixed batch of {fixed}, and a face's embedding depends on the others in it; "
+                "export it with a batch of 1, or a free one"
+            )
+
     @cached_property
     def _head(self) -> onnx.ModelProto:
-        return cut(self._graph, inputs=[self.spec.pre_dropout], outputs=[self.spec.embedding])
+        head = cut(self._graph, inputs=[self.spec.pre_dropout], outputs=[self.spec.embedding])
+        for node in head.graph.node:
+            if (
+                node.op_type == "Dropout"
+            ):  # the masks are ours; OpenVINO loses an input that only a Dropout reads
+                node.op_type = "Identity"
+                del node.input[1:], node.output[1:], node.attribute[:]
+        return head
 
     def _open_head(self, rows: int) -> Session:
         """Open the head where the trunk runs: as one layer, where that is cheaper than its own."""

@@ -9,11 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fiqx_trt import kernels
-from fiqx_trt.errors import InvalidInputError
+from fiqx_trt.errors import InvalidInputError, ModelError
 from fiqx_trt.quality.base import MethodOptions, Quality
+from fiqx_trt.text import field_words
 
 if TYPE_CHECKING:
     from fiqx_trt.models.model import Extracted, Model
+    from fiqx_trt.models.spec import ModelSpec
 
 __all__ = ["MagFace", "magface"]
 
@@ -50,12 +52,28 @@ class MagFace:
         )
 
     def score(self, model: Model | None, faces: NDArray[np.uint8], extracted: Extracted | None) -> Quality:
-        """Score faces whose taps are extracted."""
+        """Score faces whose taps are extracted.
+
+        Raises
+        ------
+        ModelError
+            Every embedding of the model has the same length: its file normalises them.
+        """
         if model is None or extracted is None:
             raise InvalidInputError("magface needs a recognition model; give one")
+        if model.normalises:
+            raise ModelError(normalised_message(model.spec))
         place = extracted.place
         (power,) = place.fetch(kernels.row_power(extracted.resident.embedding, stream=place.stream))
         return Quality(np.sqrt(power))
+
+
+def normalised_message(spec: ModelSpec) -> str:
+    """Say that a model's embeddings all have one length, and what to name instead."""
+    return (
+        f"all embeddings of {spec.name} have the same length: its file normalises {spec.embedding!r}, so magface says nothing; "
+        f"name the tensor before the normalisation with {field_words('embedding')}"
+    )
 
 
 def magface(model: Model, faces: NDArray[np.uint8]) -> Quality:
@@ -77,5 +95,7 @@ def magface(model: Model, faces: NDArray[np.uint8]) -> Quality:
     ------
     InvalidInputError
         The faces are not as described.
+    ModelError
+        Every embedding of the model has the same length: its file normalises them.
     """
     return MagFace().score(model, faces, model.extract(faces))
