@@ -54,8 +54,10 @@ def fix_input_size(
 
 def fixed_batch(model: onnx.ModelProto, image: str) -> int:
     """Return the number of pictures that a file is made for; 0 where it is free."""
-    dims = next((v.type.tensor_type.shape.dim for v in model.graph.input if v.name == image), [])
-    return int(dims[0].dim_value) if len(dims) else 0
+    for value in model.graph.input:
+        if value.name == image:
+            return int(value.type.tensor_type.shape.dim[0].dim_value)
+    return 0
 
 
 def _is_picture(value: onnx.ValueInfoProto) -> bool:
