@@ -53,6 +53,22 @@ def shared_faces() -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def mobilefacenet_file(_own_cache: None) -> Path:
+    """The default recogniser's file, fetched once as any user's first run fetches it; skips where it cannot be had."""
+    from fiqx_trt.errors import ModelUnavailableError
+    from fiqx_trt.zoo import fetch, known
+
+    entry = known("mobilefacenet")
+    assert entry is not None
+    try:
+        path = fetch(entry).path
+    except ModelUnavailableError as error:
+        pytest.skip(str(error))
+    assert path is not None
+    return path
+
+
 # The order in which an emulated device takes its threads, and when its streams run; the bits must be the same.
 EMULATED = [("forward", "now"), ("reverse", "now"), ("shuffle", "late")]
 if "FIQX_EMULATED_ORDER" in os.environ:

@@ -8,6 +8,8 @@
     ├── ImageError (ValueError)                a picture that cannot be used; ``.status`` is its row status
     ├── SourceError (ValueError)               an input named by the user cannot be listed
     ├── ModelError (ValueError)                an ONNX file that is not a usable face-recognition network
+    │   ├── LicenceError                       the licence of a known model must be accepted first
+    │   ├── ModelUnavailableError              a known model is not on this machine and cannot be fetched
     │   └── NotCalibratedError                 a scaled quality was asked of a model without α and r
     ├── OutputError (OSError)                  an output cannot be written, exists already or belongs to another run
     ├── DependencyError (ImportError)          an optional package is missing
@@ -34,7 +36,9 @@ __all__ = [
     "ImageError",
     "InferenceError",
     "InvalidInputError",
+    "LicenceError",
     "ModelError",
+    "ModelUnavailableError",
     "NotCalibratedError",
     "OutputError",
     "ParityError",
@@ -76,6 +80,14 @@ class SourceError(FiqxError, ValueError):
 
 class ModelError(FiqxError, ValueError):
     """An ONNX file that is not a usable face-recognition network."""
+
+
+class LicenceError(ModelError):
+    """A known model's licence asks for the user's consent, which is not given yet."""
+
+
+class ModelUnavailableError(ModelError):
+    """A known model's file is not on this machine and cannot be fetched; the message names the cures."""
 
 
 class NotCalibratedError(ModelError):

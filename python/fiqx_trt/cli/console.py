@@ -48,11 +48,15 @@ class _LineHandler(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         text = " ".join(record.getMessage().split())
-        if text not in self._shown:
-            self._shown.add(text)
-            if record.levelno >= logging.WARNING:
-                self.warnings.append(text)
-            say(f"{record.levelname.lower()}: {text}")
+        if text in self._shown:
+            return
+        self._shown.add(text)
+        if getattr(record, "notice", False):  # worth a line everywhere, and no fault
+            say(text)
+            return
+        if record.levelno >= logging.WARNING:
+            self.warnings.append(text)
+        say(f"{record.levelname.lower()}: {text}")
 
 
 def configure_logging() -> None:

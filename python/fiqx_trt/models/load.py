@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import hashlib
 import logging
 from collections.abc import Mapping, Sequence
@@ -12,9 +13,10 @@ from fiqx_trt.errors import ModelError, OutputError
 from fiqx_trt.models.builtin import BUILTIN, DEFAULT_MODEL, builtin_model
 from fiqx_trt.models.infer import infer_spec
 from fiqx_trt.models.model import Model, RuntimeChoice
-from fiqx_trt.models.spec import ModelSpec, read_sidecar, sidecar_path
+from fiqx_trt.models.spec import ModelSpec, read_sidecar, sidecar_path, typed_fields
 from fiqx_trt.onnx_export.input_size import fix_input_size
 from fiqx_trt.onnx_export.split import read_model
+from fiqx_trt.zoo import Entry, fetch, known, models
 
 if TYPE_CHECKING:
     import onnx
@@ -50,7 +52,8 @@ def load_model(
     Parameters
     ----------
     model
-        Name of a built-in model, or an ONNX file. A sidecar of the same name with the suffix ``.json`` is read.
+        Name of a known model (:func:`fiqx_trt.zoo.models`), which is fetched when it is first used, or an ONNX or
+        TensorFlow Lite file. A sidecar of the same name with the suffix ``.json`` is read.
     backend, precision, device
         ``"auto"`` or a name, see :func:`fiqx_trt.runtime.open_session`. What is asked for by name and not available is
         an error.
@@ -75,6 +78,10 @@ def load_model(
         The file is not an ONNX recognition network.
     BackendUnavailableError
         What was asked for by name is not available.
+    ModelUnavailableError
+        A known model is not on this machine and cannot be fetched.
+    LicenceError
+        A known model's licence must be accepted first.
     DependencyError
         The weights of a built-in model are not installed.
     """
@@ -179,13 +186,42 @@ def _find(model: str | Path) -> tuple[bytes | Path, Path | None, dict[str, Any]]
     if str(model) in BUILTIN:
         found = builtin_model(str(model))
         return found.data, found.path, dict(found.fields)
+    entry = known(str(model))
+    if entry is not None:
+        fetched = fetch(entry)
+        return fetched.data, fetched.path, entry_fields(entry)
     path = Path(model)
     if not path.is_file():
+        near = difflib.get_close_matches(str(model), models(), n=3, cutoff=0.5)
+        hint = f"; known names like it: {', '.join(near)}" if near else ""
         raise ModelError(
-            f"no model {str(model)!r}: neither a file nor a built-in model ({', '.join(BUILTIN)}). "
-            "Give the path of an ONNX file or one of these names"
+            f"no model {str(model)!r}: neither a file nor a known model{hint}. Give the path of an ONNX or TensorFlow "
+            "Lite file, or a name that `fiqx-trt model list` prints"
         )
     return path, path, {}
+
+
+def entry_fields(entry: Entry) -> dict[str, Any]:
+    """Return the fields of a :class:`ModelSpec` that the table of known models states.
+
+    Raises
+    ------
+    ModelError
+        The model is no recogniser.
+    """
+    if entry.kind != "recogniser":
+        raise ModelError(
+            f"{entry.name} is a {entry.kind} network, not a recogniser; it cannot be opened as a model"
+        )
+    stated = {
+        "name": entry.name,
+        "source": f"{entry.file} from {entry.origins[0].place}",
+        "licence": entry.licence_weights,
+        **entry.contract,
+        **entry.calibration,
+        **({"validity": entry.validity} if entry.validity else {}),
+    }
+    return typed_fields(stated, f"the table's entry {entry.name}")
 
 
 def guess_message(spec: ModelSpec) -> str:

@@ -155,16 +155,34 @@ def read_sidecar(path: Path) -> dict[str, Any]:
         raise ModelError(f"cannot read the model's sidecar {path}: {error}") from error
     if not isinstance(fields, dict):
         raise ModelError(f"the sidecar {path} holds a {type(fields).__name__}; it must be one JSON object")
+    return typed_fields(fields, f"the sidecar {path}")
+
+
+def typed_fields(fields: Mapping[str, Any], origin: str) -> dict[str, Any]:
+    """Return fields of a :class:`ModelSpec` that were read from JSON, checked by name and type.
+
+    Parameters
+    ----------
+    fields
+        By name.
+    origin
+        Where they were read, for messages.
+
+    Raises
+    ------
+    ModelError
+        A field is unknown or of the wrong type.
+    """
     known = {f.name for f in dataclasses.fields(ModelSpec)} - {"scaling"}
     unknown = sorted(set(fields) - known)
     if unknown:
         raise ModelError(
-            f"the sidecar {path} has unknown fields {', '.join(unknown)}; known are {', '.join(sorted(known))}"
+            f"{origin} has unknown fields {', '.join(unknown)}; known are {', '.join(sorted(known))}"
         )
-    return {name: _typed(path, name, value) for name, value in fields.items()}
+    return {name: _typed(origin, name, value) for name, value in fields.items()}
 
 
-def _typed(path: Path, name: str, value: Any) -> Any:
+def _typed(origin: str, name: str, value: Any) -> Any:
     try:
         if name in OPTIONAL_NUMBERS:
             return None if value is None else float(value)
@@ -182,7 +200,7 @@ def _typed(path: Path, name: str, value: Any) -> Any:
         if name == "guesses":
             return tuple(str(v) for v in value)
     except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise ModelError(f"the sidecar {path} has {name} = {value!r}: {error}") from error
+        raise ModelError(f"{origin} has {name} = {value!r}: {error}") from error
     if not isinstance(value, str):
-        raise ModelError(f"the sidecar {path} has {name} = {value!r}; it must be a text")
+        raise ModelError(f"{origin} has {name} = {value!r}; it must be a text")
     return value

@@ -1,0 +1,181 @@
+"""Fetching the file of a known model: verified, kept, and with the consent that its licence asks for."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import fcntl
+import hashlib
+import json
+import logging
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from fiqx_trt.cache import Cache, cache_dir
+from fiqx_trt.errors import LicenceError, ModelError, ModelUnavailableError
+from fiqx_trt.files import read_regular, write_atomic
+from fiqx_trt.zoo.sources import Patience, UnavailableError, get
+from fiqx_trt.zoo.table import Entry
+
+__all__ = ["OFFLINE", "Fetched", "fetch", "stored"]
+
+logger = logging.getLogger(__name__)
+
+#: Set to 1, this environment variable forbids the network.
+OFFLINE = "FIQX_OFFLINE"
+
+
+class Fetched(NamedTuple):
+    """A model's file.
+
+    Attributes
+    ----------
+    data
+        Its bytes, which have the hash of the table.
+    path
+        Where they are kept, and a sidecar beside them; None where nothing can be kept.
+    """
+
+    data: bytes
+    path: Path | None
+
+
+def stored(entry: Entry) -> Fetched | None:
+    """Return a model's file if it is on this machine and what the table says; never touches the network."""
+    cache = Cache(cache_dir("models"))
+    data = cache.read(entry.stored_name)
+    if data is None or hashlib.sha256(data).hexdigest() != entry.sha256:
+        return None
+    return Fetched(data, _path(cache, entry))
+
+
+def fetch(
+    entry: Entry, *, accept_licence: bool = False, file: Path | None = None, patience: Patience | None = None
+) -> Fetched:
+    """Return a model's file, from the cache or from the first of its sources that gives it.
+
+    Parameters
+    ----------
+    entry
+        The model.
+    accept_licence
+        The user accepts what the entry asks for; kept beside the file, with the date.
+    file
+        The file itself, brought by hand: it is verified and kept, and no network is used.
+    patience
+        How long to wait for each source.
+
+    Raises
+    ------
+    LicenceError
+        Its licence must be accepted first.
+    ModelError
+        The given file is another one; the message shows both hashes.
+    ModelUnavailableError
+        No source gives it, or the network is forbidden; the message says how to get it.
+    """
+    cache = Cache(cache_dir("models"))
+    _consent(entry, cache, accept_licence)
+    with _alone(cache, entry):
+        found = stored(entry) if file is None else None
+        if found is None:
+            data = _brought(entry, file) if file else _from_sources(entry, patience or Patience())
+            kept = cache.write(entry.stored_name, data)
+            found = Fetched(data, _path(cache, entry) if kept else None)
+        if accept_licence and entry.consent:
+            _record(entry, cache)
+    return found
+
+
+def consent_path(entry: Entry, folder: Path) -> Path:
+    """Return where the consent to a model's licence is kept."""
+    return folder / f"{entry.name}.licence.json"
+
+
+def _path(cache: Cache, entry: Entry) -> Path | None:
+    return None if cache.folder is None else cache.folder / entry.stored_name
+
+
+def _consent(entry: Entry, cache: Cache, accepted: bool) -> None:
+    if not entry.consent or accepted:
+        return
+    if cache.folder is not None and consent_path(entry, cache.folder).is_file():
+        return
+    raise LicenceError(
+        f"{entry.name}: {entry.consent}. If your use is allowed, accept with "
+        f"`fiqx-trt model fetch {entry.name} --accept-licence`"
+    )
+
+
+def _record(entry: Entry, cache: Cache) -> None:
+    if cache.folder is None:
+        return
+    told = {
+        "model": entry.name,
+        "sha256": entry.sha256,
+        "licence": entry.licence_weights,
+        "accepted": entry.consent,
+        "date": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
+    }
+    text = json.dumps(told, indent=2, ensure_ascii=False) + "\n"
+    write_atomic(consent_path(entry, cache.folder), text.encode(), private=True)
+
+
+def _brought(entry: Entry, file: Path) -> bytes:
+    try:
+        data = read_regular(file)
+    except OSError as error:
+        raise ModelError(f"cannot read {file}: {error.strerror or error}") from error
+    found = hashlib.sha256(data).hexdigest()
+    if found != entry.sha256:
+        size = "" if entry.bytes is None else f"{entry.bytes} bytes, "
+        raise ModelError(
+            f"{file} is not {entry.file} of {entry.name}: it has {len(data)} bytes, SHA-256 {found}; "
+            f"wanted {size}SHA-256 {entry.sha256}"
+        )
+    return data
+
+
+def _from_sources(entry: Entry, patience: Patience) -> bytes:
+    if os.environ.get(OFFLINE, "") not in ("", "0"):
+        raise _unavailable(entry, f"{OFFLINE} is set")
+    origins = [origin for origin in entry.origins if not origin.python]
+    logger.warning(
+        "fetching %s (%s, %s, licence of the weights %s) from %s",
+        entry.name,
+        entry.file,
+        entry.size,
+        entry.licence_weights,
+        " or ".join(origin.place for origin in origins),
+        extra={"notice": True},
+    )
+    reasons = []
+    for origin in origins:
+        try:
+            return get(entry, origin, patience)
+        except UnavailableError as error:
+            reasons.append(f"{origin.place}: {error}")
+    raise _unavailable(entry, "; ".join(reasons))
+
+
+def _unavailable(entry: Entry, why: str) -> ModelUnavailableError:
+    return ModelUnavailableError(
+        f"the model {entry.name} is not on this machine and cannot be fetched ({why}). Run `fiqx-trt model fetch "
+        f"{entry.name}` where the network reaches its source, or bring {entry.file} and run `fiqx-trt model fetch "
+        f"{entry.name} --from FILE`"
+    )
+
+
+@contextlib.contextmanager
+def _alone(cache: Cache, entry: Entry) -> Iterator[None]:
+    """Let one process at a time fetch a model; the others find the file when it is their turn."""
+    with contextlib.ExitStack() as stack:
+        if cache.folder is not None:
+            with contextlib.suppress(OSError):
+                flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+                fd = os.open(cache.folder / f".{entry.name}.lock", flags, 0o600)
+                stack.callback(os.close, fd)
+                fcntl.flock(fd, fcntl.LOCK_EX)
+        yield

@@ -1,0 +1,84 @@
+"""Every entry of the table of known models is complete, consistent, and a contract that a model can have."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+from fiqx_trt.faces.align import TEMPLATES
+from fiqx_trt.models import ModelSpec
+from fiqx_trt.models.load import entry_fields
+from fiqx_trt.zoo import Entry, known, models
+
+ALL = pytest.mark.parametrize("entry", models().values(), ids=lambda entry: entry.name)
+RECOGNISERS = [entry for entry in models().values() if entry.kind == "recogniser"]
+FREE = {"MIT", "Apache-2.0", "BSD-3-Clause", "BSL-1.0", "CC0-1.0", "CC-BY-4.0"}
+
+
+def test_names_and_hashes_are_told_once() -> None:
+    text = (Path(__file__).parents[2] / "python/fiqx_trt/zoo/table.json").read_text(encoding="utf-8")
+    names = Counter(raw["name"] for raw in json.loads(text)["models"])
+    assert max(names.values()) == 1
+    assert max(Counter(entry.sha256 for entry in models().values()).values()) == 1
+    assert known("mobilefacenet") is not None
+    assert known("nothing") is None
+
+
+@ALL
+def test_an_entry_says_what_it_is_and_where_it_lies(entry: Entry) -> None:
+    assert re.fullmatch(r"[a-z0-9][a-z0-9.-]*", entry.name)
+    assert entry.kind in ("recogniser", "quality", "detector")
+    assert re.fullmatch(r"[0-9a-f]{64}", entry.sha256)
+    assert entry.bytes is None or entry.bytes > 1000
+    assert entry.origins
+    assert entry.about
+    for origin in entry.origins:
+        assert [bool(origin.url), bool(origin.npm), bool(origin.python)].count(True) == 1
+        assert not origin.url or urlsplit(origin.url).scheme == "https"
+        assert not origin.npm or (origin.version and origin.path)
+        assert not origin.member or origin.url.endswith(".zip")
+        assert origin.place
+
+
+@ALL
+def test_weights_that_are_not_free_ask_for_consent(entry: Entry) -> None:
+    assert entry.licence_code in FREE
+    assert bool(entry.consent) == (entry.licence_weights not in FREE)
+
+
+@ALL
+def test_published_figures_have_a_source(entry: Entry) -> None:
+    for figure in entry.figures:
+        assert figure.what
+        assert figure.source
+        assert 50.0 < figure.value <= 100.0
+
+
+@pytest.mark.parametrize("entry", RECOGNISERS, ids=lambda entry: entry.name)
+def test_the_contract_is_one_that_a_model_can_have(entry: Entry) -> None:
+    if entry.installed_with:
+        pytest.skip("its contract comes with its conversion")
+    spec = ModelSpec(**entry_fields(entry))
+    assert spec.template in TEMPLATES
+    assert {"input_size", "mean", "std", "color", "template"} <= set(entry.contract)
+    assert spec.licence == entry.licence_weights
+
+
+def test_colour_order_and_scaling_that_a_guess_gets_wrong() -> None:
+    """What ``findings`` of other programs' users name as silent nonsense."""
+    contracts = {entry.name: entry.contract for entry in RECOGNISERS}
+    assert contracts["adaface-ir18"]["color"] == "bgr"
+    assert contracts["sface"]["std"] == contracts["arcface-r100-onnxzoo"]["std"] == [1.0] * 3
+    assert contracts["mobilefacenet"]["std"] == [128.0] * 3
+    assert contracts["auraface"]["std"] == [127.5] * 3
+
+
+def test_two_files_of_one_name_are_kept_apart() -> None:
+    first, second = models()["auraface"], models()["antelopev2-glintr100"]
+    assert first.file == second.file
+    assert first.stored_name != second.stored_name
