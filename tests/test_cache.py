@@ -87,7 +87,8 @@ def test_what_is_not_as_it_was_written_is_made_again(
     cached_bytes("models", "a.onnx", make())
     DAMAGES[name](file, folder / f"a.onnx{HASH_SUFFIX}")
     assert cached_bytes("models", "a.onnx", make(b"again")) == b"again"
-    assert any(str(file) in text and "is not used and made again" in text for text in warned())
+    told = any(str(file) in text and "is not used and made again" in text for text in warned())
+    assert told == (name != "no hash")  # which is what an earlier version or a killed writer leaves
     if name != "a folder in its place":  # that cannot be replaced; the run goes on from memory
         assert cached_bytes("models", "a.onnx", never) == b"again"
         assert not file.is_symlink()

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "fiqx/tensor.hpp"
+#include "unlocked.hpp"
 
 namespace fiqx::python {
 
@@ -48,7 +49,7 @@ public:
     template <class Kernel>
     py::object run(const Kernel& kernel) {
         {
-            const py::gil_scoped_release released;
+            const Unlocked released;
             kernel();
         }
         return results_.size() == 1 ? results_.front() : py::object(py::tuple(py::cast(results_)));

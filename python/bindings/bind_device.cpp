@@ -61,7 +61,7 @@ py::array to_host(const DeviceArray& self) {
     void* target = host.mutable_data();
     if (self.nbytes() == 0) { return host; }
     {
-        const py::gil_scoped_release released;
+        const Unlocked released;
         device::copy(target, self.data, self.nbytes(), device::Way::down, self.place);
         device::synchronize(self.place);
     }
@@ -74,7 +74,7 @@ std::unique_ptr<DeviceArray> from_host(const py::array& array, int index, std::u
     auto made = empty(shape, plain.dtype(), index, stream);
     if (made->nbytes() > 0) {
         const void* source = plain.data();
-        const py::gil_scoped_release released;
+        const Unlocked released;
         device::copy(made->data, source, made->nbytes(), device::Way::up, made->place);
         device::synchronize(made->place);
     }
@@ -141,7 +141,7 @@ void copy(const py::object& source, const py::object& out, Stream stream) {
     const Place place{Device::cuda, first.index, stream.value_or(first.stream.value_or(0))};
     call.launched(place);
     if (bytes == 0) { return; }
-    const py::gil_scoped_release released;
+    const Unlocked released;
     for (const Tensor* tensor : {&from, &to}) {
         if (tensor->stream && *tensor->stream != place.stream) { device::wait(place, *tensor->stream); }
     }
@@ -183,7 +183,7 @@ void bind_services(py::module_& module) {
             py::arg("other"))
         .def(
             "synchronize", [](const StreamHandle& self) { device::synchronize(self.place()); },
-            py::call_guard<py::gil_scoped_release>());
+            py::call_guard<Unlocked>());
 }
 
 }  // namespace

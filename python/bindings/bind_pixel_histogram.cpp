@@ -8,7 +8,7 @@ void pixel_histogram(const py::object& maps, const py::object& counts, Stream st
     Call call("pixel_histogram", stream);
     const Tensor x = call.input(maps, "maps");
     const Tensor c = call.writable(counts, "counts");
-    const py::gil_scoped_release released;
+    const Unlocked released;
     fiqx::pixel_histogram(x, c, stream);
 }
 
@@ -16,7 +16,7 @@ void pixel_histogram_merge(const py::object& counts, const py::object& other, St
     Call call("pixel_histogram_merge", stream);
     const Tensor c = call.writable(counts, "counts");
     const Tensor o = call.input(other, "other");
-    const py::gil_scoped_release released;
+    const Unlocked released;
     fiqx::pixel_histogram_merge(c, o, stream);
 }
 

@@ -10,7 +10,7 @@ std::int64_t pixel_moments(const py::object& maps, const py::object& mean, const
     const Tensor x = call.input(maps, "maps");
     const Tensor a = call.writable(mean, "mean");
     const Tensor b = call.writable(m2, "m2");
-    const py::gil_scoped_release released;
+    const Unlocked released;
     return fiqx::pixel_moments(x, a, b, count, stream);
 }
 
@@ -22,7 +22,7 @@ std::int64_t pixel_moments_merge(const py::object& mean, const py::object& m2, s
     const Tensor b = call.writable(m2, "m2");
     const Tensor c = call.input(other_mean, "other_mean");
     const Tensor d = call.input(other_m2, "other_m2");
-    const py::gil_scoped_release released;
+    const Unlocked released;
     return fiqx::pixel_moments_merge(a, b, count, c, d, other_count, stream);
 }
 

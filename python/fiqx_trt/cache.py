@@ -30,6 +30,7 @@ logger = logging.getLogger(__name__)
 
 #: What is added to a file's name for the file of its hash, in the format of ``sha256sum``.
 HASH_SUFFIX = ".sha256"
+_NO_HASH = "it has no hash file"
 
 
 def cached_bytes(part: str, name: str, make: Callable[[], bytes]) -> bytes:
@@ -110,7 +111,9 @@ class Cache:
         if reason:  # perhaps another process has written the content and not yet its hash
             with _locked(self.folder, fcntl.LOCK_SH):
                 data, reason = _checked(self.folder / name)
-        if reason:
+        if reason == _NO_HASH:  # by an earlier version, or its writer was killed
+            logger.info("the cached file %s is made again (%s)", self.folder / name, reason)
+        elif reason:
             _warn(f"the cached file {self.folder / name} is not used and made again ({reason})")
         return data
 
@@ -145,7 +148,7 @@ def _checked(file: Path) -> tuple[bytes | None, str]:
         data = read_private(file)
         told = read_private(_hash_file(file)).decode("utf-8", "replace")
     except FileNotFoundError as error:
-        return None, "it has no hash file" if str(error.filename).endswith(HASH_SUFFIX) else ""
+        return None, _NO_HASH if str(error.filename).endswith(HASH_SUFFIX) else ""
     except OSError as error:
         return None, error.strerror or str(error)
     if told != f"{hashlib.sha256(data).hexdigest()}  {file.name}\n":

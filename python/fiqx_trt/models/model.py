@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +23,7 @@ from fiqx_trt.onnx_export.split import cut, with_outputs
 from fiqx_trt.runtime import open_session
 from fiqx_trt.runtime.base import Session
 from fiqx_trt.runtime.place import HOST, Place, session_place
+from fiqx_trt.runtime.turns import refuse_pickling
 
 if TYPE_CHECKING:
     import onnx
@@ -298,6 +299,10 @@ class Model:
             *self._derived.values(),
         ):
             session.close()
+
+    def __reduce__(self) -> NoReturn:
+        """Refuse to be pickled."""
+        refuse_pickling("an open Model")
 
     def __enter__(self) -> Model:
         return self

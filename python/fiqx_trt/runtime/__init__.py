@@ -20,6 +20,7 @@ from fiqx_trt.runtime.base import Feeds, Session, TensorInfo, first_line
 from fiqx_trt.runtime.graph import Graph, read_graph
 from fiqx_trt.runtime.machine import cuda_missing
 from fiqx_trt.runtime.options import PRECISIONS, Options
+from fiqx_trt.runtime.turns import before_the_end
 
 if TYPE_CHECKING:
     import onnx
@@ -105,9 +106,10 @@ def open_session(
     def options(on: str) -> Options:
         return Options(on, precision, max_batch, threads, probe)
 
-    if backend != "auto":
-        return _open_named(backend, graph, device, options)
-    return _open_first(graph, device, options)
+    with before_the_end():
+        if backend != "auto":
+            return _open_named(backend, graph, device, options)
+        return _open_first(graph, device, options)
 
 
 def available_backends() -> list[tuple[str, bool, str]]:

@@ -5,17 +5,17 @@ The checks, the cutting into native runs and the joining live here, once; a back
 
 from __future__ import annotations
 
-import threading
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fiqx_trt.errors import DeviceMismatchError, FiqxError, InferenceError, InvalidInputError, ModelError
+from fiqx_trt.runtime.turns import Turns, refuse_pickling
 
 __all__ = ["Array", "Chunk", "Feeds", "Session", "TensorInfo", "first_line"]
 
@@ -85,7 +85,7 @@ class Session(ABC):
         self.inputs = tuple(inputs)
         self.outputs = tuple(outputs)
         self.notes = tuple(notes)
-        self._lock = threading.RLock()
+        self._turns = Turns(f"{backend} session")
         self._closed = False
 
     def __repr__(self) -> str:
@@ -113,9 +113,9 @@ class Session(ABC):
         DeviceMismatchError
             An array lies on another device than the session.
         InferenceError
-            The session is closed, or the backend failed.
+            The session is closed or of another process, or the backend failed.
         """
-        with self._lock:
+        with self._turns.take():
             if self._closed:
                 raise InferenceError(
                     f"this {self.backend} session is closed; open another with fiqx_trt.runtime.open_session"
@@ -127,11 +127,17 @@ class Session(ABC):
             return self._join(self._guarded(chunks), rows)
 
     def close(self) -> None:
-        """Free what the backend holds; a second call does nothing."""
-        with self._lock:
+        """Free what the backend holds; a second call does nothing, nor does one in a fork."""
+        if self._turns.foreign:
+            return
+        with self._turns.take():
             if not self._closed:
                 self._closed = True
                 self._close()
+
+    def __reduce__(self) -> NoReturn:
+        """Refuse to be pickled."""
+        refuse_pickling(f"this {self.backend} session")
 
     def __enter__(self) -> Session:
         """Return the session itself."""

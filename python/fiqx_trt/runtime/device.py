@@ -79,7 +79,7 @@ class DeviceSession(Session):
         InferenceError
             The session is closed, or the backend failed.
         """
-        with self._lock:
+        with self._turns.take():
             if self._closed:
                 raise InferenceError(
                     f"this {self.backend} session is closed; open another with fiqx_trt.runtime.open_session"

@@ -70,7 +70,7 @@ class PairedSession(Session):
 
     def run(self, feeds: Feeds) -> dict[str, Array]:
         """Run the graph on any number of rows; see :meth:`Session.run`."""
-        with self._lock:  # close() waits for it
+        with self._turns.take():  # close() waits for it
             rows = max((a.shape[0] for a in feeds.values() if getattr(a, "shape", ())), default=0)
             return self._suited(rows).run(feeds)
 
