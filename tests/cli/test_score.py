@@ -244,7 +244,7 @@ def test_ctrl_c_finishes_the_rows_in_flight_and_says_how_to_resume(tmp_path: Pat
         (["CROPS", "--device", "cuda"], 1, "cuda"),
         (["CROPS", "--aligned", "--detector", "mtcnn"], 2, "--aligned and --detector contradict each other"),
         (["CROPS", "--resume", "--overwrite"], 2, "exclude each other"),
-        (["CROPS", "--model", "nothing.onnx"], 1, "neither a file nor a built-in model"),
+        (["CROPS", "--model", "nothing.onnx"], 1, "neither a file nor a known model"),
         (["CROPS", "--faces", "some"], 2, "some"),
         (["CROPS", "--template", "oval"], 2, "oval"),
     ],

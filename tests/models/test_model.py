@@ -139,7 +139,7 @@ def test_wrong_faces_are_refused(path: Path, faces: np.ndarray, given: str) -> N
 
 
 def test_a_name_that_is_nothing(tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match=r"neither a file nor a built-in model \(dlib-resnet\)"):
+    with pytest.raises(ModelError, match=r"neither a file nor a known model\. .*model list"):
         load_model(tmp_path / "no.onnx")
 
 
@@ -158,3 +158,10 @@ def test_files_that_are_no_network(tmp_path: Path, content: bytes) -> None:
     path.write_bytes(content)
     with pytest.raises(ModelError, match=r"bad\.onnx"):
         load_model(path)
+
+
+def test_a_name_that_is_nearly_known_is_suggested_and_a_detector_is_no_recogniser() -> None:
+    with pytest.raises(ModelError, match="known names like it: mobilefacenet"):
+        load_model("mobile-facenet")
+    with pytest.raises(ModelError, match="yunet is a detector network, not a recogniser"):
+        load_model("yunet")

@@ -188,8 +188,9 @@ def _find(model: str | Path) -> tuple[bytes | Path, Path | None, dict[str, Any]]
         return found.data, found.path, dict(found.fields)
     entry = known(str(model))
     if entry is not None:
+        fields = entry_fields(entry)
         fetched = fetch(entry)
-        return fetched.data, fetched.path, entry_fields(entry)
+        return fetched.data, fetched.path, fields
     path = Path(model)
     if not path.is_file():
         near = difflib.get_close_matches(str(model), models(), n=3, cutoff=0.5)
