@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 HEAVY = (
     "torch",
@@ -42,3 +44,13 @@ def test_an_unknown_name_is_an_attribute_error() -> None:
     assert "has no attribute 'nothing'" in run(
         "import fiqx_trt\ntry: fiqx_trt.nothing\nexcept AttributeError as error: print(error)"
     )
+
+
+def test_opencv_is_imported_in_one_place_which_sets_its_limits() -> None:
+    package = Path(__file__).resolve().parents[1] / "python" / "fiqx_trt"
+    found = [
+        path
+        for path in package.rglob("*.py")
+        if re.search(r"^\s*(import|from) cv2\b", path.read_text(), re.M)
+    ]
+    assert [path.name for path in found] == ["opencv.py"]

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -20,6 +19,7 @@ from fiqx_trt.experiments.degradations import DEGRADATIONS, LEVELS, degrade
 from fiqx_trt.faces.prepare import FacePreparer
 from fiqx_trt.faces.sources import Source, iter_sources
 from fiqx_trt.models import Model, load_model
+from fiqx_trt.opencv import cv2
 from fiqx_trt.quality.serfiq import SerFiq
 from fiqx_trt.report.pages.parts import REPORT, Asked, save_page
 from fiqx_trt.rows import RunMeta, open_table, read_table, score_columns

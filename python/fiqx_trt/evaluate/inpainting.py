@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from fiqx_trt.errors import InvalidInputError, NotCalibratedError
 from fiqx_trt.explain.regions import inner_face
+from fiqx_trt.opencv import cv2
 from fiqx_trt.quality.serfiq import SerFiq
 
 if TYPE_CHECKING:

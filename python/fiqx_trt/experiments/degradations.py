@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
+
+from fiqx_trt.opencv import cv2
 
 __all__ = ["DEGRADATIONS", "LEVELS", "degrade"]
 

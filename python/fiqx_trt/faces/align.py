@@ -10,11 +10,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-import cv2
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fiqx_trt.errors import InvalidInputError
+from fiqx_trt.opencv import cv2
 
 __all__ = ["TEMPLATES", "Template", "align", "similarity", "template_by_name"]
 

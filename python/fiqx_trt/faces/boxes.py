@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from typing import Literal
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
+
+from fiqx_trt.opencv import cv2
 
 __all__ = ["calibrated", "cut", "order", "squares", "suppress"]
 

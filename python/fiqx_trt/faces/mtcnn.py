@@ -12,7 +12,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from types import TracebackType
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -22,6 +21,7 @@ from fiqx_trt.faces.detect import Detections, check_image
 from fiqx_trt.faces.pyramid import STRIDE, WINDOW, lay_out, level_sizes
 from fiqx_trt.kernels import face_input
 from fiqx_trt.onnx_export.mtcnn import MTCNN_MEAN, MTCNN_STD, build_mtcnn
+from fiqx_trt.opencv import cv2
 from fiqx_trt.runtime import Session, open_session
 
 __all__ = ["Mtcnn"]

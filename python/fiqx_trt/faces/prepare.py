@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING, Literal, Protocol, TypeVar, get_args
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -25,6 +24,7 @@ from fiqx_trt.errors import (
 from fiqx_trt.faces.align import Template, align, similarity, template_by_name
 from fiqx_trt.faces.decode import MAX_PIXELS, decode
 from fiqx_trt.faces.header import read_header
+from fiqx_trt.opencv import cv2
 
 if TYPE_CHECKING:
     from fiqx_trt.faces.detect import Detections, Detector, Locator

@@ -12,9 +12,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
+
+from fiqx_trt.opencv import cv2
 
 __all__ = ["WINDOW", "Canvas", "lay_out", "level_sizes", "shrink"]
 

@@ -136,7 +136,7 @@ def _libsvm_vector(path: Path, line: int, text: str, features: int) -> tuple[flo
 
 def _storage(path: Path) -> Any:
     """Open a file of OpenCV; its nodes live only as long as what is returned."""
-    import cv2
+    from fiqx_trt.opencv import cv2
 
     try:
         return cv2.FileStorage(str(path), cv2.FILE_STORAGE_READ)

@@ -124,9 +124,8 @@ class OnnxScorer:
         template
             How they are aligned; ``None``: as the scorer wants them.
         """
-        import cv2
-
         from fiqx_trt.faces.align import align, template_by_name
+        from fiqx_trt.opencv import cv2
 
         height, width = self.contract.input_size
         own = self.contract.template

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-import cv2
 import matplotlib
 import numpy as np
 from numpy.typing import NDArray
 
 from fiqx_trt.errors import OutputError
+from fiqx_trt.opencv import cv2
 from fiqx_trt.report.text_line import write_line
 
 __all__ = [

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from itertools import cycle, islice
 from pathlib import Path
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -19,6 +18,7 @@ from fiqx_trt.faces.detect import Detections
 from fiqx_trt.faces.prepare import FacePreparer, FaceRecord, FaceSource
 from fiqx_trt.faces.sources import Source
 from fiqx_trt.models.probe import probe_faces
+from fiqx_trt.opencv import cv2
 
 __all__ = ["MOST", "Material", "given_material", "made_material"]
 

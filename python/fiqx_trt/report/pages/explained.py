@@ -222,9 +222,9 @@ def _card(folder: Path, row: Row, title: str, *lines: str) -> Card:
 
 def _small(path: Path) -> tuple[bytes, tuple[int, int]]:
     """Return the panels of a face's picture as a small JPEG, and its size; nothing where the picture cannot be read."""
-    import cv2
     import numpy as np
 
+    from fiqx_trt.opencv import cv2
     from fiqx_trt.report.face_picture import panels_of
 
     data = np.fromfile(path, np.uint8)

@@ -144,8 +144,9 @@ def _dots_per_inch(png: bytes) -> float:
 
 def _small(png: bytes) -> bytes:
     """Return a picture of at most :data:`WIDEST` pixels, without transparency, compressed as far as PNG goes."""
-    import cv2
     import numpy as np
+
+    from fiqx_trt.opencv import cv2
 
     pixels = np.asarray(cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_COLOR))
     high, wide = pixels.shape[:2]
