@@ -189,19 +189,25 @@ def test_junk_around_the_segments_of_a_jpeg_is_harmless() -> None:
         (b"RIFF\xff\0\0\0WEBPVP8 ", "decode_error", "a truncated WebP: 16 bytes of the 263 it announces"),
         (
             b"\0\0\0\x18ftypheic" + bytes(20),
-            "unsupported",
-            "this is HEIC or MP4, a format that is not read",
+            "decode_error",
+            r"a file of HEIC that announces no picture \(32 bytes\)",
         ),
         (
-            b"\0\0\0\x18ftypavif" + bytes(20),
+            b"\0\0\0\x18ftypmp42" + bytes(20),
             "unsupported",
-            "this is AVIF, a format that is not read; convert the picture",
+            r"this is a video \(MP4 or QuickTime\), a format that is not read; convert the picture",
         ),
         (b"\0\0\0\x0cjP  \r\n\x87\n", "unsupported", "this is JPEG 2000"),
         (b"%PDF-1.7", "unsupported", "this is PDF"),
         (b"<?xml version='1.0'?><svg xmlns=''/>", "unsupported", "this is SVG"),
         (png(0, 5), "decode_error", "the PNG header announces 0 x 5 px"),
-        (png(8, 8, b"\0" * 10), "decode_error", "a PNG of 8 x 8 px that cannot be decoded"),
+        (
+            png(8, 8, b"\0" * 60),
+            "decode_error",
+            "a truncated PNG: its pixels end after row 2, though its end",
+        ),
+        (png(8, 8, b"\5" * 200), "decode_error", "a damaged PNG: a row has an unknown filter"),
+        (png(8, 8, colour=5), "decode_error", "a PNG with a header that is not one"),
     ],
 )
 def test_what_is_not_a_picture_says_so(data: bytes, status: str, text: str) -> None:
@@ -264,7 +270,8 @@ def test_a_tile_larger_than_its_tiff_counts() -> None:
     data = _tiff(10, 10).replace(
         struct.pack("<HHII", 278, 4, 1, 10), struct.pack("<HHII", 322, 4, 1, 1 << 30)
     )
-    assert read_header(data) == Header("TIFF", 1 << 30, 10)
+    assert read_header(data) == Header("TIFF", 10, 10, 10 << 30)
+    assert read_header(data).pixels == 10 << 30
 
 
 def test_thirty_thousand_pixels_wide_is_fine_when_it_is_flat() -> None:

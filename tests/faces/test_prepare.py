@@ -262,7 +262,8 @@ BAD = {
         "unsupported",
         "a PNG of 30000 x 30000 px: more than the limit of 100,000,000",
     ),
-    "heic": (b"\0\0\0\x18ftypheic", "unsupported", "this is HEIC or MP4, a format that is not read"),
+    "cut heic": (b"\0\0\0\x18ftypheic", "decode_error", "a file of HEIC that announces no picture"),
+    "jxl": (b"\xff\x0a" + bytes(50), "unsupported", "this is JPEG XL, a format that is not read; convert"),
 }
 
 

@@ -201,7 +201,8 @@ def test_an_unreadable_subfolder_is_a_row(here: Path, monkeypatch: pytest.Monkey
 def test_a_folder_without_pictures_is_an_error(here: Path) -> None:
     touch("f/notes.txt", "f/deep/er/.hidden.jpg")
     with pytest.raises(
-        SourceError, match=r"no picture in the folder 'f' or below; files that end in \.bmp .* are taken"
+        SourceError,
+        match=r"no picture in the folder 'f' or below; files that end in \.apng .* \.webp, or like another photograph, are taken",
     ):
         iter_sources(["f"])
 

@@ -170,7 +170,8 @@ def test_archives_in_lists_and_members_by_name_say_what_to_do(here: Path) -> Non
 def test_an_archive_without_pictures_is_an_error(here: Path) -> None:
     write("s.tar", packed([("a.txt", b"text")]))
     with pytest.raises(
-        SourceError, match=r"no picture in the archive 's\.tar'; files that end in \.bmp .* are taken"
+        SourceError,
+        match=r"no picture in the archive 's\.tar'; files that end in \.apng .* \.webp, or like another photograph, are taken",
     ):
         iter_sources("s.tar")
     write("none.tar", packed([]))

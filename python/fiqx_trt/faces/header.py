@@ -10,15 +10,34 @@ import re
 from dataclasses import dataclass
 
 from fiqx_trt.errors import ImageError
+from fiqx_trt.faces import heif, jpeg, png, tiff
 
 __all__ = ["Header", "read_header"]
 
-_EOI = b"\xff\xd9"  # JPEG: end of image
-_IEND = b"IEND\xaeB`\x82"  # PNG: last chunk with its checksum
-_PNG = b"\x89PNG\r\n\x1a\n"
-_NOT_FRAMES = frozenset((0xC4, 0xC8, 0xCC))  # JPEG markers C0..CF that are tables, not frame headers
-_STANDALONE = frozenset((0x01, *range(0xD0, 0xD9)))  # JPEG markers without a length: TEM, RST0..7, SOI
-_TIFF_WIDTHS, _TIFF_HEIGHTS = (256, 322), (257, 323)  # picture and tile
+_TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+_RAW = "a camera's raw file"
+_UNREAD = {
+    b"\x00\x00\x00\x0cjP  ": "JPEG 2000",
+    b"\xff\x4f\xff\x51": "JPEG 2000",
+    b"\x00\x00\x00\x0cJXL ": "JPEG XL",
+    b"\xff\x0a": "JPEG XL",
+    b"8BPS": "Photoshop",
+    b"%PDF": "PDF",
+    b"\x76\x2f\x31\x01": "OpenEXR",
+    b"#?RADIANCE": "Radiance HDR",
+    b"#?RGBE": "Radiance HDR",
+    b"\0\0\1\0": "ICO",
+    b"II\xbc\1": "JPEG XR",
+    b"FUJIFILMCCD-RAW": _RAW,
+    b"IIU\0": _RAW,  # Panasonic
+    b"IIRO": _RAW,  # Olympus
+    b"IIRS": _RAW,
+    b"MMOR": _RAW,
+    b"FOVb": _RAW,  # Sigma
+    b"\0MRM": _RAW,  # Minolta
+}
+"""Kinds that are known by their first bytes and not read."""
+
 _PNM = re.compile(rb"P([1-6])(?:\s|#[^\r\n]*[\r\n])+(\d{1,10})(?:\s|#[^\r\n]*[\r\n])+(\d{1,10})\s")
 
 
@@ -29,19 +48,23 @@ class Header:
     Parameters
     ----------
     format
-        ``"JPEG"``, ``"PNG"``, ``"WebP"``, ``"animated WebP"``, ``"BMP"``, ``"TIFF"``, ``"GIF"`` or ``"PNM"``.
+        ``"JPEG"``, ``"PNG"``, ``"WebP"``, ``"animated WebP"``, ``"BMP"``, ``"TIFF"``, ``"GIF"``, ``"PNM"``,
+        ``"HEIC"`` or ``"AVIF"``.
     width, height
-        Pixels as stored, before any EXIF rotation. For a tiled TIFF the larger of picture and tile.
+        Pixels as stored, before any EXIF rotation; of HEIC and AVIF those of the largest picture in the file.
+    tile
+        Pixels of a TIFF's largest tile, which a decoder holds even where the picture is smaller.
     """
 
     format: str
     width: int
     height: int
+    tile: int = 0
 
     @property
     def pixels(self) -> int:
-        """``width * height``."""
-        return self.width * self.height
+        """What a decoder holds: ``width * height``, or a tile that is larger."""
+        return max(self.width * self.height, self.tile)
 
 
 def read_header(data: bytes) -> Header:
@@ -80,17 +103,19 @@ def read_header(data: bytes) -> Header:
 
 def _read(data: bytes) -> Header | None:
     if data.startswith(b"\xff\xd8\xff"):
-        return _jpeg(data)
-    if data.startswith(_PNG):
-        return _png(data)
+        return Header("JPEG", *jpeg.frame_size(data))
+    if data.startswith(png.SIGNATURE):
+        return Header("PNG", *png.picture_size(data))
     if data.startswith(b"RIFF") and data[8:12] == b"WEBP":
         return _webp(data)
-    if data.startswith((b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")):
+    if data.startswith(_TIFF):
         return _tiff(data)
     if data.startswith(b"BM"):
         return _bmp(data)
     if data.startswith((b"GIF87a", b"GIF89a")):
         return Header("GIF", _little(data, 6, 2), _little(data, 8, 2))
+    if (kind := heif.kind_of(data)) in ("HEIC", "AVIF"):
+        return Header(kind, *heif.picture_size(data))
     if match := _PNM.match(data):
         return Header("PNM", int(match[2]), int(match[3]))
     return None
@@ -99,77 +124,32 @@ def _read(data: bytes) -> Header | None:
 def _refusal(data: bytes) -> ImageError:
     kind = _known_format(data)
     if kind:
-        message = f"this is {kind}, a format that is not read; convert the picture to JPEG or PNG"
-        return ImageError(message, status="unsupported")
-    if data.startswith((b"\xff\xd8", _PNG[:4], b"RIFF", b"II*\0", b"MM\0*", b"GIF8")):
+        return _unread(kind)
+    if data.startswith((b"\xff\xd8", png.SIGNATURE[:4], b"RIFF", b"GIF8", *_TIFF)):
         return ImageError(f"the picture ends inside its header ({len(data)} bytes)", status="decode_error")
     return ImageError(
-        f"not a picture: {len(data)} bytes that begin with {data[:8]!r}; JPEG, PNG, WebP, BMP, TIFF, GIF and "
-        "PNM are read",
+        f"not a picture: {len(data)} bytes that begin with {data[:8]!r}; JPEG, PNG, WebP, BMP, TIFF, GIF, PNM, "
+        "HEIC and AVIF are read",
         status="decode_error",
     )
 
 
+def _unread(kind: str) -> ImageError:
+    message = f"this is {kind}, a format that is not read; convert the picture to JPEG or PNG"
+    return ImageError(message, status="unsupported")
+
+
 def _known_format(data: bytes) -> str:
-    if data[4:8] == b"ftyp":
-        return {b"avif": "AVIF", b"avis": "AVIF"}.get(data[8:12], "HEIC or MP4")
-    for start, kind in (
-        (b"\x00\x00\x00\x0cjP  ", "JPEG 2000"),
-        (b"\xff\x4f\xff\x51", "JPEG 2000"),
-        (b"\x00\x00\x00\x0cJXL ", "JPEG XL"),
-        (b"\xff\x0a", "JPEG XL"),
-        (b"8BPS", "Photoshop"),
-        (b"%PDF", "PDF"),
-        (b"\x76\x2f\x31\x01", "OpenEXR"),
-    ):
+    for start, kind in _UNREAD.items():
         if data.startswith(start):
             return kind
-    return "SVG" if b"<svg" in data[:512] else ""
-
-
-def _big(data: bytes, at: int, size: int) -> int:
-    if at + size > len(data):
-        raise IndexError(at)
-    return int.from_bytes(data[at : at + size], "big")
+    return heif.kind_of(data) or ("SVG" if b"<svg" in data[:512] else "")
 
 
 def _little(data: bytes, at: int, size: int) -> int:
     if at + size > len(data):
         raise IndexError(at)
     return int.from_bytes(data[at : at + size], "little")
-
-
-def _jpeg(data: bytes) -> Header:
-    at = 2
-    while True:
-        if data[at] != 0xFF:  # stray bytes between segments; decoders skip them too
-            at = data.find(0xFF, at)
-            if at < 0:
-                raise IndexError(at)
-        marker = data[at + 1]
-        if 0xC0 <= marker <= 0xCF and marker not in _NOT_FRAMES:
-            break
-        if marker == 0xFF:
-            at += 1
-        elif marker in _STANDALONE:
-            at += 2
-        elif marker in (0xD9, 0xDA):
-            raise ImageError("a JPEG without a frame header", status="decode_error")
-        else:
-            at += 2 + max(2, _big(data, at + 2, 2))
-    height, width = _big(data, at + 5, 2), _big(data, at + 7, 2)
-    # The decoder fills what is missing with grey and says nothing, so the end marker is looked for here; it
-    # cannot occur inside the coded picture. Junk after it is common and harmless.
-    if not data.endswith(_EOI) and data.rfind(_EOI, at) < 0:
-        raise ImageError("a truncated JPEG: its end-of-image marker is missing", status="decode_error")
-    return Header("JPEG", width, height)
-
-
-def _png(data: bytes) -> Header:
-    width, height = _big(data, 16, 4), _big(data, 20, 4)
-    if not data.endswith(_IEND) and data.rfind(_IEND) < 0:
-        raise ImageError("a truncated PNG: its end chunk is missing", status="decode_error")
-    return Header("PNG", width, height)
 
 
 def _webp(data: bytes) -> Header:
@@ -185,7 +165,16 @@ def _webp(data: bytes) -> Header:
     if kind == b"VP8L":
         bits = _little(data, 21, 4)
         return Header("WebP", (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1)
+    if kind != b"VP8 ":  # what the decoder would make of it is not known
+        raise ImageError(f"a WebP whose first chunk is {kind!r}", status="decode_error")
     return Header("WebP", _little(data, 26, 2) & 0x3FFF, _little(data, 28, 2) & 0x3FFF)
+
+
+def _tiff(data: bytes) -> Header:
+    directory = tiff.Directory(data)
+    if data[8:10] == b"CR" or directory.is_raw():
+        raise _unread(_RAW)
+    return Header("TIFF", *directory.picture_size())
 
 
 def _bmp(data: bytes) -> Header | None:
@@ -198,24 +187,3 @@ def _bmp(data: bytes) -> Header | None:
     return Header(
         "BMP", _little(data, 18, 4), min(height, 2**32 - height)
     )  # a negative height: top row first
-
-
-def _tiff(data: bytes) -> Header:
-    number = _little if data[:1] == b"I" else _big
-    wide = data[2:4] in (b"+\0", b"\0+")
-    word, entry = (8, 20) if wide else (4, 12)
-    directory = number(data, 8 if wide else 4, word)
-    count_size = 8 if wide else 2
-    entries = min(number(data, directory, count_size), 4096)
-    width = height = 0
-    for index in range(entries):
-        at = directory + count_size + index * entry
-        tag = number(data, at, 2)
-        if tag in _TIFF_WIDTHS or tag in _TIFF_HEIGHTS:
-            size = {3: 2, 16: 8}.get(number(data, at + 2, 2), 4)
-            value = number(data, at + 4 + word, size)
-            if tag in _TIFF_WIDTHS:
-                width = max(width, value)
-            else:
-                height = max(height, value)
-    return Header("TIFF", width, height)

@@ -37,7 +37,7 @@ from fiqx_trt.errors import ImageError, SourceError
 from fiqx_trt.faces.bins import bin_member, is_bin, open_bin, read_member
 from fiqx_trt.faces.lists import TABLE_SUFFIXES, read_list, read_names, read_table
 from fiqx_trt.faces.tar import ARCHIVE_SUFFIXES, MAX_BYTES, Entry, is_archive_name, walk_tar
-from fiqx_trt.faces.walk import PICTURE_SUFFIXES, Found, expand_glob, has_magic, walk_folder
+from fiqx_trt.faces.walk import PICTURE_SUFFIXES, READ_SUFFIXES, Found, expand_glob, has_magic, walk_folder
 
 __all__ = ["ARCHIVE_SUFFIXES", "MAX_BYTES", "PICTURE_SUFFIXES", "Source", "iter_sources"]
 
@@ -262,13 +262,13 @@ def _nothing(spec: str) -> str:
     if spec == "-":
         return "standard input names no picture"
     if os.path.isdir(spec):
-        return f"no picture in the folder {spec!r} or below; files that end in {_suffixes()} are taken"
+        return f"no picture in the folder {spec!r} or below; {_taken()}"
     if is_archive_name(spec):
-        return f"no picture in the archive {spec!r}; files that end in {_suffixes()} are taken"
+        return f"no picture in the archive {spec!r}; {_taken()}"
     if has_magic(spec) and not os.path.lexists(spec):
         return f"no picture matches {spec!r}"
     return f"{spec!r} names no picture"
 
 
-def _suffixes() -> str:
-    return " ".join(sorted(PICTURE_SUFFIXES))
+def _taken() -> str:
+    return f"files that end in {' '.join(sorted(READ_SUFFIXES))}, or like another photograph, are taken"

@@ -16,14 +16,46 @@ from collections.abc import Callable, Iterator
 from fnmatch import translate
 from typing import TypeAlias
 
-__all__ = ["PICTURE_SUFFIXES", "Found", "expand_glob", "has_magic", "is_picture_name", "walk_folder"]
+__all__ = [
+    "PICTURE_SUFFIXES",
+    "READ_SUFFIXES",
+    "Found",
+    "expand_glob",
+    "has_magic",
+    "is_picture_name",
+    "walk_folder",
+]
 
 _logger = logging.getLogger(__name__)
 
 _JPEG = (".jpg", ".jpeg", ".jpe", ".jfif")
-_OTHERS = (".png", ".webp", ".bmp", ".dib", ".tif", ".tiff", ".gif", ".ppm", ".pgm", ".pbm", ".pnm")
-PICTURE_SUFFIXES = frozenset((*_JPEG, *_OTHERS))
-"""Files taken from folders, in lower or upper case; one that is named directly is taken whatever its name."""
+_OTHERS = (".png", ".apng", ".webp", ".bmp", ".dib", ".tif", ".tiff", ".gif", ".ppm", ".pgm", ".pbm", ".pnm")
+_HEIF = (".heic", ".heics", ".heif", ".hif", ".avif", ".avifs")
+READ_SUFFIXES = frozenset((*_JPEG, ".mpo", *_OTHERS, *_HEIF))
+"""How the files end that can be decoded, those of the extra ``heif`` included."""
+
+_NEXT = (".jxl", ".jp2", ".j2k", ".j2c", ".jpc", ".jpf", ".jpx", ".jpm", ".jph", ".jxr", ".wdp", ".hdp")
+_RAW = (
+    ".3fr",
+    ".arw",
+    ".cr2",
+    ".cr3",
+    ".crw",
+    ".dcr",
+    ".dng",
+    ".erf",
+    ".iiq",
+    ".kdc",
+    ".mef",
+    ".mos",
+    ".mrw",
+)
+_RAW_TOO = (".nef", ".nrw", ".orf", ".pef", ".raf", ".rw2", ".rwl", ".sr2", ".srf", ".srw", ".x3f")
+PICTURE_SUFFIXES = READ_SUFFIXES | {*_NEXT, *_RAW, *_RAW_TOO, ".psd", ".psb"}
+"""Files taken from folders, in lower or upper case; one that is named directly is taken whatever its name.
+
+Also those of photographs that no decoder here reads: each is a row that says so. Drawings and icons are left out.
+"""
 
 Found: TypeAlias = "tuple[str, str]"
 """A path, and why it cannot be used (empty when it can)."""
