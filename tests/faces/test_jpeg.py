@@ -13,6 +13,8 @@ from faces.pictures import encode, scene, with_exif
 from fiqx_trt.errors import ImageError
 from fiqx_trt.faces.decode import decode
 
+pytest.importorskip("simplejpeg")
+
 EOI = b"\xff\xd9"
 WHOLE = encode(scene(200, 300), ".jpg")
 PROGRESSIVE = encode(scene(200, 300), ".jpg", [cv2.IMWRITE_JPEG_PROGRESSIVE, 1])
@@ -88,6 +90,12 @@ def _with_scan_parameters(data: bytes) -> bytes:
     at = data.index(b"\xff\xda")
     behind = at + 5 + 2 * data[at + 4]
     return data[:behind] + b"\1\2\3" + data[behind + 3 :]
+
+
+def test_untidy_cmyk_is_decoded_in_silence(capfd: pytest.CaptureFixture[str]) -> None:
+    data = cmyk()
+    assert np.array_equal(decode(data[:-2] + bytes(300) + EOI), decode(data))
+    assert capfd.readouterr() == ("", "")
 
 
 UNTIDY = {

@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 
 import numpy as np
-import simplejpeg
 from numpy.typing import NDArray
 
 from fiqx_trt.errors import ImageError
@@ -105,8 +104,8 @@ def decode_jpeg(data: bytes, width: int, height: int) -> NDArray[np.uint8] | Non
     Returns
     -------
     ndarray or None
-        ``(H, W, 3)`` uint8 RGB. ``None`` for CMYK and other kinds that another decoder has to make RGB of; their
-        data are checked here nevertheless where that can be done.
+        ``(H, W, 3)`` uint8 RGB. ``None`` where another decoder has to say what it is: rare kinds of subsampling,
+        a broken header, and on a machine without `simplejpeg`, such as one that only runs ``scripts/gpu_check``.
 
     Raises
     ------
@@ -114,19 +113,31 @@ def decode_jpeg(data: bytes, width: int, height: int) -> NDArray[np.uint8] | Non
         ``decode_error``: damaged, or cut off though the end marker is there.
     """
     try:
+        import simplejpeg
+
         seen = simplejpeg.decode_jpeg_header(data, strict=False)
-    except ValueError:
-        return None  # of a rare subsampling, or broken: the other decoder tells
+    except (ImportError, ValueError):
+        return None
     if seen[:2] != (height, width):
         raise ImageError(
             f"a JPEG whose header announces {width} x {height} px and whose decoder finds {seen[1]} x {seen[0]}",
             status="decode_error",
         )
-    image = _decoded(data, "CMYK" if seen[2] == "CMYK" else "RGB")
-    return None if seen[2] == "CMYK" else image
+    return _rgb(_decoded(data, "CMYK")) if seen[2] == "CMYK" else _decoded(data, "RGB")
+
+
+def _rgb(cmyk: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Return what OpenCV makes of CMYK as Adobe writes it, inverted: ``k - ((255 - c) k >> 8)``."""
+    black = cmyk[:, :, 3]
+    image = np.empty((*cmyk.shape[:2], 3), np.uint8)
+    for channel in range(3):
+        image[:, :, channel] = black - (np.multiply(255 - cmyk[:, :, channel], black, dtype=np.uint16) >> 8)
+    return image
 
 
 def _decoded(data: bytes, colours: str) -> NDArray[np.uint8]:
+    import simplejpeg
+
     try:
         return simplejpeg.decode_jpeg(data, colours)  # type: ignore[no-any-return]
     except ValueError as error:
