@@ -61,6 +61,32 @@ def head_start(view: GraphView, embedding: str) -> str:
     return _before_dropout(view, first)
 
 
+def linear_inputs(model: onnx.ModelProto, embedding: str, pre_dropout: str) -> list[str]:
+    """Return the vectors that the linear layers of a head read, from the first layer to the last.
+
+    Parameters
+    ----------
+    model
+        A recognition network.
+    embedding, pre_dropout
+        Its raw embedding, and where its head begins (:func:`head_start`).
+
+    Examples
+    --------
+    >>> from fiqx_trt.onnx_export.mobilefacenet import build_mobilefacenet
+    >>> linear_inputs(build_mobilefacenet(), "embedding", "flatten")
+    ['flatten']
+    """
+    view = GraphView(model)
+    found, name = [], embedding
+    while name != pre_dropout and (node := view.producers.get(name)) is not None:
+        data = view.data_inputs(node)
+        if node.op_type in _MIXING:
+            found.append(_before_dropout(view, str(data[0])))
+        name = str(data[0])
+    return found[::-1]
+
+
 def is_vector(shape: Shape) -> bool:
     """Whether a tensor has no spatial extent: all its dimensions but the batch and one are 1."""
     return len(shape) >= 2 and sum(d != 1 for d in shape[1:]) <= 1

@@ -42,7 +42,9 @@ def test_assess_measures_records_and_is_repeatable(
         "closed-form",
     )
     assert "how far serfiq foresees comparison scores on small has not been measured" in before.err
-    result = cli("assess", people, "--identities", "folder", "--model", recogniser, "--out", out, *OPTIONS)
+    result = cli(
+        "assess", people, "--identities", "folder", "--model", recogniser, "--out", out, "--taps", *OPTIONS
+    )
     assert result.code == 0, result.err
     assert "untouched, other" in result.out
     assert f"wrote the validity into {recogniser.with_suffix('.json')}" in result.err
@@ -61,6 +63,8 @@ def test_assess_measures_records_and_is_repeatable(
     assert entry["spearman"] == pytest.approx(
         summary["spearman"]["flip"]["degraded, other pictures"]["value"], abs=1e-4
     )
+    # The head has one linear layer, so there is one vector to compare: that of the rule, with the same number.
+    assert summary["taps"] == {"pre_dropout": summary["spearman"]["serfiq"]["degraded, other pictures"]}
     page = read_report(out)
     assert [row[0] for row in page.tables[0]][1:3] == ["degraded, other pictures", "all degradations"]
     options = ("--identities", "folder", "--model", recogniser, "--out", again, "--no-record", "--quiet")

@@ -14,7 +14,8 @@ from fiqx_trt.errors import InvalidInputError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from fiqx_trt.experiments.assessment import Assessment
+    from fiqx_trt.evaluate.correlation import Correlation
+    from fiqx_trt.experiments.assessment import Assessment, AssessmentOptions
     from fiqx_trt.experiments.face_set import FaceSet
     from fiqx_trt.models.validity import Validity
     from fiqx_trt.quality import QualityMethod
@@ -48,6 +49,9 @@ def assess(
     fmr: Annotated[float, typer.Option(metavar="F", help="False match rate of the discard curve.")] = 1e-2,
     replicates: Annotated[int, typer.Option(min=2, help="Bootstrap replicates of the bands.")] = 200,
     seed: Annotated[int, typer.Option(help="Seed of the bootstrap and of the probes.")] = 0,
+    taps: Annotated[
+        bool, typer.Option("--taps", help="Compare the vectors in which serfiq can put its noise as well.")
+    ] = False,
     record: Annotated[
         bool, typer.Option("--record/--no-record", help="Write the result into the model's sidecar.")
     ] = True,
@@ -93,10 +97,13 @@ def assess(
                 opened, faces.images, methods, progress=lambda done, _: progress(done=done, failed=0)
             )
         result = correlate(scored, people=people, options=options)
-        run = AssessRun(opened, faces, result, out, Asked(sys.argv, warnings_shown()), {})
+        compared = _compare_taps(model, runtime, fields, faces, people, options) if taps else {}
+        run = AssessRun(opened, faces, result, out, Asked(sys.argv, warnings_shown()), compared)
         write_assessment(run, scored)
     if not quiet:
         _show(result)
+        for tap, value in compared.items():
+            say(f"serfiq with noise in {tap}: Spearman {value.value:.2f} [{value.low:.2f}, {value.high:.2f}]")
         say(f"wrote {out}, see report.html there")
     if record:
         _record(model, fields, result, methods, inputs)
@@ -121,6 +128,30 @@ def _people(faces: FaceSet, identities: str | None) -> list[str] | None:
     from fiqx_trt.evaluate.identities import identities_of
 
     return identities_of(faces.paths, identities)
+
+
+def _compare_taps(
+    model: str,
+    runtime: o.RuntimeOptions,
+    fields: dict[str, Any],
+    faces: FaceSet,
+    people: list[str] | None,
+    options: AssessmentOptions,
+) -> dict[str, Correlation]:
+    """Assess serfiq with the noise put into each vector that a linear layer of the head reads."""
+    from fiqx_trt.experiments.assessment import assess as correlate
+    from fiqx_trt.experiments.degraded_scores import score_degraded
+    from fiqx_trt.models.load import load_graph
+    from fiqx_trt.onnx_export.head_walk import linear_inputs
+    from fiqx_trt.quality import create_method
+
+    spec, _, graph = load_graph(model, fields)
+    compared = {}
+    for tap in linear_inputs(graph, spec.embedding, spec.pre_dropout):
+        with o.open_model(model, runtime, {**fields, "pre_dropout": tap}) as other:
+            scored = score_degraded(other, faces.images, [create_method("serfiq")])
+        compared[tap] = correlate(scored, people=people, options=options).methods["serfiq"].headline
+    return compared
 
 
 def _show(result: Assessment) -> None:
@@ -158,7 +189,7 @@ def _entries(
     entries = {}
     for method in methods:
         one = result.methods[method.name]
-        headline = one.genuine or one.own
+        headline = one.headline
         entries[method.name] = Validity(
             spearman=round(headline.value, 4),
             low=round(headline.low, 4),

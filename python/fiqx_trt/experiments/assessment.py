@@ -83,6 +83,11 @@ class MethodValidity:
     genuine: Correlation | None = None
     untouched: Correlation | None = None
 
+    @property
+    def headline(self) -> Correlation:
+        """The correlation over all degradations: with genuine comparisons where identities are known."""
+        return self.genuine or self.own
+
 
 @dataclass(frozen=True)
 class Assessment:

@@ -66,7 +66,7 @@ def _summary(run: AssessRun) -> dict[str, Any]:
         "degraded": _discard(result.degraded_discard),
         "untouched": _discard(result.untouched_discard),
     }
-    summary["taps"] = {tap: list(words) for tap, words in run.taps.items()}
+    summary["taps"] = {tap: _plain(value) for tap, value in run.taps.items()}
     return summary
 
 

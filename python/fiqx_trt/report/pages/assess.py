@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,6 +26,7 @@ from fiqx_trt.report.pages.parts import (
 )
 
 if TYPE_CHECKING:
+    from fiqx_trt.evaluate.correlation import Correlation
     from fiqx_trt.evaluate.experiment import EdcResult
     from fiqx_trt.experiments.assessment import Assessment
     from fiqx_trt.experiments.face_set import FaceSet
@@ -74,7 +75,7 @@ class AssessRun:
     asked
         The command.
     taps
-        Tap → method → correlation in words, where taps were compared.
+        Vector → correlation of serfiq with the noise put there, where vectors were compared.
     """
 
     model: Model
@@ -82,7 +83,7 @@ class AssessRun:
     result: Assessment
     out: Path
     asked: Asked
-    taps: Mapping[str, Sequence[str]]
+    taps: Mapping[str, Correlation]
 
 
 def assess_page(run: AssessRun) -> Page:
@@ -121,17 +122,12 @@ FILES = (
 
 
 def _lead(run: AssessRun) -> str:
-    best = max(run.result.methods, key=lambda name: _headline(run.result, name).value)
-    value = _headline(run.result, best)
+    best = max(run.result.methods, key=lambda name: run.result.methods[name].headline.value)
+    value = run.result.methods[best].headline
     return (
         f"Faces were degraded in known ways. Each copy has a similarity by {run.model.spec.name} and a quality by each method; "
         f"this page says how well they agree. Best here: {best}, Spearman {interval(value.value, value.low, value.high, 2)}."
     )
-
-
-def _headline(result: Assessment, name: str):  # type: ignore[no-untyped-def]
-    method = result.methods[name]
-    return method.genuine or method.own
 
 
 def _table(result: Assessment) -> Table:
@@ -196,7 +192,7 @@ def _notes(run: AssessRun) -> list[str]:
     notes += [
         f"{name} foresees little of the loss of similarity on this recogniser."
         for name in result.methods
-        if _headline(result, name).value < WEAK
+        if result.methods[name].headline.value < WEAK
     ]
     notes.append(
         "The degradations are strong and known. On pictures that differ in pose, expression or age only, a method can be worth "
@@ -227,9 +223,9 @@ def _degradation_picture(run: AssessRun):  # type: ignore[no-untyped-def]
 
 def _tap_table(run: AssessRun) -> Table:
     return Table(
-        "The same measurement with the noise put into other tensors of the network.",
-        ("tensor", "serfiq"),
-        [(tap, *words) for tap, words in run.taps.items()],
+        "The first row of the table above for serfiq, with the noise put into each vector that a linear layer reads.",
+        ("vector", "serfiq"),
+        [(tap, interval(c.value, c.low, c.high, 2)) for tap, c in run.taps.items()],
         note="The rule of this program takes the first vector from which everything that follows is affine.",
     )
 
