@@ -65,6 +65,7 @@ def test_assess_measures_records_and_is_repeatable(
     )
     # The head has one linear layer, so there is one vector to compare: that of the rule, with the same number.
     assert summary["taps"] == {"pre_dropout": summary["spearman"]["serfiq"]["degraded, other pictures"]}
+    assert sidecar["cosines"] == summary["cosines"]
     page = read_report(out)
     assert [row[0] for row in page.tables[0]][1:3] == ["degraded, other pictures", "all degradations"]
     options = ("--identities", "folder", "--model", recogniser, "--out", again, "--no-record", "--quiet")

@@ -110,6 +110,18 @@ def test_the_discard_curve_is_that_of_a_loop_over_probes() -> None:
     assert value < relative_area(curve)["random"][0]
 
 
+def test_cosines_are_those_of_every_pair_of_untouched_pictures() -> None:
+    scored, people = made(4, 3)
+    found = assess(scored, people=people, options=AssessmentOptions(replicates=0, fmr=0.1)).cosines
+    pairs = {"genuine": [], "impostor": []}
+    for i in range(12):
+        for j in range(i):
+            kind = "genuine" if people[i] == people[j] else "impostor"
+            pairs[kind].append(float((scored.embeddings[i] * scored.embeddings[j]).sum()))
+    for kind, values in pairs.items():
+        np.testing.assert_allclose(found[kind], np.quantile(values, [0.05, 0.5, 0.95]), atol=1e-4)
+
+
 def test_faces_without_a_finite_number_are_counted_and_change_nothing() -> None:
     scored, people = made()
     plain = assess(scored, options=AssessmentOptions(replicates=0))

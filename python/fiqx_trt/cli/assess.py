@@ -177,7 +177,10 @@ def _record(
     from fiqx_trt.models.load import update_sidecar
 
     known = load_spec(model, fields)[0].validity
-    written = update_sidecar(model, fields, {"validity": {**known, **_entries(result, methods, inputs)}})
+    found: dict[str, Any] = {"validity": {**known, **_entries(result, methods, inputs)}}
+    if result.cosines:
+        found["cosines"] = dict(result.cosines)
+    written = update_sidecar(model, fields, found)
     say(f"wrote the validity into {written}")
 
 

@@ -17,6 +17,7 @@ from fiqx_trt.experiments.probe_discard import discard_curves
 __all__ = ["Assessment", "AssessmentOptions", "MethodValidity", "assess"]
 
 Doubles = NDArray[np.float64]
+COSINE_QUANTILES = (0.05, 0.5, 0.95)
 #: Fewest copies from which a correlation is computed.
 FEWEST = 3
 
@@ -117,6 +118,18 @@ class Assessment:
     degraded_discard: EdcResult | None = None
     untouched_discard: EdcResult | None = None
     options: AssessmentOptions = field(default_factory=AssessmentOptions)
+
+    @property
+    def cosines(self) -> Mapping[str, tuple[float, ...]]:
+        """5th, 50th and 95th percentile of the cosine of untouched pictures, ``"genuine"`` and ``"impostor"``; else empty."""
+        if self.untouched_discard is None:
+            return {}
+        pairs = self.untouched_discard.comparisons
+        kinds = {"genuine": pairs.genuine, "impostor": ~pairs.genuine}
+        return {
+            name: tuple(round(float(q), 4) for q in np.quantile(pairs.scores()[rows], COSINE_QUANTILES))
+            for name, rows in kinds.items()
+        }
 
 
 def assess(

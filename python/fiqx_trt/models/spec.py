@@ -50,6 +50,9 @@ class ModelSpec:
         (:func:`fiqx_trt.explain.regions.region_levels`); empty where they were not measured.
     quantiles
         Quantiles of Q over the calibration faces at equal steps from 0 to 1; empty where they were not measured.
+    cosines
+        ``"genuine"`` and ``"impostor"`` → 5th, 50th and 95th percentile of the cosine between untouched pictures of one person
+        and of two people, as ``fiqx-trt assess`` measured them; empty where they were not measured.
     validity
         Quality method → how far it foresees comparison scores on this model, as ``fiqx-trt assess`` measured it.
     calibration
@@ -80,6 +83,7 @@ class ModelSpec:
     gamma_weights: str = ""
     regions: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     quantiles: tuple[float, ...] = ()
+    cosines: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     validity: Mapping[str, Validity] = field(default_factory=dict)
     calibration: str = ""
     source: str = ""
@@ -193,8 +197,8 @@ def _typed(origin: str, name: str, value: Any) -> Any:
         if name == "input_size":
             height, width = value
             return int(height), int(width)
-        if name == "regions":
-            return {str(region): tuple(map(float, levels)) for region, levels in value.items()}
+        if name in ("cosines", "regions"):
+            return {str(part): tuple(map(float, numbers)) for part, numbers in value.items()}
         if name == "validity":
             return {str(method): Validity.from_fields(entry) for method, entry in value.items()}
         if name == "guesses":

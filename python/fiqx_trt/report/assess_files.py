@@ -66,6 +66,7 @@ def _summary(run: AssessRun) -> dict[str, Any]:
         "degraded": _discard(result.degraded_discard),
         "untouched": _discard(result.untouched_discard),
     }
+    summary["cosines"] = {name: list(quantiles) for name, quantiles in result.cosines.items()}
     summary["taps"] = {tap: _plain(value) for tap, value in run.taps.items()}
     return summary
 

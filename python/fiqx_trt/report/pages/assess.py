@@ -103,7 +103,7 @@ def assess_page(run: AssessRun) -> Page:
         *model_facts(run.model),
     ]
     sections = [
-        Section("In short", [_table(result), *_discard_table(result)]),
+        Section("In short", [_table(result), *_discard_table(result), *_cosine_table(result)]),
         cautions(run.asked, _notes(run)),
         Section("Correlations", [_validity_picture(run)]),
         Section("What each degradation does", [_degradation_picture(run)]),
@@ -168,6 +168,20 @@ def _discard_table(result: Assessment) -> list[Table]:
             ("probes", "FNMR", "best possible", *result.methods),
             rows,
             note="1 is no gain over discarding nothing. A method is useful where its whole band is below 1.",
+        )
+    ]
+
+
+def _cosine_table(result: Assessment) -> list[Table]:
+    if not result.cosines:
+        return []
+    words = {"genuine": "two pictures of one person", "impostor": "pictures of two people"}
+    rows = [(words[name], *(decimal(q, 2) for q in quantiles)) for name, quantiles in result.cosines.items()]
+    return [
+        Table(
+            "Cosine between untouched pictures: what a similarity on this recogniser means.",
+            ("pictures", "5th percentile", "median", "95th percentile"),
+            rows,
         )
     ]
 
