@@ -13,7 +13,8 @@ import onnx
 from fiqx_trt.errors import ModelError
 from fiqx_trt.onnx_export.head_walk import head_start
 from fiqx_trt.onnx_export.normalisation import behind_normalisation
-from fiqx_trt.onnx_export.view import GraphView, Shape, attribute, reads, shape_text
+from fiqx_trt.onnx_export.spatial import deepest_spatial
+from fiqx_trt.onnx_export.view import GraphView, Shape, reads, shape_text
 from fiqx_trt.text import field_words
 
 _FLOAT = onnx.TensorProto.FLOAT
@@ -33,7 +34,8 @@ class Taps:
         The first vector from which everything up to the embedding is affine, ``(N, F)`` (``(N, C, h, w)`` when a
         convolution reads the whole map; its values in C order are then the F units).
     features
-        The deepest rank-4 tensor with at least 4×4 positions, ``(N, C, h, w)``.
+        The deepest rank-4 tensor with at least 4×4 positions, ``(N, C, h, w)``; of a transformer, the map of its last
+        block's tokens (:func:`fiqx_trt.onnx_export.tokens.with_token_map`).
     """
 
     image: str
@@ -78,11 +80,11 @@ def find_taps(
     """
     view = GraphView(model)
     image = _image_input(view, image)
-    output = view.require(embedding, "embedding") if embedding else _embedding_output(view)
+    output = view.require(embedding, "embedding") if embedding else embedding_output(view)
     embedding = behind_normalisation(view, output)
     _check_inputs(view, image, embedding)
     pre_dropout = view.require(pre_dropout, "pre_dropout") if pre_dropout else head_start(view, embedding)
-    features = view.require(features, "features") if features else _deepest_spatial(view, pre_dropout)
+    features = view.require(features, "features") if features else deepest_spatial(view, pre_dropout)
     return Taps(image, embedding, pre_dropout, features)
 
 
@@ -160,7 +162,7 @@ def _check_inputs(view: GraphView, image: str, embedding: str) -> None:
         )
 
 
-def _embedding_output(view: GraphView) -> str:
+def embedding_output(view: GraphView) -> str:
     """Return the one float output that holds a vector per picture."""
     found = [o for o in view.outputs if o in view.dynamic and _is_vector(view, o)]
     chosen = [o for o in found if o.lower() in ("embedding", "embeddings")] or found
@@ -180,42 +182,3 @@ def _is_vector(view: GraphView, name: str) -> bool:
     if shape is None or len(shape) < 2 or view.types[name].elem_type != _FLOAT:
         return False
     return shape[1] != 1 and all(d == 1 for d in shape[2:])
-
-
-def _deepest_spatial(view: GraphView, pre_dropout: str) -> str:
-    """Return the deepest map of at least 4×4 positions on the path, else the deepest of more than one."""
-    maps = [
-        (name, min(h, w), h * w)
-        for name in view.bottlenecks(pre_dropout)
-        if name not in view.inputs and not _channels_last(view, name)
-        for h, w in [_extent(view.shapes.get(name, ()))]
-    ]
-    for name, side, _ in maps:
-        if side >= 4:
-            return name
-    for name, _, positions in maps:
-        if positions > 1:
-            return name
-    raise ModelError(
-        f"no spatial layer: no rank-4 tensor with more than one position leads to {pre_dropout!r}; "
-        f"name one with {field_words('features')}"
-    )
-
-
-def _channels_last(view: GraphView, name: str) -> bool:
-    """Whether a rank-4 tensor is (N, h, w, C): turned so before it was flattened, as converted TensorFlow graphs do."""
-    while (node := view.producers.get(name)) is not None:
-        if node.op_type == "Transpose":
-            return tuple(attribute(node, "perm", ())) == (0, 2, 3, 1)
-        maps = [x for x in view.data_inputs(node) if len(view.shapes.get(x, ())) == 4]
-        if node.op_type == "Conv" or not maps:
-            return False
-        name = maps[0]
-    return False
-
-
-def _extent(shape: Shape) -> tuple[int, int]:
-    """Height and width of a rank-4 shape; (0, 0) for any other."""
-    if len(shape) != 4 or shape[2] is None or shape[3] is None:
-        return 0, 0
-    return shape[2], shape[3]

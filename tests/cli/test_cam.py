@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 import csv
+import json
 from pathlib import Path
 
 import cv2
 import numpy as np
+import pytest
 
 import fiqx_trt as fx
 from support.files import arrays
@@ -29,6 +31,17 @@ def test_maps_pictures_and_rows(cli, crops: Path, recogniser: Path, tmp_path: Pa
     for row in good:
         assert 1 <= float(row["effective_channels"]) <= 8
         assert cv2.imread(str(out / "pictures" / row["picture"])).shape[1] > 3 * 32
+
+
+@pytest.mark.parametrize(("options", "layer"), [((), "features"), (("--layer", "c2"), "c2")])
+def test_the_record_names_the_layer(
+    cli, crops: Path, recogniser: Path, tmp_path: Path, options, layer: str
+) -> None:
+    out = tmp_path / "out"
+    assert (
+        cli("cam", crops, "-o", out, "--model", recogniser, "--weights", "uniform", "-q", *options).code == 0
+    )
+    assert json.loads((out / "cam.csv.meta.json").read_text())["parameters"]["cam.layer"] == layer
 
 
 def test_an_earlier_folder_is_not_touched(cli, crops: Path, recogniser: Path, tmp_path: Path) -> None:

@@ -76,7 +76,7 @@ class Network:
             shape = ", ".join(["N", *map(str, activations.shape[1:])])
             raise ModelError(
                 f"the layer {self.layer!r} of {self.model.spec.name} has shape ({shape}); "
-                "masks need a layer of shape (N, C, h, w): name another with `layer`"
+                "masks need a layer of shape (N, C, h, w): name another with --layer (the keyword layer in Python)"
             )
         if isinstance(activations, np.ndarray):
             activations = np.ascontiguousarray(activations, np.float32)
@@ -140,7 +140,7 @@ class Network:
         return flat(self.place.run(self.embedder, {self.model.spec.image: inputs})[self.model.spec.embedding])
 
     def _row(self) -> tuple[int, ...]:
-        return (3, *self.size)
+        return (len(self.model.spec.mean), *self.size)
 
     def _window_rows(self) -> int:
         batch = self.embedder.batch

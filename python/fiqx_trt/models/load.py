@@ -16,6 +16,7 @@ from fiqx_trt.models.model import Model, RuntimeChoice
 from fiqx_trt.models.spec import ModelSpec, read_sidecar, sidecar_path, typed_fields
 from fiqx_trt.onnx_export.input_size import fix_input_size
 from fiqx_trt.onnx_export.split import read_model
+from fiqx_trt.onnx_export.tokens import with_token_map
 from fiqx_trt.zoo import Entry, fetch, known, models
 
 if TYPE_CHECKING:
@@ -176,6 +177,7 @@ def _resolve(model: str | Path, given: Mapping[str, Any]) -> tuple[ModelSpec, Pa
         fields = {name: v for name, v in fields.items() if name not in ("gamma_weights", "regions")}
     fields.update(given)
     graph = fix_input_size(read_model(source), fields.get("input_size"), image=fields.get("image") or None)
+    graph = with_token_map(graph, embedding=fields.get("embedding") or None)
     content = source if isinstance(source, bytes) else source.read_bytes()
     spec = infer_spec(graph, fields, path=path or Path(model), sha256=hashlib.sha256(content).hexdigest())
     return spec, path, graph

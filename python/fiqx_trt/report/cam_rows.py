@@ -46,7 +46,7 @@ class CamOptions:
 
     @property
     def parameters(self) -> Mapping[str, object]:
-        """Every setting that changes a number."""
+        """Every setting that changes a number, as given."""
         return {f"cam.{name}": value for name, value in asdict(self).items()}
 
 
@@ -75,7 +75,7 @@ class CamRows(ExplainedRows):
 
     @property
     def _parameters(self) -> Mapping[str, object]:
-        return self._options.parameters
+        return {**self._options.parameters, "cam.layer": self._options.layer or self._model.spec.features}
 
     @property
     def _style(self) -> MapStyle:
