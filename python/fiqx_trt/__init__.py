@@ -1,7 +1,6 @@
 """Explain and measure face-image quality: what a face recogniser can do with a picture, and why.
 
-The public names are loaded when they are first used; importing the package itself needs NumPy and the native extension
-only.
+The public names are loaded when they are first used.
 
 Examples
 --------
@@ -15,9 +14,8 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING
 
-from fiqx_trt import kernels
-
 if TYPE_CHECKING:
+    from fiqx_trt import kernels
     from fiqx_trt.explain.plq import PixelQuality, plq
     from fiqx_trt.explain.result import ScoreCam
     from fiqx_trt.explain.scorecam import scorecam, scorecam_details
@@ -51,6 +49,7 @@ __all__ = [
 ]
 
 _HOME = {
+    "kernels": "fiqx_trt.kernels",
     "CompactMaps": "fiqx_trt.statistics",
     "GridStatistics": "fiqx_trt.statistics",
     "MapStatistics": "fiqx_trt.statistics",
@@ -72,7 +71,8 @@ _HOME = {
 def __getattr__(name: str) -> object:
     if name not in _HOME:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(_HOME[name]), name)
+    home = importlib.import_module(_HOME[name])
+    return home if _HOME[name] == f"{__name__}.{name}" else getattr(home, name)
 
 
 def __dir__() -> list[str]:

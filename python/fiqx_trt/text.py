@@ -18,8 +18,9 @@ everything else                 unchanged      ordinary names, backslashes inclu
 from __future__ import annotations
 
 import re
+from unicodedata import category
 
-__all__ = ["escape_text", "field_words", "literal", "shown", "unescape_text"]
+__all__ = ["escape_text", "field_words", "literal", "printable", "shown", "unescape_text"]
 
 _CODE = r"(?:x(?:00|[89a-f][0-9a-f])|ud[89a-f][0-9a-f]{2})"
 _TO_ESCAPE = re.compile(r"(\\*)([\x00\ud800-\udfff])|(\\+)(?=" + _CODE + ")")
@@ -54,6 +55,26 @@ def shown(text: object) -> str:
     """Return `text` for a one-line message: as it is when printable, else quoted with escapes."""
     plain = str(text)
     return plain if plain.isprintable() else repr(plain)
+
+
+def printable(text: str) -> str:
+    r"""Return a text that a terminal prints and nothing else: every other character is written as its escape.
+
+    Control characters (which move the cursor, colour, or retitle the window), marks that turn the direction of writing and
+    lone surrogates are escaped; blanks of all widths stay.
+
+    Examples
+    --------
+    >>> printable("evil\x1b[2J \u202egpj.exe") == r"evil\x1b[2J \u202egpj.exe"
+    True
+    """
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() or category(c) == "Zs" else _escape_of(c) for c in text)
+
+
+def _escape_of(char: str) -> str:
+    return char.encode("unicode_escape").decode("ascii")
 
 
 def _escape_match(match: re.Match[str]) -> str:

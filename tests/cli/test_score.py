@@ -212,7 +212,10 @@ def test_killed_and_resumed_is_the_same_file(tmp_path: Path, recogniser: Path, s
     assert out.read_bytes() == (tmp_path / f"want.{suffix}").read_bytes()
 
 
-def test_ctrl_c_finishes_the_rows_in_flight_and_says_how_to_resume(tmp_path: Path, recogniser: Path) -> None:
+@pytest.mark.parametrize(("sent", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_finishes_the_rows_in_flight_and_says_how_to_resume(
+    tmp_path: Path, recogniser: Path, sent: signal.Signals, code: int
+) -> None:
     folder = tmp_path / "many"
     folder.mkdir()
     for index, face in enumerate(noise_faces(400)):
@@ -223,14 +226,37 @@ def test_ctrl_c_finishes_the_rows_in_flight_and_says_how_to_resume(tmp_path: Pat
     while not (tmp_path / "s.csv.partial").exists() or (tmp_path / "s.csv.partial").stat().st_size < 1000:
         time.sleep(0.005)
         assert process.poll() is None
-    process.send_signal(signal.SIGINT)
+    process.send_signal(sent)
     _, err = process.communicate(timeout=60)
-    assert process.returncode == 130, err
+    assert process.returncode == code, err
     assert "stopping after the rows in flight" in err
     assert "the same command with --resume goes on from here" in err
     assert "Traceback" not in err
     assert subprocess.run([*line, "--resume"], capture_output=True, check=False).returncode == 0
     assert len(read(out)) == 400
+
+
+def test_an_output_folder_that_vanishes_ends_the_run(tmp_path: Path, recogniser: Path, crops: Path) -> None:
+    folder = tmp_path / "out"
+    out = folder / "s.csv"
+    line = command(
+        crops, crops, crops, crops, "--model", recogniser, "--batch", 1, "--passes", 20000, "--out", out
+    )[:-1]
+    process = subprocess.Popen(line, stderr=subprocess.PIPE, text=True)
+    while not (folder / "s.csv.partial").exists() or (folder / "s.csv.partial").stat().st_size < 300:
+        time.sleep(0.005)
+        assert process.poll() is None
+    folder.rename(tmp_path / "gone")
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 1, err
+    assert "Traceback" not in err
+    assert err.count("error: ") == 1
+    assert "s.csv.partial was removed or moved while rows were written to it" in err.splitlines()[-1]
+    assert "--resume" not in err  # nothing was kept
+    assert (
+        len((tmp_path / "gone" / "s.csv.partial").read_bytes().splitlines()) < 30
+    )  # it did not go on to the end
+    assert not folder.exists()
 
 
 @pytest.mark.parametrize(

@@ -230,6 +230,26 @@ def test_retry_goes_on_after_an_interruption(tmp_path: Path) -> None:
     assert out.read_bytes() == wanted.read_bytes()
 
 
+@pytest.mark.parametrize("suffix", SUFFIXES)
+@pytest.mark.parametrize("loss", ["folder", "file", "replaced"])
+def test_rows_are_not_written_where_they_would_be_lost(tmp_path: Path, suffix: str, loss: str) -> None:
+    out = tmp_path / "out" / f"s{suffix}"
+    table = open_table(out, COLUMNS, meta=META)
+    table.append(GROUPS[1])
+    if loss == "folder":
+        shutil.rmtree(out.parent)
+    else:
+        partial(out).unlink()
+    if loss == "replaced":
+        partial(out).write_text("another")
+    with pytest.raises(OutputError, match="was removed or moved while rows were written to it"):
+        table.append(GROUPS[2])
+    table.close(complete=False)
+    assert not out.exists()
+    if loss == "replaced":
+        assert partial(out).read_text() == "another"
+
+
 def test_retry_refuses_rows_in_another_order(tmp_path: Path) -> None:
     out = tmp_path / "s.csv"
     run(out)

@@ -72,7 +72,7 @@ def amva(
 
     Writes every map as data (``<method>.npz``, ``between.npz``), ``summary.json``, the paper's figures 2 to 6, and a page
     that explains all of it, ``report.html``.
-    Exit status: 0 done, 2 wrong usage, 1 could not run, 130 interrupted.
+    Exit status: 0 done, 2 wrong usage, 1 could not run, 130 interrupted, 143 terminated.
     """
     from fiqx_trt.amva import analyse, members, quality_groups, save_amva
     from fiqx_trt.evaluate.score_tables import parse_directions, read_score_tables

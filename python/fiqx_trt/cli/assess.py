@@ -71,7 +71,7 @@ def assess(
 ) -> None:
     """Measure what quality methods foresee: degrade faces in known ways and compare quality with similarity.
 
-    Exit status: 0 done, 2 wrong usage, 1 could not run, 130 interrupted.
+    Exit status: 0 done, 2 wrong usage, 1 could not run, 130 interrupted, 143 terminated.
     """
     from fiqx_trt.experiments.assessment import AssessmentOptions
     from fiqx_trt.experiments.assessment import assess as correlate

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from fiqx_trt.cli import options as o
-from fiqx_trt.cli.console import say, table
+from fiqx_trt.cli.console import say, table, tell
 
 if TYPE_CHECKING:
     from fiqx_trt.models import Model
@@ -159,15 +159,15 @@ def _show(setting: dict[str, Any], results: Sequence[Throughput]) -> None:
     table(title, header, [_row(result) for result in results])
     typer.echo("")
     for result in results:
-        typer.echo(f"{result.name:<11} {result.what}")
-    typer.echo(f"\nWith {setting['pictures']}.")
+        tell(f"{result.name:<11} {result.what}")
+    tell(f"\nWith {setting['pictures']}.")
     typer.echo(
         f"Images/s are this machine's ({setting['processor_threads']} processor threads) now, {setting['measured']}, medians of "
         "rounds; what else runs on it changes them. The ratios to embed were taken in turns with it."
     )
     for result in results:
         if result.error:
-            typer.echo(f"{result.name} was not measured: {result.error}")
+            tell(f"{result.name} was not measured: {result.error}")
 
 
 def _row(result: Throughput) -> tuple[str, ...]:

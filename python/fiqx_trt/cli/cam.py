@@ -72,7 +72,7 @@ def cam(
 ) -> None:
     """Draw the Score-CAM map of every face: float maps, a picture each, a table, and report.html.
 
-    Exit status: 0 every row ok, 3 finished but some rows failed, 2 wrong usage, 1 could not run, 130 interrupted.
+    Exit status: 0 every row ok, 3 finished but some rows failed, 2 wrong usage, 1 could not run, 130 interrupted, 143 terminated.
     """
     from fiqx_trt.explain.recipe import recipe
     from fiqx_trt.report.cam_rows import CamOptions, CamRows

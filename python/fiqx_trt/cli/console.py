@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -12,17 +13,29 @@ from typing import Protocol
 
 import typer
 
-__all__ = ["complain", "configure_logging", "open_progress", "say", "table", "warnings_shown"]
+from fiqx_trt.text import printable
+
+__all__ = ["complain", "configure_logging", "open_progress", "say", "table", "tell", "warnings_shown"]
 
 
 def say(text: str) -> None:
-    """Print one line."""
-    typer.echo(text, err=True)
+    """Print one line; what a terminal would not print but obey is written as escapes."""
+    typer.echo(printable(text), err=True)
+
+
+def tell(text: str) -> None:
+    """Print lines to standard output, each as :func:`say` does."""
+    for line in text.split("\n"):
+        typer.echo(printable(line))
 
 
 def complain(text: str) -> None:
     """Print one line that begins with ``error:``; line breaks become blanks."""
-    say(f"error: {' '.join(text.split())}")
+    say(f"error: {_one_line(text)}")
+
+
+def _one_line(text: str) -> str:
+    return " ".join(part for part in re.split(r"[ \t\r\n]+", text) if part)
 
 
 def table(title: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
@@ -30,12 +43,14 @@ def table(title: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> N
     from rich.console import Console
     from rich.table import Table
 
-    grid = Table(title=title or None, title_justify="left", show_edge=False, pad_edge=False)
+    grid = Table(title=printable(title) or None, title_justify="left", show_edge=False, pad_edge=False)
     for name in header:
-        grid.add_column(name, overflow="fold")
+        grid.add_column(printable(name), overflow="fold")
     for row in rows:
-        grid.add_row(*row)
-    Console(file=sys.stdout, soft_wrap=not sys.stdout.isatty(), markup=False, highlight=False).print(grid)
+        grid.add_row(*map(printable, row))
+    soft = not sys.stdout.isatty()
+    # A name may read like markup, [red], or like an emoji, :boom:.
+    Console(file=sys.stdout, soft_wrap=soft, markup=False, emoji=False, highlight=False).print(grid)
 
 
 class _LineHandler(logging.Handler):
@@ -47,7 +62,7 @@ class _LineHandler(logging.Handler):
         self.warnings: list[str] = []
 
     def emit(self, record: logging.LogRecord) -> None:
-        text = " ".join(record.getMessage().split())
+        text = printable(_one_line(record.getMessage()))
         if text in self._shown:
             return
         self._shown.add(text)
@@ -67,6 +82,9 @@ def configure_logging() -> None:
     handler = _LineHandler()
     logger.addHandler(handler)
     logger.propagate = False
+    logging.captureWarnings(True)  # other libraries' warnings come in one line and escaped, too
+    others = logging.getLogger("py.warnings")
+    others.handlers, others.propagate = [handler], False
     if os.environ.get("FIQX_DEBUG"):
         handler.setLevel(logging.DEBUG)
         logger.setLevel(logging.DEBUG)

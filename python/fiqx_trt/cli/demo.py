@@ -5,10 +5,8 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-import typer
-
 from fiqx_trt.cli import options as o
-from fiqx_trt.cli.console import say, table, warnings_shown
+from fiqx_trt.cli.console import say, table, tell, warnings_shown
 
 __all__ = ["demo"]
 
@@ -33,5 +31,5 @@ def demo(
         ("degradation", "strength", "Q", "scaled", "cosine to untouched"),
         rows,
     )
-    typer.echo(f"\nIn {out}: {', '.join(result.written)}")
-    typer.echo(f"Open {out / result.written[0]}: it explains all of them.")
+    tell(f"\nIn {out}: {', '.join(result.written)}")
+    tell(f"Open {out / result.written[0]}: it explains all of them.")

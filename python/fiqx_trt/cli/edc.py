@@ -198,7 +198,7 @@ def edc(
 
     Where the pairs have no similarity, the model embeds the images, once: the embeddings stay beside the result.
 
-    Exit status: 0 done, 2 wrong usage, 1 could not run, 130 interrupted.
+    Exit status: 0 done, 2 wrong usage, 1 could not run, 130 interrupted, 143 terminated.
     """
     from fiqx_trt.evaluate.det import DISCARDS
     from fiqx_trt.evaluate.experiment import EdcOptions, compare_at_rates, det_of_methods

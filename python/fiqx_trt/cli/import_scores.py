@@ -81,7 +81,8 @@ def import_scores(
 ) -> None:
     """Write another program's scores as a table; what finds no partner is listed, never dropped.
 
-    Exit status: 0 every row ok, 3 finished but some rows have no score, 2 wrong usage, 1 could not run, 130 interrupted.
+    Exit status: 0 every row ok, 3 finished but some rows have no score, 2 wrong usage, 1 could not run,
+    130 interrupted, 143 terminated.
     """
     from fiqx_trt.evaluate.score_tables import parse_directions
     from fiqx_trt.importers import match_paths

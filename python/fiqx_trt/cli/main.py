@@ -30,6 +30,7 @@ from fiqx_trt.cli import (
     score,
 )
 from fiqx_trt.cli.console import complain, configure_logging
+from fiqx_trt.cli.signals import Terminated, exit_code, terminable
 from fiqx_trt.errors import FiqxError, InvalidInputError, SourceError
 
 __all__ = ["app", "main"]
@@ -37,7 +38,7 @@ __all__ = ["app", "main"]
 P = ParamSpec("P")
 T = TypeVar("T")
 
-EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED = 1, 2, 130
+EXIT_FAILED, EXIT_USAGE = 1, 2
 
 app = typer.Typer(
     name="fiqx-trt",
@@ -55,10 +56,11 @@ def guarded(command: Callable[P, T]) -> Callable[P, T]:
     @functools.wraps(command)
     def run(*args: P.args, **kwargs: P.kwargs) -> T:
         try:
-            return command(*args, **kwargs)
-        except KeyboardInterrupt:
-            complain("interrupted")
-            raise typer.Exit(EXIT_INTERRUPTED) from None
+            with terminable():
+                return command(*args, **kwargs)
+        except KeyboardInterrupt as error:
+            complain("terminated" if isinstance(error, Terminated) else "interrupted")
+            raise typer.Exit(exit_code(error)) from None
         except (InvalidInputError, SourceError) as error:
             _reraise_in_debug()
             complain(str(error))

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from fiqx_trt.cli.console import say, table
+from fiqx_trt.cli.console import say, table, tell
 from fiqx_trt.cli.options import Overwrite
 from fiqx_trt.errors import InvalidInputError, OutputError
 
@@ -25,7 +25,7 @@ def inspect(
 
     spec, path, graph = load_graph(model)
     if as_json:
-        typer.echo(spec.to_json(), nl=False)
+        typer.echo(json.dumps(json.loads(spec.to_json()), indent=2))  # ASCII: no name can steer a terminal
         return
     shapes = tensor_shapes(graph)
     rows = []
@@ -44,7 +44,7 @@ def inspect(
         )
         rows.append((name, text, note))
     table("", ("field", "value", "shape or note"), rows)
-    typer.echo(f"file: {path or 'none: it is kept in memory alone'}")
+    tell(f"file: {path or 'none: it is kept in memory alone'}")
     if spec.guesses and path is not None:
         say(
             f"Guessed: {', '.join(spec.guesses)}. State them in {path.with_suffix('.json').name} beside the file."

@@ -74,7 +74,7 @@ def overlap(
 ) -> None:
     """Compare methods on the images all of them scored: shared best and worst images, and rank correlations.
 
-    Exit status: 0 done, 2 wrong usage, 1 could not run, 130 interrupted.
+    Exit status: 0 done, 2 wrong usage, 1 could not run, 130 interrupted, 143 terminated.
     """
     from fiqx_trt.evaluate import agreement, identity_codes
     from fiqx_trt.evaluate.identities import identities_of

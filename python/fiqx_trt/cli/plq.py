@@ -88,7 +88,7 @@ def plq(
     """Explain every face: float maps, a picture each, a table that says which regions lie low, and report.html.
 
     Gradients run in float32. Exit status: 0 every row ok, 3 finished but some rows failed, 2 wrong usage, 1 could not run,
-    130 interrupted.
+    130 interrupted, 143 terminated.
     """
     from fiqx_trt.explain.plq import PlqExplainer
     from fiqx_trt.quality import MethodOptions, create_method

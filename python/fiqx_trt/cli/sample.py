@@ -47,7 +47,7 @@ def sample(
 
     The choice depends on the seed, the person and the path alone: not on the order of the inputs or on other people.
 
-    Exit status: 0 done, 2 wrong usage, 1 could not run, 130 interrupted.
+    Exit status: 0 done, 2 wrong usage, 1 could not run, 130 interrupted, 143 terminated.
     """
     from fiqx_trt.evaluate import per_identity as choose
     from fiqx_trt.evaluate.identities import identities_of

@@ -78,7 +78,7 @@ def score(
 ) -> None:
     """Write the quality of every face: one row per input, always, in input order.
 
-    Exit status: 0 every row ok, 3 finished but some rows failed, 2 wrong usage, 1 could not run, 130 interrupted.
+    Exit status: 0 every row ok, 3 finished but some rows failed, 2 wrong usage, 1 could not run, 130 interrupted, 143 terminated.
     """
     from fiqx_trt.quality import MethodOptions, create_method
     from fiqx_trt.scoring import Scorer

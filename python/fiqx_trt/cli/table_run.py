@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import itertools
-import signal
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING, NoReturn, Protocol
 
 import typer
 
 from fiqx_trt.cli import options as o
 from fiqx_trt.cli.console import open_progress, say
+from fiqx_trt.cli.signals import Stop, exit_code, stop_on_signals
 from fiqx_trt.errors import InvalidInputError, OutputError
 from fiqx_trt.scoring.run import RowMaker
 
@@ -30,7 +28,8 @@ if TYPE_CHECKING:
 
 __all__ = ["TableRun", "choose_mode"]
 
-EXIT_SOME_FAILED, EXIT_INTERRUPTED = 3, 130
+EXIT_SOME_FAILED = 3
+GO_ON = "interrupted; the same command with --resume goes on from here"
 #: Inputs are counted for the progress bar no longer than this.
 COUNT_SECONDS = 1.0
 
@@ -128,23 +127,27 @@ class TableRun:
         if page is not None:
             self._refuse_other_report(path)
         table = self._open(path, maker, model, files)
-        with open_progress(total, quiet=self.quiet) as report, stop_on_interrupt() as stop:
-            threads = self.runtime.threads or 2
-            score_table(
-                preparer.announced(self.sources),
-                preparer,
-                maker,
-                table,
-                batch=self.batch,
-                threads=threads,
-                report=report,
-                stop=stop,
-            )
+        with open_progress(total, quiet=self.quiet) as report, stop_on_signals() as stop:
+            try:
+                score_table(
+                    preparer.announced(self.sources),
+                    preparer,
+                    maker,
+                    table,
+                    batch=self.batch,
+                    threads=self.runtime.threads or 2,
+                    report=report,
+                    stop=stop,
+                )
+            except KeyboardInterrupt:
+                if table.meta.inputs:
+                    say(GO_ON)
+                raise
         if not self.quiet:
             summarise(table, model, ran or model.precision)
         if page is not None and table.finished:
             self._report(table, model, page)
-        raise typer.Exit(exit_status(table))
+        raise typer.Exit(exit_status(table, stop))
 
     def _open(self, path: Path, maker: Maker, model: Model, files: FaceFiles | None) -> TableWriter:
         from fiqx_trt.rows import open_table, score_columns
@@ -258,25 +261,6 @@ def run_metadata(model: Model, parameters: Mapping[str, object]) -> RunMeta:
     )
 
 
-@contextmanager
-def stop_on_interrupt() -> Iterator[Callable[[], bool]]:
-    """Turn the first Ctrl-C into a request to stop after the rows in flight; the second one interrupts at once."""
-    interrupted = False
-
-    def handle(number: int, frame: FrameType | None) -> None:
-        nonlocal interrupted
-        if interrupted:
-            raise KeyboardInterrupt
-        interrupted = True
-        say("stopping after the rows in flight; once more stops at once")
-
-    before = signal.signal(signal.SIGINT, handle)
-    try:
-        yield lambda: interrupted
-    finally:
-        signal.signal(signal.SIGINT, before)
-
-
 def summarise(table: TableWriter, model: Model, ran: str) -> None:
     """Say what a run did, on what it ran, and how to go on after an interruption."""
     meta = table.meta
@@ -287,7 +271,7 @@ def summarise(table: TableWriter, model: Model, ran: str) -> None:
     if skipped := passed_over(model.notes):
         say(f"not used: {skipped}")
     if not table.finished:
-        say("interrupted; the same command with --resume goes on from here")
+        say(GO_ON)
     elif set(meta.counts) - {"ok"}:
         say(f"the column error of {table.path.name} says why rows failed")
 
@@ -308,8 +292,8 @@ def passed_over(notes: Sequence[str]) -> str:
     return "; ".join(f"{', '.join(backends)}: {reason}" for reason, backends in reasons.items())
 
 
-def exit_status(table: TableWriter) -> int:
+def exit_status(table: TableWriter, stop: Stop) -> int:
     """Return the exit status that a table deserves."""
     if not table.finished:
-        return EXIT_INTERRUPTED
+        return exit_code(stop)
     return EXIT_SOME_FAILED if set(table.meta.counts) - {"ok"} else 0

@@ -75,8 +75,28 @@ class PartialFile:
                 os.ftruncate(self._fd, self.size)
             raise
         self.size += len(data)
+        self.require_place()
         if time.monotonic() - self._synced > SYNC_SECONDS:
             self.sync()
+
+    @property
+    def in_place(self) -> bool:
+        """Whether the file still has its name: nobody removed, moved or replaced it or its folder."""
+        return _is_same_file(self._fd, self.path)
+
+    def require_place(self) -> None:
+        """Refuse to go on where the rows would be lost.
+
+        Raises
+        ------
+        OutputError
+            The file lost its name.
+        """
+        if not self.in_place:
+            raise OutputError(
+                f"{shown(self.path)} was removed or moved while rows were written to it, or its folder was: what was written "
+                "is lost, and the run ends here. Start it again with an output that stays"
+            )
 
     def truncate(self, size: int) -> None:
         """Cut the file to its first `size` bytes."""
@@ -193,6 +213,6 @@ def _lock(fd: int, path: Path) -> None:
 def _is_same_file(fd: int, path: Path) -> bool:
     try:
         there = path.stat()
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return False
     return os.path.samestat(os.fstat(fd), there)

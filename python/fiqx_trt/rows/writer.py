@@ -295,6 +295,7 @@ class TableWriter:
     def _finish(self, partial: PartialFile) -> None:
         self._copy_until_failed(None)
         self._flush()
+        partial.require_place()
         partial.sync()
         files = self._files
         finished = replace(self.meta, state="complete", finished=utc_now())
@@ -322,6 +323,8 @@ class TableWriter:
             raise
 
     def _suspend(self, partial: PartialFile) -> None:
+        if not partial.in_place:
+            return  # there is nothing that could be kept
         try:
             if self._inputs == 0:
                 self._files.discard()
