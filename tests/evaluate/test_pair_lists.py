@@ -10,9 +10,11 @@ import pytest
 
 from fiqx_trt.errors import ImageError, InvalidInputError, SourceError
 from fiqx_trt.evaluate import pairs_file, read_pairs, read_pairs_file
+from fiqx_trt.evaluate.joining import join_comparisons
 from fiqx_trt.evaluate.pair_lists import recognise
 from fiqx_trt.faces.bins import open_bin
 from fiqx_trt.faces.sources import Source, iter_sources
+from fiqx_trt.rows.csv_file import write_csv
 from support.nets import noise_faces
 
 LFW = """2\t2
@@ -256,3 +258,11 @@ def test_refusals(tmp_path):
         read_pairs(write(tmp_path, "a,b,1\n"), separator="tab")
     with pytest.raises(SourceError, match="not a regular file"):
         read_pairs(tmp_path)
+
+
+def test_names_that_are_not_utf8_join_as_score_tables_write_them(tmp_path):
+    path = tmp_path / "p.csv"
+    write_csv(path, ("a", "b", "label"), [("caf\udce9.jpg", "b\\c.jpg", 1)])
+    pairs, notes = join_comparisons(read_pairs(path), ["caf\udce9.jpg", "x/b/c.jpg"])
+    assert rows(pairs) == [("caf\udce9.jpg", "x/b/c.jpg", 1)]
+    assert notes[0].startswith("2 of 2 images of the pairs are joined")

@@ -16,6 +16,7 @@ from fiqx_trt.amva.bootstrap import Bands
 from fiqx_trt.amva.deviation import Deviations
 from fiqx_trt.amva.groups import Groups
 from fiqx_trt.amva.variation import COUNTS, DIFFERENCES, MethodDifference, VariationMaps, method_differences
+from fiqx_trt.arrays import load_arrays
 from fiqx_trt.errors import InvalidInputError, OutputError
 from fiqx_trt.files import replacing, write_atomic
 
@@ -202,7 +203,8 @@ def load_amva(folder: Path) -> Amva:
             overlap_high=np.array(overlap["high"]),
             overlap_low=np.array(overlap["low"]),
         )
-    except (OSError, ValueError, KeyError) as error:
+    # A record that a person edited may hold any JSON.
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         raise InvalidInputError(
             f"{folder} holds no activation-map analysis that can be read ({type(error).__name__}: {error}); give a folder that "
             "`fiqx-trt amva` wrote"
@@ -248,8 +250,7 @@ def _between_arrays(result: Amva) -> dict[str, NDArray[Any]]:
 
 
 def _read_method(path: Path, name: str, told: Mapping[str, Any]) -> MethodResult:
-    with np.load(path, allow_pickle=False) as file:
-        arrays = dict(file.items())
+    arrays: dict[str, Any] = dict(load_arrays(path))
     names = [f.name for f in fields(VariationMaps) if f.name not in COUNTS]
     groups = Groups(
         name, arrays["high"], arrays["low"], told["fraction"], told["higher_is_better"], told["images"]

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,14 +12,13 @@ from fiqx_trt.evaluate.curves import PartialArea
 from fiqx_trt.evaluate.det import DetCurve
 from fiqx_trt.evaluate.experiment import EdcResult, MethodCurve
 from fiqx_trt.files import write_whole
-from fiqx_trt.text import escape_text
+from fiqx_trt.rows.csv_file import write_csv
 
 __all__ = [
     "BEST",
     "RANDOM",
     "edc_summary",
     "finite",
-    "write_csv",
     "write_curves",
     "write_det",
     "write_json",
@@ -70,22 +67,6 @@ def write_json(path: Path, value: Mapping[str, Any]) -> None:
     """Write JSON, NaN as ``null``, in one step."""
     text = json.dumps(finite(value), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
     write_whole(path, text.encode("utf-8", "backslashreplace"))
-
-
-def write_csv(path: Path, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Write a CSV in one step: UTF-8, shortest round-trip floats, nothing for NaN, names as :mod:`fiqx_trt.text` has them."""
-    text = io.StringIO(newline="")
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(columns)
-    for row in rows:
-        writer.writerow(map(_cell, row))
-    write_whole(path, text.getvalue().encode())
-
-
-def _cell(value: object) -> object:
-    if isinstance(value, str):
-        return escape_text(value)
-    return "" if finite(value) is None else value
 
 
 def write_curves(results: Sequence[EdcResult], folder: Path) -> list[Path]:

@@ -13,12 +13,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fiqx_trt.arrays import load_arrays
 from fiqx_trt.errors import InvalidInputError, OutputError
 from fiqx_trt.evaluate.comparisons import SHOWN, Comparisons
 from fiqx_trt.evaluate.similarity import cosine_similarity
 from fiqx_trt.faces.batch import iter_batches
 from fiqx_trt.faces.bins import bin_member
 from fiqx_trt.faces.sources import Source
+from fiqx_trt.files import open_regular, replacing
 
 if TYPE_CHECKING:
     from fiqx_trt.faces.prepare import FacePreparer
@@ -74,20 +76,26 @@ class EmbeddingCache:
         if not self.path.exists():
             return {}
         try:
-            with np.load(self.path, allow_pickle=False) as arrays:
-                configuration = json.loads(arrays["configuration"].tobytes())
-                names = arrays["paths"].tobytes().decode("utf-8", "surrogateescape").split("\0")
-                stamps, vectors = arrays["stamps"], arrays["vectors"]
-                errors = json.loads(arrays["errors"].tobytes())
-        except (OSError, ValueError, KeyError) as error:
+            configuration, kept = _contents(load_arrays(self.path))
+        # What another program wrote may hold any JSON and any arrays.
+        except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+            if self._is_ours():
+                logger.warning("%s is damaged (%s) and is made again", self.path, error)
+                return {}
             return self._refuse(f"it is no file of embeddings ({error})", overwrite)
         changed = [name for name, value in self._plain.items() if configuration.get(name) != value]
         if changed:
             return self._refuse(f"its {changed[0]} is another", overwrite)
-        return {
-            name: ((int(stamp[0]), int(stamp[1])), vector, errors.get(name, ""))
-            for name, stamp, vector in zip(names, stamps, vectors, strict=True)
-        }
+        return kept
+
+    def _is_ours(self) -> bool:
+        """Tell whether a file that cannot be read is empty or begins as :meth:`write` begins it."""
+        try:
+            with open_regular(self.path) as file:
+                begin = file.read(64)
+        except OSError:
+            return False
+        return not begin or (begin.startswith(b"PK\3\4") and begin[30:].startswith(b"configuration.npy"))
 
     def write(self, embeddings: Embeddings, stamps: Sequence[tuple[int, int]]) -> None:
         """Write the file in one step.
@@ -106,14 +114,8 @@ class EmbeddingCache:
         }
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            temporary = self.path.with_name(f".{self.path.name}.tmp")
-            try:
-                with temporary.open("wb") as file:
-                    np.savez(file, **arrays)  # type: ignore[arg-type]  # no array is called allow_pickle
-                temporary.replace(self.path)
-            except BaseException:
-                temporary.unlink(missing_ok=True)
-                raise
+            with replacing(self.path) as file:
+                np.savez(file, **arrays)  # type: ignore[arg-type]  # no array is called allow_pickle
         except OSError as error:
             raise OutputError(f"cannot write {self.path}: {error.strerror or error}") from error
 
@@ -131,6 +133,24 @@ class EmbeddingCache:
             )
         logger.info("%s is replaced: %s", self.path, why)
         return {}
+
+
+def _contents(
+    arrays: Mapping[str, NDArray[Any]],
+) -> tuple[dict[str, Any], dict[str, tuple[tuple[int, int], NDArray[np.float32], str]]]:
+    """Return the configuration, and path → (size and time of the file, embedding, error)."""
+    configuration = dict(json.loads(arrays["configuration"].tobytes()))
+    names = arrays["paths"].tobytes().decode("utf-8", "surrogateescape").split("\0")
+    errors = {str(name): str(why) for name, why in json.loads(arrays["errors"].tobytes()).items()}
+    stamps, vectors = arrays["stamps"], arrays["vectors"]
+    if vectors.ndim != 2 or vectors.dtype != np.float32 or stamps.shape != (len(names), 2):
+        raise ValueError(
+            f"embeddings {vectors.dtype} of shape {vectors.shape}, stamps of shape {stamps.shape}"
+        )
+    return configuration, {
+        name: ((int(stamp[0]), int(stamp[1])), vector, errors.get(name, ""))
+        for name, stamp, vector in zip(names, stamps, vectors, strict=True)
+    }
 
 
 def _bytes(text: str) -> NDArray[np.uint8]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from fiqx_trt.evaluate.comparisons import Comparisons
 from fiqx_trt.evaluate.score_tables import MethodScores, ScoreTables
 from fiqx_trt.importers.tails import join_paths
+from fiqx_trt.text import unescape_text
 
 __all__ = ["join_comparisons", "join_tables", "joined_note"]
 
@@ -53,12 +54,20 @@ def join_comparisons(
         Suffixes are not certain (:attr:`fiqx_trt.evaluate.pairs_file.PairsFile.stems`).
     """
     found = join_paths(comparisons.paths, images, stems=stems)
+    found |= _escaped(comparisons.paths, images, found)
     renamed = {path: name for path, name in found.items() if path != name}
     if not renamed:
         return comparisons, []
     paths = tuple(renamed.get(path, path) for path in comparisons.paths)
     note = joined_note("images of the pairs", renamed, len(comparisons.paths))
     return dataclasses.replace(comparisons, paths=paths), [note]
+
+
+def _escaped(paths: Sequence[str], images: Sequence[str], found: Mapping[str, str]) -> dict[str, str]:
+    """Return the partners of names that are not UTF-8 and stand in the pairs as score tables write them."""
+    left = {path: unescape_text(path) for path in paths if "\\" in path and path not in found}
+    open_images = set(images).difference(found.values()) if left else set()
+    return {path: name for path, name in left.items() if name in open_images}
 
 
 def joined_note(what: str, renamed: dict[str, str], total: int) -> str:

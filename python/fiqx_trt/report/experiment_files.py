@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from fiqx_trt import __version__
 from fiqx_trt.errors import OutputError
 from fiqx_trt.files import write_atomic
 from fiqx_trt.report.html import visible
+from fiqx_trt.rows.csv_file import write_csv
 from fiqx_trt.text import literal
 
 if TYPE_CHECKING:
@@ -78,20 +75,9 @@ def short_name(name: str) -> str:
 
 
 def write_rows(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Write rows as CSV: UTF-8, shortest floats that read back the same, empty where there is no number."""
-    text = io.StringIO(newline="")
-    writer = csv.writer(text, lineterminator="\r\n")
+    """Write rows as CSV (:func:`fiqx_trt.rows.csv_file.write_csv`); the keys of the first are the columns."""
     names = list(rows[0]) if rows else []
-    writer.writerow(names)
-    for row in rows:
-        writer.writerow([_cell(row[name]) for name in names])
-    write_atomic(path, text.getvalue().encode("utf-8", "surrogateescape"))
-
-
-def _cell(value: Any) -> str:
-    if isinstance(value, float):
-        return repr(value) if np.isfinite(value) else ""
-    return str(value)
+    write_csv(path, names, ([row[name] for name in names] for row in rows))
 
 
 def write_summary(out: Path, summary: Mapping[str, Any]) -> None:

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from fiqx_trt.rows.schema import Column, Row, Value
 from fiqx_trt.text import escape_text, unescape_text
 
-__all__ = ["CsvLines", "JsonLines", "LineFormat", "parse_cell", "split_cells"]
+__all__ = ["CsvLines", "JsonLines", "LineFormat", "csv_record", "parse_cell", "split_cells"]
 
 _INT = re.compile(r"[+-]?[0-9]+")
 _FLOAT = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
@@ -61,10 +61,10 @@ class CsvLines(LineFormat):
 
     @property
     def header(self) -> bytes:  # noqa: D102
-        return _join_cells([_quote(escape_text(column.name)) for column in self.columns])
+        return csv_record([column.name for column in self.columns])
 
     def encode(self, row: Row) -> bytes:  # noqa: D102
-        return _join_cells([_cell(row[column.name]) for column in self.columns])
+        return csv_record([row[column.name] for column in self.columns])
 
     def decode(self, record: bytes) -> dict[str, Value]:  # noqa: D102
         cells = split_cells(record.decode("utf-8"))
@@ -158,14 +158,25 @@ def parse_cell(column: Column, cell: str) -> Value:
     raise ValueError(f"column {column.name}: {cell!r} is not a finite number")
 
 
-def _join_cells(cells: Sequence[str]) -> bytes:
-    return ",".join(cells).encode() + b"\r\n"
+def csv_record(cells: Iterable[object]) -> bytes:
+    r"""Return one CSV record: text escaped and quoted where it must be, nothing for ``None`` and numbers that are not finite.
+
+    Examples
+    --------
+    >>> csv_record(["a,b", 0.5, 3, None, float("nan")])
+    b'"a,b",0.5,3,,\r\n'
+    """
+    return ",".join(map(_cell, cells)).encode() + b"\r\n"
 
 
-def _cell(value: Value) -> str:
+def _cell(value: object) -> str:
     if value is None:
         return ""
-    return _quote(escape_text(value)) if isinstance(value, str) else repr(value)
+    if isinstance(value, float):
+        return repr(float(value)) if math.isfinite(value) else ""
+    if type(value) is int:
+        return str(value)
+    return _quote(escape_text(str(value)))
 
 
 def _quote(text: str) -> str:
