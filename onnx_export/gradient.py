@@ -119,7 +119,7 @@ def _after(model: onnx.ModelProto, name: str) -> int:
 
 def _quality(tape: Tape, weights: str, dropout: float, norms: np.ndarray | None) -> dict[str, str]:
     """Write the gradient of the quality node at the embedding and, for `exact`, at the pre-dropout vector."""
-    length = tape.emit("ReduceL2", ["embedding"], {"axes": [1], "keepdims": 1})
+    length = tape.reduce("ReduceL2", "embedding", [1])
     length = tape.emit("Max", [length, tape.number(_TINY)])
     unit = tape.emit("Div", ["embedding", length])
     if norms is not None:
@@ -129,7 +129,7 @@ def _quality(tape: Tape, weights: str, dropout: float, norms: np.ndarray | None)
         value = tape.emit("Mul", [unit, direction])
     else:
         direction, value = tape.number([[1.0]]), unit
-    total = tape.emit("ReduceSum", [value, tape.integers([1])], {"keepdims": 1})
+    total = tape.reduce("ReduceSum", value, [1])
     across = tape.emit("Sub", [direction, tape.emit("Mul", [unit, total])])
     return {"embedding": tape.emit("Div", [across, length])}
 
@@ -143,7 +143,7 @@ def _closed_form(tape: Tape, unit: str, length: str, dropout: float, norms: np.n
     share = tape.number((dropout / (1 - dropout) * norms)[None])
     relative = tape.emit("Div", ["pre_dropout", length])
     weighted = tape.emit("Mul", [relative, share])
-    t = tape.emit("ReduceSum", [tape.emit("Mul", [weighted, relative]), tape.integers([1])], {"keepdims": 1})
+    t = tape.reduce("ReduceSum", tape.emit("Mul", [weighted, relative]), [1])
     more = tape.emit("Add", [t, tape.number(1)])
     distance = tape.emit("Sqrt", [tape.emit("Div", [tape.emit("Mul", [t, tape.number(2)]), more])])
     scale = tape.emit("Mul", [tape.emit("Mul", [more, more]), length])

@@ -1,17 +1,15 @@
-"""Loading ONNX models, choosing their outputs, cutting them in two and freeing their batch dimension."""
+"""Choosing the outputs of ONNX models, cutting them in two and freeing their batch dimension."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 
 import numpy as np
 import onnx
-from onnx import inliner, numpy_helper
+from onnx import numpy_helper
 
 from fiqx_trt.errors import ModelError
-from fiqx_trt.onnx_export.tflite import is_tflite, read_tflite
 from fiqx_trt.onnx_export.view import (
     GraphView,
     attribute,
@@ -28,44 +26,6 @@ logger = logging.getLogger(__name__)
 #: Name of the symbolic batch dimension in every graph this package writes.
 BATCH = "N"
 _FLOATS = (onnx.TensorProto.FLOAT, onnx.TensorProto.FLOAT16, onnx.TensorProto.DOUBLE)
-#: How files of other programs begin, and what they are.
-_MAGIC = {
-    b"PK\x03\x04": "a PyTorch checkpoint or zip archive; convert it with `fiqx-trt model export`",
-    b"\x80\x02": "a pickle or an old PyTorch checkpoint; convert it with `fiqx-trt model export`",
-    b"\x89HDF": "a Keras HDF5 file; convert it with tf2onnx",
-    b"\xff\xd8\xff": "a JPEG picture",
-    b"\x89PNG": "a PNG picture",
-    b"version https://git-lfs": "a Git LFS pointer; fetch the file itself with `git lfs pull`",
-}
-
-
-def read_model(source: Path | str | bytes | onnx.ModelProto) -> onnx.ModelProto:
-    """Load an ONNX model, its external data included, or a TensorFlow Lite model, which is converted.
-
-    Parameters
-    ----------
-    source
-        A file, the bytes of one, or a model, which is returned as it is.
-
-    Returns
-    -------
-    onnx.ModelProto
-        A model with at least one node and one output; local functions are inlined.
-
-    Raises
-    ------
-    ModelError
-        The file is missing, empty, truncated or neither ONNX nor TensorFlow Lite, or its weights lie in a file that is not there.
-    """
-    if isinstance(source, onnx.ModelProto):
-        return source
-    name, data = (
-        ("the bytes given", source) if isinstance(source, bytes) else (str(source), _file_bytes(Path(source)))
-    )
-    model = _parse(name, data)
-    if any(t.data_location == onnx.TensorProto.EXTERNAL for t in model.graph.initializer):
-        _load_weights(model, source)
-    return inliner.inline_local_functions(model) if model.functions else model
 
 
 def with_outputs(model: onnx.ModelProto, names: Sequence[str]) -> onnx.ModelProto:
@@ -168,45 +128,6 @@ def dynamic_batch(model: onnx.ModelProto) -> onnx.ModelProto:
             value.type.tensor_type.shape.dim[0].dim_param = BATCH
     _prove_batch(copy)
     return copy
-
-
-def _file_bytes(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise ModelError(f"cannot read the model {path}: {error.strerror or error}") from error
-
-
-def _parse(name: str, data: bytes) -> onnx.ModelProto:
-    if not data:
-        raise ModelError(f"{name} is empty (0 bytes); wanted an ONNX model")
-    if is_tflite(data):
-        return read_tflite(data, name)
-    for magic, what in _MAGIC.items():
-        if data.startswith(magic):
-            raise ModelError(f"{name} is not an ONNX model but {what}")
-    model = onnx.ModelProto()
-    try:
-        model.ParseFromString(data)
-    except Exception as error:  # google.protobuf's DecodeError; its import path differs between versions
-        raise ModelError(f"{name} is not an ONNX model, or is cut short ({len(data)} bytes)") from error
-    if not model.graph.node or not model.graph.output or not model.opset_import:
-        raise ModelError(
-            f"{name} is not an ONNX model: no graph with nodes and outputs in its {len(data)} bytes"
-        )
-    return model
-
-
-def _load_weights(model: onnx.ModelProto, source: Path | str | bytes) -> None:
-    if isinstance(source, bytes):
-        raise ModelError(
-            "the model keeps its weights in another file; give the path of the model, not its bytes"
-        )
-    try:
-        onnx.load_external_data_for_model(model, str(Path(source).parent))
-    except Exception as error:  # OSError, or the checker's refusal of a path outside the folder
-        reason = " ".join(str(error).split())[:200]
-        raise ModelError(f"the weights that belong to {source} cannot be read: {reason}") from error
 
 
 def _shell(model: onnx.ModelProto) -> onnx.ModelProto:

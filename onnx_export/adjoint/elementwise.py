@@ -16,7 +16,7 @@ def unbroadcast(tape: Tape, gradient: str, given: tuple[int, ...], name: str) ->
     short = len(given) - len(wanted)
     axes = [i + 1 for i, d in enumerate(given) if i < short or (wanted[i - short] == 1 and d != 1)]
     if axes:
-        gradient = tape.emit("ReduceSum", [gradient, tape.integers(axes)], {"keepdims": 1})
+        gradient = tape.reduce("ReduceSum", gradient, axes)
     return tape.reshape(gradient, wanted) if short else gradient
 
 

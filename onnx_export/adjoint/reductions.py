@@ -8,7 +8,6 @@ import numpy as np
 import onnx
 
 from fiqx_trt.onnx_export.adjoint.tape import Rule, Tape
-from fiqx_trt.onnx_export.builder import Attribute
 from fiqx_trt.onnx_export.view import attribute
 
 
@@ -65,9 +64,9 @@ def _normalise(tape: Tape, node: onnx.NodeProto, gradient: str) -> dict[str, str
         raise tape.refuse(node, "only p = 2 is covered")
     axis = attribute(node, "axis", -1)
     x, y = node.input[0], node.output[0]
-    along = tape.emit("ReduceSum", [tape.emit("Mul", [gradient, y]), tape.integers([axis])], {"keepdims": 1})
+    along = tape.reduce("ReduceSum", tape.emit("Mul", [gradient, y]), [axis])
     across = tape.emit("Sub", [gradient, tape.emit("Mul", [y, along])])
-    return {x: tape.emit("Div", [across, tape.emit("ReduceL2", [x], {"axes": [axis], "keepdims": 1})])}
+    return {x: tape.emit("Div", [across, tape.reduce("ReduceL2", x, [axis])])}
 
 
 def _layer_norm(tape: Tape, node: onnx.NodeProto, gradient: str) -> dict[str, str]:
@@ -79,14 +78,14 @@ def _layer_norm(tape: Tape, node: onnx.NodeProto, gradient: str) -> dict[str, st
     axis = attribute(node, "axis", -1) % rank
     if axis == 0:
         raise tape.refuse(node, "it reduces over the batch")
-    over: dict[str, Attribute] = {"axes": list(range(axis, rank)), "keepdims": 1}
-    centred = tape.emit("Sub", [x, tape.emit("ReduceMean", [x], over)])
-    power = tape.emit("ReduceMean", [tape.emit("Mul", [centred, centred])], over)
+    over = list(range(axis, rank))
+    centred = tape.emit("Sub", [x, tape.reduce("ReduceMean", x, over)])
+    power = tape.reduce("ReduceMean", tape.emit("Mul", [centred, centred]), over)
     sigma = tape.emit("Sqrt", [tape.emit("Add", [power, tape.number(attribute(node, "epsilon", 1e-5))])])
     z = tape.emit("Div", [centred, sigma])
     u = tape.emit("Mul", [gradient, tape.number(tape.value(node, 1))])
-    along = tape.emit("Mul", [z, tape.emit("ReduceMean", [tape.emit("Mul", [u, z])], over)])
-    across = tape.emit("Sub", [tape.emit("Sub", [u, tape.emit("ReduceMean", [u], over)]), along])
+    along = tape.emit("Mul", [z, tape.reduce("ReduceMean", tape.emit("Mul", [u, z]), over)])
+    across = tape.emit("Sub", [tape.emit("Sub", [u, tape.reduce("ReduceMean", u, over)]), along])
     return {x: tape.emit("Div", [across, sigma])}
 
 

@@ -13,6 +13,9 @@ from fiqx_trt.errors import ModelError
 from fiqx_trt.onnx_export.builder import Attribute
 from fiqx_trt.onnx_export.view import GraphView, describe
 
+#: The opsets from which on the axes of ReduceSum, and of the other reductions, are an input.
+_SUM_AXES, _AXES = 13, 18
+
 #: A rule: tape, node and the gradient of its first output to the gradients of its inputs, by name.
 Rule = Callable[["Tape", onnx.NodeProto, str], dict[str, str]]
 
@@ -31,6 +34,9 @@ class Tape:
     def __init__(self, view: GraphView, dtype: np.dtype[np.floating]) -> None:
         self.view = view
         self.dtype = dtype
+        self._opset = max(
+            (e.version for e in view.model.opset_import if e.domain in ("", "ai.onnx")), default=1
+        )
         self.nodes: list[onnx.NodeProto] = []
         self.constants: list[onnx.TensorProto] = []
         self._known: dict[tuple[str, tuple[int, ...], bytes], str] = {}
@@ -47,6 +53,12 @@ class Tape:
         name = output or f"grad.{len(self.nodes)}.{op}"
         self.nodes.append(helper.make_node(op, list(inputs), [name], name=name, **(attributes or {})))
         return name
+
+    def reduce(self, op: str, name: str, axes: Sequence[int]) -> str:
+        """Add a reduction over axes, which are kept; where the axes stand depends on the graph's opset."""
+        if self._opset >= (_SUM_AXES if op == "ReduceSum" else _AXES):
+            return self.emit(op, [name, self.integers(axes)], {"keepdims": 1})
+        return self.emit(op, [name], {"axes": list(axes), "keepdims": 1})
 
     def number(self, value: ArrayLike) -> str:
         """Add a constant in the graph's number format, once, and return its name."""

@@ -56,9 +56,7 @@ def oracle(gray: bool) -> tuple[Numbers, np.ndarray]:
     network = ORACLE(channels=1) if gray else ORACLE()
     pixels = (FACES.astype(np.float32).transpose(0, 3, 1, 2) - 127.5) / 127.5
     if gray:
-        weights = np.array([0.299, 0.587, 0.114])
-        luminance = np.round((FACES @ weights)).astype(np.float32)
-        pixels = (luminance[:, None] - 127.5) / 127.5
+        pixels = ((FACES @ np.array([0.299, 0.587, 0.114]))[:, None] - 127.5) / 127.5
     names = ["embedding", "pre_dropout"]
     raw, h = ReferenceEvaluator(network).run(names, {"image": pixels.astype(np.float32)})
     row = Foreign("oracle", lambda folder: folder, gray=gray)

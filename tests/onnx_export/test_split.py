@@ -11,7 +11,8 @@ import onnx.parser
 import pytest
 
 from fiqx_trt.errors import ModelError
-from fiqx_trt.onnx_export.split import cut, dynamic_batch, read_model, with_outputs
+from fiqx_trt.onnx_export.reading import read_model
+from fiqx_trt.onnx_export.split import cut, dynamic_batch, with_outputs
 from fiqx_trt.onnx_export.taps import tensor_shapes
 from reference.onnx_graphs import normal, operators, parse, run
 

@@ -13,7 +13,7 @@ from fiqx_trt.models.builtin import BUILTIN, builtin_model
 from fiqx_trt.models.infer import infer_spec
 from fiqx_trt.models.spec import ModelSpec, sidecar_path
 from fiqx_trt.onnx_export import ARCHITECTURES
-from fiqx_trt.onnx_export.split import read_model
+from fiqx_trt.onnx_export.reading import read_model
 
 if TYPE_CHECKING:
     import onnx

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import hashlib
 import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -15,7 +14,7 @@ from fiqx_trt.models.infer import infer_spec
 from fiqx_trt.models.model import Model, RuntimeChoice
 from fiqx_trt.models.spec import ModelSpec, read_sidecar, sidecar_path, typed_fields
 from fiqx_trt.onnx_export.input_size import fix_input_size
-from fiqx_trt.onnx_export.split import read_model
+from fiqx_trt.onnx_export.reading import fold_shapes, read_hashed
 from fiqx_trt.onnx_export.tokens import with_token_map
 from fiqx_trt.zoo import Entry, fetch, known, models
 
@@ -176,10 +175,11 @@ def _resolve(model: str | Path, given: Mapping[str, Any]) -> tuple[ModelSpec, Pa
     if "gamma" in given:  # not the γ that these were measured with
         fields = {name: v for name, v in fields.items() if name not in ("gamma_weights", "regions")}
     fields.update(given)
-    graph = fix_input_size(read_model(source), fields.get("input_size"), image=fields.get("image") or None)
+    graph, sha256 = read_hashed(source)
+    graph = fix_input_size(graph, fields.get("input_size"), image=fields.get("image") or None)
+    fold_shapes(graph)  # once more: heights and widths that were free are known now
     graph = with_token_map(graph, embedding=fields.get("embedding") or None)
-    content = source if isinstance(source, bytes) else source.read_bytes()
-    spec = infer_spec(graph, fields, path=path or Path(model), sha256=hashlib.sha256(content).hexdigest())
+    spec = infer_spec(graph, fields, path=path or Path(model), sha256=sha256)
     return spec, path, graph
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from fiqx_trt.onnx_export.reading import takes_raw_pixels
 from fiqx_trt.onnx_export.view import GraphView, attribute
 
 if TYPE_CHECKING:
@@ -58,6 +59,8 @@ def input_scaling(graph: onnx.ModelProto, image: str) -> InputScaling:
     image
         Its input.
     """
+    if takes_raw_pixels(graph):
+        return InputScaling(0.0, 1.0, "its file takes whole numbers: intensities 0 … 255")
     view = GraphView(graph)
     middle, spread, source = _first_scaling(view, image)
     shown = f"(x − {_text(middle)}) / {_text(spread)} by its {source}"

@@ -15,7 +15,6 @@ Nothing that changes a number is guessed: a scorer fed the wrong channel order o
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import fields
 from pathlib import Path
@@ -59,13 +58,15 @@ class OnnxScorer:
     needs_model = False
 
     def __init__(self, model: Path, *, contract: ScorerContract | None = None) -> None:
+        from fiqx_trt.onnx_export.reading import model_sha256
+
         self._path = Path(model)
         if not self._path.is_file():
             raise ModelError(f"there is no scorer {self._path}; give onnx:FILE with an existing ONNX file")
         self.contract = contract or read_contract(self._path)
         self.name = self.contract.name or self._path.stem
         self.higher_is_better = self.contract.higher_is_better
-        self._sha256 = hashlib.sha256(self._path.read_bytes()).hexdigest()
+        self._sha256 = model_sha256(self._path)
         self._own: Session | None = None
 
     @classmethod
@@ -156,13 +157,13 @@ class OnnxScorer:
             if self._own is None:
                 from fiqx_trt.runtime import open_session
 
-                self._own = open_session(self._path, precision="fp32")
+                self._own = open_session(self._graph(), precision="fp32")
             session = self._own
         self._check(session)
         return session
 
     def _graph(self) -> Any:
-        from fiqx_trt.onnx_export.split import read_model
+        from fiqx_trt.onnx_export.reading import read_model
 
         return read_model(self._path)
 

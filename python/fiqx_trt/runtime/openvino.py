@@ -99,7 +99,7 @@ class OpenVinoSession(Session):
         try:
             model = _core().read_model(graph.data)
             if graph.static_batch is None:
-                model.reshape(_fixed_batch(graph.inputs, choice.batch))
+                model.reshape(_fixed_batch(model.inputs, graph.inputs, choice.batch))
             self._compiled = _core().compile_model(
                 model, "CPU", _properties(precision, choice.streams, threads)
             )
@@ -173,11 +173,10 @@ def _properties(precision: str, streams: int, threads: int | None) -> dict[str, 
     return properties
 
 
-def _fixed_batch(inputs: Sequence[TensorInfo], batch: int) -> dict[str, Any]:
-    return {
-        info.name: openvino.PartialShape([batch, *(-1 if d is None else d for d in info.shape[1:])])
-        for info in inputs
-    }
+def _fixed_batch(ports: Sequence[Any], inputs: Sequence[TensorInfo], batch: int) -> dict[Any, Any]:
+    # By port: an input that an Identity reads loses its name.
+    shapes = [openvino.PartialShape([batch, *(-1 if d is None else d for d in i.shape[1:])]) for i in inputs]
+    return {ports[index]: shape for index, shape in zip(_ports(ports, inputs), shapes, strict=True)}
 
 
 def _ports(ports: Sequence[Any], infos: Sequence[TensorInfo]) -> list[int]:

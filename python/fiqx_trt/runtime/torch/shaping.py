@@ -64,7 +64,7 @@ def _gather(node: Node, x: Tensor, indices: Tensor) -> Tensor:
     flat = indices.reshape(-1).to(x.device, torch.int64)
     flat = torch.where(flat < 0, flat + x.shape[axis], flat)
     picked = torch.index_select(x, axis, flat)
-    return picked.reshape(*x.shape[:axis], *indices.shape, *x.shape[axis + 1 :])
+    return picked.reshape((*x.shape[:axis], *indices.shape, *x.shape[axis + 1 :]))  # (): a scalar
 
 
 def _pad(
