@@ -26,7 +26,7 @@ from fiqx_trt.onnx_export.reading.randomness import refuse_randomness
 from fiqx_trt.onnx_export.reading.shapes import fold_shapes
 from fiqx_trt.onnx_export.reading.source import file_bytes, parse_model
 
-__all__ = ["PASSES", "clean", "model_sha256", "read_hashed", "read_model", "takes_raw_pixels"]
+__all__ = ["PASSES", "clean", "fold_shapes", "model_sha256", "read_hashed", "read_model", "takes_raw_pixels"]
 
 #: What a model goes through, in this order.
 PASSES: tuple[Callable[[onnx.ModelProto], None], ...] = (
@@ -59,7 +59,8 @@ def read_model(source: Path | str | bytes | onnx.ModelProto) -> onnx.ModelProto:
     Raises
     ------
     ModelError
-        The file is missing, empty, truncated, neither ONNX nor TensorFlow Lite, or not usable, or its weights lie in a file that is not there.
+        The file is missing, empty, truncated, neither ONNX nor TensorFlow Lite, or not usable, or its weights lie in a file
+        that is not there.
     """
     if isinstance(source, onnx.ModelProto):
         return source
