@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from fiqx_trt.demo.story import lower_at_full_strength, surprises, verdict
 from fiqx_trt.evaluate.correlation import rank_correlation
 from fiqx_trt.experiments.degradations import DEGRADATIONS, LEVELS
-from fiqx_trt.report.html import Figure, Files, Page, Section, Table
+from fiqx_trt.report.html import Figure, Files, Notes, Page, Section, Table
 from fiqx_trt.report.pages.amva import MAP_FORMULAS, map_cautions, map_figures
 from fiqx_trt.report.pages.experiment import PIXEL_QUALITY, QUALITY
 from fiqx_trt.report.pages.parts import (
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 
     from fiqx_trt.demo.explain import Explained
     from fiqx_trt.demo.picture import Step
-    from fiqx_trt.models import Model
+    from fiqx_trt.models import Model, ModelSpec
 
 __all__ = ["demo_page"]
 
@@ -62,18 +63,15 @@ def demo_page(
     asked
         The command.
     """
-    first = steps[0]
-    best, worst = max(steps, key=lambda step: step.scaled), min(steps, key=lambda step: step.scaled)
+    lower, kinds = lower_at_full_strength(steps)
+    worst = min(steps, key=lambda step: step.scaled)
     lead = (
-        "What can a face recogniser do with a picture, and why? One sample face and ever worse copies of it, scored and "
-        f"explained. The untouched face has the quality {decimal(first.scaled, 2)} of 1; the lowest, "
-        f"{decimal(worst.scaled, 2)}, has {worst.kind} at {worst.level:.0%}."
+        "What can a face recogniser do with a picture, and why? One sample face and degraded copies of it, "
+        f"scored and explained. The untouched face has the quality {decimal(steps[0].scaled, 2)} of 1. At full strength, "
+        f"{lower} of {kinds} degradations have a lower quality; the lowest, {decimal(worst.scaled, 2)}, has {worst.kind} at "
+        f"{worst.level:.0%}."
     )
-    if best is not first:
-        lead += (
-            f" The highest, {decimal(best.scaled, 2)}, has {best.kind} at {best.level:.0%}: a weak network errs, and this page "
-            "shows where."
-        )
+    spec, told = model.spec, surprises(steps, model.spec.cosines)
     facts = [
         ("command", asked.command),
         (
@@ -92,7 +90,8 @@ def demo_page(
         title="One face, made worse step by step",
         lead=lead,
         sections=[
-            Section("In short", [_agreement(steps), _ladder(out, steps)]),
+            Section("In short", [_agreement(steps), *_yardstick(spec), _ladder(out, steps)]),
+            *([Section("Where quality and recogniser disagree", [Notes(told)])] if told else []),
             cautions(
                 asked,
                 [
@@ -101,7 +100,7 @@ def demo_page(
                     *model_cautions(model.spec),
                 ],
             ),
-            Section("Every face in numbers", [_table(steps)]),
+            Section("Every face in numbers", [_table(steps, spec)]),
             Section("Which pixels help, and where the recogniser looks", [_maps(out, steps)]),
             Section(
                 "How the maps of good and bad faces vary", map_figures(explained.result, out / "amva", out)
@@ -139,19 +138,37 @@ def _agreement(steps: Sequence[Step]) -> str:
     )
 
 
-def _table(steps: Sequence[Step]) -> Table:
+def _yardstick(spec: ModelSpec) -> list[str]:
+    """Say what a cosine means on this recogniser."""
+    if not spec.cosines:
+        return []
+    genuine, impostor = spec.cosines["genuine"], spec.cosines["impostor"]
+    return [
+        f"What a cosine means here: 95 % of the pairs of pictures of one person reach {decimal(genuine[0], 2)}, half of "
+        f"them {decimal(genuine[1], 2)}; 95 % of the pairs of two people stay below {decimal(impostor[-1], 2)}."
+    ]
+
+
+def _table(steps: Sequence[Step], spec: ModelSpec) -> Table:
     rows = [
         (
             "untouched" if step.kind == "none" else f"{step.kind} {step.level:.0%}",
             decimal(step.raw, 4),
             decimal(step.scaled, 2),
             decimal(step.similarity, 2),
+            *([verdict(step.similarity, spec.cosines)] if spec.cosines else []),
         )
         for step in steps
     ]
     return Table(
         "Quality of every face (SER-FIQ).",
-        ("face", "raw Q", "scaled Q̂", "cosine to the untouched face"),
+        (
+            "face",
+            "raw Q",
+            "scaled Q̂",
+            "cosine to the untouched face",
+            *(["taken for"] if spec.cosines else []),
+        ),
         rows,
         "Q and Q̂ run up to 1, higher is better. The cosine is what the quality tries to foresee without "
         "seeing the untouched face.",
@@ -178,7 +195,7 @@ def _ladder(out: Path, steps: Sequence[Step]) -> Figure:
         f"At full strength: {spoken}.",
         caption="The untouched face and its copies, with scaled quality and cosine to the untouched face.",
         reading="From left to right every row gets worse. A useful quality falls where the cosine falls: where the recogniser "
-        "no longer knows the face.",
+        "no longer knows the face. The frame says what the recogniser would take the copy and the untouched face for.",
         data=out / "scores.csv",
     )
 

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+
+from fiqx_trt.demo.story import BETWEEN, LOST, SAME, verdict
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 __all__ = ["Step", "ladder_figure", "maps_figure"]
 
@@ -36,8 +41,21 @@ class Step(Protocol):
         """Cosine to the untouched face."""
 
 
-def ladder_figure(faces: Sequence[NDArray[np.uint8]], steps: Sequence[Step], path: Path) -> None:
-    """Draw the untouched face and its degraded copies.
+#: Frame of a face by what its cosine means: colour, width and dashes differ, for print and for every colour vision.
+FRAMES: Mapping[str, dict[str, Any]] = {
+    SAME: {"color": "#0072B2", "linewidth": 1.6},
+    BETWEEN: {"color": "#E69F00", "linewidth": 2.4, "linestyle": (0, (3, 1.5))},
+    LOST: {"color": "#D55E00", "linewidth": 4.0},
+}
+
+
+def ladder_figure(
+    faces: Sequence[NDArray[np.uint8]],
+    steps: Sequence[Step],
+    path: Path,
+    cosines: Mapping[str, tuple[float, ...]],
+) -> None:
+    """Draw the untouched face and its degraded copies, framed by what the recogniser makes of each.
 
     Parameters
     ----------
@@ -47,6 +65,8 @@ def ladder_figure(faces: Sequence[NDArray[np.uint8]], steps: Sequence[Step], pat
         What belongs to each face.
     path
         The PNG to write.
+    cosines
+        What a cosine means on the model (:func:`fiqx_trt.demo.story.verdict`); empty: no frames.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -64,12 +84,30 @@ def ladder_figure(faces: Sequence[NDArray[np.uint8]], steps: Sequence[Step], pat
             axes.set(xticks=[], yticks=[], xlabel=f"Q̂ {step.scaled:.2f}   cos {step.similarity:.2f}")
             axes.xaxis.set_label_coords(0.5, -0.03)
             axes.xaxis.label.set_fontsize("small")
+            frame = FRAMES.get(verdict(step.similarity, cosines))
             for spine in axes.spines.values():
-                spine.set_visible(False)
+                spine.set_visible(frame is not None)
+                spine.set(**(frame or {}))
             if row == 0:
                 axes.set_title("untouched" if column == 0 else f"{step.level:.0%}", fontsize="medium")
         grid[row, 0].set_ylabel(kind)
+    if cosines:
+        _frame_legend(figure)
     figure.savefig(path, dpi=120)
+
+
+def _frame_legend(figure: Figure) -> None:
+    from matplotlib.lines import Line2D
+
+    figure.legend(
+        [Line2D([], [], **frame) for frame in FRAMES.values()],
+        [f"taken for {name}" if name != BETWEEN else name for name in FRAMES],
+        loc="outside lower center",
+        ncols=3,
+        frameon=False,
+        fontsize="small",
+        handlelength=3.0,
+    )
 
 
 def maps_figure(

@@ -104,7 +104,7 @@ def run_demo(
             DemoStep(kind, level, *rows[f"{kind}-{round(100 * level):03d}"], float(similarity[index]))
             for index, (kind, level, _) in enumerate(rungs)
         )
-        ladder_figure(list(faces), steps, out / "ladder.png")
+        ladder_figure(list(faces), steps, out / "ladder.png", model.spec.cosines)
         notice("pixel-quality and activation maps of every face (about 6,000 masked faces)")
         explained = explain_ladder(model, faces, steps, out)
         page = demo_page(model, steps, explained, SerFiq().parameters, out, asked or Asked())
