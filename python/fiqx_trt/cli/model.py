@@ -8,8 +8,8 @@ from typing import Annotated
 
 import typer
 
+from fiqx_trt.cli import options as o
 from fiqx_trt.cli.console import say, table, tell
-from fiqx_trt.cli.options import Overwrite
 from fiqx_trt.errors import InvalidInputError, OutputError
 
 __all__ = ["export", "inspect"]
@@ -17,13 +17,15 @@ __all__ = ["export", "inspect"]
 
 def inspect(
     model: Annotated[str, typer.Argument(metavar="MODEL", help="Built-in model or ONNX file.")],
+    input_size: o.InputSize = None,
+    tap: o.Tap = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the sidecar as JSON.")] = False,
 ) -> None:
     """Print a model's taps and contract, and what of it was guessed."""
     from fiqx_trt.models.load import load_graph
     from fiqx_trt.onnx_export.taps import tensor_shapes
 
-    spec, path, graph = load_graph(model)
+    spec, path, graph = load_graph(model, o.model_fields(input_size=input_size, tap=tap))
     if as_json:
         typer.echo(json.dumps(json.loads(spec.to_json()), indent=2))  # ASCII: no name can steer a terminal
         return
@@ -47,7 +49,7 @@ def inspect(
     tell(f"file: {path or 'none: it is kept in memory alone'}")
     if spec.guesses and path is not None:
         say(
-            f"Guessed: {', '.join(spec.guesses)}. State them in {path.with_suffix('.json').name} beside the file."
+            f"Guessed: {', '.join(spec.guesses)}{f' ({spec.scaling})' if spec.scaling else ''}. State them in {path.with_suffix('.json').name} beside the file."
         )
 
 
@@ -69,7 +71,7 @@ def export(
         int | None,
         typer.Option("--random-weights", metavar="SEED", help="Random weights instead, for tests of speed."),
     ] = None,
-    overwrite: Overwrite = False,
+    overwrite: o.Overwrite = False,
 ) -> None:
     """Write a recogniser as ONNX, with its sidecar."""
     from fiqx_trt.models.export import export_model

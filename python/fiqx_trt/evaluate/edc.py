@@ -210,9 +210,8 @@ def usable(
         shown = ", ".join(repr(comparisons.paths[i]) for i in absent[:SHOWN])
         raise InvalidInputError(
             f"{len(absent)} of {np.count_nonzero(compared)} compared images have no quality ({shown}"
-            f"{', …' if len(absent) > SHOWN else ''}); score them, or choose missing='worst' to discard "
-            "them first or "
-            "missing='drop' to leave their comparisons out"
+            f"{', …' if len(absent) > SHOWN else ''}); score them, or choose --missing worst to discard them first, or "
+            "--missing drop to leave their comparisons out (the keyword missing in Python)"
         )
     gone = np.isnan(quality)
     rows = ~(gone[comparisons.first] | gone[comparisons.second])
