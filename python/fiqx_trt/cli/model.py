@@ -48,9 +48,9 @@ def inspect(
     table("", ("field", "value", "shape or note"), rows)
     tell(f"file: {path or 'none: it is kept in memory alone'}")
     if spec.guesses and path is not None:
-        say(
-            f"Guessed: {', '.join(spec.guesses)}{f' ({spec.scaling})' if spec.scaling else ''}. State them in {path.with_suffix('.json').name} beside the file."
-        )
+        why = f" ({spec.scaling})" if spec.scaling else ""
+        sidecar = path.with_suffix(".json").name
+        say(f"Guessed: {', '.join(spec.guesses)}{why}. State them in {sidecar} beside the file.")
 
 
 def export(
