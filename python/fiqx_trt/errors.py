@@ -7,6 +7,7 @@
     │   └── DeviceMismatchError                arrays on different devices in one call
     ├── ImageError (ValueError)                a picture that cannot be used; ``.status`` is its row status
     ├── SourceError (ValueError)               an input named by the user cannot be listed
+    │   └── ContradictionError                 a file says two things of one picture or pair
     ├── ModelError (ValueError)                an ONNX file that is not a usable face-recognition network
     │   ├── LicenceError                       the licence of a known model must be accepted first
     │   ├── ModelUnavailableError              a known model is not on this machine and cannot be fetched
@@ -28,6 +29,7 @@ from __future__ import annotations
 __all__ = [
     "BackendError",
     "BackendUnavailableError",
+    "ContradictionError",
     "CudaError",
     "CudaUnavailableError",
     "DependencyError",
@@ -76,6 +78,10 @@ class ImageError(FiqxError, ValueError):
 
 class SourceError(FiqxError, ValueError):
     """An input named by the user (file, folder, list, table) cannot be listed."""
+
+
+class ContradictionError(SourceError):
+    """A file that is well formed says two things of one picture or pair; not the call is wrong but the file."""
 
 
 class ModelError(FiqxError, ValueError):

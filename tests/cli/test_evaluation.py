@@ -165,6 +165,44 @@ def test_import_refuses_in_one_line(cli, tmp_path: Path) -> None:
         assert result.err.count("\n") == 1
 
 
+def test_a_file_that_contradicts_itself_is_no_wrong_usage(cli, scores: Path, tmp_path: Path) -> None:
+    (tmp_path / "twice.txt").write_text("a.png 0.5\na.png 0.75\n")
+    (tmp_path / "twice.csv").write_text("path,good\na.png,0.5\na.png,0.75\n")
+    (tmp_path / "pairs.csv").write_text("a.png,b.png,1,0.5\na.png,b.png,0,0.5\n")
+    out = ("--out", tmp_path / "o.csv")
+    for arguments in (
+        ("import", tmp_path / "twice.txt", "--format", "cr-fiqa", *out),
+        (
+            "edc",
+            "--scores",
+            tmp_path / "twice.csv",
+            "--direction",
+            "good=higher",
+            "--identities",
+            "folder",
+            *out,
+        ),
+        ("edc", "--scores", scores, "--pairs", tmp_path / "pairs.csv", *out),
+    ):
+        result = cli(*arguments)
+        assert result.code == 1, result.err
+        assert result.err.splitlines()[-1].startswith("error: ")
+    assert cli("import", tmp_path / "none.txt", "--format", "cr-fiqa", *out).code == 2
+
+
+def test_import_keeps_the_version_of_ofiq(cli, tmp_path: Path) -> None:
+    foreign = tmp_path / "ofiq.csv"
+    foreign.write_text(
+        "OFIQ library version: 1.0.3\nFilename;Sharpness.native;Sharpness.scalar;assessment_time_in_ms;\na.jpg;3;62;12\n"
+    )
+    result = cli("import", foreign, "--format", "ofiq", "--out", tmp_path / "i.csv")
+    assert result.code == 0, result.err
+    assert "version 1.0.3" in result.err
+    record = json.loads(next(tmp_path.glob("i.csv.*json")).read_text())
+    assert record["parameters"]["import.program_version"] == "1.0.3"
+    assert record["model"] == "ofiq 1.0.3 (imported from ofiq.csv)"
+
+
 def test_a_sample_is_seeded_and_feeds_score(cli, people: Path, recogniser: Path, tmp_path: Path) -> None:
     for name, seed in {"a": 1, "b": 1, "c": 2}.items():
         options = ("--per-identity", 2, "--seed", seed, "--out", tmp_path / f"{name}.txt")

@@ -154,6 +154,17 @@ def test_ofiq_of_one_component(tmp_path):
     }
 
 
+def test_ofiq_tells_its_version_on_standard_output(tmp_path):
+    text = (
+        "[INFO] Initialization took: 812ms\nOFIQ library version: 1.0.3\n"
+        "Filename;UnifiedQualityScore.native;UnifiedQualityScore.scalar;assessment_time_in_ms;\na.jpg;21.5;60;12\n"
+    )
+    found = read_scores(write(tmp_path, text), format="ofiq")
+    assert found.version == "1.0.3"
+    assert found.rows == {"a.jpg": {"UnifiedQualityScore": 21.5, "UnifiedQualityScore.scalar": 60.0}}
+    assert read_scores(FILES / "ofiq.csv", format="ofiq").version is None
+
+
 HEADER = "Filename;Sharpness;Sharpness.scalar;assessment_time_in_ms;\n"
 
 

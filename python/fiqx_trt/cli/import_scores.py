@@ -184,13 +184,14 @@ def _record(file: Path, form: str, scores: ImportedScores, match: Match | None) 
     return RunMeta(
         command_line=sys.argv,
         version=__version__,
-        model=f"{form} (imported from {file.name})",
+        model=f"{form} {scores.version or ''}".rstrip() + f" (imported from {file.name})",
         model_sha256=hashlib.sha256(file.read_bytes()).hexdigest(),
         backend="import",
         device="none",
         precision="none",
         parameters={
             "import.format": form,
+            **({"import.program_version": scores.version} if scores.version else {}),
             "import.repeated_rows": scores.duplicates,
             "import.matched": match is not None,
             **directions,
@@ -233,6 +234,8 @@ def _summarise(
     if quiet:
         return
     say(f"{out}: {rows} rows, {failed} without a score; columns {', '.join(scores.columns)}")
+    if scores.version:
+        say(f"written by version {scores.version} of the program, as the file says")
     if scores.duplicates:
         say(f"{scores.duplicates} repeated rows count once")
     open_ended = [column for column, higher in scores.higher_is_better.items() if higher is None]

@@ -31,7 +31,7 @@ from fiqx_trt.cli import (
 )
 from fiqx_trt.cli.console import complain, configure_logging
 from fiqx_trt.cli.signals import Terminated, exit_code, terminable
-from fiqx_trt.errors import FiqxError, InvalidInputError, SourceError
+from fiqx_trt.errors import ContradictionError, FiqxError, InvalidInputError, SourceError
 
 __all__ = ["app", "main"]
 
@@ -64,7 +64,8 @@ def guarded(command: Callable[P, T]) -> Callable[P, T]:
         except (InvalidInputError, SourceError) as error:
             _reraise_in_debug()
             complain(str(error))
-            raise typer.Exit(EXIT_USAGE) from None
+            code = EXIT_FAILED if isinstance(error, ContradictionError) else EXIT_USAGE
+            raise typer.Exit(code) from None
         except (FiqxError, OSError, MemoryError) as error:
             _reraise_in_debug()
             complain(str(error) or type(error).__name__)

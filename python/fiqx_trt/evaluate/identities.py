@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from fiqx_trt.errors import InvalidInputError, SourceError
+from fiqx_trt.errors import ContradictionError, InvalidInputError, SourceError
 from fiqx_trt.evaluate.sampling import folder_identities
 from fiqx_trt.rows import read_table, table_columns
 
@@ -35,7 +35,7 @@ def read_identities(file: Path, *, column: str = "identity") -> dict[str, str]:
         if not (isinstance(path, str) and isinstance(person, str)):
             raise SourceError(f"{file}, row {position}: the path or the {column} is empty")
         if people.setdefault(path, person) != person:
-            raise SourceError(
+            raise ContradictionError(
                 f"{file}, row {position}: {path!r} is {person!r} here and {people[path]!r} before; keep one of them"
             )
     return people

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from fiqx_trt.errors import InvalidInputError, SourceError
+from fiqx_trt.errors import ContradictionError, InvalidInputError, SourceError
 from fiqx_trt.evaluate.comparisons import Comparisons, pair_keys
 from fiqx_trt.evaluate.pair_columns import Columns, find_columns
 from fiqx_trt.importers.base import number
@@ -136,7 +136,7 @@ class PairTable:
         if np.any(conflict):
             one, two = (int(rows[np.argmax(conflict)]) for rows in (earlier, later))
             names = tuple(self._images)
-            raise SourceError(
+            raise ContradictionError(
                 f"{self._path}, line {self._lines[two]}: the pair {names[first[two]]!r}, "
                 f"{names[second[two]]!r} stands "
                 f"on line {self._lines[one]} already, with another label or similarity; keep one of them"

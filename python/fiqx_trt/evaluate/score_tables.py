@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from fiqx_trt.errors import InvalidInputError, OutputError, SourceError
+from fiqx_trt.errors import ContradictionError, InvalidInputError, OutputError, SourceError
 from fiqx_trt.importers.base import number
 from fiqx_trt.quality.base import METHODS
 from fiqx_trt.rows import BASE_COLUMNS, DETECTION_COLUMNS, RunMeta, meta_path, read_table, table_columns
@@ -301,7 +301,9 @@ def _read_columns(
             continue
         numbers = tuple(_value(file, position, column, row[column]) for column in columns)
         if rows.setdefault(path, numbers) != numbers:
-            raise SourceError(f"{file}, row {position}: {path!r} stands there already, with another score")
+            raise ContradictionError(
+                f"{file}, row {position}: {path!r} stands there already, with another score"
+            )
         for column, value in zip(columns, numbers, strict=True):
             if value is not None:
                 values[column][path] = value

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from fiqx_trt.errors import SourceError
+from fiqx_trt.errors import ContradictionError, SourceError
 
 __all__ = ["Collector", "ImportedScores", "number", "read_lines"]
 
@@ -32,12 +32,15 @@ class ImportedScores:
         matched.
     duplicates
         How many identical repetitions of a row were dropped.
+    version
+        Of the program that wrote the file, where the file says so.
     """
 
     rows: dict[str, dict[str, float]]
     higher_is_better: Mapping[str, bool | None]
     faces: Mapping[str, tuple[str, int]] = field(default_factory=dict)
     duplicates: int = 0
+    version: str | None = None
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -106,9 +109,9 @@ class Collector:
             self.duplicates += 1
         else:
             column = next(key for key in values if repr(values[key]) != repr(known[key]))
-            raise self.error(
-                line,
-                f"{name!r} has {column} = {values[column]!r}, but {known[column]!r} on line "
+            where = f"{self.path}, line {line}" if line else f"{self.path}"
+            raise ContradictionError(
+                f"{where}: {name!r} has {column} = {values[column]!r}, but {known[column]!r} on line "
                 f"{self._lines[name]}; "
                 "keep one of the two",
             )

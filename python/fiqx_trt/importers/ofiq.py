@@ -5,6 +5,10 @@
     Filename;UnifiedQualityScore;Sharpness;UnifiedQualityScore.scalar;Sharpness.scalar;assessment_time_in_ms;
     faces/ada.jpg;21.4;3;88;71;412
 
+Later versions call the native values ``<name>.native``; the columns here have one name for both. Where no output file is
+given the program prints the same to its standard output, behind lines that tell how long it took to start and
+``OFIQ library version: 1.0.3``: the version then goes into the record of the import.
+
 The header ends with a semicolon and so has one field more than the rows. Each component stands twice: its
 native value and, as ``<name>.scalar``, its quality component value from 0 to 100, where higher is better. A
 component that could not be assessed has the scalar -1, and its native value means nothing; both become NaN. A
@@ -13,6 +17,8 @@ native value of -1 beside a valid scalar is a value (a head pose of minus one de
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
 from pathlib import Path
 
 from fiqx_trt.errors import SourceError
@@ -52,7 +58,10 @@ COMPONENTS = (
     "NoHeadCoverings",
 )
 TIME = "assessment_time_in_ms"
-SCALAR = ".scalar"
+SCALAR, NATIVE = ".scalar", ".native"
+#: What may stand before the header.
+VERSION = re.compile(r"OFIQ library version:\s*([0-9][0-9A-Za-z.+-]{0,40})\s*")
+INFO = re.compile(r"\[INFO\].*")
 MISSING = -1.0
 
 
@@ -69,9 +78,14 @@ def read_ofiq(path: Path) -> ImportedScores:
     """
     rows = Collector(path)
     columns: list[str] | None = None
+    version: str | None = None
     for line, text in read_lines(path):
         if columns is None:
-            columns = _header(rows, line, text)
+            told = VERSION.fullmatch(text)
+            if told is not None:
+                version = told[1]
+            elif not INFO.fullmatch(text):
+                columns = _header(rows, line, text)
             continue
         # Split from the right: a file name may contain semicolons, a number cannot.
         fields = text.rsplit(";", len(columns))
@@ -81,7 +95,8 @@ def read_ofiq(path: Path) -> ImportedScores:
     if columns is None:
         raise SourceError(f"{path} is empty; a CSV of OFIQ was expected")
     kept = [column for column in columns if column != TIME]
-    return rows.result({c: True if c.endswith(SCALAR) or c == COMPONENTS[0] else None for c in kept})
+    found = rows.result({c: True if c.endswith(SCALAR) or c == COMPONENTS[0] else None for c in kept})
+    return replace(found, version=version)
 
 
 def _header(rows: Collector, line: int, text: str) -> list[str]:
@@ -90,7 +105,7 @@ def _header(rows: Collector, line: int, text: str) -> list[str]:
         raise rows.error(
             line, f"the header begins with {text[:40]!r}; 'Filename;…' with OFIQ's components was expected"
         )
-    columns = fields[1:]
+    columns = [column.removesuffix(NATIVE) for column in fields[1:]]
     allowed = {TIME, *COMPONENTS, *(name + SCALAR for name in COMPONENTS)}
     for position, column in enumerate(columns):
         if column not in allowed:
