@@ -14,7 +14,7 @@ from fiqx_trt.models.load import load_graph
 from fiqx_trt.models.probe import probe_faces
 from fiqx_trt.onnx_export.gradient import build_gradient
 from fiqx_trt.onnx_export.half import to_half
-from fiqx_trt.onnx_export.split import read_model
+from fiqx_trt.onnx_export.reading import read_model
 from fiqx_trt.onnx_export.taps import Taps
 from fiqx_trt.onnx_export.tflite import is_tflite
 from fiqx_trt.onnx_export.view import GraphView

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from fiqx_trt.errors import ModelError
 from fiqx_trt.onnx_export.half import to_half
-from fiqx_trt.onnx_export.split import dynamic_batch, read_model
+from fiqx_trt.onnx_export.reading import read_model
+from fiqx_trt.onnx_export.split import dynamic_batch
 from fiqx_trt.onnx_export.tflite import is_tflite, read_tflite
 from reference.onnx_graphs import normal, operators, run
 from support.tflite_files import File
