@@ -68,7 +68,7 @@ def bench_serfiq(benchmark, model: Model, faces: np.ndarray, what: str) -> None:
 def bench_one_face(benchmark, model: Model, faces: np.ndarray, what: str) -> None:
     """The baseline runs the whole network for every pass, as the original program does: ≥ 50 times slower."""
     if what == "trunk once":
-        quality = benchmark(serfiq, model, faces[:1])
+        quality = benchmark(serfiq, model, faces[:1], estimator="sampled")
         assert 0 < quality.raw[0] <= 1
         return
 
@@ -82,7 +82,7 @@ def bench_one_face(benchmark, model: Model, faces: np.ndarray, what: str) -> Non
         return float(2 / (1 + np.exp(spread[0])))
 
     value = benchmark.pedantic(full_passes, rounds=1)
-    assert value == pytest.approx(float(serfiq(model, faces[:1]).raw[0]), abs=1e-4)
+    assert value == pytest.approx(float(serfiq(model, faces[:1], estimator="sampled").raw[0]), abs=1e-4)
 
 
 @pytest.fixture(scope="module")
@@ -114,7 +114,7 @@ def bench_pipeline(benchmark, small: Model, crops: Path, tmp_path: Path, what: s
         result = benchmark(small._trunk.run, inputs)
         assert len(result[small.spec.embedding]) == len(faces)
         return
-    scorer = Scorer(small, [SerFiq(estimator="closed-form")])
+    scorer = Scorer(small, [SerFiq()])
 
     def end_to_end() -> None:
         meta = RunMeta(["bench"], "", "", "", small.backend, small.device, small.precision)
@@ -147,7 +147,7 @@ def bench_memory(benchmark, measuring: bool, crops: Path, tmp_path: Path) -> Non
     def peak(count: int) -> int:
         names = tmp_path / f"{count}.txt"
         names.write_text("\n".join((files * (count // len(files) + 1))[:count]))
-        arguments = ["score", f"@{names}", "--model", str(path), "--estimator", "closed-form", "-q"]
+        arguments = ["score", f"@{names}", "--model", str(path), "-q"]
         line = [sys.executable, "-c", MEMORY_PROGRAM, *arguments, "--out", str(tmp_path / f"{count}.csv")]
         done = subprocess.run(line, capture_output=True, text=True, check=True)
         return int(done.stdout.split()[-1]) * 1024

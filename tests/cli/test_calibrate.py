@@ -22,13 +22,17 @@ def test_the_sidecar_holds_what_was_measured(cli, crops: Path, recogniser: Path,
         raw = fx.serfiq(model, noise_faces(12)).raw
     assert fields["r"] == pytest.approx(raw.mean(), rel=1e-4)
     assert fields["quantiles"] == pytest.approx(np.quantile(raw, np.linspace(0, 1, 21)), rel=1e-6)
-    assert fields["calibration"].startswith("SER-FIQ sampled on 12 faces")
+    assert fields["calibration"].startswith("SER-FIQ closed-form on 12 faces")
+    assert fields["estimator"] == "closed-form, dropout 0.5"
     assert f"alpha = {fields['alpha']:g}" in result.out
     out = tmp_path / "s.csv"
     assert cli("score", crops, "--out", out, "--model", recogniser, "--precision", "fp32", "-q").code == 0
     with out.open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
-    assert {float(row["serfiq_percentile"]) for row in rows} >= {0.0, 100.0}
+    percentiles = [float(row["serfiq_percentile"]) for row in rows]
+    assert (min(percentiles), max(percentiles)) == pytest.approx(
+        (0.0, 100.0), abs=0.01
+    )  # quantiles have seven digits
     assert all(int(row["serfiq_100"]) == round(100 * float(row["serfiq_scaled"])) for row in rows)
 
 
@@ -43,6 +47,36 @@ def test_what_was_guessed_is_stated_from_then_on(cli, crops: Path, recogniser: P
     assert again.code == 0
     assert "guessed mean" not in again.err
     assert "were guessed" not in again.err
+
+
+def test_what_was_calibrated_with_one_estimator_does_not_scale_another(
+    cli, crops: Path, recogniser: Path, tmp_path: Path
+) -> None:
+    """The columns stay empty, the raw quality does not, and one line says why and what to do."""
+    assert cli("calibrate", crops, "--model", recogniser, "-q", "--no-pixels").code == 0
+    scaled = ("serfiq_scaled", "serfiq_percentile", "serfiq_100")
+    for number, (options, filled) in enumerate(
+        [
+            ((), True),
+            (("--estimator", "sampled"), False),
+            (("--dropout", 0.4), False),
+            (("--estimator", "sampled", "--alpha", 30, "--r", 0.5), True),
+        ]
+    ):
+        out = tmp_path / f"{number}.csv"
+        result = cli("score", crops, "--out", out, "--model", recogniser, *options)
+        assert result.code == 0, result.err
+        with out.open(newline="", encoding="utf-8") as file:
+            rows = list(csv.DictReader(file))
+        assert all(row["serfiq"] for row in rows)
+        assert {bool(row[scaled[0]]) for row in rows} == {bool(row[scaled[2]]) for row in rows} == {filled}
+        notes = [line for line in result.err.splitlines() if "calibrated with another estimator" in line]
+        assert len(notes) == (0 if filled else 1)
+    result = cli(
+        "plq", crops, "--out", tmp_path / "plq", "--model", recogniser, "--gamma", 8, "--estimator", "sampled"
+    )
+    assert result.code != 0
+    assert "calibrated with another estimator (closed-form, dropout 0.5, here sampled" in result.err
 
 
 def test_a_dry_run_writes_nothing(cli, crops: Path, recogniser: Path) -> None:

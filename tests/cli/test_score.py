@@ -63,12 +63,25 @@ def test_rows_hold_what_the_library_computes(cli, crops: Path, recogniser: Path,
 def test_metadata_names_everything_that_changes_a_number(
     cli, crops: Path, recogniser: Path, tmp_path: Path
 ) -> None:
-    cli("score", crops, "--out", tmp_path / "s.csv", "--model", recogniser, "--passes", 20)
+    cli(
+        "score",
+        crops,
+        "--out",
+        tmp_path / "s.csv",
+        "--model",
+        recogniser,
+        "--estimator",
+        "sampled",
+        "--passes",
+        20,
+    )
     meta = json.loads((tmp_path / "s.csv.meta.json").read_text())
     assert meta["state"] == "complete"
     assert meta["counts"] == {"ok": 12}
     parameters = meta["parameters"]
+    assert parameters["serfiq.estimator"] == "sampled"
     assert parameters["serfiq.passes"] == 20
+    assert parameters["serfiq.seed"] == 0
     assert parameters["model.mean"] == [127.5] * 3
     assert parameters["model.alpha"] == 100.0
     assert len(meta["model_sha256"]) == len(meta["configuration_sha256"]) == 64
@@ -154,14 +167,14 @@ def test_retry_failed_does_only_the_failed_rows(cli, crops: Path, recogniser: Pa
 def test_an_existing_table_is_not_touched(cli, crops: Path, recogniser: Path, tmp_path: Path) -> None:
     cli("score", crops, "--out", tmp_path / "s.csv", "--model", recogniser, "-q")
     before = (tmp_path / "s.csv").read_bytes()
-    result = cli("score", crops, "--out", tmp_path / "s.csv", "--model", recogniser, "-q", "--passes", 3)
+    result = cli("score", crops, "--out", tmp_path / "s.csv", "--model", recogniser, "-q", "--dropout", 0.3)
     assert result.code == 1
     assert "exists already; use --resume to continue it, or --overwrite" in result.err
     result = cli(
-        "score", crops, "--out", tmp_path / "s.csv", "--model", recogniser, "-q", "--passes", 3, "--resume"
+        "score", crops, "--out", tmp_path / "s.csv", "--model", recogniser, "-q", "--dropout", 0.3, "--resume"
     )
     assert result.code == 1
-    assert "serfiq.passes was 100, now 3" in result.err
+    assert "serfiq.dropout was 0.5, now 0.3" in result.err
     assert (tmp_path / "s.csv").read_bytes() == before
     assert (
         cli(
@@ -172,8 +185,8 @@ def test_an_existing_table_is_not_touched(cli, crops: Path, recogniser: Path, tm
             "--model",
             recogniser,
             "-q",
-            "--passes",
-            3,
+            "--dropout",
+            0.3,
             "--overwrite",
         ).code
         == 0
@@ -192,7 +205,19 @@ def test_killed_and_resumed_is_the_same_file(tmp_path: Path, recogniser: Path, s
     folder.mkdir()
     for index, face in enumerate(noise_faces(300)):
         cv2.imwrite(str(folder / f"{index:03d}.png"), face[:, :, ::-1])
-    options = (folder, "--model", recogniser, "--batch", 4, "--threads", 1, "--passes", 400)
+    options = (
+        folder,
+        "--model",
+        recogniser,
+        "--batch",
+        4,
+        "--threads",
+        1,
+        "--estimator",
+        "sampled",
+        "--passes",
+        400,
+    )
     subprocess.run(command(*options, "--out", tmp_path / f"want.{suffix}"), check=True)
     out, partial = tmp_path / f"s.{suffix}", tmp_path / f"s.{suffix}.partial"
     kills, size = 0, 0
@@ -221,7 +246,9 @@ def test_a_signal_finishes_the_rows_in_flight_and_says_how_to_resume(
     for index, face in enumerate(noise_faces(400)):
         cv2.imwrite(str(folder / f"{index:03d}.png"), face[:, :, ::-1])
     out = tmp_path / "s.csv"
-    line = command(folder, "--model", recogniser, "--batch", 4, "--passes", 400, "--out", out)[:-1]
+    line = command(
+        folder, "--model", recogniser, "--batch", 4, "--estimator", "sampled", "--passes", 400, "--out", out
+    )[:-1]
     process = subprocess.Popen(line, stderr=subprocess.PIPE, text=True)
     while not (tmp_path / "s.csv.partial").exists() or (tmp_path / "s.csv.partial").stat().st_size < 1000:
         time.sleep(0.005)
@@ -239,9 +266,8 @@ def test_a_signal_finishes_the_rows_in_flight_and_says_how_to_resume(
 def test_an_output_folder_that_vanishes_ends_the_run(tmp_path: Path, recogniser: Path, crops: Path) -> None:
     folder = tmp_path / "out"
     out = folder / "s.csv"
-    line = command(
-        crops, crops, crops, crops, "--model", recogniser, "--batch", 1, "--passes", 20000, "--out", out
-    )[:-1]
+    slow = ("--batch", 1, "--estimator", "sampled", "--passes", 20000)
+    line = command(crops, crops, crops, crops, "--model", recogniser, *slow, "--out", out)[:-1]
     process = subprocess.Popen(line, stderr=subprocess.PIPE, text=True)
     while not (folder / "s.csv.partial").exists() or (folder / "s.csv.partial").stat().st_size < 300:
         time.sleep(0.005)
@@ -264,7 +290,14 @@ def test_an_output_folder_that_vanishes_ends_the_run(tmp_path: Path, recogniser:
     [
         (["nowhere"], 2, "no such file or folder: 'nowhere'"),
         (["CROPS", "--method", "beauty"], 2, "no quality method is called 'beauty'"),
-        (["CROPS", "--passes", "1"], 2, "passes is 1; a distance needs at least 2"),
+        (["CROPS", "--estimator", "sampled", "--passes", "1"], 2, "passes is 1; a distance needs at least 2"),
+        (
+            ["CROPS", "--passes", "50"],
+            2,
+            "the closed form has no passes and no seed; leave --passes and --seed out",
+        ),
+        (["CROPS", "--seed", "0"], 2, "or give --estimator sampled with them"),
+        (["CROPS", "--distance", "paper"], 2, "the closed form has no number of passes"),
         (["CROPS", "--mean", "a,b"], 2, "--mean is 'a,b'; give one number, or three with commas between"),
         (["CROPS", "--backend", "tensorrt"], 1, "tensorrt"),
         (["CROPS", "--device", "cuda"], 1, "cuda"),
@@ -322,9 +355,7 @@ def test_names_on_standard_input(tmp_path: Path, crops: Path, recogniser: Path) 
 
 
 def test_every_development_photo_has_a_row(cli, shared_faces: Path, tmp_path: Path) -> None:
-    result = cli(
-        "score", shared_faces, "--out", tmp_path / "s.csv", "--estimator", "closed-form", "--faces", "all"
-    )
+    result = cli("score", shared_faces, "--out", tmp_path / "s.csv", "--faces", "all")
     assert result.code == 3
     rows = read(tmp_path / "s.csv")
     pictures = [path for path in shared_faces.rglob("*") if path.suffix.lower() in (".jpg", ".jpeg", ".png")]

@@ -48,7 +48,7 @@ def test_gamma_puts_the_median_of_the_best_faces_at_four_fifths(tmp_path: Path, 
     }
     faces = noise_faces(30, seed=9)
     with fx.load_model(path, alpha=40.0, r=0.5, **options) as model:
-        raw = fx.serfiq(model, faces, estimator="closed-form").raw
+        raw = fx.serfiq(model, faces).raw
         found = measure_pixels(model, faces, raw, alpha=40.0, r=0.5, weights=weights)
         scaled = scale_quality(raw, alpha=40.0, r=0.5)
         best = best_faces(scaled)

@@ -363,7 +363,8 @@ def test_exact_wants_an_affine_head(tmp_path: Path, faces: np.ndarray) -> None:
     graph.graph.node[-1].output[0] = "linear"
     graph.graph.node.append(helper.make_node("Tanh", ["linear"], ["embedding"]))
     path = save(graph, tmp_path / "tanh.onnx")
-    with load_model(path, mean=MEAN, std=STD, color="rgb", gamma=6.0, **QUICK) as model:
+    taps = {"pre_dropout": "pre_dropout", "features": "features"}
+    with load_model(path, mean=MEAN, std=STD, color="rgb", gamma=6.0, **taps, **QUICK) as model:
         with pytest.raises(ModelError, match="affine"):
             plq(model, faces, quality=np.full(5, 0.5), weights="exact")
         assert plq(model, faces, quality=np.full(5, 0.5)).maps.max() > 0

@@ -16,9 +16,7 @@ __all__ = ["calibrate"]
 def calibrate(
     inputs: o.Inputs,
     model: o.ModelName = "dlib-resnet",
-    estimator: Annotated[
-        str, typer.Option(help="SER-FIQ estimator: sampled or closed-form, as you will score.")
-    ] = "sampled",
+    estimator: o.Estimator = "closed-form",
     weights: Annotated[
         str, typer.Option(help="Weighting of the quality node that γ is for: l1, sum, signed, exact.")
     ] = "l1",
@@ -82,7 +80,12 @@ def calibrate(
         )
     typer.echo(f"alpha = {alpha:g}\nr = {r:g}\nfaces = {len(qualities)}")
     note = f"SER-FIQ {estimator} on {len(qualities)} faces"
-    found: dict[str, Any] = {"alpha": alpha, "r": r, "quantiles": quality_quantiles(qualities)}
+    found: dict[str, Any] = {
+        "alpha": alpha,
+        "r": r,
+        "estimator": method.setting,
+        "quantiles": quality_quantiles(qualities),
+    }
     if measured is not None:
         typer.echo(f"gamma = {measured.gamma:g}\nweights = {measured.weights}")
         note += f"; γ for the weighting {measured.weights} on the best {measured.best} of {measured.faces}"

@@ -27,7 +27,7 @@ def demo(
         for step in result.steps
     ]
     table(
-        "Quality of one face, made worse step by step (SER-FIQ, 100 passes)",
+        "Quality of one face, made worse step by step (SER-FIQ)",
         ("degradation", "strength", "Q", "scaled", "cosine to untouched"),
         rows,
     )

@@ -86,6 +86,17 @@ Middle = Annotated[
     float | None,
     typer.Option("--r", metavar="R", help="Raw quality that is scaled to 0.5.", rich_help_panel=MODEL_PANEL),
 ]
+Estimator = Annotated[
+    str,
+    typer.Option(help="SER-FIQ: closed-form (no chance in it), or sampled (dropout passes, as the paper)."),
+]
+Passes = Annotated[
+    int | None,
+    typer.Option(metavar="M", help="SER-FIQ sampled: number of dropout passes; default: 100."),
+]
+MaskSeed = Annotated[
+    int | None, typer.Option(metavar="N", help="SER-FIQ sampled: seed of the dropout masks; default: 0.")
+]
 Backend = Annotated[
     str,
     typer.Option(

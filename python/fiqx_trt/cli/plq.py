@@ -50,11 +50,9 @@ def plq(
         ),
     ] = None,
     method: Annotated[str, typer.Option(help="Quality method behind the maps.")] = "serfiq",
-    estimator: Annotated[
-        str, typer.Option(help="SER-FIQ: sampled, or closed-form (no sampling).")
-    ] = "sampled",
-    passes: Annotated[int, typer.Option(help="SER-FIQ: number of dropout passes.")] = 100,
-    seed: Annotated[int, typer.Option(help="SER-FIQ: seed of the dropout masks.")] = 0,
+    estimator: o.Estimator = "closed-form",
+    passes: o.Passes = None,
+    seed: o.MaskSeed = None,
     maps: Annotated[bool, typer.Option("--maps/--no-maps", help="Write the float maps (.npz).")] = True,
     pictures: Annotated[
         str,

@@ -8,7 +8,6 @@ from typing import Annotated
 import typer
 
 from fiqx_trt.cli import options as o
-from fiqx_trt.cli.console import say
 from fiqx_trt.cli.table_run import TableRun, choose_mode
 
 __all__ = ["score"]
@@ -39,20 +38,23 @@ def score(
     out: OutTable,
     method: Methods = None,
     model: o.ModelName = "dlib-resnet",
-    estimator: Annotated[
-        str, typer.Option(help="SER-FIQ: sampled, or closed-form (no sampling).")
-    ] = "sampled",
-    passes: Annotated[int, typer.Option(help="SER-FIQ: number of dropout passes.")] = 100,
+    estimator: o.Estimator = "closed-form",
+    passes: o.Passes = None,
     dropout: Annotated[float, typer.Option(help="SER-FIQ: dropout probability.")] = 0.5,
-    seed: Annotated[int, typer.Option(help="SER-FIQ: seed of the dropout masks.")] = 0,
+    seed: o.MaskSeed = None,
     distance: Annotated[
         str, typer.Option(help="SER-FIQ: mean over the pairs, or the paper's factor 2/m².")
     ] = "pairs",
     brisque_model: BrisqueFile = None,
     brisque_ranges: BrisqueFile = None,
     brisque_halving: Annotated[
-        str, typer.Option(help="BRISQUE: antialiased (as MATLAB) or plain (as OpenCV).")
-    ] = "antialiased",
+        str | None,
+        typer.Option(
+            help="BRISQUE: antialiased (as MATLAB; default with files of your own) or plain (as OpenCV; default "
+            "otherwise).",
+            show_default=False,
+        ),
+    ] = None,
     aligned: o.Aligned = False,
     detector: o.DetectorName = None,
     select: o.Select = "largest",
@@ -95,6 +97,4 @@ def score(
     run = TableRun(inputs, faces, runtime, mode, null, column, batch, quiet)
     with o.open_model(model, runtime, fields) as opened:
         scorer = Scorer(opened, methods)
-        for note in () if quiet else scorer.notes():
-            say(f"note: {note}")
-        run.into(out, scorer, opened)
+        run.into(out, scorer, opened, notes=scorer.notes())

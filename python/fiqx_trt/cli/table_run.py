@@ -97,6 +97,7 @@ class TableRun:
         files: FaceFiles | None = None,
         page: Callable[[ExplainedTable], Page] | None = None,
         ran: str = "",
+        notes: Sequence[str] = (),
     ) -> NoReturn:
         """Make the table and leave the command.
 
@@ -114,6 +115,8 @@ class TableRun:
             Makes the report of the complete table.
         ran
             How the model ran, for the summary; default: in its precision.
+        notes
+            What a reader of the numbers should know, said once the run has begun.
 
         Raises
         ------
@@ -127,6 +130,8 @@ class TableRun:
         if page is not None:
             self._refuse_other_report(path)
         table = self._open(path, maker, model, files)
+        for note in () if self.quiet else notes:
+            say(f"note: {note}")
         with open_progress(total, quiet=self.quiet) as report, stop_on_signals() as stop:
             try:
                 score_table(
@@ -245,6 +250,8 @@ def run_metadata(model: Model, parameters: Mapping[str, object]) -> RunMeta:
             "pre_dropout",
             "alpha",
             "r",
+            "estimator",
+            "quantiles",
         )
     }
     plain = {name: list(v) if isinstance(v, tuple) else v for name, v in {**contract, **parameters}.items()}

@@ -122,7 +122,7 @@ _FORMULAS = Table(
          "Wang et al., Score-CAM, 2020"),
         ("cosine", "⟨e(face), e(untouched)⟩", "what the recogniser made of the face; 1: it sees no difference", "–"),
     ),
-    note="d̄: mean distance of 100 embeddings under dropout; α, r and γ belong to the model.",
+    note="d̄: expected distance of two embeddings under dropout; α, r and γ belong to the model.",
 )  # fmt: skip
 
 

@@ -120,7 +120,7 @@ def _measure(model: Model, face: Face, pictures: Face, share: NDArray[np.float64
     e = extracted.embedding.astype(np.float64)
     with np.errstate(divide="ignore", invalid="ignore"):
         e /= np.sqrt(np.square(e).sum(axis=1, keepdims=True))
-    scaled = SerFiq(estimator="closed-form").score(model, faces, extracted).scaled
+    scaled = SerFiq().score(model, faces, extracted).scaled
     quality = np.full(len(pictures), np.nan) if scaled is None else scaled[1:]
     return Curve(share, np.asarray((e[1:] * e[0]).sum(axis=1)), quality)
 

@@ -123,7 +123,7 @@ def measure_weighings(
     scaled = method.score(model, faces, model.extract(faces)).scaled
     if scaled is None:
         raise NotCalibratedError(
-            f"the model {model.spec.name} has no α and r; run `fiqx-trt calibrate` on typical faces, or give --alpha and --r"
+            f"{method.name} gives no quality in [0, 1] to compare: {'; '.join(method.notes(model)) or 'scale it first'}"
         )
     best = best_faces(scaled)
     gammas = {}

@@ -132,11 +132,10 @@ class PlqExplainer:
         scaled = self.method.score(self.model, faces, extracted).scaled
         if scaled is not None:
             return scaled
-        spec = self.model.spec
-        if self.method.name == "serfiq" and not spec.calibrated:
+        if self.method.name == "serfiq":
             raise NotCalibratedError(
-                f"the model {spec.name} has no α and r, so there is no quality in [0, 1] to explain; run `fiqx-trt calibrate` "
-                "on typical faces, give --alpha and --r (keywords of load_model in Python), or hand over a quality of your own"
+                f"there is no quality in [0, 1] to explain: {self.method.notes(self.model)[0]}, or hand over a quality of "
+                "your own"
             )
         raise InvalidInputError(
             f"{self.method.name} gives no quality in [0, 1] to explain; scale it and hand it over as `quality`"
@@ -172,12 +171,12 @@ def plq(
         ``(N, H, W, 3)`` uint8 RGB, of the model's input size.
     quality
         ``(N,)`` quality Q̂ of each face, by any method, in [0, 1] where maps shall be comparable; a :class:`Quality` gives its
-        scaled numbers. ``None``: SER-FIQ's Q̂ of 100 passes.
+        scaled numbers. ``None``: SER-FIQ's Q̂, closed form.
     weights
         ``"l1"``: :math:`w_i = \hat Q / \|e\|_1` (Eq. 3). ``"sum"``: :math:`\hat Q / \sum_i e_i`, the authors' program; it
         gives Q̂ exactly, but divides by a number that is often near zero. ``"signed"``:
         :math:`\hat Q \,\mathrm{sign}(e_i) / \|e\|_1`; gives Q̂ exactly and weighs every feature equally. ``"exact"``: no
-        node, but the gradient of SER-FIQ's closed form :math:`-\bar d`; Q̂ does not enter.
+        node, but the gradient of SER-FIQ's closed form in first order, :math:`-\sqrt{2t/(1+t)}`; Q̂ does not enter.
     gamma
         γ of Eq. 6, between -30 and 30. It belongs to a model *and* a weighting: 7.5 (ArcFace) and 5.5 (FaceNet) of the
         paper belong to ``"sum"`` (:data:`fiqx_trt.PRESETS`). ``None``: the model's own.

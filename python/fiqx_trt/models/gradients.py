@@ -72,7 +72,7 @@ def open_gradient(model: Model, weights: str, *, dropout: float = 0.5) -> Sessio
         A recognition model.
     weights
         ``"l1"`` and ``"sum"``: gradient of ``Σ e_i``; ``"signed"``: of ``Σ |e_i|``, both of the L2-normalised embedding;
-        ``"exact"``: of ``-d̄``, the closed form's distance.
+        ``"exact"``: of ``-√(2t/(1+t))``, the closed form's distance in first order.
     dropout
         Probability behind ``"exact"``.
 

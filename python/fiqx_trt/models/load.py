@@ -65,7 +65,7 @@ def load_model(
     image, embedding, pre_dropout, features
         Names of tensors in the graph, where the taps found by themselves are not the wanted ones.
     alpha, r, gamma
-        Calibration.
+        Calibration. With an ``alpha`` or ``r`` given here, qualities of any estimator are scaled, and there are no percentiles.
 
     Returns
     -------
@@ -174,6 +174,8 @@ def _resolve(model: str | Path, given: Mapping[str, Any]) -> tuple[ModelSpec, Pa
         fields = {**fields, **_stated(read_sidecar(sidecar_path(path)))}
     if "gamma" in given:  # not the γ that these were measured with
         fields = {name: v for name, v in fields.items() if name not in ("gamma_weights", "regions")}
+    if "alpha" in given or "r" in given:  # a scale of the user's own: no estimator is known of it
+        fields = {name: v for name, v in fields.items() if name not in ("estimator", "quantiles")}
     fields.update(given)
     graph, sha256 = read_hashed(source)
     graph = fix_input_size(graph, fields.get("input_size"), image=fields.get("image") or None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -283,6 +284,17 @@ class Model:
         raw = self.extract(probe_faces(self.spec.input_size)).embedding.astype(np.float64)
         lengths = np.sqrt(np.square(raw).sum(axis=1))
         return bool(np.ptp(lengths) <= SAME_LENGTH * lengths.mean())
+
+    @cached_property
+    def head_rank(self) -> float:
+        """Effective rank of the head, ``(tr A Aᵀ)² / tr (A Aᵀ)²``, from 1 to D: over how many directions its noise spreads.
+
+        To six digits, so that the order of additions of a matrix product does not show.
+        """
+        weights, _ = self.head_affine
+        gram = weights @ weights.T
+        power = float(np.square(gram).sum())
+        return max(1.0, float(f"{np.trace(gram) ** 2 / power:.6g}")) if power > 0 else math.inf
 
     def column_norms_at(self, place: Place) -> Array:
         """Return :attr:`head_column_norms` at a place, brought there once."""

@@ -48,6 +48,10 @@ class ModelSpec:
     regions
         Region of the face → 10th, 50th and 90th percentile of its level over the calibration faces
         (:func:`fiqx_trt.explain.regions.region_levels`); empty where they were not measured.
+    estimator
+        The estimator of SER-FIQ that α, r and the quantiles were measured with, as
+        :attr:`fiqx_trt.quality.serfiq.SerFiq.setting` says it (``"closed-form, dropout 0.5"``), or its name alone; empty where
+        that is not known. Qualities of another estimator are not scaled.
     quantiles
         Quantiles of Q over the calibration faces at equal steps from 0 to 1; empty where they were not measured.
     cosines
@@ -82,6 +86,7 @@ class ModelSpec:
     gamma: float | None = None
     gamma_weights: str = ""
     regions: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+    estimator: str = ""
     quantiles: tuple[float, ...] = ()
     cosines: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     validity: Mapping[str, Validity] = field(default_factory=dict)

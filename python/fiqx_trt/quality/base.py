@@ -70,29 +70,30 @@ class MethodOptions:
     Parameters
     ----------
     passes
-        Number m of stochastic passes.
+        Number m of stochastic passes of the estimator ``"sampled"``; ``None``: 100.
     dropout
-        Probability p that a unit is dropped, in (0, 1).
+        Probability p that a unit is dropped, in (0, 1); of both estimators.
     seed
-        Seed of the dropout masks.
+        Seed of the dropout masks of the estimator ``"sampled"``; ``None``: 0.
     estimator
-        ``"sampled"`` or ``"closed-form"``.
+        ``"closed-form"`` or ``"sampled"``.
     distance
         ``"pairs"``: mean over the m(m-1)/2 pairs; ``"paper"``: the factor 2/m² as printed in Terhörst et al., Eq. 1.
     brisque_model, brisque_ranges
         Files of BRISQUE's regression; ``None`` takes those of the PyPI package ``brisque``.
     brisque_halving
-        ``"antialiased"`` as MATLAB halves a picture, or ``"plain"`` as OpenCV does.
+        ``"antialiased"`` as MATLAB halves a picture, or ``"plain"`` as OpenCV does; ``None``: as
+        :func:`fiqx_trt.quality.brisque.brisque` says.
     """
 
-    passes: int = 100
+    passes: int | None = None
     dropout: float = 0.5
-    seed: int = 0
-    estimator: str = "sampled"
+    seed: int | None = None
+    estimator: str = "closed-form"
     distance: str = "pairs"
     brisque_model: Path | None = None
     brisque_ranges: Path | None = None
-    brisque_halving: str = "antialiased"
+    brisque_halving: str | None = None
 
 
 class QualityMethod(Protocol):

@@ -4,6 +4,11 @@ It knows nothing of faces and is here as the baseline of the comparisons in the 
 here; the regression from features to a score is a file, trained on opinions about the images of the LIVE database.
 Without one, the model inside the PyPI package ``brisque`` is used (Apache-2.0); the package is located, never
 imported.
+
+Programs differ in their definitions. Here they are the paper's: a symmetric fit of the coefficients, and products only
+where both neighbours exist. OpenCV's ``QualityBRISQUE`` differs in two: it fits the coefficients asymmetrically (and takes
+the mean of the two variances), and it shifts the picture with a border of zeros, so that products at the border count as 0.
+Scores of the two programs are close, not equal.
 """
 
 from __future__ import annotations
@@ -57,16 +62,16 @@ class Brisque:
     needs_model: ClassVar[bool] = False
 
     def __init__(
-        self, *, model: Path | None = None, ranges: Path | None = None, halving: str = "antialiased"
+        self, *, model: Path | None = None, ranges: Path | None = None, halving: str | None = None
     ) -> None:
-        if halving not in HALVINGS:
+        if halving is not None and halving not in HALVINGS:
             raise InvalidInputError(f"halving is {halving!r}; choose one of {', '.join(HALVINGS)}")
         if (model is None) != (ranges is None):
             raise InvalidInputError("a BRISQUE model and its feature ranges belong together; give both files")
         self._source = "brisque (PyPI)" if model is None else model.name
+        self._halving = halving or ("plain" if model is None else "antialiased")
         if model is None or ranges is None:
             model, ranges = default_model()
-        self._halving = halving
         self._svr = _load(model, ranges)
 
     @classmethod
@@ -110,7 +115,7 @@ def brisque(
     *,
     model: Path | None = None,
     ranges: Path | None = None,
-    halving: str = "antialiased",
+    halving: str | None = None,
 ) -> NDArray[np.float64]:
     """Return the BRISQUE score of images; lower is better.
 
@@ -124,7 +129,7 @@ def brisque(
     halving
         How the second scale is made: ``"antialiased"``, MATLAB's ``imresize`` as in the paper, or
         ``"plain"``, OpenCV's bicubic ``resize``, with which OpenCV's ``QualityBRISQUE`` and the default model
-        were made.
+        were made. ``None``: ``"plain"`` with the default model, ``"antialiased"`` with another.
 
     Returns
     -------

@@ -66,7 +66,7 @@ class Bench:
 
     def _closed_form(self, count: int) -> None:
         for faces in self._batches(count):
-            serfiq(self.model, faces, estimator="closed-form")
+            serfiq(self.model, faces)
 
     def _sampled(self, count: int) -> None:
         for faces in self._batches(count):
@@ -88,7 +88,7 @@ class Bench:
 
     def _score(self, count: int) -> None:
         model = self.model
-        scorer = Scorer(model, [SerFiq(estimator="closed-form")])
+        scorer = Scorer(model, [SerFiq()])
         meta = RunMeta(["bench"], "", model.spec.name, "", model.backend, model.device, model.precision)
         columns = score_columns(scorer.columns, detection=True)
         table = open_table(self.folder / "scores.csv", columns, meta=meta, mode="overwrite")

@@ -106,11 +106,11 @@ def test_taps_and_embeddings(model: Model) -> None:
     same(*both(model, lambda: model.embed(FACES[:0])))
 
 
-@pytest.mark.parametrize("estimator", ["sampled", "closed-form"])
+@pytest.mark.parametrize("options", [{"estimator": "sampled", "passes": 10}, {}])
 @pytest.mark.parametrize("count", [0, 1, COUNT])
-def test_serfiq(model: Model, estimator: str, count: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_serfiq(model: Model, options: dict[str, Any], count: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("fiqx_trt.quality.serfiq.EXPANDED_BYTES", 2 * 4 * 640 * 10)  # several groups
-    here, there = both(model, lambda: serfiq(model, FACES[:count], passes=10, estimator=estimator))
+    here, there = both(model, lambda: serfiq(model, FACES[:count], **options))
     same(here.raw, there.raw)
     same(here.scaled, there.scaled)
 
@@ -207,8 +207,8 @@ def test_only_faces_go_up_and_only_scores_come_down(device: dict[str, Any], mode
     closed = create_method("serfiq")
     work = {
         "embed": (lambda: model.embed(FACES), 4 * DIMENSIONS * COUNT),
-        "closed-form": (lambda: serfiq(model, FACES, estimator="closed-form"), 2 * 8 * COUNT),
-        "sampled": (lambda: serfiq(model, FACES, passes=10), 8 * COUNT),
+        "closed-form": (lambda: serfiq(model, FACES), 2 * 8 * COUNT),
+        "sampled": (lambda: serfiq(model, FACES, estimator="sampled", passes=10), 8 * COUNT),
         "magface": (lambda: magface(model, FACES), 8 * COUNT),
         "a method given taps": (lambda: closed.score(model, FACES, model.extract(FACES)), 8 * COUNT),
     }
@@ -262,4 +262,4 @@ def test_a_model_says_why_its_arrays_are_in_host_memory(
     with opened({**device}, path) as model:
         assert model.place is HOST
         assert model.notes[-1] == "masks, scores and maps are computed on the processor: built without CUDA"
-        assert np.isfinite(fx.serfiq(model, FACES, passes=4).raw).all()
+        assert np.isfinite(fx.serfiq(model, FACES, estimator="sampled", passes=4).raw).all()
