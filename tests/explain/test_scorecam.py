@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 import torch
 
@@ -15,7 +16,7 @@ from fiqx_trt.explain.recipe import PRESETS, TARGETS, WEIGHTS
 from fiqx_trt.explain.scorecam import scorecam, scorecam_details
 from fiqx_trt.models import Model, load_model
 from reference import scorecam as reference
-from support.nets import noise_faces, save
+from support.nets import noise_faces, save, small_recogniser
 
 MEAN, STD = 110.0, 60.0
 SIZE = reference.SIZE
@@ -320,3 +321,21 @@ def test_maps_cut_off_after_upsampling_are_not_compact(model: Model, faces: np.n
             result.compact()
     else:
         np.testing.assert_allclose(result.compact().pixels(), result.maps, atol=1e-6)
+
+
+@pytest.mark.parametrize("weights", WEIGHTS)
+def test_a_grey_network_is_explained_as_the_colour_network_that_adds_its_channels(
+    tmp_path: Path, weights: str
+) -> None:
+    grey, colour = small_recogniser(channels=1), small_recogniser(channels=1)
+    kernel = next(t for t in colour.graph.initializer if t.name == "w1")
+    values = onnx.numpy_helper.to_array(kernel)
+    kernel.CopyFrom(onnx.numpy_helper.from_array(np.repeat(values / 3, 3, axis=1), "w1"))
+    colour.graph.input[0].type.tensor_type.shape.dim[1].dim_value = 3
+    faces = np.repeat(noise_faces(2)[..., :1], 3, axis=-1)
+    maps = []
+    for name, network in (("grey", grey), ("colour", colour)):
+        with load_model(save(network, tmp_path / f"{name}.onnx"), precision="fp32") as model:
+            maps.append(scorecam(model, faces, weights=weights))
+    np.testing.assert_allclose(maps[0], maps[1], atol=1e-3)
+    assert np.ptp(maps[0]) > 0.5

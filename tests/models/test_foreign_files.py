@@ -17,6 +17,7 @@ import fiqx_trt as fx
 from fiqx_trt.errors import FiqxError, ModelError
 from fiqx_trt.runtime import available_backends
 from support.foreign import FOREIGN, ORACLE, Foreign
+from support.foreign_contract import CONTRACT
 from support.nets import noise_faces, save
 
 FACES = noise_faces(3)
@@ -82,7 +83,7 @@ def agree(row: Foreign, model: fx.Model) -> None:
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
-@pytest.mark.parametrize("row", FOREIGN, ids=lambda row: row.name)
+@pytest.mark.parametrize("row", [*FOREIGN, *CONTRACT], ids=lambda row: row.name)
 def test_a_foreign_file_gives_the_oracles_numbers_or_one_refusal(
     row: Foreign, backend: str, tmp_path: Path
 ) -> None:
@@ -98,7 +99,7 @@ def test_a_foreign_file_gives_the_oracles_numbers_or_one_refusal(
 
 
 def test_no_name_stands_twice() -> None:
-    names = [row.name for row in FOREIGN]
+    names = [row.name for row in [*FOREIGN, *CONTRACT]]
     assert len(set(names)) == len(names)
 
 

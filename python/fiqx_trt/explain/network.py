@@ -54,6 +54,7 @@ class Network:
         self.layer = layer or spec.features
         self.size = spec.input_size
         self.place = model.place
+        self._grey = len(spec.mean) == 1
         # The embedding alone: a masked face's other taps would be copied out for nothing.
         self.embedder = model.session((spec.embedding,), batch=MASKED_ROWS)
         self.extractor = model.session(tuple(dict.fromkeys((spec.embedding, self.layer))))
@@ -67,7 +68,7 @@ class Network:
     def extract(self, faces: NDArray[np.uint8]) -> tuple[Array, Array, Array]:
         """Return the normalised faces ``(n, 3, H, W)``, their activations ``(n, C, h, w)`` and raw embeddings ``(n, D)``.
 
-        All float32, at the model's place.
+        All float32, at the model's place. What a grey network reads stands in three channels.
         """
         inputs = self.model.input(faces)
         outputs = self.place.run(self.extractor, {self.model.spec.image: inputs})
@@ -80,6 +81,8 @@ class Network:
             )
         if isinstance(activations, np.ndarray):
             activations = np.ascontiguousarray(activations, np.float32)
+        if self._grey:
+            inputs = np.repeat(inputs, 3, axis=1)
         return inputs, activations, flat(outputs[self.model.spec.embedding])
 
     def zero_embedding(self, count: int) -> Array:
@@ -137,10 +140,12 @@ class Network:
         return len(face)
 
     def _embed(self, inputs: Array) -> Array:
+        if self._grey:  # masks are made of three channels, and its place is the host
+            inputs = np.ascontiguousarray(inputs[:, :1])
         return flat(self.place.run(self.embedder, {self.model.spec.image: inputs})[self.model.spec.embedding])
 
     def _row(self) -> tuple[int, ...]:
-        return (len(self.model.spec.mean), *self.size)
+        return (3, *self.size)
 
     def _window_rows(self) -> int:
         batch = self.embedder.batch

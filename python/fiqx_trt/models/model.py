@@ -349,14 +349,7 @@ class Model:
 
     @cached_property
     def _head(self) -> onnx.ModelProto:
-        head = cut(self._graph, inputs=[self.spec.pre_dropout], outputs=[self.spec.embedding])
-        for node in head.graph.node:
-            if (
-                node.op_type == "Dropout"
-            ):  # the masks are ours; OpenVINO loses an input that only a Dropout reads
-                node.op_type = "Identity"
-                del node.input[1:], node.output[1:], node.attribute[:]
-        return head
+        return cut(self._graph, inputs=[self.spec.pre_dropout], outputs=[self.spec.embedding])
 
     def _open_head(self, rows: int) -> Session:
         """Open the head where the trunk runs: as one layer, where that is cheaper than its own."""
