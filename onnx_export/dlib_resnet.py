@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fiqx_trt.errors import ModelError
+from fiqx_trt.files import read_regular
 from fiqx_trt.onnx_export.builder import GraphBuilder
 from fiqx_trt.onnx_export.dlib_layers import (
     Add,
@@ -85,7 +86,7 @@ def read_dlib_resnet(source: Path | bytes) -> tuple[Layer, ...]:
         layers = read_layers(source, name="dlib network")
     else:
         try:
-            layers = read_layers(source.read_bytes(), name=str(source))
+            layers = read_layers(read_regular(source), name=str(source))
         except OSError as error:
             raise ModelError(f"cannot read dlib's weights {source}: {error.strerror or error}") from error
     first = layers[0]

@@ -1,25 +1,26 @@
-"""Arrays out of a joblib file, through an unpickler that knows numpy arrays and nothing else.
+"""Arrays out of a joblib file, read without unpickling.
 
-A pickle can call anything it names, so only three names are let through. joblib puts the values of an array
-behind the pickled description of it, in the same stream: the description ends, one byte says how many bytes
-of padding follow, and then come the raw values.
+joblib puts the values of an array behind the pickled description of it, in the same stream: the description ends, one
+byte says how many bytes of padding follow, and then come the raw values.
 """
 
 from __future__ import annotations
 
 import io
-import pickle
 from math import prod
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fiqx_trt.errors import ModelError
+from fiqx_trt.errors import ModelError, SourceError
+from fiqx_trt.pickle_reader import Dtype, Machine, Name, run_pickle
 
 __all__ = ["read_arrays"]
 
 _LARGEST_ARRAY = 1 << 26
+_WRAPPER = "joblib.numpy_pickle", "NumpyArrayWrapper"
+_NUMPY = {("numpy", "dtype"): "dtype", ("numpy", "ndarray"): "ndarray"}
 
 
 def read_arrays(data: bytes, *, name: str) -> list[NDArray[np.float32]]:
@@ -42,62 +43,74 @@ def read_arrays(data: bytes, *, name: str) -> list[NDArray[np.float32]]:
     ModelError
         The bytes are damaged, name anything but numpy arrays, or hold anything but float32 arrays.
     """
+    machine = _ArrayMachine(io.BytesIO(data))
     try:
-        found = _ArrayUnpickler(data).load()
-    except ModelError as error:
-        raise ModelError(f"{name}: {error}") from error
-    # A damaged pickle raises nearly anything: EOFError, IndexError, KeyError, UnicodeDecodeError …
-    except Exception as error:
-        raise ModelError(
-            f"{name}: not a list of arrays as joblib writes it, or damaged: {error!r}"
-        ) from error
+        run_pickle(machine, machine.stream, name=name)
+    except SourceError as error:
+        raise ModelError(f"{error}; a list of arrays as joblib writes it was expected") from error
+    found = machine.result
     if not isinstance(found, list) or not all(isinstance(item, _StoredArray) for item in found):
         raise ModelError(f"{name}: a list of arrays was expected, found {type(found).__name__}")
-    return [item.values for item in found]
+    arrays = [item.values for item in found]
+    if any(array is None for array in arrays):
+        raise ModelError(f"{name}: an array is named and never described")
+    return arrays
 
 
 class _StoredArray:
-    """Stands for joblib's description of an array; takes the values from the stream behind it."""
+    """joblib's description of an array, empty until its state is set."""
 
-    stream: io.BytesIO
-    values: NDArray[np.float32]
+    values: NDArray[np.float32] | None = None
 
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        shape, dtype = tuple(state["shape"]), state["dtype"]
-        if not isinstance(dtype, np.dtype) or dtype != np.float32:
-            raise ModelError(f"float32 arrays were expected, found {dtype}")
-        if state["order"] not in ("C", "F") or prod(shape) > _LARGEST_ARRAY:
-            raise ModelError(f"an array has order {state['order']!r} and shape {shape}")
+
+class _ArrayMachine(Machine):
+    """Knows numpy's types and joblib's description of an array; takes the values from the stream behind it."""
+
+    def __init__(self, stream: io.BytesIO) -> None:
+        super().__init__()
+        self.stream = stream
+
+    def step(self, name: str, argument: Any) -> None:
+        if name == "NEWOBJ":
+            arguments, target = self.pop(), self.pop()
+            if not (isinstance(target, Name) and target.kind == "wrapper" and arguments == ()):
+                raise ValueError("a new object that is no array; the file is refused")
+            self.push(_StoredArray())
+        else:
+            super().step(name, argument)
+
+    def kind(self, module: object, attribute: object) -> str:
+        name = str(module), str(attribute)
+        found = "wrapper" if name == _WRAPPER else _NUMPY.get(name)
+        if found is None:
+            raise ValueError(f"it names {'.'.join(name)}, and only numpy arrays are let through")
+        return found
+
+    def set_state(self, target: object, state: object) -> None:
+        if isinstance(target, _StoredArray) and isinstance(state, dict):
+            target.values = self._values(state)
+        else:
+            super().set_state(target, state)
+
+    def stop(self, _: Any) -> None:
+        self.result = self.pop()
+
+    def _values(self, state: dict[str, Any]) -> NDArray[np.float32]:
+        shape, dtype, order = state["shape"], state["dtype"], state["order"]
+        if not isinstance(dtype, Dtype) or dtype.numpy() != np.float32:
+            found = dtype.numpy() if isinstance(dtype, Dtype) else type(dtype).__name__
+            raise ValueError(f"float32 arrays were expected, found {found}")
+        sizes = shape if isinstance(shape, tuple) else ()
+        whole = all(type(size) is int and 0 <= size <= _LARGEST_ARRAY for size in sizes) and len(sizes) < 9
+        if not sizes or not whole or prod(sizes) > _LARGEST_ARRAY or order not in ("C", "F"):
+            raise ValueError(f"an array has order {str(order)[:20]!r} and shape {str(shape)[:60]}")
         if state.get("numpy_array_alignment_bytes") is not None:
             self._take(self._take(1)[0])
-        raw = self._take(4 * prod(shape))
-        self.values = np.frombuffer(raw, dtype).astype(np.float32).reshape(shape, order=state["order"])
+        raw = self._take(4 * prod(sizes))
+        return np.frombuffer(raw, np.float32).copy().reshape(sizes, order=order)
 
     def _take(self, count: int) -> bytes:
         taken = self.stream.read(count)
         if len(taken) != count:
-            raise ModelError(f"the file ends where {count} more bytes are needed")
+            raise ValueError(f"the file ends where {count} more bytes are needed")
         return taken
-
-
-class _ArrayUnpickler(pickle.Unpickler):
-    """Allows numpy's array and dtype and joblib's description of an array."""
-
-    def __init__(self, data: bytes) -> None:
-        # io.BytesIO has no `peek`, so the unpickler reads no further than the pickle goes, and the values of
-        # an array are next in the stream when its description is complete.
-        stream = io.BytesIO(data)
-        super().__init__(stream)
-        self._allowed = {
-            ("numpy", "dtype"): np.dtype,
-            ("numpy", "ndarray"): np.ndarray,
-            ("joblib.numpy_pickle", "NumpyArrayWrapper"): type(
-                "_Stored", (_StoredArray,), {"stream": stream}
-            ),
-        }
-
-    def find_class(self, module: str, name: str) -> Any:
-        """Return one of the allowed classes."""
-        if (module, name) not in self._allowed:
-            raise ModelError(f"it names {module}.{name}, and only numpy arrays are let through")
-        return self._allowed[module, name]

@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fiqx_trt.errors import DependencyError, ModelError
+from fiqx_trt.files import read_regular
 from fiqx_trt.onnx_export.builder import GraphBuilder
 from fiqx_trt.onnx_export.joblib_format import read_arrays
 from fiqx_trt.onnx_export.weights import find_file
@@ -101,7 +102,7 @@ def _read(path: Path) -> Arrays:
             f'{_PURPOSE} needs lz4 to read {path.name}; install it with: pip install "fiqx-trt[demo]"'
         ) from error
     try:
-        data = lz4.frame.decompress(path.read_bytes())
+        data = lz4.frame.decompress(read_regular(path))
     except OSError as error:
         raise ModelError(f"cannot read the weights {path}: {error.strerror or error}") from error
     except (RuntimeError, EOFError) as error:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fiqx_trt.errors import DependencyError, ModelError
+from fiqx_trt.files import open_regular
 
 State = Mapping[str, NDArray[np.generic]]
 #: Where training programs put the state dict inside the file they save.
@@ -43,7 +44,8 @@ def load_state(path: Path | str) -> dict[str, NDArray[np.generic]]:
             'a PyTorch checkpoint needs torch; install it with: pip install "fiqx-trt[torch]"'
         ) from error
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
+        with open_regular(Path(path)) as file:
+            content = torch.load(file, map_location="cpu", weights_only=True)
     except OSError as error:
         raise ModelError(f"cannot read the checkpoint {path}: {error.strerror or error}") from error
     except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError) as error:

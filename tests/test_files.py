@@ -83,7 +83,7 @@ def test_what_is_no_regular_file_is_refused_at_once(tmp_path: Path) -> None:
         (tmp_path / "link to pipe", "a pipe, not a regular file"),
         (tmp_path / "socket", "a socket, not a regular file"),
         (Path("/dev/zero"), "a device, not a regular file"),
-        (tmp_path, "a folder, not a regular file"),
+        (tmp_path, "Is a directory"),
     ):
         with pytest.raises(OSError, match=reason):
             read_regular(name)

@@ -8,21 +8,31 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import io
+import json
 import os
 import secrets
 import stat
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO, TextIO
 
 from fiqx_trt.errors import OutputError
 from fiqx_trt.text import shown
 
-__all__ = ["open_regular", "read_private", "read_regular", "replacing", "write_atomic", "write_whole"]
+__all__ = [
+    "open_regular",
+    "open_text",
+    "parse_json",
+    "read_private",
+    "read_regular",
+    "replacing",
+    "write_atomic",
+    "write_whole",
+]
 
 _OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
 _KINDS = (
-    (stat.S_ISDIR, "a folder"),
     (stat.S_ISFIFO, "a pipe"),
     (stat.S_ISCHR, "a device"),
     (stat.S_ISBLK, "a device"),
@@ -58,8 +68,9 @@ def open_regular(path: Path, *, follow: bool = True) -> BinaryIO:
     try:
         mode = os.fstat(fd).st_mode
         if not stat.S_ISREG(mode):
-            kind = errno.EISDIR if stat.S_ISDIR(mode) else errno.EINVAL
-            raise OSError(kind, f"{_kind(mode)}, not a regular file", str(path))
+            if stat.S_ISDIR(mode):
+                raise OSError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+            raise OSError(errno.EINVAL, f"{_kind(mode)}, not a regular file", str(path))
         return os.fdopen(fd, "rb")
     except BaseException:
         os.close(fd)
@@ -70,6 +81,25 @@ def read_regular(path: Path) -> bytes:
     """Return the content of a regular file; see :func:`open_regular`."""
     with open_regular(path) as file:
         return file.read()
+
+
+def open_text(path: Path, *, errors: str = "strict", newline: str | None = None) -> TextIO:
+    """Open a regular file of UTF-8 text, with or without a byte order mark; see :func:`open_regular`."""
+    return io.TextIOWrapper(open_regular(path), encoding="utf-8-sig", errors=errors, newline=newline)
+
+
+def parse_json(data: str | bytes) -> Any:
+    """Return what a JSON text says.
+
+    Raises
+    ------
+    ValueError
+        It is not JSON, not UTF-8, or nested deeper than anything this package reads.
+    """
+    try:
+        return json.loads(data)
+    except RecursionError as error:
+        raise ValueError("it is nested too deeply") from error
 
 
 def read_private(path: Path) -> bytes:

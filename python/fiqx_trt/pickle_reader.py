@@ -7,6 +7,7 @@ inert markers; the only "calls" that mean something are those with which NumPy w
 and they are carried out here on bytes. Every other opcode, name or call ends the reading.
 """
 
+# ruff: noqa: D102 -- the methods of the machine are opcodes, which pickletools describes
 from __future__ import annotations
 
 import io
@@ -23,7 +24,7 @@ from numpy.typing import NDArray
 
 from fiqx_trt.errors import SourceError
 
-__all__ = ["read_pickle"]
+__all__ = ["Dtype", "Machine", "Name", "read_pickle", "run_pickle"]
 
 DTYPE = re.compile(r"[<>|=]?([fiu][1248]|b1)")
 #: Nested containers deeper than this are no score table.
@@ -44,14 +45,14 @@ NAMES = {
 
 
 @dataclass
-class _Name:
+class Name:
     """A marker for an importable thing."""
 
     kind: str
 
 
 @dataclass
-class _Dtype:
+class Dtype:
     """The type of a NumPy number; its state adds the byte order."""
 
     code: str
@@ -98,23 +99,34 @@ def read_pickle(data: bytes, *, name: str, raw_bytes: bool = False) -> object:
     SourceError
         It is no pickle, or holds something else; the message names the byte.
     """
-    machine = _Machine(raw_bytes)
+    machine = Machine(raw_bytes)
+    run_pickle(machine, io.BytesIO(data), name=name)
+    return machine.result
+
+
+def run_pickle(machine: Machine, stream: io.BytesIO, *, name: str) -> None:
+    """Let a machine carry out the opcodes of a pickle, each before the next is read from the stream.
+
+    Raises
+    ------
+    SourceError
+        As :func:`read_pickle`.
+    """
     position = 0
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of escapes that a damaged text holds
-            for opcode, argument, at in pickletools.genops(io.BytesIO(data)):
+            for opcode, argument, at in pickletools.genops(stream):
                 position = at or 0
                 machine.step(opcode.name, argument)
-    except (ValueError, IndexError, TypeError, KeyError, OverflowError, struct.error) as error:
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError, struct.error) as error:
         raise SourceError(f"{name}, byte {position}: {error}") from error
-    return machine.result
 
 
-class _Machine:
-    """The stack and the memo."""
+class Machine:
+    """The stack and the memo; another format derives from it and knows other names and states."""
 
-    def __init__(self, raw_bytes: bool) -> None:
+    def __init__(self, raw_bytes: bool = False) -> None:
         self._raw_bytes = raw_bytes
         self._stack: list[Any] = []
         self._memo: dict[int, Any] = {}
@@ -136,7 +148,7 @@ class _Machine:
             )
 
     def stop(self, _: Any) -> None:
-        self.result = _Plain(self._steps, self._raw_bytes)(self._pop())
+        self.result = _Plain(self._steps, self._raw_bytes)(self.pop())
 
     def mark(self, _: Any) -> None:
         self._stack.append(MARK)
@@ -165,7 +177,7 @@ class _Machine:
         self._set(self._group())
 
     def set_item(self, _: Any) -> None:
-        value, key = self._pop(), self._pop()
+        value, key = self.pop(), self.pop()
         self._set([key, value])
 
     def list_of(self, _: Any) -> None:
@@ -175,33 +187,37 @@ class _Machine:
         self._extend(self._group())
 
     def append(self, _: Any) -> None:
-        self._extend([self._pop()])
+        self._extend([self.pop()])
 
     def tuple_of(self, _: Any) -> None:
         self._stack.append(tuple(self._group()))
 
     def tuple_n(self, count: int) -> None:
-        items = [self._pop() for _ in range(count)]
+        items = [self.pop() for _ in range(count)]
         self._stack.append(tuple(reversed(items)))
 
     def name(self, argument: Any) -> None:
         module, _, attribute = str(argument).partition(" ")
-        self._stack.append(_Name(self._kind(module, attribute)))
+        self._stack.append(Name(self.kind(module, attribute)))
 
     def stack_name(self, _: Any) -> None:
-        attribute, module = self._pop(), self._pop()
-        self._stack.append(_Name(self._kind(module, attribute)))
+        attribute, module = self.pop(), self.pop()
+        self._stack.append(Name(self.kind(module, attribute)))
 
     def call(self, _: Any) -> None:
-        arguments, target = self._pop(), self._pop()
-        if not (isinstance(target, _Name) and isinstance(arguments, tuple)):
+        arguments, target = self.pop(), self.pop()
+        if not (isinstance(target, Name) and isinstance(arguments, tuple)):
             raise ValueError("a call of something that is no known name; the file is refused")
         self._stack.append(CALLS[target.kind](*arguments))
 
     def build(self, _: Any) -> None:
-        state, target = self._pop(), self._stack[-1]
+        state = self.pop()
+        self.set_state(self._stack[-1], state)
+
+    def set_state(self, target: object, state: object) -> None:
+        """Complete an object."""
         if (
-            isinstance(target, _Dtype)
+            isinstance(target, Dtype)
             and isinstance(state, tuple)
             and len(state) >= 2
             and state[1] in ("<", ">", "|")
@@ -212,7 +228,8 @@ class _Machine:
         else:
             raise ValueError("the state of an unknown object; the file is refused")
 
-    def _kind(self, module: object, attribute: object) -> str:
+    def kind(self, module: object, attribute: object) -> str:
+        """Return what a name means here."""
         kind = NAMES.get((str(module), str(attribute)))
         if kind is None:
             raise ValueError(
@@ -220,7 +237,12 @@ class _Machine:
             )
         return kind
 
-    def _pop(self) -> Any:
+    def push(self, value: object) -> None:
+        """Put a value on the stack."""
+        self._stack.append(value)
+
+    def pop(self) -> Any:
+        """Take a value from the stack."""
         value = self._stack.pop()
         if value is MARK:
             raise ValueError("the stack of the pickle does not add up")
@@ -281,7 +303,7 @@ class _Plain:
 
 
 def _array(dtype: object, data: object) -> NDArray[Any]:
-    if not (isinstance(dtype, _Dtype) and isinstance(data, bytes)):
+    if not (isinstance(dtype, Dtype) and isinstance(data, bytes)):
         raise ValueError("a NumPy value that is no number")
     return np.frombuffer(data, dtype.numpy())
 
@@ -293,14 +315,14 @@ def _scalar(dtype: object, data: object) -> float:
     return float(values[0])
 
 
-def _dtype(code: object, *_: object) -> _Dtype:
+def _dtype(code: object, *_: object) -> Dtype:
     if not (isinstance(code, str) and DTYPE.fullmatch(code)):
         raise ValueError(f"a NumPy type {code!r}, which is no number")
-    return _Dtype(code.lstrip("<>|="))
+    return Dtype(code.lstrip("<>|="))
 
 
 def _reconstruct(kind: object, *_: object) -> _Array:
-    if not (isinstance(kind, _Name) and kind.kind == "ndarray"):
+    if not (isinstance(kind, Name) and kind.kind == "ndarray"):
         raise ValueError("a NumPy object that is no array")
     return _Array()
 
@@ -343,30 +365,30 @@ VALUES = frozenset({
 })
 # fmt: on
 CONSTANTS = {"NONE": None, "NEWTRUE": True, "NEWFALSE": False, "EMPTY_TUPLE": ()}
-ACTIONS: dict[str, Callable[[_Machine, Any], None]] = {
-    "STOP": _Machine.stop,
-    "MARK": _Machine.mark,
-    "EMPTY_DICT": _Machine.empty_dict,
-    "EMPTY_LIST": _Machine.empty_list,
-    "GET": _Machine.get,
-    "BINGET": _Machine.get,
-    "LONG_BINGET": _Machine.get,
-    "PUT": _Machine.put,
-    "BINPUT": _Machine.put,
-    "LONG_BINPUT": _Machine.put,
-    "MEMOIZE": _Machine.memoize,
-    "DICT": _Machine.dictionary,
-    "SETITEMS": _Machine.set_items,
-    "SETITEM": _Machine.set_item,
-    "LIST": _Machine.list_of,
-    "APPENDS": _Machine.appends,
-    "APPEND": _Machine.append,
-    "TUPLE": _Machine.tuple_of,
+ACTIONS: dict[str, Callable[[Machine, Any], None]] = {
+    "STOP": lambda machine, argument: machine.stop(argument),
+    "MARK": Machine.mark,
+    "EMPTY_DICT": Machine.empty_dict,
+    "EMPTY_LIST": Machine.empty_list,
+    "GET": Machine.get,
+    "BINGET": Machine.get,
+    "LONG_BINGET": Machine.get,
+    "PUT": Machine.put,
+    "BINPUT": Machine.put,
+    "LONG_BINPUT": Machine.put,
+    "MEMOIZE": Machine.memoize,
+    "DICT": Machine.dictionary,
+    "SETITEMS": Machine.set_items,
+    "SETITEM": Machine.set_item,
+    "LIST": Machine.list_of,
+    "APPENDS": Machine.appends,
+    "APPEND": Machine.append,
+    "TUPLE": Machine.tuple_of,
     "TUPLE1": lambda machine, _: machine.tuple_n(1),
     "TUPLE2": lambda machine, _: machine.tuple_n(2),
     "TUPLE3": lambda machine, _: machine.tuple_n(3),
-    "GLOBAL": _Machine.name,
-    "STACK_GLOBAL": _Machine.stack_name,
-    "REDUCE": _Machine.call,
-    "BUILD": _Machine.build,
+    "GLOBAL": Machine.name,
+    "STACK_GLOBAL": Machine.stack_name,
+    "REDUCE": Machine.call,
+    "BUILD": Machine.build,
 }

@@ -217,16 +217,16 @@ def dumped(value: object) -> bytes:
     [
         (pickle.dumps([Harmful()]), r"it names posix\.system, and only numpy arrays are let through"),
         (dumped([np.zeros(3)]), "float32 arrays were expected, found float64"),
-        (dumped([np.array([None])]), r"float32 arrays were expected, found object|it names numpy"),
+        (dumped([np.array([None])]), r"a NumPy type 'O8', which is no number|it names numpy"),
         (dumped(np.zeros(3, np.float32)), "a list of arrays was expected, found"),
         (dumped([1, 2]), "a list of arrays was expected, found list"),
         (dumped([np.zeros(3, np.float32)])[:-6], "the file ends where 12 more bytes are needed"),
-        (b"", "not a list of arrays as joblib writes it, or damaged: EOFError"),
-        (b"\x80\x04]q", "not a list of arrays as joblib writes it, or damaged"),
+        (b"", "pickle exhausted before seeing STOP; a list of arrays as joblib writes it was expected"),
+        (b"\x80\x04]q", "a list of arrays as joblib writes it was expected"),
     ],
 )
 def test_only_lists_of_float32_arrays_are_read(data, message):
-    with pytest.raises(ModelError, match=f"example: .*{message}|example: {message}"):
+    with pytest.raises(ModelError, match=f"example[^:]*: .*{message}|example[^:]*: {message}"):
         read_arrays(data, name="example")
 
 

@@ -18,7 +18,7 @@ from fiqx_trt.amva.groups import Groups
 from fiqx_trt.amva.variation import COUNTS, DIFFERENCES, MethodDifference, VariationMaps, method_differences
 from fiqx_trt.arrays import load_arrays
 from fiqx_trt.errors import InvalidInputError, OutputError
-from fiqx_trt.files import replacing, write_atomic
+from fiqx_trt.files import parse_json, read_regular, replacing, write_atomic
 
 __all__ = ["Amva", "MethodResult", "load_amva", "save_amva", "write_arrays"]
 
@@ -189,7 +189,7 @@ def load_amva(folder: Path) -> Amva:
     """
     folder = Path(folder)
     try:
-        content = json.loads((folder / SUMMARY).read_text(encoding="utf-8"))
+        content = parse_json(read_regular(folder / SUMMARY))
         if content["format"] != FORMAT:
             raise KeyError("format")
         methods = {

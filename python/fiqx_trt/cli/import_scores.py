@@ -14,6 +14,7 @@ import typer
 from fiqx_trt.cli import options as o
 from fiqx_trt.cli.console import say
 from fiqx_trt.errors import InvalidInputError, OutputError
+from fiqx_trt.files import read_regular
 
 if TYPE_CHECKING:
     from fiqx_trt.importers import ImportedScores, Match
@@ -185,7 +186,7 @@ def _record(file: Path, form: str, scores: ImportedScores, match: Match | None) 
         command_line=sys.argv,
         version=__version__,
         model=f"{form} {scores.version or ''}".rstrip() + f" (imported from {file.name})",
-        model_sha256=hashlib.sha256(file.read_bytes()).hexdigest(),
+        model_sha256=hashlib.sha256(read_regular(file)).hexdigest(),
         backend="import",
         device="none",
         precision="none",

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fiqx_trt.files import open_regular
 from fiqx_trt.importers.pair_list import LABELS
 
 __all__ = ["RawPairs", "read_plain"]
@@ -83,7 +84,7 @@ def read_plain(
 
 
 def _has_quotes(path: Path) -> bool:
-    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+    with open_regular(path) as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
         return data.find(b'"') >= 0
 
 

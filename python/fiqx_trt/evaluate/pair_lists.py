@@ -12,6 +12,7 @@ from pathlib import Path
 
 from fiqx_trt.errors import SourceError
 from fiqx_trt.faces.bins import is_bin, open_bin
+from fiqx_trt.files import open_regular
 from fiqx_trt.importers.base import read_lines
 
 __all__ = ["GRAMMARS", "LISTS", "ListRows", "recognise"]
@@ -45,7 +46,7 @@ def recognise(path: Path) -> str:
     """
     if is_bin(str(path)):
         return "insightface"
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         text = file.read(HEAD).decode("utf-8-sig", "replace")
     lines = [line.strip() for line in text.splitlines() if line.strip()][:2]
     if not lines or "," in lines[0]:

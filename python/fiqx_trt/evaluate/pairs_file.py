@@ -15,6 +15,7 @@ from fiqx_trt.evaluate.comparisons import Comparisons, pair_keys
 from fiqx_trt.evaluate.pair_columns import Columns, unused_numbers
 from fiqx_trt.evaluate.pair_lists import ListRows, recognise
 from fiqx_trt.evaluate.pair_table import PairTable
+from fiqx_trt.files import open_text
 
 __all__ = ["SEPARATORS", "PairsFile", "read_pairs", "read_pairs_file"]
 
@@ -124,14 +125,14 @@ def read_pairs_file(
 def _read_csv(
     path: Path, similarity: tuple[str, bool] | None, progress: Callable[[int], None] | None
 ) -> PairsFile:
-    with path.open(encoding="utf-8-sig", newline="") as file:
+    with open_text(path, newline="") as file:
         lines = _Lines(file)
         table = PairTable(path, csv.reader(lines, strict=True, skipinitialspace=True))
         columns, first_row = table.begin(similarity)
     spaced = _blank_after_commas(lines.last)
     pairs = None if spaced else _read_fast(path, columns, progress)
     if pairs is None:
-        with path.open(encoding="utf-8-sig", newline="") as file:
+        with open_text(path, newline="") as file:
             table = PairTable(path, csv.reader(file, strict=True, skipinitialspace=spaced))
             pairs = table.read(columns, progress)
     return PairsFile(pairs, "comma", columns.number, columns.higher, unused_numbers(columns, first_row))

@@ -13,6 +13,7 @@ from typing import BinaryIO
 
 from fiqx_trt.errors import SourceError
 from fiqx_trt.faces.tables import TABLE_SUFFIXES, no_column, read_records
+from fiqx_trt.files import open_regular
 from fiqx_trt.text import unescape_text
 
 __all__ = ["TABLE_SUFFIXES", "read_list", "read_names", "read_table"]
@@ -77,12 +78,17 @@ def read_list(path: str) -> Iterator[str]:
         When the file cannot be read or is not such a list.
     """
     try:
-        with Path(path).open("rb") as stream:
+        with _open(Path(path)) as stream:
             for name in read_names(stream, name=f"the list {path}"):
                 if not name.startswith("#"):
                     yield name
     except OSError as error:
         raise SourceError(f"cannot read the list {path}: {error.strerror or error}") from error
+
+
+def _open(path: Path) -> BinaryIO:
+    """Open a list: a regular file, or a named pipe, which is read once."""
+    return path.open("rb") if path.is_fifo() else open_regular(path)
 
 
 def read_table(path: str, *, column: str | None = None) -> Iterator[str]:

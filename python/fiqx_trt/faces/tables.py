@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import csv
-import json
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from fiqx_trt.errors import SourceError
+from fiqx_trt.files import open_regular, open_text, parse_json
 
 __all__ = ["TABLE_SUFFIXES", "Choose", "Record", "no_column", "read_records"]
 
@@ -47,7 +47,7 @@ def no_column(path: str, column: str, names: Sequence[str], cure: str) -> Source
 
 
 def _csv_records(path: str, choose: Choose) -> Iterator[Record]:
-    with Path(path).open(newline="", encoding="utf-8-sig", errors="surrogateescape") as stream:
+    with open_text(Path(path), newline="", errors="surrogateescape") as stream:
         reader = csv.reader(stream)
         try:
             header = next(reader, [])
@@ -63,13 +63,13 @@ def _csv_records(path: str, choose: Choose) -> Iterator[Record]:
 
 
 def _json_records(path: str, choose: Choose) -> Iterator[Record]:
-    with Path(path).open(encoding="utf-8-sig", errors="surrogateescape") as stream:
+    with open_text(Path(path), errors="surrogateescape") as stream:
         for number, line in enumerate(stream, 1):
             if not line.strip():
                 continue
             where = f"{path}, line {number}"
             try:
-                row = json.loads(line)
+                row = parse_json(line)
             except ValueError as error:
                 raise SourceError(f"{where}: not JSON: {error}") from error
             if not isinstance(row, dict):
@@ -82,7 +82,7 @@ def _parquet_records(path: str, choose: Choose) -> Iterator[Record]:
     from pyarrow import parquet
 
     try:
-        with parquet.ParquetFile(path) as table:
+        with open_regular(Path(path)) as file, parquet.ParquetFile(file) as table:
             wanted = list(choose(table.schema_arrow.names))
             number = 0
             for batch in table.iter_batches(batch_size=4096, columns=wanted):

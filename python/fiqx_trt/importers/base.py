@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from fiqx_trt.errors import ContradictionError, SourceError
+from fiqx_trt.files import open_regular
 
 __all__ = ["Collector", "ImportedScores", "number", "read_lines"]
 
@@ -72,7 +73,7 @@ def read_lines(path: Path) -> Iterator[tuple[int, str]]:
         The file cannot be read, or a line is not UTF-8.
     """
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             for line, raw in enumerate(file, 1):
                 try:
                     text = raw.decode("utf-8-sig" if line == 1 else "utf-8").rstrip("\r\n")

@@ -36,6 +36,7 @@ from numpy.typing import NDArray
 from fiqx_trt.errors import ImageError, SourceError
 from fiqx_trt.faces.detect import Detections
 from fiqx_trt.faces.tables import TABLE_SUFFIXES, no_column, read_records
+from fiqx_trt.files import open_regular
 from fiqx_trt.importers.base import number
 from fiqx_trt.importers.matching import is_tail, normal
 from fiqx_trt.text import shown, unescape_text
@@ -291,7 +292,7 @@ def _read_lines(path: Path, known: LandmarkFile) -> None:
 
 def _lines(path: Path) -> Iterator[tuple[str, str]]:
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             for line, raw in enumerate(file, 1):
                 text = raw.removeprefix(b"\xef\xbb\xbf") if line == 1 else raw
                 yield f"{shown(path)}, line {line}", os.fsdecode(text)

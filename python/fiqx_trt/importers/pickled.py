@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from fiqx_trt.errors import SourceError
+from fiqx_trt.files import read_regular
 from fiqx_trt.importers.base import Collector, ImportedScores
 from fiqx_trt.pickle_reader import read_pickle
 
@@ -33,7 +34,7 @@ def read_froq(path: Path) -> ImportedScores:
 
 def _read(path: Path, column: str, higher_is_better: bool | None) -> ImportedScores:
     try:
-        data = path.read_bytes()
+        data = read_regular(path)
     except OSError as error:
         raise SourceError(f"cannot read the score file {path}: {error.strerror or error}") from error
     table = read_pickle(data, name=str(path))

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeAlias, get_args
 
 from fiqx_trt.errors import InvalidInputError, ModelError
-from fiqx_trt.files import write_atomic
+from fiqx_trt.files import parse_json, read_regular, write_atomic
 from fiqx_trt.models.validity import Validity
 from fiqx_trt.text import field_words
 
@@ -159,7 +159,7 @@ def read_sidecar(path: Path) -> dict[str, Any]:
         The file is not JSON, or a field is unknown or of the wrong type.
     """
     try:
-        fields = json.loads(path.read_text(encoding="utf-8"))
+        fields = parse_json(read_regular(path))
     except (OSError, ValueError) as error:
         raise ModelError(f"cannot read the model's sidecar {path}: {error}") from error
     if not isinstance(fields, dict):

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fiqx_trt.errors import ModelError, SourceError
+from fiqx_trt.files import open_regular, read_regular
 from fiqx_trt.importers.base import number, read_lines
 from fiqx_trt.pickle_reader import read_pickle
 
@@ -78,7 +79,7 @@ def load_svr(model: Path, ranges: Path, *, features: int) -> SupportVectorRegres
         read = _opencv_model if _is_opencv(model) else _libsvm_model
         vectors, coefficients, gamma, rho = read(model, features)
         low, high = _ranges(ranges, features)
-        digest = hashlib.sha256(model.read_bytes()).hexdigest()
+        digest = hashlib.sha256(read_regular(model)).hexdigest()
     except SourceError as error:
         raise ModelError(str(error).replace("score file", "model file")) from error
     except OSError as error:
@@ -89,7 +90,7 @@ def load_svr(model: Path, ranges: Path, *, features: int) -> SupportVectorRegres
 
 
 def _is_opencv(path: Path) -> bool:
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         return file.read(5) in (b"%YAML", b"<?xml")
 
 
@@ -184,10 +185,10 @@ def _numbers(path: Path, node: Any) -> list[float]:
 
 
 def _ranges(path: Path, features: int) -> tuple[Array, Array]:
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         start = file.read(5)
     if start[:1] == b"\x80":
-        table = read_pickle(path.read_bytes(), name=str(path))
+        table = read_pickle(read_regular(path), name=str(path))
         bounds = [table.get(key) for key in ("min_", "max_")] if isinstance(table, dict) else [None, None]
         pair = _matrix(bounds) if all(isinstance(bound, list) for bound in bounds) else np.zeros((2, 0))
     elif start in (b"%YAML", b"<?xml"):

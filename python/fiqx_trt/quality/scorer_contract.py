@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Literal
 
 from fiqx_trt.errors import InvalidInputError, ModelError
+from fiqx_trt.files import parse_json, read_regular
 
 __all__ = ["CONTRACTS", "ScorerContract", "read_contract"]
 
@@ -156,7 +156,7 @@ def read_contract(model: Path) -> ScorerContract:
             "higher_is_better"
         )
     try:
-        given = json.loads(path.read_text(encoding="utf-8"))
+        given = parse_json(read_regular(path))
     except (OSError, ValueError) as error:
         raise ModelError(f"cannot read the scorer's sidecar {path}: {error}") from error
     if not isinstance(given, dict):

@@ -11,6 +11,7 @@ import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
 
+from fiqx_trt.files import parse_json
 from fiqx_trt.rows.schema import Column, Row, Value
 from fiqx_trt.text import escape_text, unescape_text
 
@@ -101,7 +102,7 @@ class JsonLines(LineFormat):
         return text.encode() + b"\n"
 
     def decode(self, record: bytes) -> dict[str, Value]:  # noqa: D102
-        values = json.loads(record.decode("utf-8"))
+        values = parse_json(record.decode("utf-8"))
         names = [column.name for column in self.columns]
         if not isinstance(values, dict) or list(values) != names:
             raise ValueError(f"not an object with the keys {', '.join(names)}")

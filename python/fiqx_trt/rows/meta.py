@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
 from fiqx_trt.errors import InvalidInputError, OutputError
-from fiqx_trt.files import replacing
+from fiqx_trt.files import parse_json, read_regular, replacing
 from fiqx_trt.rows.schema import Column, Kind
 from fiqx_trt.text import shown
 
@@ -142,10 +142,18 @@ class RunMeta:
             If `path` is missing, not JSON, or not such a record.
         """
         try:
-            values = json.loads(path.read_bytes())
+            values = parse_json(read_regular(path))
             columns = tuple(Column(name, _kind(kind)) for name, kind in values["columns"].items())
             meta = cls(**{f.name: values[f.name] for f in fields(cls)} | {"columns": columns})
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        except (
+            OSError,
+            ValueError,
+            KeyError,
+            TypeError,
+            AttributeError,
+            OverflowError,
+            RecursionError,
+        ) as error:
             raise OutputError(f"{shown(path)} is no record of a run ({_reason(error)})") from error
         if values.get("configuration_sha256") != meta.configuration_sha256:
             raise OutputError(

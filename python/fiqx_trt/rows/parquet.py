@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from fiqx_trt.errors import SourceError
+from fiqx_trt.files import open_regular
 from fiqx_trt.rows.schema import Column, Kind, Row, Value
 from fiqx_trt.text import escape_text, shown
 
@@ -45,7 +46,7 @@ def read_columns(path: Path) -> tuple[Column, ...]:
         If it is no Parquet file, or a column is neither text nor a number.
     """
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             schema = pq.read_schema(file)
     except pa.ArrowInvalid as error:
         raise SourceError(f"{shown(path)} is no Parquet file: {error}") from error
@@ -61,7 +62,7 @@ def read_parquet(path: Path) -> Iterator[dict[str, Value]]:
         If the file is damaged.
     """
     try:
-        with path.open("rb") as file, pq.ParquetFile(file) as table:
+        with open_regular(path) as file, pq.ParquetFile(file) as table:
             for batch in table.iter_batches(batch_size=ROW_GROUP):
                 yield from batch.to_pylist()
     except pa.ArrowInvalid as error:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Literal
 
 from fiqx_trt.errors import OutputError
+from fiqx_trt.files import open_regular
 from fiqx_trt.rows.lines import LineFormat
 from fiqx_trt.rows.schema import Row, ends_input, starts_input
 from fiqx_trt.text import shown
@@ -147,7 +148,7 @@ def scan(path: Path, lines: LineFormat) -> Kept:
     kept = Kept()
     tail = Kept()  # the input being read
     before: Row | None = None
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         records = lines.records(file)
         if not _read_header(path, lines, next(records, b"") if lines.header else b""):
             return kept

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from fiqx_trt.errors import InvalidInputError, OutputError, SourceError
+from fiqx_trt.files import open_regular, parse_json
 from fiqx_trt.rows.lines import CsvLines, JsonLines, parse_cell, split_cells
 from fiqx_trt.rows.meta import RunMeta, meta_path
 from fiqx_trt.rows.schema import BASE_COLUMNS, Column, Kind, Value
@@ -235,7 +235,7 @@ def _json_rows(path: Path) -> Iterator[tuple[str, Mapping[str, object]]]:
             continue
         where = f"{shown(path)} line {number}"
         try:
-            row = json.loads(record)
+            row = parse_json(record)
         except ValueError as error:
             raise SourceError(f"{where}: not JSON ({error})") from error
         if not isinstance(row, dict):
@@ -285,7 +285,7 @@ def _cells(where: str, record: bytes) -> list[str]:
 def _records(path: Path, lines: type[CsvLines | JsonLines]) -> Iterator[tuple[int, bytes]]:
     """Yield the records with their line numbers; the last one may lack its line end."""
     number, size = 1, 0
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         for record in lines.records(file):
             yield number, record
             number, size = number + record.count(b"\n"), size + len(record)

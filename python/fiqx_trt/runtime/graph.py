@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fiqx_trt.errors import ModelError
+from fiqx_trt.files import read_regular
 from fiqx_trt.runtime.base import TensorInfo, first_line
 
 if TYPE_CHECKING:
@@ -110,7 +111,7 @@ def _load(model: Path | str | bytes | onnx.ModelProto) -> tuple[onnx.ModelProto,
 
 def _read_file(path: Path) -> bytes:
     try:
-        return path.read_bytes()
+        return read_regular(path)
     except OSError as error:
         reason = error.strerror or type(error).__name__
         raise ModelError(
