@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 import pytest
 
+import fiqx_trt as fx
 from support.nets import noise_faces
 from support.pages import read_report
 
@@ -202,3 +203,43 @@ def test_lfw_pairs_find_crops_of_another_kind(cli, made, tmp_path: Path) -> None
     assert "7 of 7 images of the pairs are joined with score rows" in done.err
     assert "'P0/P0_0001.jpg' is '/data/lfw/P0/P0_0001.png'" in done.err
     assert done.code == 2  # the pictures are not there
+
+
+def test_templates_are_compared_by_their_images(cli, crops: Path, recogniser: Path, tmp_path: Path) -> None:
+    options = ("--model", recogniser, "--precision", "fp32", "--quiet")
+    scored = cli("score", crops, "--method", "magface", "--aligned", "--out", tmp_path / "s.csv", *options)
+    assert scored.code == 0, scored.err
+    lines = [f"{i:02d}.png {100 + i // 2} {i}" for i in range(12)]
+    (tmp_path / "tid_mid.txt").write_text("\n".join(lines) + "\n")
+    pairs = ["100 101 1", "102 103 1", "104 105 1", "100 102 0", "100 104 0", "101 105 0", "103 104 0"]
+    (tmp_path / "pairs.txt").write_text("\n".join(pairs) + "\n")
+    run = (
+        "--scores",
+        tmp_path / "s.csv",
+        "--pairs",
+        tmp_path / "pairs.txt",
+        "--fmr",
+        0.3,
+        "--aligned",
+        *options,
+    )
+    refused = cli("edc", *run, "--out", tmp_path / "o")
+    assert refused.code == 2
+    assert "give --templates FILE with lines 'name template medium'" in refused.err
+    done = cli("edc", *run, "--templates", tmp_path / "tid_mid.txt", "--out", tmp_path / "o")
+    assert done.code == 0, done.err
+    assert "6 templates of 12 images; a template's quality is the mean of its images'" in done.err
+    summary = json.loads((tmp_path / "o" / "summary.json").read_text())
+    assert (summary["genuine"], summary["impostor"]) == (3, 4)
+    rows = {Path(row["path"]).name: float(row["magface"]) for row in read(tmp_path / "s.csv")}
+    means = [np.mean([rows[f"{i:02d}.png"], rows[f"{i + 1:02d}.png"]]) for i in range(0, 12, 2)]
+    steps = [
+        float(row["quality"]) for row in read(tmp_path / "o" / "curves.csv") if row["method"] == "magface"
+    ]
+    assert steps[0] == pytest.approx(min(means))
+    with fx.load_model(recogniser, precision="fp32") as model:
+        faces = np.stack([cv2.imread(str(crops / f"{i:02d}.png"))[:, :, ::-1] for i in range(12)])
+        vectors = model.embed(faces).reshape(6, 2, -1).mean(axis=1)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    others = sorted(float(vectors[a] @ vectors[b]) for a, b in ((0, 2), (0, 4), (1, 5), (3, 4)))
+    assert summary["threshold"] == pytest.approx(others[2], abs=1e-5)

@@ -144,12 +144,15 @@ def test_progress_is_told(tmp_path):
     header=st.booleans(),
     end=st.sampled_from(["\n", "\r\n", "\n\n"]),
     block=st.sampled_from([64, 1 << 20]),
+    between=st.sampled_from([",", " ", "\t"]),
 )
-def test_both_readers_agree(tmp_path, monkeypatch, rows, scores, header, end, block):
+def test_both_readers_agree(tmp_path, monkeypatch, rows, scores, header, end, block, between):
     monkeypatch.setattr(_fast_pairs, "BLOCK_BYTES", block)
     lines = [",".join([*row, f"{i / 7!r}"] if scores else row) for i, row in enumerate(rows)]
     if header:
         lines.insert(0, "a,b,label,similarity" if scores else "a,b,label")
+    if between != ",":
+        lines = [line.replace(" ", "").replace(",", between) for line in lines]
     path = write(tmp_path, end.join(lines) + end)
     fast = read_pairs(path)
     monkeypatch.setattr(pairs_file, "read_plain", lambda *_, **__: None)

@@ -74,6 +74,15 @@ def edc(
             show_default=False,
         ),
     ] = None,
+    templates: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="The pairs compare templates; this lists their images: name, template, medium (ijbc_face_tid_mid.txt).",
+            rich_help_panel=PAIRS_PANEL,
+            show_default=False,
+        ),
+    ] = None,
     separator: Annotated[
         str,
         typer.Option(
@@ -217,7 +226,7 @@ def edc(
         )
     )
     say_skipped(tables)
-    source = PairOptions(pairs, separator, similarity, identities, impostors, seed)
+    source = PairOptions(pairs, templates, separator, similarity, identities, impostors, seed)
     compared = comparisons_of(source, tables, quiet=quiet)
     if compared.comparisons.similarity is None:
         runtime = o.RuntimeOptions(backend, precision, device, threads)
@@ -233,13 +242,13 @@ def edc(
     options = EdcOptions(rates[0], fixed, recompute, axis, missing, limits, replicates, seed)
     results = compare_at_rates(
         compared.comparisons,
-        tables.methods,
+        compared.tables.methods,
         rates,
         options,
         progress=None if quiet else lambda name: say(f"curve of {name}"),
     )
-    curves = det_of_methods(results, tables.methods, discards)
-    outcome = Outcome(results, curves, tables, compared, skipped_notes(tables))
+    curves = det_of_methods(results, compared.tables.methods, discards)
+    outcome = Outcome(results, curves, compared, skipped_notes(tables))
     write_results(outcome, out, until=until, scale=scale)
     if not quiet:
         print_results(results, out)

@@ -14,6 +14,7 @@ from fiqx_trt.errors import InvalidInputError
 if TYPE_CHECKING:
     from fiqx_trt.evaluate import Comparisons, PairsFile
     from fiqx_trt.evaluate.score_tables import ScoreTables
+    from fiqx_trt.evaluate.templates import Templates
 
 __all__ = ["Compared", "PairOptions", "comparisons_of", "similarities_of"]
 
@@ -23,6 +24,7 @@ class PairOptions:
     """Where comparisons come from."""
 
     pairs: Path | None
+    templates: Path | None
     separator: str
     similarity: str | None
     identities: str | None
@@ -38,18 +40,24 @@ class Compared:
     ----------
     comparisons
         Under the names of the score tables.
+    tables
+        The scores; of templates where those are compared.
     told
         Where the similarities come from, for ``summary.json`` and the page.
     notes
         What a reader should know of the pairs.
     distances
         Whether the similarities are distances, turned around.
+    templates
+        What is compared, where it is not images.
     """
 
     comparisons: Comparisons
+    tables: ScoreTables
     told: Mapping[str, Any]
     notes: tuple[str, ...] = ()
     distances: bool = False
+    templates: Templates | None = None
 
 
 def comparisons_of(source: PairOptions, tables: ScoreTables, *, quiet: bool) -> Compared:
@@ -63,8 +71,9 @@ def comparisons_of(source: PairOptions, tables: ScoreTables, *, quiet: bool) -> 
         raise InvalidInputError(
             "there are no comparisons: give --pairs FILE, or --identities folder where every person has a folder"
         )
-    if source.similarity is not None:
-        raise InvalidInputError("--similarity names a column of a pairs file; give --pairs, or leave it out")
+    for option, value in (("--similarity", source.similarity), ("--templates", source.templates)):
+        if value is not None:
+            raise InvalidInputError(f"{option} belongs to a pairs file; give --pairs, or leave it out")
     images = tables.listed
     people = identities_of(images, source.identities)
     made = generate_pairs(images, people, impostors=source.impostors, seed=source.seed)
@@ -72,7 +81,7 @@ def comparisons_of(source: PairOptions, tables: ScoreTables, *, quiet: bool) -> 
         say(
             f"made {made.genuine_count} genuine and {made.impostor_count} impostor pairs of {len(images)} images"
         )
-    return Compared(made, {})
+    return Compared(made, tables, {})
 
 
 def _of_file(source: PairOptions, file: Path, tables: ScoreTables, *, quiet: bool) -> Compared:
@@ -88,7 +97,13 @@ def _of_file(source: PairOptions, file: Path, tables: ScoreTables, *, quiet: boo
         similarity=None if source.similarity is None else parse_number_column(source.similarity),
         progress=None if quiet else lambda rows: say(f"{rows} pairs read") if rows % 5_000_000 == 0 else None,
     )
-    pairs, notes = join_comparisons(found.comparisons, tables.listed, stems=found.stems)
+    templates: Templates | None = None
+    if source.templates is not None:
+        pairs = found.comparisons
+        templates, tables, notes = _of_templates(source, source.templates, pairs, tables)
+    else:
+        pairs, notes = join_comparisons(found.comparisons, tables.listed, stems=found.stems)
+        _refuse_templates(found, file, tables)
     if source.identities is not None:
         pairs = pairs.with_identity(identity_codes(identities_of(pairs.paths, source.identities)))
     notes += _unused(found, file)
@@ -99,7 +114,37 @@ def _of_file(source: PairOptions, file: Path, tables: ScoreTables, *, quiet: boo
         told |= {"source": _column(found, file), "column": found.number, "distances": not found.higher}
         if not quiet:
             say(f"similarities: {told['source']}")
-    return Compared(pairs, told, tuple(notes), not found.higher)
+    return Compared(pairs, tables, told, tuple(notes), not found.higher, templates)
+
+
+def _of_templates(
+    source: PairOptions, file: Path, pairs: Comparisons, tables: ScoreTables
+) -> tuple[Templates, ScoreTables, list[str]]:
+    """Return the compared templates, the scores of each, and what to say about them."""
+    from fiqx_trt.evaluate.templates import read_templates, template_scores
+
+    if source.identities is not None:
+        raise InvalidInputError(
+            "--identities says who is on an image, but templates are compared; leave it out"
+        )
+    templates, without = read_templates(file).only(pairs.paths).joined(tables.listed)
+    images = len(set(templates.images))
+    notes = [
+        f"{len(templates.names)} templates of {images} images; a template's quality is the mean of its images'"
+    ]
+    if without:
+        notes.append(f"{without} of {images} images of templates have no score row")
+    return templates, template_scores(tables, templates), notes
+
+
+def _refuse_templates(found: PairsFile, file: Path, tables: ScoreTables) -> None:
+    """Raise where pairs name templates, by number, and nobody says which images they are."""
+    names = found.comparisons.paths
+    if all(name.isdecimal() for name in names) and not set(names).intersection(tables.listed):
+        raise InvalidInputError(
+            f"{file} compares {names[0]!r} with others: templates, it seems, and no images; give --templates FILE with lines "
+            "'name template medium', such as ijbc_face_tid_mid.txt"
+        )
 
 
 def _unused(found: PairsFile, file: Path) -> list[str]:
@@ -138,8 +183,10 @@ def similarities_of(
 ) -> Compared:
     """Return the comparisons with cosine similarities of a model, and what to tell about them."""
     from fiqx_trt.evaluate.embeddings import EmbeddingCache, compare_embeddings, embed_images
+    from fiqx_trt.evaluate.templates import template_embeddings
 
-    comparisons = compared.comparisons
+    templates = compared.templates
+    images = compared.comparisons.paths if templates is None else tuple(dict.fromkeys(templates.images))
     with o.open_model(name, runtime, fields) as model:
         spec = model.spec
         contract = {
@@ -152,9 +199,9 @@ def similarities_of(
             **faces.parameters,
             **ran,
         }
-        with open_progress(len(comparisons.paths), quiet=quiet) as progress:
+        with open_progress(len(images), quiet=quiet) as progress:
             found = embed_images(
-                comparisons.paths,
+                images,
                 model,
                 faces.preparer(spec, runtime),
                 cache=EmbeddingCache(keep, configuration),
@@ -163,7 +210,8 @@ def similarities_of(
                 threads=runtime.threads or 2,
                 report=lambda done, failed: progress(done=done, failed=failed),
             )
-    judged, without = compare_embeddings(comparisons, found)
+    vectors = found if templates is None else template_embeddings(templates, found)
+    judged, without = compare_embeddings(compared.comparisons, vectors)
     if without:
         say(
             f"{len(found.errors)} images have no embedding, and {without} comparisons are left out for it; summary.json "
@@ -171,7 +219,7 @@ def similarities_of(
         )
     told = {
         **compared.told,
-        "source": f"cosine of embeddings of {spec.name}",
+        "source": f"cosine of {'' if templates is None else 'template '}embeddings of {spec.name}",
         "configuration": configuration,
         "embeddings": str(keep),
         "images_without_embedding": dict(found.errors),

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from fiqx_trt.evaluate.curves import PartialArea
     from fiqx_trt.evaluate.det import DetCurve
     from fiqx_trt.evaluate.experiment import EdcResult
-    from fiqx_trt.evaluate.score_tables import ScoreTables
 
 __all__ = ["Outcome", "figure_names", "print_results", "write_results"]
 
@@ -30,15 +29,14 @@ class Outcome:
         One for each false match rate.
     det
         Method → DET curves; empty where there are no impostor comparisons.
-    tables, compared
-        Where scores and comparisons come from.
+    compared
+        Where comparisons and scores come from.
     input_notes
         What of the score tables is not used.
     """
 
     results: Sequence[EdcResult]
     det: Mapping[str, Sequence[DetCurve]]
-    tables: ScoreTables
     compared: Compared
     input_notes: Sequence[str]
 
@@ -87,7 +85,7 @@ def _write_page(outcome: Outcome, out: Path) -> None:
     findings = EdcFindings(outcome.results, figures, outcome.det)
     notes = [*outcome.input_notes, *outcome.compared.notes]
     asked = Asked(sys.argv, warnings_shown())
-    save_page(edc_page(findings, outcome.tables, outcome.compared.told, out, asked, notes), out)
+    save_page(edc_page(findings, outcome.compared.tables, outcome.compared.told, out, asked, notes), out)
 
 
 def _write_summary(outcome: Outcome, out: Path) -> None:
@@ -95,16 +93,18 @@ def _write_summary(outcome: Outcome, out: Path) -> None:
     from fiqx_trt.evaluate.edc_files import edc_summary, write_json
 
     summaries = [edc_summary(result) for result in outcome.results]
-    columns = {one.name: {"file": str(one.source), "column": one.column} for one in outcome.tables.methods}
+    columns = {
+        one.name: {"file": str(one.source), "column": one.column} for one in outcome.compared.tables.methods
+    }
     write_json(
         out / "summary.json",
         {
             "command_line": sys.argv,
             "version": __version__,
             "scores": columns,
-            "columns_without_direction": list(outcome.tables.skipped),
+            "columns_without_direction": list(outcome.compared.tables.skipped),
             "similarity": dict(outcome.compared.told),
-            "input_notes": [*outcome.tables.joined, *outcome.compared.notes],
+            "input_notes": [*outcome.compared.tables.joined, *outcome.compared.notes],
             **summaries[0],
             **({"operating_points": summaries} if len(summaries) > 1 else {}),
         },

@@ -40,7 +40,13 @@ class _Declined(Exception):  # noqa: N818 - not an error: another reader takes o
 
 
 def read_plain(
-    path: Path, columns: Sequence[int], width: int, *, header: bool, progress: Callable[[int], None] | None
+    path: Path,
+    columns: Sequence[int],
+    width: int,
+    *,
+    header: bool,
+    progress: Callable[[int], None] | None,
+    delimiter: str = ",",
 ) -> RawPairs | None:
     """Read a file without quotes whose rows all have ``width`` fields; ``None`` when there is anything else.
 
@@ -56,6 +62,8 @@ def read_plain(
         Whether the first row holds names.
     progress
         Called with the number of rows read, now and then.
+    delimiter
+        What separates the fields, exactly one of it between two.
     """
     import pyarrow as pa
     from pyarrow import csv
@@ -73,7 +81,7 @@ def read_plain(
             read_options=csv.ReadOptions(
                 column_names=names, skip_rows_after_names=int(header), block_size=BLOCK_BYTES
             ),
-            parse_options=csv.ParseOptions(quote_char=False),
+            parse_options=csv.ParseOptions(quote_char=False, delimiter=delimiter),
             convert_options=csv.ConvertOptions(column_types=types, include_columns=used, null_values=[]),
         ) as batches:
             for batch in batches:

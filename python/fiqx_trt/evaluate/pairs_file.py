@@ -112,7 +112,9 @@ def read_pairs_file(
         if grammar == "comma":
             return _read_csv(path, similarity, progress)
         columns, first_row = PairTable(path, ListRows(path, grammar)).begin(similarity)
-        pairs = PairTable(path, ListRows(path, grammar)).read(columns, progress)
+        pairs = _read_fast(path, columns, progress, _blank(path)) if grammar == "blank" else None
+        if pairs is None:
+            pairs = PairTable(path, ListRows(path, grammar)).read(columns, progress)
         return PairsFile(pairs, grammar, columns.number, columns.higher, unused_numbers(columns, first_row))
     except OSError as error:
         raise SourceError(f"cannot read the pairs file {path}: {error.strerror or error}") from error
@@ -157,8 +159,18 @@ def _blank_after_commas(line: str) -> bool:
     return "," in line and line.count(", ") == line.count(",")
 
 
-def _read_fast(path: Path, columns: Columns, progress: Callable[[int], None] | None) -> Comparisons | None:
-    raw = read_plain(path, columns.places, columns.width, header=columns.header, progress=progress)
+def _blank(path: Path) -> str:
+    """Return what separates the fields of a file of lines, as far as its first bytes tell."""
+    with path.open("rb") as file:
+        return "\t" if b"\t" in file.read(1024) else " "
+
+
+def _read_fast(
+    path: Path, columns: Columns, progress: Callable[[int], None] | None, delimiter: str = ","
+) -> Comparisons | None:
+    raw = read_plain(
+        path, columns.places, columns.width, header=columns.header, progress=progress, delimiter=delimiter
+    )
     return None if raw is None else _distinct(raw, higher=columns.higher)
 
 
