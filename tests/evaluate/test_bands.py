@@ -136,7 +136,7 @@ def test_bad_arguments_name_the_cure():
         InvalidInputError, match="bands need the identity of each image; give one folder per person"
     ):
         bootstrap_bands(dataclasses.replace(pairs, identity=None), quality, point, **options)
-    with pytest.raises(InvalidInputError, match="replicates is 1; choose at least 2"):
+    with pytest.raises(InvalidInputError, match=r"replicates \(--replicates\) is 1; choose at least 2"):
         bootstrap_bands(pairs, quality, point, higher_is_better=True, replicates=1)
     with pytest.raises(InvalidInputError, match="level is 95; give a share between 0 and 1"):
         bootstrap_bands(pairs, quality, point, **options, level=95)

@@ -303,9 +303,13 @@ def test_bad_arguments_name_the_cure():
         discard_curve(pairs, quality[:3], point, higher_is_better=True)
     with pytest.raises(InvalidInputError, match=r"the quality of '0/0.jpg' is infinite"):
         discard_curve(pairs, np.where(np.arange(12) == 0, np.inf, quality), point, higher_is_better=True)
-    with pytest.raises(InvalidInputError, match="fraction is 'images'; choose one of comparisons, genuine"):
+    with pytest.raises(
+        InvalidInputError, match=r"fraction \(--axis\) is 'images'; choose one of comparisons, genuine"
+    ):
         discard_curve(pairs, quality, point, higher_is_better=True, fraction="images")
-    with pytest.raises(InvalidInputError, match="missing is 'zero'; choose one of error, worst, drop"):
+    with pytest.raises(
+        InvalidInputError, match=r"missing \(--missing\) is 'zero'; choose one of error, worst, drop"
+    ):
         discard_curve(pairs, quality, point, higher_is_better=True, missing="zero")
     with pytest.raises(
         InvalidInputError, match="no genuine comparison is left between images that have a quality"
@@ -333,10 +337,12 @@ def test_labels_of_one_class():
     with pytest.raises(InvalidInputError, match="all 1 comparisons are genuine"):
         operating_point(pairs.subset(np.arange(len(pairs)) == np.flatnonzero(pairs.genuine)[0]))
     with pytest.raises(
-        InvalidInputError, match=r"fmr is 1.0; give a false match rate of at least 0 and below 1"
+        InvalidInputError, match=r"fmr \(--fmr\) is 1.0; give a false match rate of at least 0 and below 1"
     ):
         operating_point(pairs, fmr=1.0)
-    with pytest.raises(InvalidInputError, match="the threshold is nan; give a finite similarity"):
+    with pytest.raises(
+        InvalidInputError, match=r"the threshold \(--threshold\) is nan; give a finite similarity"
+    ):
         given_threshold(pairs, float("nan"))
 
 

@@ -132,10 +132,12 @@ def bootstrap_bands(
 def _checked_identity(comparisons: Comparisons, replicates: int, level: float) -> NDArray[np.integer]:
     if comparisons.identity is None:
         raise InvalidInputError(
-            "bands need the identity of each image; give one folder per person or a CSV of them"
+            "bands need the identity of each image; give one folder per person or a CSV of them (--identities)"
         )
     if replicates < 2:
-        raise InvalidInputError(f"replicates is {replicates}; choose at least 2, usually 200 or more")
+        raise InvalidInputError(
+            f"replicates (--replicates) is {replicates}; choose at least 2, usually 200 or more"
+        )
     if not 0.0 < level < 1.0:
         raise InvalidInputError(f"level is {level}; give a share between 0 and 1, such as 0.95")
     if len(np.unique(comparisons.identity)) < 2:

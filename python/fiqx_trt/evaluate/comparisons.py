@@ -213,6 +213,6 @@ def align_quality(paths: Sequence[str], scores: Mapping[str, float]) -> NDArray[
         raise InvalidInputError(
             f"none of the {len(paths)} compared images has a score: the comparisons name {paths[0]!r}, "
             "the scores "
-            f"{next(iter(scores))!r}; make the paths agree"
+            f"{next(iter(scores))!r}; make the paths agree: paths join by their end, so at least the file names must be the same"
         )
     return quality

@@ -175,13 +175,15 @@ def _check_options(
 ) -> None:
     if higher_is_better is None:
         raise InvalidInputError(
-            "the direction of this quality is unknown; say whether higher or lower is better"
+            "the direction of this quality is unknown; say whether higher or lower is better (--direction NAME=higher "
+            "or NAME=lower)"
         )
-    check_choice("fraction", fraction, FRACTIONS)
-    check_choice("missing", missing, MISSING)
+    check_choice("fraction (--axis)", fraction, FRACTIONS)
+    check_choice("missing (--missing)", missing, MISSING)
     if recompute and point.target_fmr is None:
         raise InvalidInputError(
-            "a given threshold cannot be recomputed at every step; give a target false match rate instead"
+            "a given threshold cannot be recomputed at every step; give a target false match rate (--fmr) instead of "
+            "--threshold"
         )
 
 

@@ -153,7 +153,7 @@ def compare_methods(
         is missing where that is an error.
     """
     options = options or EdcOptions()
-    check_choice("missing", options.missing, MISSING)
+    check_choice("missing (--missing)", options.missing, MISSING)
     if not scores:
         raise InvalidInputError("no method was given; give at least one")
     qualities = {one.name: _aligned(comparisons, one) for one in scores}

@@ -99,14 +99,14 @@ def operating_point(comparisons: Comparisons, *, fmr: float = 1e-3) -> Operating
     """
     if not 0.0 <= fmr < 1.0:
         raise InvalidInputError(
-            f"fmr is {fmr}; give a false match rate of at least 0 and below 1, such as 0.001"
+            f"fmr (--fmr) is {fmr}; give a false match rate of at least 0 and below 1, such as 0.001"
         )
     require_genuine(comparisons)
     impostors = comparisons.scores()[~comparisons.genuine]
     if not len(impostors):
         raise InvalidInputError(
             f"all {len(comparisons)} comparisons are genuine, so no threshold belongs to a false match rate; "
-            "add impostor pairs, generate them, or give a threshold"
+            "add impostor pairs, generate them with --identities, or give a --threshold"
         )
     rank = len(impostors) - 1 - allowed_false_matches(len(impostors), fmr)
     impostors.partition(rank)
@@ -122,7 +122,7 @@ def given_threshold(comparisons: Comparisons, threshold: float) -> OperatingPoin
         There are no genuine comparisons, or the threshold is not finite.
     """
     if not np.isfinite(threshold):
-        raise InvalidInputError(f"the threshold is {threshold}; give a finite similarity")
+        raise InvalidInputError(f"the threshold (--threshold) is {threshold}; give a finite similarity")
     require_genuine(comparisons)
     return _measure(comparisons, threshold, target_fmr=None)
 
