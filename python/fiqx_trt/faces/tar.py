@@ -43,6 +43,8 @@ _GZIP = b"\x1f\x8b"
 _BLOCK = 512
 _ENDLESS = 1 << 60  # no file is as large
 _LONGEST = 1 << 20  # bytes of an extended header; a name is far shorter
+_LONGEST_SIZE = 20  # digits of a size
+_LONGEST_NAME = 1 << 15  # bytes; no system has longer ones, and each becomes a row
 _LONG_NAME, _PAX = tarfile.GNUTYPE_LONGNAME, (tarfile.XHDTYPE, tarfile.SOLARIS_XHDTYPE)
 _REGULAR = tarfile.REGULAR_TYPES
 _DAMAGE = (EOFError, zlib.error, gzip.BadGzipFile)
@@ -245,11 +247,12 @@ class _Walk:
 
     def _extend(self, extended: _Extended, header: _Header) -> Iterator[Entry]:
         read = header.kind in (_LONG_NAME, *_PAX)
-        if read and header.size > _LONGEST:
+        longest = _LONGEST_NAME if header.kind == _LONG_NAME else _LONGEST
+        if read and header.size > longest:
             yield Entry(
                 self.archive, f"an extended header of {header.size:,} bytes at byte {self._stream.at:,}"
             )
-        if not read or header.size > _LONGEST:
+        if not read or header.size > longest:
             self._over = not self._stream.skip(header.size) and read
             self._stream.skip(-header.size % _BLOCK)
             return
@@ -332,20 +335,28 @@ def _size(cell: bytes) -> int:
 
 def _read_pax(data: bytes, extended: _Extended) -> bool:
     """Read records of a length, a blank, key=value and a line feed; false when they are damaged."""
-    while data.strip(b"\0"):
-        digits, blank, _ = data[:20].partition(b" ")
+    at, end = 0, len(data.rstrip(b"\0"))
+    while at < end:
+        digits, blank, _ = data[at : at + 20].partition(b" ")
         length = int(digits) if blank and digits.isdigit() else 0
-        key, equals, value = data[len(digits) + 1 : length - 1].partition(b"=")
-        if not equals or data[length - 1 : length] != b"\n":
+        key, equals, value = data[at + len(digits) + 1 : at + length - 1].partition(b"=")
+        if not equals or data[at + length - 1 : at + length] != b"\n" or not _take(key, value, extended):
             return False
-        if key == b"size":
-            if not value.isdigit() or int(value[:20]) >= _ENDLESS:
-                return False
-            extended.size = int(value)
-        elif key in (b"path", b"GNU.sparse.name"):
-            extended.name = os.fsdecode(value)
-        extended.sparse |= key.startswith(b"GNU.sparse.")
-        data = data[length:]
+        at += length
+    return True
+
+
+def _take(key: bytes, value: bytes, extended: _Extended) -> bool:
+    """Take what a record says of the next member; false when it cannot be so."""
+    if key == b"size":
+        if not value.isdigit() or len(value) > _LONGEST_SIZE or int(value) >= _ENDLESS:
+            return False
+        extended.size = int(value)
+    elif key in (b"path", b"GNU.sparse.name"):
+        if len(value) > _LONGEST_NAME:
+            return False
+        extended.name = os.fsdecode(value)
+    extended.sparse |= key.startswith(b"GNU.sparse.")
     return True
 
 
