@@ -11,7 +11,7 @@ from scipy.optimize import least_squares
 
 from faces.pictures import scene
 from fiqx_trt.errors import InvalidInputError
-from fiqx_trt.faces.align import TEMPLATES, Template, align, similarity, template_by_name
+from fiqx_trt.faces.align import TEMPLATES, Template, align, exchanged, similarity, template_by_name
 
 coordinate = st.floats(-500, 500, allow_nan=False)
 clouds = st.lists(st.tuples(coordinate, coordinate), min_size=2, max_size=8)
@@ -74,6 +74,18 @@ def test_no_better_transform_is_found_by_search() -> None:
     best = min(least_squares(residual, [1, angle, 0, 0]).cost for angle in (-2.0, 0.0, 2.0))
     ours = ((_apply(similarity(source, target), source) - target) ** 2).sum() / 2
     assert ours == pytest.approx(best, rel=1e-9)
+
+
+@pytest.mark.parametrize("degrees", range(0, 360, 30))
+@pytest.mark.parametrize("narrow", [1.0, 0.5, 0.1])
+def test_exchanged_sides_are_told_at_every_angle_unless_it_is_a_profile(degrees: int, narrow: float) -> None:
+    points = TEMPLATES["arcface"].scaled((112, 112)) * (narrow, 1)
+    moved = _apply(_matrix(0.7, np.deg2rad(degrees), (30, -5)), points)
+    sides = [1, 0, 2, 4, 3]
+    assert not exchanged(moved)
+    assert exchanged(moved[sides]) == (narrow > 0.3)
+    assert exchanged(np.stack([moved, moved[sides]])).tolist() == [False, narrow > 0.3]
+    assert not exchanged(np.full((5, 2), np.nan))
 
 
 def test_a_mirrored_face_is_not_mirrored_back() -> None:

@@ -365,10 +365,12 @@ def pax(records: bytes) -> bytes:
 
 
 def test_a_mebibyte_of_extended_records_is_read_in_one_pass(here: Path) -> None:
-    write("s.tar", pax(b"6 a=b\n" * ((1 << 20) // 6)))
+    write("s.tar", pax(b"5 a=\n" * ((1 << 20) // 5)))
     begin = time.process_time()
     assert found("s.tar") == [("s.tar/a.jpg", b"picture")]
-    assert time.process_time() - begin < 2.0  # copying what is left for each record took 5 times as long
+    assert (
+        time.process_time() - begin < 1.0
+    )  # copying what is left for each record took several times as long
 
 
 @pytest.mark.parametrize(

@@ -235,8 +235,8 @@ def prepared(text: str, *, select: str = "largest") -> list[FaceRecord]:
     return FacePreparer((56, 56), "arcface", detector=known, select=select)(picture())
 
 
-def line(points: np.ndarray) -> str:
-    return f"a.jpg {' '.join(map(str, np.asarray(points).ravel()))}\n"
+def line(points: np.ndarray, name: str = "a.jpg") -> str:
+    return f"{name} {' '.join(map(str, np.asarray(points).ravel()))}\n"
 
 
 def test_faces_are_aligned_to_the_template(here: Path) -> None:
@@ -289,14 +289,24 @@ def test_a_row_that_fits_two_pictures_stops_the_run(here: Path) -> None:
         prepare(picture("y/a.jpg"))
 
 
-def test_mirrored_landmarks_are_a_warning(here: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_exchanged_landmarks_are_a_warning_and_rows(here: Path, caplog: pytest.LogCaptureFixture) -> None:
+    turned = POINTS[:, ::-1] * (-1, 1) + (112, 0)
     with caplog.at_level(logging.WARNING, "fiqx_trt"):
-        read_landmarks(write("good.txt", line(POINTS)))
+        read_landmarks(write("good.txt", line(POINTS, "a.jpg") + line(turned, "b.jpg")))
         assert not caplog.records
-        read_landmarks(write("person.txt", line(POINTS[[1, 0, 2, 4, 3]])))
+        lines = [line(POINTS, f"{name}.jpg") for name in "abc"]
+        known = read_landmarks(write("person.txt", "".join([*lines, line(POINTS[[1, 0, 2, 4, 3]], "d.jpg")])))
     (record,) = caplog.records
-    assert "most landmarks in person.txt are mirrored" in record.getMessage()
-    assert "left and right are as seen in the picture, not the person's" in record.getMessage()
+    assert (
+        "left and right are exchanged on 1 of 4 faces in person.txt, whose rows say so" in record.getMessage()
+    )
+    prepare = FacePreparer((56, 56), "arcface", detector=known)
+    statuses = {name: prepare(picture(f"{name}.jpg"))[0] for name in "abcd"}
+    assert [record.status for record in statuses.values()] == ["ok", "ok", "ok", "no_face"]
+    assert statuses["d"].image is None
+    assert statuses["d"].error.startswith(
+        "the landmarks are not a face: left and right are exchanged; first comes the eye"
+    )
 
 
 def test_threads_find_the_same(here: Path) -> None:

@@ -16,9 +16,10 @@ from numpy.typing import ArrayLike, NDArray
 from fiqx_trt.errors import InvalidInputError
 from fiqx_trt.opencv import cv2
 
-__all__ = ["TEMPLATES", "Template", "align", "similarity", "template_by_name"]
+__all__ = ["TEMPLATES", "Template", "align", "exchanged", "similarity", "template_by_name"]
 
 _FAR = 1e12
+_EXCHANGED = -0.25  # of a frontal face 0.85, and -0.85 when exchanged; of a profile about 0, whichever way
 
 
 @dataclass(frozen=True)
@@ -164,6 +165,36 @@ def similarity(source: ArrayLike, target: ArrayLike) -> NDArray[np.float64]:
         raise InvalidInputError("the points have no best rotation: every angle fits them equally badly")
     linear = np.array([[a, -b], [b, a]])
     return np.hstack([linear, (y_mean - linear @ x_mean)[:, None]])
+
+
+def exchanged(landmarks: ArrayLike) -> NDArray[np.bool_]:
+    """Tell of which faces left and right are certainly exchanged.
+
+    That is where the second eye lies clearly left of the first for somebody who looks from the eyes to the mouth: their
+    distance across that direction, in units of the distance between eyes and mouth, is below -0.25. Turned faces keep
+    their sign; of a profile, where the eyes nearly coincide, it says nothing.
+
+    Parameters
+    ----------
+    landmarks
+        ``(..., 5, 2)``.
+
+    Returns
+    -------
+    ndarray
+        ``(...,)`` bool; false where a landmark is not finite.
+
+    Examples
+    --------
+    >>> points = TEMPLATES["arcface"].scaled((112, 112))
+    >>> bool(exchanged(points)), bool(exchanged(points[[1, 0, 2, 4, 3]]))
+    (False, True)
+    """
+    points = np.asarray(landmarks, np.float64)
+    eyes = points[..., 1, :] - points[..., 0, :]
+    down = points[..., 3:, :].mean(axis=-2) - points[..., :2, :].mean(axis=-2)
+    across = eyes[..., 0] * down[..., 1] - eyes[..., 1] * down[..., 0]
+    return np.asarray(across < _EXCHANGED * (down * down).sum(axis=-1))
 
 
 def align(

@@ -16,6 +16,9 @@ mouth on the left and on the right, in pixels of the upright picture, the centre
 A picture's row is the one with the same path (after ``\`` → ``/``, without ``./``), else the only one of which
 one path ends with the other, whole components at a time: ``ada/1.jpg`` is the row of ``/data/faces/ada/1.jpg``.
 Several rows with one path are several faces; identical ones count once.
+
+A face on which left and right are certainly exchanged (see `fiqx_trt.faces.align.exchanged`) is not aligned to nonsense:
+its row is ``no_face`` and says so. They are not exchanged back, since nobody knows what else of such a row is wrong.
 """
 
 from __future__ import annotations
@@ -34,6 +37,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fiqx_trt.errors import ImageError, SourceError
+from fiqx_trt.faces.align import exchanged
 from fiqx_trt.faces.detect import Detections
 from fiqx_trt.faces.tables import TABLE_SUFFIXES, no_column, read_records
 from fiqx_trt.files import open_regular
@@ -188,13 +192,11 @@ class LandmarkFile:
             error = "the picture was taken as an aligned crop there"
         return "no_face", f"no landmarks for this picture in {shown(self.path)}: {error}"
 
-    def mirrored(self) -> float:
-        """Return the share of faces on which left and right seem exchanged."""
-        points = np.frombuffer(self._points, np.float32).reshape(-1, 5, 2).astype(np.float64)
+    def exchanged(self) -> tuple[int, int]:
+        """Return on how many faces left and right are exchanged, and how many there are."""
+        points = np.frombuffer(self._points, np.float32).reshape(-1, 5, 2)
         points = points[np.isfinite(points).all(axis=(1, 2))]
-        eyes, down = points[:, 1] - points[:, 0], points[:, 3:].mean(axis=1) - points[:, :2].mean(axis=1)
-        turn = eyes[:, 0] * down[:, 1] - eyes[:, 1] * down[:, 0]
-        return float((turn < 0).mean()) if len(turn) else 0.0
+        return int(exchanged(points).sum()), len(points)
 
 
 def read_landmarks(path: Path) -> LandmarkFile:
@@ -221,10 +223,13 @@ def read_landmarks(path: Path) -> LandmarkFile:
     read(path, known)
     if not len(known):
         raise SourceError(f"{shown(path)} holds no landmarks")
-    if known.mirrored() > 0.5:
+    wrong, faces = known.exchanged()
+    if wrong:
         _logger.warning(
-            "most landmarks in %s are mirrored, and faces aligned to them are nonsense: left and right are as seen "
-            "in the picture, not the person's",
+            "left and right are exchanged on %s of %s faces in %s, whose rows say so: they are as seen in the picture, not "
+            "the person's",
+            f"{wrong:,}",
+            f"{faces:,}",
             shown(path),
         )
     return known
