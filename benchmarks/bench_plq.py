@@ -185,7 +185,7 @@ def bench_pipeline(
             meta = RunMeta(["bench"], "", "", "", model.backend, model.device, "fp32")
             table = open_table(folder / "plq.csv", score_columns(maker.columns), meta=meta)
             files.begin(table.numbers())
-            score_table(iter_sources(crops), FacePreparer((112, 112), "arcface"), maker, table)
+            score_table(iter_sources(crops), FacePreparer((112, 112), "arcface", aligned=True), maker, table)
 
     sides = {"graph": lambda: compiled.run({"image": pixels}), "end to end": end_to_end}
     found, processor = benchmark.pedantic(in_turn, args=(sides, BUDGET if measuring else 0), rounds=1)

@@ -119,7 +119,7 @@ def bench_pipeline(benchmark, small: Model, crops: Path, tmp_path: Path, what: s
     def end_to_end() -> None:
         meta = RunMeta(["bench"], "", "", "", small.backend, small.device, small.precision)
         table = open_table(tmp_path / "s.csv", score_columns(scorer.columns), meta=meta, mode="overwrite")
-        score_table(iter_sources(crops), FacePreparer((112, 112), "arcface"), scorer, table)
+        score_table(iter_sources(crops), FacePreparer((112, 112), "arcface", aligned=True), scorer, table)
 
     benchmark(end_to_end)
     assert (tmp_path / "s.csv").read_bytes().count(b"\r\n") == 1 + len(faces)
@@ -147,7 +147,7 @@ def bench_memory(benchmark, measuring: bool, crops: Path, tmp_path: Path) -> Non
     def peak(count: int) -> int:
         names = tmp_path / f"{count}.txt"
         names.write_text("\n".join((files * (count // len(files) + 1))[:count]))
-        arguments = ["score", f"@{names}", "--model", str(path), "-q"]
+        arguments = ["score", f"@{names}", "--aligned", "--model", str(path), "-q"]
         line = [sys.executable, "-c", MEMORY_PROGRAM, *arguments, "--out", str(tmp_path / f"{count}.csv")]
         done = subprocess.run(line, capture_output=True, text=True, check=True)
         return int(done.stdout.split()[-1]) * 1024

@@ -23,14 +23,14 @@ FIGURES = ["mam", "mdam", "overlap", "d-am-v", "d-am-mv", "faces"]
 def scores(cli, crops: Path, recogniser: Path, tmp_path: Path) -> Path:
     out = tmp_path / "s.csv"
     options = ("--method", "serfiq", "--method", "magface", "--precision", "fp32")
-    assert cli("score", crops, "--out", out, "--model", recogniser, "-q", *options).code == 0
+    assert cli("score", crops, "--aligned", "--out", out, "--model", recogniser, "-q", *options).code == 0
     return out
 
 
 def test_all_maps_and_figures(cli, crops: Path, recogniser: Path, scores: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     common = ("--model", recogniser, "--precision", "fp32")
-    result = cli("amva", crops, "--scores", scores, "--fraction", 0.25, "--out", out, *common)
+    result = cli("amva", crops, "--aligned", "--scores", scores, "--fraction", 0.25, "--out", out, *common)
     assert result.code == 0, result.err
     for name in FIGURES:
         assert (out / f"{name}.png").stat().st_size > 1000
@@ -66,7 +66,9 @@ def test_an_image_of_a_group_without_a_face_is_told(
 ) -> None:
     for path in crops.iterdir():
         path.write_bytes(b"")
-    result = cli("amva", crops, "--scores", scores, "--out", tmp_path / "out", "--model", recogniser, "-q")
+    result = cli(
+        "amva", crops, "--aligned", "--scores", scores, "--out", tmp_path / "out", "--model", recogniser, "-q"
+    )
     assert result.code == 2
     assert "images in the groups have no map; the first is" in result.err
     assert not (tmp_path / "out" / "summary.json").exists()
@@ -79,7 +81,7 @@ def test_wrong_usage(cli, crops: Path, recogniser: Path, scores: Path, tmp_path:
         ("--method", "beauty"): "beauty",
         ("--colors", "grey"): "--colors is 'grey'; choose one of uniform, jet",
     }.items():
-        result = cli("amva", crops, *common, *options)
+        result = cli("amva", crops, "--aligned", *common, *options)
         assert result.code == 2, result.err
         assert message in result.err
         assert result.err.count("\n") == 1

@@ -38,7 +38,7 @@ def test_everything_on_synthetic_faces(cli, recogniser: Path, tmp_path: Path) ->
 
 def test_given_pictures_and_a_choice(cli, crops: Path, recogniser: Path) -> None:
     options = ("--model", recogniser, "--seconds", 0.05, "--only", "score", "--only", "decode", "-q")
-    result = cli("bench", crops, *options)
+    result = cli("bench", crops, "--aligned", *options)
     assert result.code == 0, result.err
     assert result.err == ""
     assert [line.split()[0] for line in result.out.splitlines() if "│" in line] == [

@@ -15,7 +15,7 @@ def test_the_sidecar_holds_what_was_measured(cli, crops: Path, recogniser: Path,
     sidecar = recogniser.with_suffix(".json")
     contract = {name: v for name, v in json.loads(sidecar.read_text()).items() if name not in ("alpha", "r")}
     sidecar.write_text(json.dumps(contract))
-    result = cli("calibrate", crops, "--model", recogniser, "--precision", "fp32", "-q")
+    result = cli("calibrate", crops, "--aligned", "--model", recogniser, "--precision", "fp32", "-q")
     assert result.code == 0, result.err
     fields = json.loads(sidecar.read_text())
     with fx.load_model(recogniser, precision="fp32") as model:
@@ -26,7 +26,12 @@ def test_the_sidecar_holds_what_was_measured(cli, crops: Path, recogniser: Path,
     assert fields["estimator"] == "closed-form, dropout 0.5"
     assert f"alpha = {fields['alpha']:g}" in result.out
     out = tmp_path / "s.csv"
-    assert cli("score", crops, "--out", out, "--model", recogniser, "--precision", "fp32", "-q").code == 0
+    assert (
+        cli(
+            "score", crops, "--aligned", "--out", out, "--model", recogniser, "--precision", "fp32", "-q"
+        ).code
+        == 0
+    )
     with out.open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     percentiles = [float(row["serfiq_percentile"]) for row in rows]
@@ -38,12 +43,12 @@ def test_the_sidecar_holds_what_was_measured(cli, crops: Path, recogniser: Path,
 
 def test_what_was_guessed_is_stated_from_then_on(cli, crops: Path, recogniser: Path) -> None:
     recogniser.with_suffix(".json").unlink()
-    before = cli("calibrate", crops, "--model", recogniser, "--no-pixels")
+    before = cli("calibrate", crops, "--aligned", "--model", recogniser, "--no-pixels")
     assert "guessed mean = 127.5" in before.err
     assert "small.json states mean, std, color, template, which were guessed: check them" in before.err
     fields = json.loads(recogniser.with_suffix(".json").read_text())
     assert fields["guesses"] == []
-    again = cli("calibrate", crops, "--model", recogniser, "--no-pixels")
+    again = cli("calibrate", crops, "--aligned", "--model", recogniser, "--no-pixels")
     assert again.code == 0
     assert "guessed mean" not in again.err
     assert "were guessed" not in again.err
@@ -53,7 +58,7 @@ def test_what_was_calibrated_with_one_estimator_does_not_scale_another(
     cli, crops: Path, recogniser: Path, tmp_path: Path
 ) -> None:
     """The columns stay empty, the raw quality does not, and one line says why and what to do."""
-    assert cli("calibrate", crops, "--model", recogniser, "-q", "--no-pixels").code == 0
+    assert cli("calibrate", crops, "--aligned", "--model", recogniser, "-q", "--no-pixels").code == 0
     scaled = ("serfiq_scaled", "serfiq_percentile", "serfiq_100")
     for number, (options, filled) in enumerate(
         [
@@ -64,7 +69,7 @@ def test_what_was_calibrated_with_one_estimator_does_not_scale_another(
         ]
     ):
         out = tmp_path / f"{number}.csv"
-        result = cli("score", crops, "--out", out, "--model", recogniser, *options)
+        result = cli("score", crops, "--aligned", "--out", out, "--model", recogniser, *options)
         assert result.code == 0, result.err
         with out.open(newline="", encoding="utf-8") as file:
             rows = list(csv.DictReader(file))
@@ -73,7 +78,17 @@ def test_what_was_calibrated_with_one_estimator_does_not_scale_another(
         notes = [line for line in result.err.splitlines() if "calibrated with another estimator" in line]
         assert len(notes) == (0 if filled else 1)
     result = cli(
-        "plq", crops, "--out", tmp_path / "plq", "--model", recogniser, "--gamma", 8, "--estimator", "sampled"
+        "plq",
+        crops,
+        "--aligned",
+        "--out",
+        tmp_path / "plq",
+        "--model",
+        recogniser,
+        "--gamma",
+        8,
+        "--estimator",
+        "sampled",
     )
     assert result.code != 0
     assert "calibrated with another estimator (closed-form, dropout 0.5, here sampled" in result.err
@@ -81,12 +96,15 @@ def test_what_was_calibrated_with_one_estimator_does_not_scale_another(
 
 def test_a_dry_run_writes_nothing(cli, crops: Path, recogniser: Path) -> None:
     before = recogniser.with_suffix(".json").read_bytes()
-    assert cli("calibrate", crops, "--model", recogniser, "-q", "--dry-run", "--no-pixels").code == 0
+    assert (
+        cli("calibrate", crops, "--aligned", "--model", recogniser, "-q", "--dry-run", "--no-pixels").code
+        == 0
+    )
     assert recogniser.with_suffix(".json").read_bytes() == before
 
 
 def test_too_few_faces(cli, crops: Path, recogniser: Path) -> None:
     files = sorted(crops.iterdir())[:4]
-    result = cli("calibrate", *files, "--model", recogniser, "-q", "--no-pixels")
+    result = cli("calibrate", *files, "--aligned", "--model", recogniser, "-q", "--no-pixels")
     assert result.code == 2
     assert "4 usable qualities; a calibration needs at least 10 faces" in result.err

@@ -39,16 +39,32 @@ def test_the_record_names_the_layer(
 ) -> None:
     out = tmp_path / "out"
     assert (
-        cli("cam", crops, "-o", out, "--model", recogniser, "--weights", "uniform", "-q", *options).code == 0
+        cli(
+            "cam",
+            crops,
+            "--aligned",
+            "-o",
+            out,
+            "--model",
+            recogniser,
+            "--weights",
+            "uniform",
+            "-q",
+            *options,
+        ).code
+        == 0
     )
     assert json.loads((out / "cam.csv.meta.json").read_text())["parameters"]["cam.layer"] == layer
 
 
 def test_an_earlier_folder_is_not_touched(cli, crops: Path, recogniser: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    assert cli("cam", crops, "-o", out, "--model", recogniser, "--weights", "uniform", "-q").code == 0
+    assert (
+        cli("cam", crops, "--aligned", "-o", out, "--model", recogniser, "--weights", "uniform", "-q").code
+        == 0
+    )
     before = (out / "cam.csv").read_bytes()
-    result = cli("cam", crops, "-o", out, "--model", recogniser, "-q")
+    result = cli("cam", crops, "--aligned", "-o", out, "--model", recogniser, "-q")
     assert result.code == 1
     assert "cam.csv exists already; use --resume to continue it, or --overwrite" in result.err
     assert (out / "cam.csv").read_bytes() == before
@@ -61,7 +77,7 @@ def test_wrong_options_are_one_line(cli, crops: Path, recogniser: Path, tmp_path
         ("--preset", "none"): "none",
         ("--layer", "deep"): "deep",
     }.items():
-        result = cli("cam", crops, "-o", tmp_path / "out", "--model", recogniser, "-q", *options)
+        result = cli("cam", crops, "--aligned", "-o", tmp_path / "out", "--model", recogniser, "-q", *options)
         assert result.code in (1, 2), options
         assert result.err.startswith("error: ")
         assert result.err.count("\n") == 1

@@ -94,8 +94,8 @@ def test_names_from_files_reach_the_terminal_escaped(cli, tmp_path: Path, crops:
         ("model", "inspect", evil),
         ("score", tmp_path / "no\x1b[2J\x9bwhere", "--out", tmp_path / "s.csv"),
         ("score", table, "--out", tmp_path / "s.csv"),
-        ("score", crops, "--out", tmp_path / "s\x1b]0;x\x07.txt"),
-        ("score", crops, "--out", tmp_path / "s.csv", "--method", "\x1b[31m"),
+        ("score", crops, "--aligned", "--out", tmp_path / "s\x1b]0;x\x07.txt"),
+        ("score", crops, "--aligned", "--out", tmp_path / "s.csv", "--method", "\x1b[31m"),
     ):
         result = cli(*arguments)
         assert result.code in (1, 2), arguments

@@ -32,7 +32,7 @@ def scores(cli, people: Path, recogniser: Path, tmp_path: Path) -> Path:
     out = tmp_path / "s.csv"
     methods = [part for name in ("serfiq", "magface", "gradient") for part in ("--method", name)]
     options = ("--model", recogniser, "--precision", "fp32", "-q", *methods)
-    assert cli("score", people, "--out", out, *options).code == 0
+    assert cli("score", people, "--aligned", "--out", out, *options).code == 0
     return out
 
 
@@ -218,5 +218,8 @@ def test_a_sample_is_seeded_and_feeds_score(cli, people: Path, recogniser: Path,
         f"p{i}" for i in range(6) for _ in (0, 1)
     ]
     out = tmp_path / "s.csv"
-    assert cli("score", f"@{tmp_path / 'a.txt'}", "--model", recogniser, "--out", out, "-q").code == 0
+    assert (
+        cli("score", f"@{tmp_path / 'a.txt'}", "--aligned", "--model", recogniser, "--out", out, "-q").code
+        == 0
+    )
     assert [row["path"] for row in read(out)] == lists["a"]

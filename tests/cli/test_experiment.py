@@ -27,7 +27,7 @@ def names(folder: Path) -> list[str]:
 def test_masks(cli, crops: Path, recogniser: Path, tmp_path: Path) -> None:
     out = tmp_path / "masks"
     options = ("--model", recogniser, "--repeats", 2, "--sizes", "20,40", "--seed", 1, *OPTIONS)
-    result = cli("experiment", "masks", crops, "--out", out, *options)
+    result = cli("experiment", "masks", crops, "--aligned", "--out", out, *options)
     assert result.code == 0, result.err
     figures = [
         f"{stem}.{suffix}" for stem in ("figure-5-masks", "figure-6-examples") for suffix in ("npz", "png")
@@ -50,7 +50,7 @@ def test_masks(cli, crops: Path, recogniser: Path, tmp_path: Path) -> None:
     assert len(summary["ranking"]) == 4
     assert len(summary["color_study"]["colors"]) == 12
     again = tmp_path / "again"
-    cli("experiment", "masks", crops, "--out", again, *options)
+    cli("experiment", "masks", crops, "--aligned", "--out", again, *options)
     for name in ("masks.csv", "report.html"):
         assert (again / name).read_bytes() == (out / name).read_bytes()
     page = read_report(out)
@@ -76,12 +76,24 @@ def test_masks_of_good_faces_only(cli, crops: Path, recogniser: Path, tmp_path: 
         "l1",
         *OPTIONS,
     )
-    cli("experiment", "masks", crops, "--out", tmp_path / "all", *options)
+    cli("experiment", "masks", crops, "--aligned", "--out", tmp_path / "all", *options)
     quality = sorted(float(row["quality"]) for row in read(tmp_path / "all" / "masks.csv"))
     limit = (quality[8] + quality[9]) / 2
-    cli("experiment", "masks", crops, "--out", tmp_path / "good", *options, "--min-quality", limit)
+    cli(
+        "experiment",
+        "masks",
+        crops,
+        "--aligned",
+        "--out",
+        tmp_path / "good",
+        *options,
+        "--min-quality",
+        limit,
+    )
     assert len(read(tmp_path / "good" / "masks.csv")) == 3
-    none = cli("experiment", "masks", crops, "--out", tmp_path / "none", *options, "--min-quality", 1.1)
+    none = cli(
+        "experiment", "masks", crops, "--aligned", "--out", tmp_path / "none", *options, "--min-quality", 1.1
+    )
     assert none.code == 2
     assert "no face has a scaled quality of 1.1; lower --min-quality" in none.err
 
@@ -92,6 +104,7 @@ def test_inpaint(cli, crops: Path, recogniser: Path, tmp_path: Path) -> None:
         "experiment",
         "inpaint",
         crops,
+        "--aligned",
         "--out",
         out,
         "--model",
@@ -121,7 +134,7 @@ def test_inpaint(cli, crops: Path, recogniser: Path, tmp_path: Path) -> None:
 def test_compare(cli, crops: Path, recogniser: Path, tmp_path: Path) -> None:
     out = tmp_path / "compare"
     result = cli(
-        "experiment", "compare", crops / "03.png", crops / "04.png", crops / "05.png",
+        "experiment", "compare", crops / "03.png", crops / "04.png", crops / "05.png", "--aligned",
         "--out", out, "--model", recogniser, "--gamma", 8, *OPTIONS,
     )  # fmt: skip
     assert result.code == 0, result.err
@@ -147,7 +160,7 @@ def test_the_report_holds_any_name_and_every_warning(
     recogniser.with_suffix(".json").write_text('{"alpha": 100.0, "r": 0.5}')
     inputs = (crops / "03.png", hostile, latin)
     quiet = ("--gamma", 8, "--model", recogniser, *OPTIONS)
-    result = cli("experiment", "compare", *inputs, "--out", tmp_path / "out", *quiet)
+    result = cli("experiment", "compare", *inputs, "--aligned", "--out", tmp_path / "out", *quiet)
     assert result.code == 0, result.err
     page = read_report(tmp_path / "out")
     found = [row[0] for row in page.tables[0][1:]]
@@ -160,7 +173,7 @@ def test_the_report_holds_any_name_and_every_warning(
 def test_deletion(cli, crops: Path, recogniser: Path, tmp_path: Path) -> None:
     out = tmp_path / "deletion"
     result = cli(
-        "experiment", "deletion", crops, "--out", out, "--model", recogniser, "--gamma", 8, "--cells", 4,
+        "experiment", "deletion", crops, "--aligned", "--out", out, "--model", recogniser, "--gamma", 8, "--cells", 4,
         "--steps", 4, "--randoms", 2, "--limit", 5, *OPTIONS,
     )  # fmt: skip
     assert result.code == 0, result.err
@@ -181,7 +194,9 @@ def test_deletion(cli, crops: Path, recogniser: Path, tmp_path: Path) -> None:
 
 def test_an_earlier_experiment_is_not_touched(cli, crops: Path, recogniser: Path, tmp_path: Path) -> None:
     (tmp_path / "summary.json").write_text("{}")
-    result = cli("experiment", "masks", crops, "--out", tmp_path, "--model", recogniser, *OPTIONS)
+    result = cli(
+        "experiment", "masks", crops, "--aligned", "--out", tmp_path, "--model", recogniser, *OPTIONS
+    )
     assert result.code == 1
     assert "holds an earlier experiment; give --overwrite, or another --out" in result.err
 
@@ -203,7 +218,7 @@ def test_errors_are_one_line(
     empty.write_bytes(b"")
     places = {"CROPS": crops, "EMPTY": empty}
     given = [places.get(argument, argument) for argument in arguments]
-    result = cli("experiment", *given, "--out", tmp_path / "x", "--model", recogniser, *OPTIONS)
+    result = cli("experiment", *given, "--aligned", "--out", tmp_path / "x", "--model", recogniser, *OPTIONS)
     assert result.code == 2, result.err
     assert message in result.err
     assert not (tmp_path / "x" / "summary.json").exists()

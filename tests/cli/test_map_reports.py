@@ -49,7 +49,7 @@ def many(crops: Path) -> Path:
 
 def test_the_report_of_plq(cli, many: Path, recogniser: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    assert cli("plq", many, "--model", recogniser, *OPTIONS["plq"], "--out", out).code == 3
+    assert cli("plq", many, "--aligned", "--model", recogniser, *OPTIONS["plq"], "--out", out).code == 3
     read = read_report(out)
     rows = [row for row in table_of(out, "plq") if row["status"] == "ok"]
     qualities = sorted(float(row["quality"]) for row in rows)
@@ -78,7 +78,7 @@ def test_names_stay_text(cli, many: Path, recogniser: Path, tmp_path: Path, comm
     for index in range(30):
         (many / f"{index:02d}.png").unlink()
     out = tmp_path / "out"
-    assert cli(command, many, "--model", recogniser, *OPTIONS[command], "--out", out).code == 3
+    assert cli(command, many, "--aligned", "--model", recogniser, *OPTIONS[command], "--out", out).code == 3
     read = read_report(out)
     assert "All faces" in read.headings
     for name in HOSTILE:
@@ -88,7 +88,18 @@ def test_names_stay_text(cli, many: Path, recogniser: Path, tmp_path: Path, comm
 def test_the_report_of_cam(cli, many: Path, recogniser: Path, tmp_path: Path) -> None:
     cv2.imwrite(str(many / "even.png"), noise_faces(1)[0] * 0)
     out = tmp_path / "out"
-    options = ("cam", many, "--model", recogniser, *OPTIONS["cam"], "--target", "norm", "--out", out)
+    options = (
+        "cam",
+        many,
+        "--aligned",
+        "--model",
+        recogniser,
+        *OPTIONS["cam"],
+        "--target",
+        "norm",
+        "--out",
+        out,
+    )
     assert cli(*options).code == 3
     read = read_report(out)
     rows = [row for row in table_of(out, "cam") if row["status"] == "ok"]
@@ -104,7 +115,7 @@ def test_the_report_of_cam(cli, many: Path, recogniser: Path, tmp_path: Path) ->
 def test_uniform_weights_are_called_so(cli, many: Path, recogniser: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     options = ("--model", recogniser, *OPTIONS["cam"], "--weights", "uniform", "--out", out)
-    assert cli("cam", many, *options).code == 3
+    assert cli("cam", many, "--aligned", *options).code == 3
     read = read_report(out)
     assert "Some faces" in read.headings
     assert len(read.pictures) == 12
@@ -115,7 +126,7 @@ def test_uniform_weights_are_called_so(cli, many: Path, recogniser: Path, tmp_pa
 def test_without_pictures_the_words_are_there(cli, crops: Path, recogniser: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     options = ("--model", recogniser, *OPTIONS["plq"], "--no-maps", "--pictures", "none", "--out", out)
-    assert cli("plq", crops, *options).code == 0
+    assert cli("plq", crops, "--aligned", *options).code == 0
     read = read_page((out / "report.html").read_text(encoding="utf-8"))
     assert read.pictures == []
     assert len(titles(read, "quality")) == 12
@@ -133,7 +144,7 @@ def test_without_a_face_there_is_a_report(cli, tmp_path: Path, recogniser: Path)
 
 def test_missing_and_torn_pictures_are_left_out(cli, crops: Path, recogniser: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    options = ("plq", crops, "--model", recogniser, *OPTIONS["plq"], "--out", out)
+    options = ("plq", crops, "--aligned", "--model", recogniser, *OPTIONS["plq"], "--out", out)
     assert cli(*options).code == 0
     (out / "pictures" / "000000-00.jpg").unlink()
     (out / "pictures" / "000001-01.jpg").write_bytes(b"")
@@ -146,10 +157,10 @@ def test_the_report_of_another_table_is_not_touched(
     cli, crops: Path, recogniser: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "out"
-    assert cli("cam", crops, "--model", recogniser, *OPTIONS["cam"], "--out", out).code == 0
+    assert cli("cam", crops, "--aligned", "--model", recogniser, *OPTIONS["cam"], "--out", out).code == 0
     before = (out / "report.html").read_bytes()
     for mode in ((), ("--resume",)):
-        refused = cli("plq", crops, "--model", recogniser, *OPTIONS["plq"], "--out", out, *mode)
+        refused = cli("plq", crops, "--aligned", "--model", recogniser, *OPTIONS["plq"], "--out", out, *mode)
         assert refused.code == 1
         assert (
             f"{out / 'report.html'} exists already, of another table than plq.csv; give another --out"

@@ -118,7 +118,7 @@ def test_a_complete_folder_is_left_alone(
     cli, crops: Path, recogniser: Path, tmp_path: Path, command: str
 ) -> None:
     out = tmp_path / "out"
-    options = (command, crops, "--model", recogniser, *OPTIONS[command], "--quiet", "--out", out)
+    options = (command, crops, "--aligned", "--model", recogniser, *OPTIONS[command], "--quiet", "--out", out)
     assert cli(*options).code == 0
     before = {file: file.stat().st_mtime_ns for file in out.rglob("*")}
     for again in ("--resume", "--retry-failed"):
@@ -150,14 +150,14 @@ def test_overwriting_that_was_killed_leaves_no_file_of_the_run_before(
     cli, crops: Path, recogniser: Path, tmp_path: Path
 ) -> None:
     options = ("--model", recogniser, *OPTIONS["plq"], "--quiet", "--out")
-    assert cli("plq", crops / "11.png", *options, tmp_path / "whole").code == 0
+    assert cli("plq", crops / "11.png", "--aligned", *options, tmp_path / "whole").code == 0
     out = tmp_path / "out"
-    assert cli("plq", crops, *options, out).code == 0
+    assert cli("plq", crops, "--aligned", *options, out).code == 0
     table = (out / "plq.csv").read_bytes()
-    killed_at(1, "plq", crops / "11.png", *options, out, "--overwrite")
+    killed_at(1, "plq", crops / "11.png", "--aligned", *options, out, "--overwrite")
     assert (out / "plq.csv").read_bytes() == table
     (out / "pictures" / "000004-04.jpg").write_bytes(b"not removed yet")
-    assert cli("plq", crops / "11.png", *options, out, "--resume").code == 0
+    assert cli("plq", crops / "11.png", "--aligned", *options, out, "--resume").code == 0
     assert contents(out) == contents(tmp_path / "whole")
 
 
@@ -166,7 +166,7 @@ def test_ctrl_c_finishes_the_rows_in_flight_and_says_how_to_resume(
 ) -> None:
     for i in range(400):
         os.link(crops / f"{i % 12:02d}.png", crops / f"more-{i:03d}.png")
-    options = ("plq", crops, "--model", recogniser, *OPTIONS["plq"], "--out", tmp_path / "out")
+    options = ("plq", crops, "--aligned", "--model", recogniser, *OPTIONS["plq"], "--out", tmp_path / "out")
     line = [sys.executable, "-m", "fiqx_trt", *map(str, options)]
     partial = tmp_path / "out" / "plq.csv.partial"
     with subprocess.Popen(line, stderr=subprocess.PIPE, text=True) as process:
@@ -188,7 +188,7 @@ def test_ctrl_c_finishes_the_rows_in_flight_and_says_how_to_resume(
 
 
 def test_pictures_never_become_inputs(cli, crops: Path, recogniser: Path) -> None:
-    result = cli("plq", crops, "--model", recogniser, *OPTIONS["plq"], "--out", crops / "out")
+    result = cli("plq", crops, "--aligned", "--model", recogniser, *OPTIONS["plq"], "--out", crops / "out")
     assert result.code == 2
     assert f"would become inputs, because it lies in {crops}; give another --out" in result.err
     assert result.err.count("\n") == 1

@@ -40,7 +40,9 @@ def test_size_and_taps_are_stated_by_options(cli, crops: Path, tmp_path: Path) -
     assert (fields["input_size"], fields["embedding"], fields["pre_dropout"]) == ([32, 32], "two", "h")
     out = tmp_path / "s.csv"
     stated = (*size, "--tap", "embedding=one", "--tap", "features=c")
-    assert cli("score", crops, "--model", path, "-o", out, "--method", "magface", *stated).code == 0
+    assert (
+        cli("score", crops, "--aligned", "--model", path, "-o", out, "--method", "magface", *stated).code == 0
+    )
     meta = json.loads(out.with_name("s.csv.meta.json").read_text())["parameters"]
     assert (meta["model.embedding"], meta["model.input_size"]) == ("one", [32, 32])
 

@@ -30,7 +30,7 @@ def test_rows_maps_and_pictures_hold_what_the_library_computes(
     cli, crops: Path, recogniser: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "plq"
-    result = cli("plq", crops, "--out", out, "--model", recogniser, *OPTIONS)
+    result = cli("plq", crops, "--aligned", "--out", out, "--model", recogniser, *OPTIONS)
     assert result.code == 0, result.err
     rows = read(out / "plq.csv")
     assert [Path(row["path"]).name for row in rows] == [f"{index:02d}.png" for index in range(12)]
@@ -58,7 +58,19 @@ def test_pictures_show_face_map_and_overlay_without_rescaling(
     cli, crops: Path, recogniser: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "plq"
-    cli("plq", crops / "00.png", "--out", out, "--model", recogniser, "--pictures", "png", *OPTIONS, "-q")
+    cli(
+        "plq",
+        crops / "00.png",
+        "--aligned",
+        "--out",
+        out,
+        "--model",
+        recogniser,
+        "--pictures",
+        "png",
+        *OPTIONS,
+        "-q",
+    )
     row = read(out / "plq.csv")[0]
     stored = maps_of(out, row)["map"]
     picture = cv2.imread(str(out / "pictures" / row["picture"]))[:, :, ::-1].astype(float)
@@ -90,7 +102,7 @@ def test_bad_inputs_are_rows_and_names_do_not_collide(
     cli, messy: Path, recogniser: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "plq"
-    result = cli("plq", messy, "--out", out, "--model", recogniser, *OPTIONS, "--batch", 4)
+    result = cli("plq", messy, "--aligned", "--out", out, "--model", recogniser, *OPTIONS, "--batch", 4)
     assert result.code == 3
     rows = read(out / "plq.csv")
     status = {Path(row["path"]).name: row["status"] for row in rows}
@@ -113,6 +125,7 @@ def test_batch_does_not_change_a_digit(cli, crops: Path, recogniser: Path, tmp_p
         cli(
             "plq",
             crops,
+            "--aligned",
             "--out",
             tmp_path / str(batch),
             "--model",
@@ -131,13 +144,24 @@ def test_an_earlier_run_is_not_touched_and_overwriting_leaves_no_stale_file(
     cli, crops: Path, recogniser: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "plq"
-    cli("plq", crops, "--out", out, "--model", recogniser, *OPTIONS, "-q")
+    cli("plq", crops, "--aligned", "--out", out, "--model", recogniser, *OPTIONS, "-q")
     (out / "pictures" / "mine.jpg").write_bytes(b"kept")
-    again = cli("plq", crops / "00.png", "--out", out, "--model", recogniser, *OPTIONS, "-q")
+    again = cli("plq", crops / "00.png", "--aligned", "--out", out, "--model", recogniser, *OPTIONS, "-q")
     assert again.code == 1
     assert "plq.csv exists already; use --resume to continue it, or --overwrite" in again.err
     assert (
-        cli("plq", crops / "00.png", "--out", out, "--model", recogniser, *OPTIONS, "-q", "--overwrite").code
+        cli(
+            "plq",
+            crops / "00.png",
+            "--aligned",
+            "--out",
+            out,
+            "--model",
+            recogniser,
+            *OPTIONS,
+            "-q",
+            "--overwrite",
+        ).code
         == 0
     )
     assert sorted(f.name for f in (out / "pictures").iterdir()) == ["000000-00.jpg", "mine.jpg"]
@@ -146,20 +170,53 @@ def test_an_earlier_run_is_not_touched_and_overwriting_leaves_no_stale_file(
 
 def test_without_maps_and_pictures(cli, crops: Path, recogniser: Path, tmp_path: Path) -> None:
     out = tmp_path / "plq"
-    cli("plq", crops, "--out", out, "--model", recogniser, *OPTIONS, "-q", "--no-maps", "--pictures", "none")
+    cli(
+        "plq",
+        crops,
+        "--aligned",
+        "--out",
+        out,
+        "--model",
+        recogniser,
+        *OPTIONS,
+        "-q",
+        "--no-maps",
+        "--pictures",
+        "none",
+    )
     assert sorted(f.name for f in out.iterdir()) == ["plq.csv", "plq.csv.meta.json", "report.html"]
 
 
 def test_a_preset_brings_its_weighting(cli, crops: Path, recogniser: Path, tmp_path: Path) -> None:
     out = tmp_path / "plq"
     result = cli(
-        "plq", crops, "--out", out, "--model", recogniser, "--preset", "arcface", "--backend", "onnxruntime"
+        "plq",
+        crops,
+        "--aligned",
+        "--out",
+        out,
+        "--model",
+        recogniser,
+        "--preset",
+        "arcface",
+        "--backend",
+        "onnxruntime",
     )
     assert "weighting sum, γ = 7.5" in result.err
     meta = json.loads((out / "plq.csv.meta.json").read_text())["parameters"]
     assert (meta["model.alpha"], meta["model.r"], meta["plq.gamma"]) == (130.0, 0.88, 7.5)
     bad = cli(
-        "plq", crops, "--out", tmp_path / "x", "--model", recogniser, "--preset", "arcface", "--weights", "l1"
+        "plq",
+        crops,
+        "--aligned",
+        "--out",
+        tmp_path / "x",
+        "--model",
+        recogniser,
+        "--preset",
+        "arcface",
+        "--weights",
+        "l1",
     )
     assert bad.code == 2
     assert "γ of the preset arcface belongs to the weighting 'sum'" in bad.err
@@ -179,7 +236,16 @@ def test_errors_are_one_line(
     cli, crops: Path, recogniser: Path, tmp_path: Path, options, code: int, message: str
 ) -> None:
     result = cli(
-        "plq", crops, "--out", tmp_path / "x", "--model", recogniser, "--backend", "onnxruntime", *options
+        "plq",
+        crops,
+        "--aligned",
+        "--out",
+        tmp_path / "x",
+        "--model",
+        recogniser,
+        "--backend",
+        "onnxruntime",
+        *options,
     )
     assert result.code == code
     assert message in result.err
@@ -188,7 +254,17 @@ def test_errors_are_one_line(
 
 
 def test_calibrate_writes_gamma_and_plq_uses_it(cli, crops: Path, recogniser: Path, tmp_path: Path) -> None:
-    result = cli("calibrate", crops, "--model", recogniser, "--backend", "onnxruntime", "--weights", "signed")
+    result = cli(
+        "calibrate",
+        crops,
+        "--aligned",
+        "--model",
+        recogniser,
+        "--backend",
+        "onnxruntime",
+        "--weights",
+        "signed",
+    )
     assert result.code == 0, result.err
     assert "weights = signed" in result.out
     fields = json.loads(recogniser.with_suffix(".json").read_text())
@@ -197,10 +273,22 @@ def test_calibrate_writes_gamma_and_plq_uses_it(cli, crops: Path, recogniser: Pa
     assert set(fields["regions"]) >= {"nose", "face"}
     out = tmp_path / "plq"
     run = cli(
-        "plq", crops, "--out", out, "--model", recogniser, "--backend", "onnxruntime", "--weights", "signed"
+        "plq",
+        crops,
+        "--aligned",
+        "--out",
+        out,
+        "--model",
+        recogniser,
+        "--backend",
+        "onnxruntime",
+        "--weights",
+        "signed",
     )
     assert run.code == 0, run.err
     assert f"γ = {fields['gamma']:g}" in run.err
     assert all(row["summary"] for row in read(out / "plq.csv"))
-    refused = cli("plq", crops, "--out", tmp_path / "y", "--model", recogniser, "--backend", "onnxruntime")
+    refused = cli(
+        "plq", crops, "--aligned", "--out", tmp_path / "y", "--model", recogniser, "--backend", "onnxruntime"
+    )
     assert "was measured with the weighting 'signed', not with 'l1'" in refused.err

@@ -34,6 +34,7 @@ def test_rows_hold_what_the_library_computes(cli, crops: Path, recogniser: Path,
     result = cli(
         "score",
         crops,
+        "--aligned",
         "--out",
         out,
         "--model",
@@ -66,6 +67,7 @@ def test_metadata_names_everything_that_changes_a_number(
     cli(
         "score",
         crops,
+        "--aligned",
         "--out",
         tmp_path / "s.csv",
         "--model",
@@ -89,7 +91,12 @@ def test_metadata_names_everything_that_changes_a_number(
 
 def test_formats_hold_the_same_rows(cli, crops: Path, recogniser: Path, tmp_path: Path) -> None:
     for suffix in ("csv", "jsonl", "parquet"):
-        assert cli("score", crops, "--out", tmp_path / f"s.{suffix}", "--model", recogniser, "-q").code == 0
+        assert (
+            cli(
+                "score", crops, "--aligned", "--out", tmp_path / f"s.{suffix}", "--model", recogniser, "-q"
+            ).code
+            == 0
+        )
     from_csv = [float(row["serfiq"]) for row in read(tmp_path / "s.csv")]
     from_json = [json.loads(line)["serfiq"] for line in (tmp_path / "s.jsonl").read_text().splitlines()]
     from_parquet = pyarrow.parquet.read_table(tmp_path / "s.parquet").column("serfiq").to_pylist()
@@ -102,11 +109,21 @@ def test_neither_batch_nor_threads_nor_order_change_a_digit(
 ) -> None:
     tables = []
     for name, options in {"a": (), "b": ("--batch", 1), "c": ("--batch", 5, "--threads", 1)}.items():
-        cli("score", crops, "--out", tmp_path / f"{name}.csv", "--model", recogniser, "-q", *options)
+        cli(
+            "score",
+            crops,
+            "--aligned",
+            "--out",
+            tmp_path / f"{name}.csv",
+            "--model",
+            recogniser,
+            "-q",
+            *options,
+        )
         tables.append((tmp_path / f"{name}.csv").read_bytes())
     assert tables[0] == tables[1] == tables[2]
     files = sorted(crops.iterdir(), reverse=True)
-    cli("score", *files, "--out", tmp_path / "r.csv", "--model", recogniser, "-q")
+    cli("score", *files, "--aligned", "--out", tmp_path / "r.csv", "--model", recogniser, "-q")
     by_path = {row["path"]: row["serfiq"] for row in read(tmp_path / "r.csv")}
     assert by_path == {row["path"]: row["serfiq"] for row in read(tmp_path / "a.csv")}
 
@@ -130,7 +147,7 @@ def test_bad_files_are_rows_and_the_others_keep_their_scores(
     cli, messy: Path, recogniser: Path, tmp_path: Path
 ) -> None:
     good = sorted(path for path in messy.iterdir() if path.stem.isdigit())
-    cli("score", *good, "--out", tmp_path / "good.csv", "--model", recogniser, "-q")
+    cli("score", *good, "--aligned", "--out", tmp_path / "good.csv", "--model", recogniser, "-q")
     result = cli("score", messy, "--out", tmp_path / "s.csv", "--model", recogniser, "--aligned")
     assert result.code == 3
     rows = read(tmp_path / "s.csv")
@@ -152,26 +169,59 @@ def test_bad_files_are_rows_and_the_others_keep_their_scores(
 
 
 def test_retry_failed_does_only_the_failed_rows(cli, crops: Path, recogniser: Path, tmp_path: Path) -> None:
-    cli("score", crops, "--out", tmp_path / "want.csv", "--model", recogniser, "-q")
+    cli("score", crops, "--aligned", "--out", tmp_path / "want.csv", "--model", recogniser, "-q")
     content = (crops / "04.png").read_bytes()
     (crops / "04.png").write_bytes(b"")
-    assert cli("score", crops, "--out", tmp_path / "s.csv", "--model", recogniser, "-q").code == 3
+    assert (
+        cli("score", crops, "--aligned", "--out", tmp_path / "s.csv", "--model", recogniser, "-q").code == 3
+    )
     (crops / "04.png").write_bytes(content)
     assert (
-        cli("score", crops, "--out", tmp_path / "s.csv", "--model", recogniser, "-q", "--retry-failed").code
+        cli(
+            "score",
+            crops,
+            "--aligned",
+            "--out",
+            tmp_path / "s.csv",
+            "--model",
+            recogniser,
+            "-q",
+            "--retry-failed",
+        ).code
         == 0
     )
     assert (tmp_path / "s.csv").read_bytes() == (tmp_path / "want.csv").read_bytes()
 
 
 def test_an_existing_table_is_not_touched(cli, crops: Path, recogniser: Path, tmp_path: Path) -> None:
-    cli("score", crops, "--out", tmp_path / "s.csv", "--model", recogniser, "-q")
+    cli("score", crops, "--aligned", "--out", tmp_path / "s.csv", "--model", recogniser, "-q")
     before = (tmp_path / "s.csv").read_bytes()
-    result = cli("score", crops, "--out", tmp_path / "s.csv", "--model", recogniser, "-q", "--dropout", 0.3)
+    result = cli(
+        "score",
+        crops,
+        "--aligned",
+        "--out",
+        tmp_path / "s.csv",
+        "--model",
+        recogniser,
+        "-q",
+        "--dropout",
+        0.3,
+    )
     assert result.code == 1
     assert "exists already; use --resume to continue it, or --overwrite" in result.err
     result = cli(
-        "score", crops, "--out", tmp_path / "s.csv", "--model", recogniser, "-q", "--dropout", 0.3, "--resume"
+        "score",
+        crops,
+        "--aligned",
+        "--out",
+        tmp_path / "s.csv",
+        "--model",
+        recogniser,
+        "-q",
+        "--dropout",
+        0.3,
+        "--resume",
     )
     assert result.code == 1
     assert "serfiq.dropout was 0.5, now 0.3" in result.err
@@ -180,6 +230,7 @@ def test_an_existing_table_is_not_touched(cli, crops: Path, recogniser: Path, tm
         cli(
             "score",
             crops,
+            "--aligned",
             "--out",
             tmp_path / "s.csv",
             "--model",
@@ -195,7 +246,7 @@ def test_an_existing_table_is_not_touched(cli, crops: Path, recogniser: Path, tm
 
 
 def command(*arguments: object) -> list[str]:
-    return [sys.executable, "-m", "fiqx_trt", "score", *map(str, arguments), "--quiet"]
+    return [sys.executable, "-m", "fiqx_trt", "score", *map(str, arguments), "--aligned", "--quiet"]
 
 
 @pytest.mark.slow
@@ -321,7 +372,7 @@ def test_wrong_usage_is_one_line(cli, crops, recogniser, tmp_path, arguments, co
 
 
 def test_unknown_suffix_of_the_output(cli, crops: Path, recogniser: Path, tmp_path: Path) -> None:
-    result = cli("score", crops, "--model", recogniser, "--out", tmp_path / "s.txt")
+    result = cli("score", crops, "--aligned", "--model", recogniser, "--out", tmp_path / "s.txt")
     assert result.code == 1
     assert ".csv" in result.err
     assert ".parquet" in result.err
@@ -329,7 +380,7 @@ def test_unknown_suffix_of_the_output(cli, crops: Path, recogniser: Path, tmp_pa
 
 def test_an_output_below_a_file_cannot_be_written(cli, crops: Path, recogniser: Path, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    result = cli("score", crops, "--model", recogniser, "--out", tmp_path / "file" / "s.csv")
+    result = cli("score", crops, "--aligned", "--model", recogniser, "--out", tmp_path / "file" / "s.csv")
     assert result.code == 1
     assert result.err.count("\n") == 1
 
@@ -340,7 +391,7 @@ def test_a_network_without_an_image_is_one_line(cli, crops: Path, tmp_path: Path
     graph = GraphBuilder("vector")
     graph.node("MatMul", ["x", graph.constant("w", np.ones((3, 4), np.float32))], "embedding")
     path = save(graph.model({"x": ("N", 3)}, {"embedding": ("N", 4)}), tmp_path / "vector.onnx")
-    result = cli("score", crops, "--model", path, "--out", tmp_path / "s.csv")
+    result = cli("score", crops, "--aligned", "--model", path, "--out", tmp_path / "s.csv")
     assert result.code == 1
     assert result.err.startswith("error: ")
     assert result.err.count("\n") == 1
@@ -368,7 +419,7 @@ def test_every_development_photo_has_a_row(cli, shared_faces: Path, tmp_path: Pa
 
 def test_a_small_model_is_scored_with_static_batch(cli, crops: Path, tmp_path: Path) -> None:
     path = save(small_recogniser(batch=1), tmp_path / "static.onnx")
-    result = cli("score", crops, "--model", path, "--out", tmp_path / "s.csv")
+    result = cli("score", crops, "--aligned", "--model", path, "--out", tmp_path / "s.csv")
     assert result.code == 0, result.err
     assert "guessed mean" in result.err
 
@@ -388,10 +439,12 @@ def shards(crops: Path, tmp_path: Path) -> list[Path]:
 def test_shards_have_the_scores_of_the_folder(
     cli, shards, crops: Path, recogniser: Path, tmp_path: Path
 ) -> None:
-    cli("score", crops, "--out", tmp_path / "want.csv", "--model", recogniser, "-q")
+    cli("score", crops, "--aligned", "--out", tmp_path / "want.csv", "--model", recogniser, "-q")
     for options in (("--threads", 1), ("--threads", 4, "--batch", 5)):
         out = tmp_path / "s.csv"
-        result = cli("score", *shards, "--out", out, "--model", recogniser, "--overwrite", *options)
+        result = cli(
+            "score", *shards, "--aligned", "--out", out, "--model", recogniser, "--overwrite", *options
+        )
         assert result.code == 0, result.err
         names = [f"{shards[index // 6]}/{index:02d}.png" for index in range(12)]
         assert [row["path"] for row in read(out)] == names
@@ -419,10 +472,10 @@ def test_a_run_over_shards_is_resumed(shards, recogniser: Path, tmp_path: Path) 
 def test_a_damaged_shard_is_one_row_and_the_others_keep_their_scores(
     cli, shards, recogniser: Path, tmp_path: Path
 ) -> None:
-    cli("score", *shards, "--out", tmp_path / "want.csv", "--model", recogniser, "-q")
+    cli("score", *shards, "--aligned", "--out", tmp_path / "want.csv", "--model", recogniser, "-q")
     torn = tmp_path / "torn.tar"
     torn.write_bytes(shards[0].read_bytes()[:600])
-    result = cli("score", torn, *shards, "--out", tmp_path / "s.csv", "--model", recogniser)
+    result = cli("score", torn, *shards, "--aligned", "--out", tmp_path / "s.csv", "--model", recogniser)
     assert result.code == 3
     first, *others = read(tmp_path / "s.csv")
     assert first["path"] == f"{torn}/00.png"

@@ -84,20 +84,25 @@ def only(records: list[FaceRecord]) -> FaceRecord:
 # --- crops ---------------------------------------------------------------------------------------------
 
 
-def test_a_picture_of_the_models_size_is_a_crop_already() -> None:
+def test_a_picture_of_the_models_size_is_a_crop_where_nothing_is_searched() -> None:
     image = scene(112, 112)
-    for options in ({}, {"aligned": True}, {"detector": None}, {"detector": None, "aligned": True}):
+    for options in ({"aligned": True}, {"detector": None}, {"detector": None, "aligned": True}):
         record = only(FacePreparer(SIZE, "arcface", **options)(Memory(encode(image, ".png"))))
         assert (record.status, record.face, record.faces, record.path) == ("ok", 0, 1, "x.png")
         assert np.array_equal(record.image, image)
         assert record.box is record.confidence is record.landmarks is None
 
 
-def test_unless_a_detector_is_asked_for() -> None:
-    fake = Fake((0, 0, 112))
-    record = only(FacePreparer(SIZE, "arcface", detector=fake)(Memory(encode(scene(112, 112), ".png"))))
-    assert fake.seen == [(112, 112, 3)]
-    assert record.confidence == pytest.approx(0.99)
+@pytest.mark.parametrize("side", [100, 112, 124])
+def test_faces_are_searched_for_whatever_the_size(side: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    fake = Fake((0, 0, side))
+    monkeypatch.setattr(detect, "open_detector", lambda **_: fake)
+    data = Memory(encode(scene(side, side), ".png"))
+    for options in ({}, {"detector": "auto"}, {"detector": fake}):
+        record = only(FacePreparer(SIZE, "arcface", **options)(data))
+        assert record.confidence == pytest.approx(0.99)
+        assert record.landmarks is not None
+    assert fake.seen == [(side, side, 3)] * 3
 
 
 def test_the_size_that_counts_is_the_upright_one() -> None:
@@ -215,7 +220,6 @@ def test_the_default_detector_is_opened_once_and_only_when_needed(monkeypatch: p
 
     monkeypatch.setattr(detect, "open_detector", open_detector)
     with FacePreparer(SIZE, "arcface", threads=3) as preparer:
-        preparer(Memory(encode(scene(112, 112), ".png")))
         preparer(Memory(b"broken"))
         assert opened == []
         threads = [threading.Thread(target=preparer, args=(picture(),)) for _ in range(4)]

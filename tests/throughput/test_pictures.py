@@ -47,7 +47,7 @@ def test_given_pictures_are_the_first_with_a_face(tmp_path: Path) -> None:
     for index, face in enumerate(faces):
         cv2.imwrite(str(tmp_path / f"{index}.png"), face[:, :, ::-1])
     (tmp_path / "1.png").write_bytes(b"torn")
-    preparer = FacePreparer((112, 112), "arcface")
+    preparer = FacePreparer((112, 112), "arcface", aligned=True)
     material = given_material(iter_sources(tmp_path), preparer, threads=3, most=4)
     assert [Path(source.path).name for source in material.crops] == ["0.png", "2.png", "3.png", "4.png"]
     np.testing.assert_array_equal(material.faces, faces[[0, 2, 3, 4]])

@@ -21,7 +21,7 @@ from fiqx_trt.errors import (
     ModelError,
     SourceError,
 )
-from fiqx_trt.faces.align import Template, align, similarity, template_by_name
+from fiqx_trt.faces.align import Template, align, exchanged, similarity, template_by_name
 from fiqx_trt.faces.decode import MAX_PIXELS, decode
 from fiqx_trt.faces.header import read_header
 from fiqx_trt.opencv import cv2
@@ -42,6 +42,10 @@ MIN_FACE = 16
 Select = Literal["largest", "all", "single"]
 
 _LARGE = 16_000_000  # pixels; pictures above are in memory one at a time
+_EXCHANGED = (
+    "left and right are exchanged; first comes the eye on the picture's left, which is the person's right one, "
+    "and so with the corners of the mouth"
+)
 _STRETCH = 0.03  # relative change of the aspect ratio that is worth a warning
 
 
@@ -99,10 +103,10 @@ class FacePreparer:
     template
         Where it wants the landmarks: a template or its name.
     detector
-        ``"auto"``: a picture that has the model's input size already is an aligned crop, any other is
-        searched with the default detector, opened when first needed. A detector: every picture is searched
-        with it; a `Locator` knows the faces of every picture instead. ``None``: nothing is searched; a
-        picture of another size is ``unsupported``.
+        ``"auto"``: every picture is searched with the default detector, opened when first needed. A detector:
+        every picture is searched with it; a `Locator` knows the faces of every picture instead. ``None``:
+        nothing is searched; a picture that has the model's input size is an aligned crop, any other
+        ``unsupported``.
     aligned
         Every picture is an aligned crop and resized if needed; excludes a detector.
     select
@@ -238,7 +242,7 @@ class FacePreparer:
                     f"have at least {self.min_face} px",
                     status="too_small",
                 )
-            if self.aligned or (self._auto and image.shape[:2] == self.size):
+            if self.aligned:
                 return [FaceRecord(source.path, 0, 1, "ok", image=self._resized(image))]
             return self._detected(source.path, image)
 
@@ -294,6 +298,8 @@ class FacePreparer:
         if not np.isfinite(landmarks).all():
             message = "the face's landmarks are not ten finite numbers"
             return _failed(path, "not_finite", message, faces, face)
+        if exchanged(landmarks):
+            return _failed(path, "no_face", f"the landmarks are not a face: {_EXCHANGED}", faces, face)
         try:
             width, height = self._side(box, landmarks)
             if not min(width, height) >= self.min_face:
