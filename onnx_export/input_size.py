@@ -60,6 +60,19 @@ def fixed_batch(model: onnx.ModelProto, image: str) -> int:
     return 0
 
 
+def with_batch_of_one(model: onnx.ModelProto) -> onnx.ModelProto | None:
+    """Return the model for one picture at a time; None where its batch is fixed already."""
+    if not any(_is_picture(v) and not v.type.tensor_type.shape.dim[0].dim_value for v in model.graph.input):
+        return None
+    single = onnx.ModelProto()
+    single.CopyFrom(model)
+    del single.graph.value_info[:]
+    for value in (*single.graph.input, *single.graph.output):
+        if value.type.tensor_type.shape.dim:
+            value.type.tensor_type.shape.dim[0].dim_value = 1
+    return single
+
+
 def _is_picture(value: onnx.ValueInfoProto) -> bool:
     dims = value.type.tensor_type.shape.dim
     return len(dims) == 4 and (dims[1].dim_value in (1, 3) or not dims[1].dim_value)

@@ -43,7 +43,9 @@ def opened(path: Path, backend: str, row: Foreign) -> Iterator[fx.Model]:
 def numbers(model: fx.Model) -> Numbers:
     extracted = model.extract(FACES)
     return Numbers(
-        model.embed(FACES), extracted.pre_dropout.copy(), fx.serfiq(model, FACES, passes=PASSES).raw
+        model.embed(FACES),
+        extracted.pre_dropout.copy(),
+        fx.serfiq(model, FACES, estimator="sampled", passes=PASSES).raw,
     )
 
 
@@ -64,7 +66,7 @@ def oracle(gray: bool) -> tuple[Numbers, np.ndarray]:
     with tempfile.TemporaryDirectory() as folder:
         path = save(network, Path(folder) / "oracle.onnx")
         with opened(path, "onnxruntime", row) as model:
-            quality = fx.serfiq(model, FACES, passes=PASSES).raw
+            quality = fx.serfiq(model, FACES, estimator="sampled", passes=PASSES).raw
             maps = pixel_quality(model)
     return Numbers(raw / np.linalg.norm(raw, axis=1, keepdims=True), h, quality), maps
 

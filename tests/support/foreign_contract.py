@@ -75,6 +75,13 @@ def scales_itself(model: onnx.ModelProto) -> None:
     node_of(model, "c1").input[0] = "scaled"
 
 
+def one_row(model: onnx.ModelProto) -> None:
+    """Reshape to one row, as an export of one picture does whose batch was freed by hand."""
+    rows = constant(model, "rows", [1, -1])
+    node_of(model, "pre_dropout").CopyFrom(helper.make_node("Reshape", ["features", rows], ["pre_dropout"]))
+    del model.graph.value_info[:]
+
+
 def key_points(model: onnx.ModelProto) -> None:
     """Add a second input that the embedding needs."""
     model.graph.input.append(helper.make_tensor_value_info("points", TensorProto.FLOAT, ["N", DIMENSIONS]))
@@ -97,6 +104,8 @@ CONTRACT = [
     Foreign("the last layer in two", changed(last_layer_in_two), tolerance=1e-4),
     Foreign("the last layer as product and sum", changed(product_and_sum)),
     Foreign("the last layer as a convolution of the whole map", changed(layer_as_convolution)),
+    Foreign("one row, in a file of one picture", changed(one_row, batch=1)),
+    Foreign("one row, in a file whose batch was freed by hand", changed(one_row)),
     Foreign("a grey network", changed(channels=1), gray=True),
     Foreign("the scaling inside", changed(scales_itself), keywords={"mean": 0.0, "std": 1.0}),
     Foreign("a free size, told", changed(size="S"), keywords={"input_size": (32, 32)}),

@@ -13,7 +13,7 @@ from fiqx_trt.models.builtin import BUILTIN, DEFAULT_MODEL, builtin_model
 from fiqx_trt.models.infer import infer_spec
 from fiqx_trt.models.model import Model, RuntimeChoice
 from fiqx_trt.models.spec import ModelSpec, read_sidecar, sidecar_path, typed_fields
-from fiqx_trt.onnx_export.input_size import fix_input_size
+from fiqx_trt.onnx_export.input_size import fix_input_size, with_batch_of_one
 from fiqx_trt.onnx_export.reading import fold_shapes, read_hashed
 from fiqx_trt.onnx_export.tokens import with_token_map
 from fiqx_trt.zoo import Entry, fetch, known, models
@@ -181,8 +181,27 @@ def _resolve(model: str | Path, given: Mapping[str, Any]) -> tuple[ModelSpec, Pa
     graph = fix_input_size(graph, fields.get("input_size"), image=fields.get("image") or None)
     fold_shapes(graph)  # once more: heights and widths that were free are known now
     graph = with_token_map(graph, embedding=fields.get("embedding") or None)
-    spec = infer_spec(graph, fields, path=path or Path(model), sha256=sha256)
+    spec, graph = _inferred(graph, fields, path or Path(model), sha256)
     return spec, path, graph
+
+
+def _inferred(
+    graph: onnx.ModelProto, fields: dict[str, Any], path: Path, sha256: str
+) -> tuple[ModelSpec, onnx.ModelProto]:
+    """Return the contract of a network, and the network; one whose batch was freed by hand alone gets back its batch of one.
+
+    Such a file states a free batch and still reshapes to one row; sessions free its batch as that of any export of one picture.
+    """
+    try:
+        return infer_spec(graph, fields, path=path, sha256=sha256), graph
+    except ModelError as error:
+        single = with_batch_of_one(graph)
+        if single is None:
+            raise
+        try:
+            return infer_spec(single, fields, path=path, sha256=sha256), single
+        except ModelError:
+            raise error from None
 
 
 def _find(model: str | Path) -> tuple[bytes | Path, Path | None, dict[str, Any]]:
