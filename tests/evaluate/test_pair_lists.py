@@ -7,6 +7,8 @@ import pickle
 import cv2
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from fiqx_trt.errors import ImageError, InvalidInputError, SourceError
 from fiqx_trt.evaluate import pairs_file, read_pairs, read_pairs_file
@@ -266,3 +268,26 @@ def test_names_that_are_not_utf8_join_as_score_tables_write_them(tmp_path):
     pairs, notes = join_comparisons(read_pairs(path), ["caf\udce9.jpg", "x/b/c.jpg"])
     assert rows(pairs) == [("caf\udce9.jpg", "x/b/c.jpg", 1)]
     assert notes[0].startswith("2 of 2 images of the pairs are joined")
+
+
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    data=st.one_of(
+        st.binary(max_size=80),
+        st.text(st.sampled_from('ab01 ,\t\n"=.#é'), max_size=60).map(str.encode),
+        st.lists(
+            st.sampled_from([*LFW.splitlines(), *CPLFW.splitlines(), "a,b,1", "a b 1", "", "2"]), max_size=8
+        ).map(lambda lines: "\n".join(lines).encode()),
+        st.tuples(st.just(b"\x80\x04"), st.binary(max_size=60)).map(b"".join),
+    ),
+    name=st.sampled_from(["p.csv", "p.txt", "p.bin"]),
+)
+def test_any_bytes_are_pairs_or_one_kind_of_error(tmp_path, data, name):
+    path = tmp_path / name
+    path.write_bytes(data)
+    try:
+        found = read_pairs_file(path)
+    except (SourceError, InvalidInputError) as error:
+        assert str(path) in str(error)  # noqa: PT017 -- either outcome is right
+    else:
+        assert len(found.comparisons) > 0

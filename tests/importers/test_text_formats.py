@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from fiqx_trt.errors import InvalidInputError, SourceError
 from fiqx_trt.importers import FORMATS, format_names, read_pair_list, read_scores
 from fiqx_trt.importers.base import number
+from fiqx_trt.importers.landmarks import read_landmarks
 from fiqx_trt.importers.ofiq import COMPONENTS
 
 FILES = Path(__file__).with_name("files")
@@ -192,6 +193,28 @@ HEADER = "Filename;Sharpness;Sharpness.scalar;assessment_time_in_ms;\n"
 def test_ofiq_errors(tmp_path, text, message):
     with pytest.raises(SourceError, match=message):
         read_scores(write(tmp_path, text), format="ofiq")
+
+
+# --- IJB
+# ----------------------------------------------------------------------------------------------------------
+
+IJB = "1.jpg 46.0 62.0 87.0 62.5 68.0 90.0 51.0 110.0 83.0 110.0 0.99\n2.jpg 1 2 3 4 5 6 7 8 9 10 0.5\n"
+
+
+def test_ijbs_list_of_landmarks_gives_scores_and_points(tmp_path):
+    found = read_scores(write(tmp_path, IJB), format="ijb-score")
+    assert columns(found, "detection_score") == {"1.jpg": 0.99, "2.jpg": 0.5}
+    assert found.higher_is_better == {"detection_score": True}
+    points = read_landmarks(write(tmp_path, IJB)).locate("loose_crop/1.jpg")
+    assert points.landmarks[0].tolist() == [
+        [46.0, 62.0],
+        [87.0, 62.5],
+        [68.0, 90.0],
+        [51.0, 110.0],
+        [83.0, 110.0],
+    ]
+    with pytest.raises(SourceError, match=r"line 1: 'a.jpg 0.5' is not 'name x1 y1 … x5 y5 score'"):
+        read_scores(write(tmp_path, "a.jpg 0.5\n"), format="ijb-score")
 
 
 # --- MagFace

@@ -40,8 +40,8 @@ def import_scores(
             "--format",
             "-f",
             metavar="F",
-            help="cr-fiqa, ediffiqa, faceqan, faceqnet, froq, grafiqs, magface, ofiq, path-score, pickle. Never guessed. "
-            "Or pairs: any list that edc --pairs reads.",
+            help="cr-fiqa, ediffiqa, faceqan, faceqnet, froq, grafiqs, ijb-score, magface, ofiq, path-score, pickle. "
+            "Never guessed. Or pairs: any list that edc --pairs reads.",
             show_default=False,
         ),
     ],

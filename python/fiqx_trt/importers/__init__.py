@@ -34,6 +34,7 @@ FORMATS: Mapping[str, str] = {
     "faceqnet": "fiqx_trt.importers.faceqnet:read_faceqnet",
     "froq": "fiqx_trt.importers.pickled:read_froq",
     "grafiqs": "fiqx_trt.importers.path_score:read_grafiqs",
+    "ijb-score": "fiqx_trt.importers.ijb:read_ijb_score",
     "magface": "fiqx_trt.importers.magface:read_magface",
     "ofiq": "fiqx_trt.importers.ofiq:read_ofiq",
     "path-score": "fiqx_trt.importers.path_score:read_path_score",

@@ -7,7 +7,8 @@ file                        holds
                             tables have them, or ``x1, y1 … x5, y5``; ``x0, y0, x1, y1, confidence, face,
                             faces, status, error`` of a score table are used as well
 anything else               lines of a path and ten numbers, ``path x1 y1 … x5 y5``, blanks or tabs
-                            between; a line that begins with ``#`` is a comment
+                            between; a line that begins with ``#`` is a comment. Behind the numbers may stand the
+                            detector's score, as in ``ijbc_name_5pts_score.txt``
 ==========================  ============================================================================
 
 The points are, in this order, the eye on the picture's left, the eye on its right, the nose, and the corners of the
@@ -42,6 +43,7 @@ from fiqx_trt.faces.detect import Detections
 from fiqx_trt.faces.tables import TABLE_SUFFIXES, no_column, read_records
 from fiqx_trt.files import open_regular
 from fiqx_trt.importers.base import number
+from fiqx_trt.importers.ijb import split_points
 from fiqx_trt.importers.matching import is_tail, normal
 from fiqx_trt.text import shown, unescape_text
 
@@ -286,6 +288,11 @@ def _read_lines(path: Path, known: LandmarkFile) -> None:
     for where, line in _lines(path):
         *head, last = line.rsplit(maxsplit=10) if line.strip() else [""]
         if not last or line.startswith("#"):
+            continue
+        scored = split_points(line) if len(head) == 10 and len(head[0].split()) == 2 else None
+        if scored is not None:
+            confidence = {"confidence": _value(scored[2], where, "the score")}
+            known.add(where, scored[0], _numbers(scored[1], where, ["a landmark"] * 10), confidence)
             continue
         if len(head) < 10:
             raise SourceError(
