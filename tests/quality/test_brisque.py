@@ -149,6 +149,20 @@ def test_scores_equal_the_sum_over_support_vectors(files):
     assert brisque(faces[:0], model=model, ranges=ranges).shape == (0,)
 
 
+def test_the_default_halving_is_the_one_the_regression_was_made_with(files):
+    """OpenCV's for the package's model, the paper's for files, whose makers are not known."""
+    model, ranges, _ = files
+    assert Brisque(model=model, ranges=ranges).parameters["brisque.halving"] == "antialiased"
+    try:
+        default_model()
+    except DependencyError as error:
+        pytest.skip(str(error))
+    assert Brisque().parameters["brisque.halving"] == "plain"
+    assert Brisque.from_options(MethodOptions()).parameters["brisque.halving"] == "plain"
+    face = picture(0)[None]
+    assert brisque(face) == brisque(face, halving="plain") != brisque(face, halving="antialiased")
+
+
 def opencv_yaml(numbers, order=None):
     vectors, weights, _, _ = numbers
     order = list(range(len(vectors))) if order is None else order
