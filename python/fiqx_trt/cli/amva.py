@@ -50,7 +50,7 @@ def amva(
     preset: Preset = None,
     align_corners: AlignCorners = None,
     layer: Layer = None,
-    model: o.ModelName = "dlib-resnet",
+    model: o.ModelName = o.DEFAULT_MODEL,
     aligned: o.Aligned = False,
     detector: o.DetectorName = None,
     null: o.NullSeparated = False,

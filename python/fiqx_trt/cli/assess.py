@@ -55,7 +55,7 @@ def assess(
     record: Annotated[
         bool, typer.Option("--record/--no-record", help="Write the result into the model's sidecar.")
     ] = True,
-    model: o.ModelName = "dlib-resnet",
+    model: o.ModelName = o.DEFAULT_MODEL,
     aligned: o.Aligned = False,
     detector: o.DetectorName = None,
     mean: o.Mean = None,

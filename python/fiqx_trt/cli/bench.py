@@ -58,7 +58,7 @@ def bench(
     inputs: Pictures = None,
     only: Only = None,
     seconds: Seconds = 4.0,
-    model: o.ModelName = "dlib-resnet",
+    model: o.ModelName = o.DEFAULT_MODEL,
     aligned: o.Aligned = False,
     detector: o.DetectorName = None,
     column: o.Column = None,

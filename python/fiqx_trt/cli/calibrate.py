@@ -15,7 +15,7 @@ __all__ = ["calibrate"]
 
 def calibrate(
     inputs: o.Inputs,
-    model: o.ModelName = "dlib-resnet",
+    model: o.ModelName = o.DEFAULT_MODEL,
     estimator: o.Estimator = "closed-form",
     weights: Annotated[
         str, typer.Option(help="Weighting of the quality node that γ is for: l1, sum, signed, exact.")

@@ -48,7 +48,7 @@ def cam(
     pictures: Annotated[
         str, typer.Option(metavar="KIND", help="Pictures of face, map and overlay: jpg, png, none.")
     ] = "jpg",
-    model: o.ModelName = "dlib-resnet",
+    model: o.ModelName = o.DEFAULT_MODEL,
     aligned: o.Aligned = False,
     detector: o.DetectorName = None,
     select: o.Select = "largest",

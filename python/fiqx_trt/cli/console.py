@@ -38,14 +38,16 @@ def _one_line(text: str) -> str:
     return " ".join(part for part in re.split(r"[ \t\r\n]+", text) if part)
 
 
-def table(title: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Print a small table to standard output."""
+def table(
+    title: str, header: Sequence[str], rows: Sequence[Sequence[str]], *, whole_names: bool = False
+) -> None:
+    """Print a small table to standard output; with `whole_names` its first column is never broken."""
     from rich.console import Console
     from rich.table import Table
 
     grid = Table(title=printable(title) or None, title_justify="left", show_edge=False, pad_edge=False)
-    for name in header:
-        grid.add_column(printable(name), overflow="fold")
+    for index, name in enumerate(header):
+        grid.add_column(printable(name), overflow="fold", no_wrap=whole_names and index == 0)
     for row in rows:
         grid.add_row(*map(printable, row))
     soft = not sys.stdout.isatty()

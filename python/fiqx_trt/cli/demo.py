@@ -1,4 +1,4 @@
-"""``demo``: the whole tool once, on the built-in model and a sample photo."""
+"""``demo``: the whole tool once, on the default model and a sample photo."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def demo(
     overwrite: o.Overwrite = False,
     quiet: o.Quiet = False,
 ) -> None:
-    """Score and explain a sample face and ever worse copies of it; no network, no GPU."""
+    """Score and explain a sample face and ever worse copies of it; needs no GPU."""
     from fiqx_trt.demo import run_demo
     from fiqx_trt.report.pages.parts import Asked
 

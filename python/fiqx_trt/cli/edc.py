@@ -185,7 +185,7 @@ def edc(
     scale: Annotated[
         str, typer.Option(help="Vertical axis: linear or log.", rich_help_panel=CURVES_PANEL)
     ] = "linear",
-    model: o.ModelName = "dlib-resnet",
+    model: o.ModelName = o.DEFAULT_MODEL,
     aligned: o.Aligned = False,
     detector: o.DetectorName = None,
     select: o.Select = "largest",

@@ -21,7 +21,9 @@ Row = tuple[str, str, str, str]
 
 
 def build(
-    model: Annotated[str, typer.Argument(metavar="MODEL", help="Built-in model or ONNX file.")],
+    model: Annotated[
+        str, typer.Argument(metavar="MODEL", help="Known model, or an ONNX or TensorFlow Lite file.")
+    ],
     precision: Annotated[
         str, typer.Option(help="auto, fp32, fp16. auto: fp16 where probe faces agree.")
     ] = "auto",

@@ -23,6 +23,7 @@ from fiqx_trt.cli import (
     engine,
     experiment,
     import_scores,
+    known_models,
     model,
     overlap,
     plq,
@@ -117,7 +118,13 @@ experiment_app = typer.Typer(
 for investigation in (experiment.masks, experiment.inpaint, experiment.compare, experiment.deletion):
     experiment_app.command(investigation.__name__)(guarded(investigation))
 app.add_typer(experiment_app, name="experiment")
-model_app = typer.Typer(no_args_is_help=True, help="Look into recognition models and convert them.")
+model_app = typer.Typer(
+    no_args_is_help=True,
+    help="Known models: list and fetch them; look into any model, state its contract, convert it.",
+)
+model_app.command("list")(guarded(known_models.list_models))
+model_app.command("fetch")(guarded(known_models.fetch))
+model_app.command("set")(guarded(known_models.state))
 model_app.command("inspect")(guarded(model.inspect))
 model_app.command("export")(guarded(model.export))
 app.add_typer(model_app, name="model")

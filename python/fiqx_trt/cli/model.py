@@ -16,7 +16,9 @@ __all__ = ["export", "inspect"]
 
 
 def inspect(
-    model: Annotated[str, typer.Argument(metavar="MODEL", help="Built-in model or ONNX file.")],
+    model: Annotated[
+        str, typer.Argument(metavar="MODEL", help="Known model, or an ONNX or TensorFlow Lite file.")
+    ],
     input_size: o.InputSize = None,
     tap: o.Tap = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the sidecar as JSON.")] = False,
@@ -57,7 +59,7 @@ def export(
     architecture: Annotated[
         str,
         typer.Argument(
-            metavar="NAME", help="An architecture (iresnet100, inception-resnet-v1 …) or a built-in model."
+            metavar="NAME", help="A known model, or an architecture (iresnet100, inception-resnet-v1 …)."
         ),
     ],
     out: Annotated[

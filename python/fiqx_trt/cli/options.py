@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from fiqx_trt.errors import InvalidInputError
+from fiqx_trt.zoo import DEFAULT_MODEL as DEFAULT_MODEL  # the commands' default
 
 if TYPE_CHECKING:
     from fiqx_trt.faces.detect import Detector, Locator
@@ -36,7 +37,11 @@ Inputs = Annotated[
 ModelName = Annotated[
     str,
     typer.Option(
-        "--model", "-m", metavar="M", help="Built-in model or ONNX file.", rich_help_panel=MODEL_PANEL
+        "--model",
+        "-m",
+        metavar="M",
+        help="Known model (fiqx-trt model list), or an ONNX or TensorFlow Lite file.",
+        rich_help_panel=MODEL_PANEL,
     ),
 ]
 Mean = Annotated[

@@ -58,7 +58,7 @@ def plq(
         str,
         typer.Option(metavar="KIND", help="Pictures of face, map and overlay: jpg, png, none."),
     ] = "jpg",
-    model: o.ModelName = "dlib-resnet",
+    model: o.ModelName = o.DEFAULT_MODEL,
     aligned: o.Aligned = False,
     detector: o.DetectorName = None,
     select: o.Select = "largest",

@@ -37,7 +37,7 @@ def score(
     inputs: o.Inputs,
     out: OutTable,
     method: Methods = None,
-    model: o.ModelName = "dlib-resnet",
+    model: o.ModelName = o.DEFAULT_MODEL,
     estimator: o.Estimator = "closed-form",
     passes: o.Passes = None,
     dropout: Annotated[float, typer.Option(help="SER-FIQ: dropout probability.")] = 0.5,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -14,7 +15,7 @@ from fiqx_trt import __version__
 from fiqx_trt.demo.explain import explain_ladder
 from fiqx_trt.demo.page import demo_page
 from fiqx_trt.demo.picture import ladder_figure
-from fiqx_trt.errors import DependencyError, ImageError, OutputError
+from fiqx_trt.errors import DependencyError, ImageError, ModelUnavailableError, OutputError
 from fiqx_trt.experiments.degradations import DEGRADATIONS, LEVELS, degrade
 from fiqx_trt.faces.prepare import FacePreparer
 from fiqx_trt.faces.sources import Source, iter_sources
@@ -24,8 +25,11 @@ from fiqx_trt.quality.serfiq import SerFiq
 from fiqx_trt.report.pages.parts import REPORT, Asked, save_page
 from fiqx_trt.rows import RunMeta, open_table, read_table, score_columns
 from fiqx_trt.scoring import Scorer, score_table
+from fiqx_trt.zoo import EMBEDDED_MODEL
 
 __all__ = ["DemoResult", "DemoStep", "run_demo"]
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -66,7 +70,9 @@ def run_demo(
     notice: Callable[[str], None] = lambda text: None,
     asked: Asked | None = None,
 ) -> DemoResult:
-    """Score and explain a sample face and ever worse copies of it with the built-in model.
+    """Score and explain a sample face and ever worse copies of it with the default model.
+
+    Where that is not on this machine and cannot be fetched, a warning says so and the embedded model takes its place.
 
     Parameters
     ----------
@@ -88,7 +94,7 @@ def run_demo(
     """
     if (out / "scores.csv").exists() and not overwrite:
         raise OutputError(f"{out} holds an earlier demonstration; give --overwrite, or another --out")
-    with load_model() as model:
+    with _open_model() as model:
         notice(f"model {model.spec.name} on {model.backend}, {model.device}, {model.precision}")
         rungs = _ladder(model)
         folder = out / "faces"
@@ -117,6 +123,15 @@ def _ladder(model: Model) -> list[tuple[str, float, NDArray[np.uint8]]]:
     face = _sample_face(model)
     worse = [(kind, level, degrade(face, kind, level)) for kind in DEGRADATIONS for level in LEVELS]
     return [("none", 0.0, face), *worse]
+
+
+def _open_model() -> Model:
+    """Open the default recogniser; where it cannot be had, the embedded one."""
+    try:
+        return load_model()
+    except ModelUnavailableError as error:
+        logger.warning("%s. The demonstration goes on with the embedded %s", error, EMBEDDED_MODEL)
+        return load_model(EMBEDDED_MODEL)
 
 
 def _sample_face(model: Model) -> NDArray[np.uint8]:

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from fiqx_trt.errors import InvalidInputError
 from fiqx_trt.files import write_atomic
-from fiqx_trt.models.builtin import BUILTIN, builtin_model
 from fiqx_trt.models.infer import infer_spec
+from fiqx_trt.models.known import entry_fields, known_file
 from fiqx_trt.models.spec import ModelSpec, sidecar_path
 from fiqx_trt.onnx_export import ARCHITECTURES
 from fiqx_trt.onnx_export.reading import read_model
+from fiqx_trt.zoo import known
 
 if TYPE_CHECKING:
     import onnx
@@ -37,12 +38,13 @@ CONTRACTS: dict[str, dict[str, Any]] = {
 
 
 def export_model(name: str, out: Path, *, weights: Path | None = None, seed: int | None = None) -> ModelSpec:
-    """Write an architecture with given weights, or a built-in model, to `out` and its sidecar beside it.
+    """Write an architecture with given weights, or a known model, to `out` as ONNX and its sidecar beside it.
 
     Parameters
     ----------
     name
-        A key of :data:`fiqx_trt.onnx_export.ARCHITECTURES` or of :data:`fiqx_trt.models.builtin.BUILTIN`.
+        A known model (:func:`fiqx_trt.zoo.models`), or a key of :data:`fiqx_trt.onnx_export.ARCHITECTURES`; with weights or a
+        seed it is the latter.
     out
         The ONNX file; its folder exists.
     weights
@@ -57,24 +59,27 @@ def export_model(name: str, out: Path, *, weights: Path | None = None, seed: int
     ModelError
         The state dict does not fit the architecture.
     """
-    data, fields = _built_in(name, weights, seed) if name in BUILTIN else _architecture(name, weights, seed)
+    entry = known(name)
+    if entry is not None and weights is None and seed is None:
+        data, fields = read_model(known_file(entry)[0]).SerializeToString(), entry_fields(entry)
+    else:
+        data, fields = _architecture(name, weights, seed)
     write_atomic(out, data)
     spec = infer_spec(read_model(data), fields, path=out, sha256=hashlib.sha256(data).hexdigest())
     spec.save(sidecar_path(out))
     return spec
 
 
-def _built_in(name: str, weights: Path | None, seed: int | None) -> tuple[bytes, dict[str, Any]]:
-    if weights is not None or seed is not None:
-        raise InvalidInputError(f"{name} brings its own weights; leave --weights and --random-weights away")
-    found = builtin_model(name)
-    return found.data, found.fields
-
-
 def _architecture(name: str, weights: Path | None, seed: int | None) -> tuple[bytes, dict[str, Any]]:
     if name not in ARCHITECTURES:
-        known = ", ".join([*ARCHITECTURES, *BUILTIN])
-        raise InvalidInputError(f"no architecture or built-in model is called {name!r}; there are {known}")
+        if known(name) is not None:
+            raise InvalidInputError(
+                f"{name} brings its own weights; leave --weights and --random-weights away"
+            )
+        raise InvalidInputError(
+            f"no architecture or known model is called {name!r}; architectures are {', '.join(ARCHITECTURES)}, and "
+            "`fiqx-trt model list` prints the known models"
+        )
     if weights is None and seed is None:
         raise InvalidInputError(
             f"{name} has no weights of its own; give --weights FILE.pt, or --random-weights SEED for tests"

@@ -3,25 +3,27 @@
 from __future__ import annotations
 
 import difflib
+import json
 import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fiqx_trt.errors import ModelError, OutputError
-from fiqx_trt.models.builtin import BUILTIN, DEFAULT_MODEL, builtin_model
+from fiqx_trt.files import write_atomic
 from fiqx_trt.models.infer import infer_spec
+from fiqx_trt.models.known import entry_fields, known_file
 from fiqx_trt.models.model import Model, RuntimeChoice
-from fiqx_trt.models.spec import ModelSpec, read_sidecar, sidecar_path, typed_fields
+from fiqx_trt.models.spec import ModelSpec, read_sidecar, sidecar_path
 from fiqx_trt.onnx_export.input_size import fix_input_size, with_batch_of_one
 from fiqx_trt.onnx_export.reading import fold_shapes, read_hashed
 from fiqx_trt.onnx_export.tokens import with_token_map
-from fiqx_trt.zoo import Entry, fetch, known, models
+from fiqx_trt.zoo import DEFAULT_MODEL, known, models
 
 if TYPE_CHECKING:
     import onnx
 
-__all__ = ["guess_message", "load_graph", "load_model", "load_spec", "update_sidecar"]
+__all__ = ["guess_message", "load_graph", "load_model", "load_spec", "state_fields", "update_sidecar"]
 
 logger = logging.getLogger(__name__)
 
@@ -146,18 +148,48 @@ def update_sidecar(model: str | Path, given: Mapping[str, Any], found: Mapping[s
         The model has no file beside which a sidecar could be kept, or the sidecar cannot be written.
     """
     spec, path = load_spec(model, given)
+    sidecar = _write_sidecar(model, path, spec.replace(**found, guesses=()).to_json())
+    if spec.guesses:
+        logger.warning("%s states %s, which were guessed: check them", sidecar.name, ", ".join(spec.guesses))
+    return sidecar
+
+
+def state_fields(model: str | Path, given: Mapping[str, Any]) -> Path:
+    """State fields of a model's contract in its sidecar and return its path; what was guessed and is not given stays open.
+
+    Parameters
+    ----------
+    model
+        As in :func:`load_model`.
+    given
+        Fields of the :class:`ModelSpec`.
+
+    Raises
+    ------
+    ModelError, InvalidInputError
+        The model cannot have such a contract.
+    OutputError
+        As in :func:`update_sidecar`.
+    """
+    spec, path = load_spec(model, given)
+    complete = json.loads(spec.to_json())
+    sidecar = None if path is None else sidecar_path(path)
+    kept = _stated(json.loads(sidecar.read_text(encoding="utf-8"))) if sidecar and sidecar.is_file() else {}
+    fields = {**kept, **{name: complete[name] for name in given}}
+    return _write_sidecar(model, path, json.dumps(fields, indent=2, ensure_ascii=False) + "\n")
+
+
+def _write_sidecar(model: str | Path, path: Path | None, text: str) -> Path:
     if path is None:
         raise OutputError(
-            f"{model} has no file to keep measured values beside (the cache folder cannot be used): write one with "
+            f"{model} has no file to keep a sidecar beside (the cache folder cannot be used): write one with "
             f"`fiqx-trt model export {model} --out FILE.onnx` and use that"
         )
     sidecar = sidecar_path(path)
     try:
-        spec.replace(**found, guesses=()).save(sidecar)
+        write_atomic(sidecar, text.encode())
     except OSError as error:
         raise OutputError(f"cannot write the sidecar {sidecar}: {error.strerror or error}") from error
-    if spec.guesses:
-        logger.warning("%s states %s, which were guessed: check them", sidecar.name, ", ".join(spec.guesses))
     return sidecar
 
 
@@ -206,14 +238,10 @@ def _inferred(
 
 def _find(model: str | Path) -> tuple[bytes | Path, Path | None, dict[str, Any]]:
     """Return a model's file, or the bytes of a built-in one, its path and the fields known of it."""
-    if str(model) in BUILTIN:
-        found = builtin_model(str(model))
-        return found.data, found.path, dict(found.fields)
     entry = known(str(model))
     if entry is not None:
         fields = entry_fields(entry)
-        fetched = fetch(entry)
-        return fetched.data, fetched.path, fields
+        return *known_file(entry), fields
     path = Path(model)
     if not path.is_file():
         near = difflib.get_close_matches(str(model), models(), n=3, cutoff=0.5)
@@ -223,29 +251,6 @@ def _find(model: str | Path) -> tuple[bytes | Path, Path | None, dict[str, Any]]
             "Lite file, or a name that `fiqx-trt model list` prints"
         )
     return path, path, {}
-
-
-def entry_fields(entry: Entry) -> dict[str, Any]:
-    """Return the fields of a :class:`ModelSpec` that the table of known models states.
-
-    Raises
-    ------
-    ModelError
-        The model is no recogniser.
-    """
-    if entry.kind != "recogniser":
-        raise ModelError(
-            f"{entry.name} is a {entry.kind} network, not a recogniser; it cannot be opened as a model"
-        )
-    stated = {
-        "name": entry.name,
-        "source": f"{entry.file} from {entry.origins[0].place}",
-        "licence": entry.licence_weights,
-        **entry.contract,
-        **entry.calibration,
-        **({"validity": entry.validity} if entry.validity else {}),
-    }
-    return typed_fields(stated, f"the table's entry {entry.name}")
 
 
 def guess_message(spec: ModelSpec) -> str:

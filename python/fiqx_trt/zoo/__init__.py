@@ -6,7 +6,18 @@ other and keeps what was verified.
 
 from __future__ import annotations
 
-from fiqx_trt.zoo.fetch import Fetched, fetch, stored
-from fiqx_trt.zoo.table import Entry, Origin, known, models
+from fiqx_trt.zoo.fetch import Fetched, fetch, is_stored, stored
+from fiqx_trt.zoo.table import DEFAULT_MODEL, EMBEDDED_MODEL, Entry, Origin, known, models
 
-__all__ = ["Entry", "Fetched", "Origin", "fetch", "known", "models", "stored"]
+__all__ = [
+    "DEFAULT_MODEL",
+    "EMBEDDED_MODEL",
+    "Entry",
+    "Fetched",
+    "Origin",
+    "fetch",
+    "is_stored",
+    "known",
+    "models",
+    "stored",
+]

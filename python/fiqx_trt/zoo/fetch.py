@@ -13,13 +13,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from fiqx_trt.cache import Cache, cache_dir
+from fiqx_trt.cache import HASH_SUFFIX, Cache, cache_dir
 from fiqx_trt.errors import LicenceError, ModelError, ModelUnavailableError
 from fiqx_trt.files import read_regular, write_atomic
 from fiqx_trt.zoo.sources import Patience, UnavailableError, get
 from fiqx_trt.zoo.table import Entry
 
-__all__ = ["OFFLINE", "Fetched", "fetch", "stored"]
+__all__ = ["OFFLINE", "Fetched", "fetch", "is_stored", "stored"]
 
 logger = logging.getLogger(__name__)
 
@@ -51,6 +51,17 @@ def stored(entry: Entry) -> Fetched | None:
     return Fetched(data, _path(cache, entry))
 
 
+def is_stored(entry: Entry) -> bool:
+    """Whether a model's file is kept on this machine, by the hash noted beside it; its bytes are checked when it is opened."""
+    path = _path(Cache(cache_dir("models")), entry)
+    if path is None or not path.is_file():
+        return False
+    try:
+        return path.with_name(path.name + HASH_SUFFIX).read_text(encoding="utf-8").startswith(entry.sha256)
+    except OSError:
+        return False
+
+
 def fetch(
     entry: Entry, *, accept_licence: bool = False, file: Path | None = None, patience: Patience | None = None
 ) -> Fetched:
@@ -72,10 +83,15 @@ def fetch(
     LicenceError
         Its licence must be accepted first.
     ModelError
-        The given file is another one; the message shows both hashes.
+        The given file is another one (the message shows both hashes), or a Python package brings the model.
     ModelUnavailableError
         No source gives it, or the network is forbidden; the message says how to get it.
     """
+    if entry.installed_with:
+        raise ModelError(
+            f"{entry.name} is not fetched: it comes with the Python package {entry.installed_with} "
+            f'(python -m pip install "fiqx-trt[demo]")'
+        )
     cache = Cache(cache_dir("models"))
     _consent(entry, cache, accept_licence)
     with _alone(cache, entry):
@@ -141,18 +157,17 @@ def _brought(entry: Entry, file: Path) -> bytes:
 def _from_sources(entry: Entry, patience: Patience) -> bytes:
     if os.environ.get(OFFLINE, "") not in ("", "0"):
         raise _unavailable(entry, f"{OFFLINE} is set")
-    origins = [origin for origin in entry.origins if not origin.python]
     logger.warning(
         "fetching %s (%s, %s, licence of the weights %s) from %s",
         entry.name,
         entry.file,
         entry.size,
         entry.licence_weights,
-        " or ".join(origin.place for origin in origins),
+        " or ".join(origin.place for origin in entry.origins),
         extra={"notice": True},
     )
     reasons = []
-    for origin in origins:
+    for origin in entry.origins:
         try:
             return get(entry, origin, patience)
         except UnavailableError as error:

@@ -12,7 +12,12 @@ from types import MappingProxyType
 from typing import Any, Literal, TypeAlias
 from urllib.parse import urlsplit
 
-__all__ = ["Entry", "Figure", "Kind", "Origin", "known", "models"]
+__all__ = ["DEFAULT_MODEL", "EMBEDDED_MODEL", "Entry", "Figure", "Kind", "Origin", "known", "models"]
+
+#: The recogniser that is used where none is named.
+DEFAULT_MODEL = "mobilefacenet"
+#: The recogniser that needs no network once the extra ``demo`` is installed.
+EMBEDDED_MODEL = "dlib-resnet"
 
 Kind: TypeAlias = Literal["recogniser", "quality", "detector"]
 

@@ -16,6 +16,7 @@ from fiqx_trt.errors import OutputError
 from fiqx_trt.files import write_whole
 from fiqx_trt.report.html import Facts, Figure, Files, Notes, Page, Section, Table
 from fiqx_trt.rows import RunMeta, meta_path
+from fiqx_trt.zoo import EMBEDDED_MODEL
 
 if TYPE_CHECKING:
     from fiqx_trt.evaluate.score_tables import ScoreTables
@@ -50,7 +51,7 @@ __all__ = [
 #: The file every command writes.
 REPORT = "report.html"
 #: The built-in model, and what its reports say of it.
-BUILTIN_MODEL = "dlib-resnet"
+BUILTIN_MODEL = EMBEDDED_MODEL
 #: Groups and samples below this size are called small.
 FEW_IMAGES = 30
 #: Pictures in a page are at most so many pixels wide; the file beside it has all of them.

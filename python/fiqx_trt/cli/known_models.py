@@ -1,0 +1,126 @@
+"""``model list``, ``model fetch`` and ``model set``: the known models, their files, and what a sidecar states."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from fiqx_trt.cli import options as o
+from fiqx_trt.cli.console import say, table
+from fiqx_trt.errors import InvalidInputError
+
+if TYPE_CHECKING:
+    from fiqx_trt.zoo import Entry
+
+__all__ = ["fetch", "list_models", "state"]
+
+#: Seconds that an explicit fetch waits for an answer; a first use in passing waits less.
+PATIENT = 30.0
+
+
+def list_models(
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print every entry with all that is known of it, as JSON.")
+    ] = False,
+) -> None:
+    """Print the known models: recognisers, image-quality networks, detectors."""
+    from fiqx_trt.models.known import present
+    from fiqx_trt.zoo import models
+
+    if as_json:
+        entries = [{**dataclasses.asdict(entry), "present": present(entry)} for entry in models().values()]
+        typer.echo(json.dumps(entries, indent=1, ensure_ascii=False))
+        return
+    rows = [_row(entry, present(entry)) for entry in models().values()]
+    table("", ("name", "size", "licence", "here", "what"), rows, whole_names=True)
+    typer.echo("* of the weights, and only with --accept-licence")
+
+
+def _row(entry: Entry, here: bool) -> tuple[str, ...]:
+    size = "–" if entry.bytes is None else entry.size
+    kind = "" if entry.kind == "recogniser" else f"{entry.kind}: "
+    mark = "*" if entry.consent else ""
+    return entry.name, size, entry.licence_weights + mark, "yes" if here else "", kind + entry.about
+
+
+def fetch(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="A name that `model list` prints.")],
+    file: Annotated[
+        Path | None,
+        typer.Option(
+            "--from",
+            metavar="FILE",
+            help="The file, brought by hand; no network is used.",
+            show_default=False,
+        ),
+    ] = None,
+    accept: Annotated[
+        bool,
+        typer.Option(
+            "--accept-licence", help="Accept a licence that allows some uses only; kept with the date."
+        ),
+    ] = False,
+) -> None:
+    """Fetch a known model's file, verify it and keep it; say where it lies."""
+    from fiqx_trt.zoo import fetch as fetch_entry
+    from fiqx_trt.zoo.sources import Patience
+
+    entry = _entry(name)
+    found = fetch_entry(entry, accept_licence=accept, file=file, patience=Patience(answer=PATIENT))
+    typer.echo(str(found.path) if found.path else "verified, but it cannot be kept: set FIQX_CACHE_DIR")
+
+
+def _entry(name: str) -> Entry:
+    import difflib
+
+    from fiqx_trt.zoo import known, models
+
+    entry = known(name)
+    if entry is None:
+        near = difflib.get_close_matches(name, models(), n=3, cutoff=0.5)
+        hint = f"; names like it: {', '.join(near)}" if near else ""
+        raise InvalidInputError(
+            f"no known model is called {name!r}{hint}. `fiqx-trt model list` prints all of them"
+        )
+    return entry
+
+
+def state(
+    model: Annotated[
+        str, typer.Argument(metavar="MODEL", help="Known model, or an ONNX or TensorFlow Lite file.")
+    ],
+    mean: o.Mean = None,
+    std: o.Std = None,
+    color: o.Color = None,
+    template: o.Template = None,
+    input_size: o.InputSize = None,
+    tap: o.Tap = None,
+    alpha: o.Alpha = None,
+    r: o.Middle = None,
+    embedding: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="The embedding's tensor; the same as --tap embedding=NAME."),
+    ] = None,
+    licence: Annotated[
+        str | None, typer.Option(metavar="TEXT", help="Licence of the weights.", show_default=False)
+    ] = None,
+) -> None:
+    """State fields of a model's contract in its sidecar, so that no run has to guess or be told them."""
+    from fiqx_trt.models.load import state_fields
+
+    given: dict[str, Any] = o.model_fields(
+        mean=mean, std=std, color=color, template=template, input_size=input_size, tap=tap, alpha=alpha, r=r
+    )
+    if embedding is not None and given.setdefault("embedding", embedding) != embedding:
+        raise InvalidInputError("--embedding and --tap embedding= name different tensors; give one of them")
+    if licence is not None:
+        given["licence"] = licence
+    if not given:
+        raise InvalidInputError(
+            "nothing to state; give --mean, --std, --color, --template, --input-size, --tap …"
+        )
+    say(f"wrote {state_fields(model, given)}: {', '.join(given)}")
