@@ -21,9 +21,9 @@ COMMANDS = re.findall(r"<!-- run -->\n```bash\n(.*?)```", TEXT, flags=re.DOTALL)
 
 
 def made_people(folder: Path) -> None:
-    """Six people, five pictures each, at the size of the built-in model."""
+    """Six people, five pictures each, at the size of the default model."""
     steps = (("blur", 0.0), ("blur", 0.4), ("noise", 0.5), ("occlusion", 0.6), ("darkness", 0.7))
-    for person, face in enumerate(probe_faces((150, 150), count=6)):
+    for person, face in enumerate(probe_faces((112, 112), count=6)):
         (folder / f"p{person}").mkdir(parents=True)
         for index, (kind, level) in enumerate(steps):
             cv2.imwrite(str(folder / f"p{person}" / f"{index}.png"), degrade(face, kind, level)[:, :, ::-1])
@@ -47,14 +47,16 @@ def run_all(desk: Path) -> None:
         assert cv2.imread(str(desk / figure)).std() > 5, figure
 
 
-def test_the_evaluation_example(tmp_path: Path) -> None:
+def test_the_evaluation_example(tmp_path: Path, mobilefacenet_file: Path) -> None:
     assert len(COMMANDS) == 5
     made_people(tmp_path / "people")
     run_all(tmp_path)
 
 
 @pytest.mark.slow
-def test_the_evaluation_example_on_real_faces(shared_faces: Path, tmp_path: Path) -> None:
+def test_the_evaluation_example_on_real_faces(
+    shared_faces: Path, tmp_path: Path, mobilefacenet_file: Path
+) -> None:
     """The development folders stand in for people: every command must cope with photos as they are."""
     shutil.copytree(shared_faces, tmp_path / "people")
     run_all(tmp_path)

@@ -40,7 +40,7 @@ def test_there_are_examples() -> None:
 
 
 @pytest.mark.parametrize(("language", "text"), BLOCKS, ids=[text.splitlines()[0][:40] for _, text in BLOCKS])
-def test_example(desk: Path, language: str, text: str) -> None:
+def test_example(desk: Path, language: str, text: str, mobilefacenet_file: Path) -> None:
     line = ["bash", "-euo", "pipefail", "-c", text] if language == "bash" else [sys.executable, "-c", text]
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     done = subprocess.run(

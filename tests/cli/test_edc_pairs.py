@@ -84,7 +84,9 @@ def test_distances_under_another_name_are_told(cli, made, tmp_path: Path) -> Non
         0.05,
         "--quiet",
     )
-    alone = cli("edc", *options, "--out", tmp_path / "o1")  # there is no picture to compare anew
+    alone = cli(
+        "edc", *options, "--model", "dlib-resnet", "--out", tmp_path / "o1"
+    )  # there is no picture to compare anew
     assert alone.code == 2
     assert (
         "the column of numbers l2; if it holds comparison scores, give --similarity l2=higher or =lower"
@@ -197,6 +199,8 @@ def test_lfw_pairs_find_crops_of_another_kind(cli, made, tmp_path: Path) -> None
         "--pairs",
         tmp_path / "pairs.txt",
         *DIRECTIONS,
+        "--model",
+        "dlib-resnet",
         "--out",
         tmp_path / "o",
     )

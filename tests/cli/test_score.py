@@ -405,7 +405,9 @@ def test_names_on_standard_input(tmp_path: Path, crops: Path, recogniser: Path) 
     assert len(read(tmp_path / "s.csv")) == 12
 
 
-def test_every_development_photo_has_a_row(cli, shared_faces: Path, tmp_path: Path) -> None:
+def test_every_development_photo_has_a_row(
+    cli, shared_faces: Path, tmp_path: Path, mobilefacenet_file: Path
+) -> None:
     result = cli("score", shared_faces, "--out", tmp_path / "s.csv", "--faces", "all")
     assert result.code == 3
     rows = read(tmp_path / "s.csv")

@@ -1,19 +1,22 @@
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
 import cv2
 import pytest
 
 from fiqx_trt.demo import run_demo
+from fiqx_trt.demo.run import open_model
 from fiqx_trt.errors import OutputError
 from fiqx_trt.experiments.degradations import DEGRADATIONS, LEVELS
+from fiqx_trt.report.pages.parts import model_cautions
 from fiqx_trt.rows import read_table
 from support.files import arrays
 from support.pages import read_report
 
 
-def test_the_demonstration_writes_everything_it_names(tmp_path: Path) -> None:
+def test_the_demonstration_writes_everything_it_names(tmp_path: Path, mobilefacenet_file: Path) -> None:
     result = run_demo(tmp_path / "demo")
     assert len(result.steps) == 1 + len(DEGRADATIONS) * len(LEVELS)
     for name in result.written:
@@ -25,13 +28,27 @@ def test_the_demonstration_writes_everything_it_names(tmp_path: Path) -> None:
     for picture in ("ladder.png", "maps.png", "amva/mam.png", "amva/faces.png"):
         assert cv2.imread(str(tmp_path / "demo" / picture)).std() > 10
     maps = arrays(tmp_path / "demo" / "maps.npz")
-    assert maps["plq"].shape == maps["activation"].shape == (len(result.steps), 150, 150)
+    assert maps["plq"].shape == maps["activation"].shape == (len(result.steps), 112, 112)
     assert all(0 <= maps[name].min() < maps[name].max() <= 1 for name in ("plq", "activation"))
     page = read_report(tmp_path / "demo")
     assert len(page.pictures) == 5
     assert len(page.tables[0]) == 1 + len(result.steps)
     assert [row[2] for row in page.tables[0][1:]] == [f"{step.scaled:.2f}" for step in result.steps]
     assert "This is one face." in page.text
-    assert "The built-in network (dlib's ResNet) is small, open and old" in page.text
+    assert "mobilefacenet" in page.text
+    assert "small, open and old" not in page.text
     with pytest.raises(OutputError, match="holds an earlier demonstration; give --overwrite"):
         run_demo(tmp_path / "demo")
+
+
+def test_without_the_default_model_it_goes_on_with_the_embedded_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("FIQX_CACHE_DIR", str(tmp_path / "empty"))
+    monkeypatch.setenv("FIQX_OFFLINE", "1")
+    with caplog.at_level(logging.WARNING), open_model() as model:
+        assert model.spec.name == "dlib-resnet"
+        assert any("small, open and old" in note for note in model_cautions(model.spec))
+    (told,) = [record.getMessage() for record in caplog.records if "mobilefacenet" in record.getMessage()]
+    assert "cannot be fetched (FIQX_OFFLINE is set)" in told
+    assert told.endswith("The demonstration goes on with the embedded dlib-resnet")

@@ -94,7 +94,7 @@ def run_demo(
     """
     if (out / "scores.csv").exists() and not overwrite:
         raise OutputError(f"{out} holds an earlier demonstration; give --overwrite, or another --out")
-    with _open_model() as model:
+    with open_model() as model:
         notice(f"model {model.spec.name} on {model.backend}, {model.device}, {model.precision}")
         rungs = _ladder(model)
         folder = out / "faces"
@@ -125,7 +125,7 @@ def _ladder(model: Model) -> list[tuple[str, float, NDArray[np.uint8]]]:
     return [("none", 0.0, face), *worse]
 
 
-def _open_model() -> Model:
+def open_model() -> Model:
     """Open the default recogniser; where it cannot be had, the embedded one."""
     try:
         return load_model()
