@@ -12,7 +12,9 @@ import pytest
 
 from fiqx_trt.faces.align import TEMPLATES
 from fiqx_trt.models import ModelSpec
-from fiqx_trt.models.load import entry_fields
+from fiqx_trt.models.known import entry_fields
+from fiqx_trt.onnx_export import dlib_resnet
+from fiqx_trt.quality.serfiq import SerFiq
 from fiqx_trt.zoo import Entry, known, models
 
 ALL = pytest.mark.parametrize("entry", models().values(), ids=lambda entry: entry.name)
@@ -61,8 +63,6 @@ def test_published_figures_have_a_source(entry: Entry) -> None:
 
 @pytest.mark.parametrize("entry", RECOGNISERS, ids=lambda entry: entry.name)
 def test_the_contract_is_one_that_a_model_can_have(entry: Entry) -> None:
-    if entry.installed_with:
-        pytest.skip("its contract comes with its conversion")
     spec = ModelSpec(**entry_fields(entry))
     assert spec.template in TEMPLATES
     assert {"input_size", "mean", "std", "color", "template"} <= set(entry.contract)
@@ -76,6 +76,25 @@ def test_colour_order_and_scaling_that_a_guess_gets_wrong() -> None:
     assert contracts["sface"]["std"] == contracts["arcface-r100-onnxzoo"]["std"] == [1.0] * 3
     assert contracts["mobilefacenet"]["std"] == [128.0] * 3
     assert contracts["auraface"]["std"] == [127.5] * 3
+
+
+def test_the_embedded_contract_is_that_of_its_program() -> None:
+    contract = models()["dlib-resnet"].contract
+    assert tuple(contract["mean"]) == dlib_resnet.DLIB_MEAN
+    assert tuple(contract["std"]) == dlib_resnet.DLIB_STD
+    assert tuple(contract["input_size"]) == dlib_resnet.DLIB_SIZE
+
+
+@pytest.mark.parametrize("name", ["mobilefacenet", "dlib-resnet"])
+def test_what_runs_at_once_is_calibrated_for_the_default_estimator(name: str) -> None:
+    spec = ModelSpec(**entry_fields(models()[name]))
+    assert spec.calibrated
+    assert spec.estimator == SerFiq().setting
+    assert len(spec.quantiles) == 21
+    assert list(spec.quantiles) == sorted(spec.quantiles)
+    assert spec.gamma is not None
+    assert spec.gamma_weights == "l1"
+    assert set(spec.regions) == {"forehead", "eyes", "nose", "mouth", "cheeks", "background", "face"}
 
 
 def test_two_files_of_one_name_are_kept_apart() -> None:

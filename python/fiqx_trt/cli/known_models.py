@@ -99,8 +99,6 @@ def state(
     template: o.Template = None,
     input_size: o.InputSize = None,
     tap: o.Tap = None,
-    alpha: o.Alpha = None,
-    r: o.Middle = None,
     embedding: Annotated[
         str | None,
         typer.Option(metavar="NAME", help="The embedding's tensor; the same as --tap embedding=NAME."),
@@ -109,11 +107,14 @@ def state(
         str | None, typer.Option(metavar="TEXT", help="Licence of the weights.", show_default=False)
     ] = None,
 ) -> None:
-    """State fields of a model's contract in its sidecar, so that no run has to guess or be told them."""
+    """State fields of a model's contract in its sidecar, so that no run has to guess or be told them.
+
+    Scales of the quality are measured, by `fiqx-trt calibrate`.
+    """
     from fiqx_trt.models.load import state_fields
 
     given: dict[str, Any] = o.model_fields(
-        mean=mean, std=std, color=color, template=template, input_size=input_size, tap=tap, alpha=alpha, r=r
+        mean=mean, std=std, color=color, template=template, input_size=input_size, tap=tap
     )
     if embedding is not None and given.setdefault("embedding", embedding) != embedding:
         raise InvalidInputError("--embedding and --tap embedding= name different tensors; give one of them")
