@@ -83,3 +83,10 @@ def build(session: nox.Session, preset: str) -> None:
 def test(session: nox.Session) -> None:
     """Run the tests; benchmarks run once, as smoke tests."""
     session.run("python", "-m", "pytest", *session.posargs)
+
+
+@nox.session
+def fuzz(session: nox.Session) -> None:
+    """Give damaged files to every reader for a while: ``nox -s fuzz -- --seconds 60``."""
+    session.chdir("tests")
+    session.run("python", "-m", "fuzz.run", *session.posargs)

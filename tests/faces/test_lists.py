@@ -175,7 +175,7 @@ def test_broken_tables(here: Path) -> None:
     with pytest.raises(SourceError, match=r"long\.csv, line 3: not a CSV file: field larger"):
         next(found)
     Path("x.parquet").write_bytes(b"no parquet")
-    with pytest.raises(SourceError, match=r"x\.parquet is not a Parquet file that can be read"):
+    with pytest.raises(SourceError, match=r"x\.parquet is no Parquet file that can be read"):
         iter_sources(["x.parquet"])
     Path("x.jsonl").write_text("[1]\n")
     with pytest.raises(SourceError, match=r"x\.jsonl, line 1: wanted one JSON object a line"):

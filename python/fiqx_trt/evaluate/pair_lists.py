@@ -80,7 +80,7 @@ def _lfw(path: Path) -> Iterator[tuple[int, list[str]]]:
     """Yield the pairs of LFW's lists; the first line says how many there are of each kind."""
     lines = read_lines(path)
     first, text = next(lines)
-    counts = [int(word) for word in text.split()]
+    counts = [_whole(path, first, word) for word in text.split()]
     wanted = counts[0] * (counts[1] if len(counts) > 1 else 1)
     found = [0, 0]
     for line, text in lines:
@@ -94,6 +94,14 @@ def _lfw(path: Path) -> Iterator[tuple[int, list[str]]]:
         )
 
 
+def _whole(path: Path, line: int, text: str) -> int:
+    if not text.isdecimal() or len(text) > 9:
+        raise SourceError(
+            f"{path}, line {line}: {text[:40]!r} is no whole number, as LFW's and CPLFW's lists have them"
+        )
+    return int(text)
+
+
 def _lfw_pair(path: Path, line: int, text: str) -> list[str]:
     fields = text.split("\t") if "\t" in text else text.split()
     fields = [field.strip() for field in fields]
@@ -102,6 +110,8 @@ def _lfw_pair(path: Path, line: int, text: str) -> list[str]:
         raise SourceError(
             f"{path}, line {line}: {text[:80]!r} is neither 'name i j' nor 'name i name j', as in LFW's lists"
         )
+    for number in numbers:
+        _whole(path, line, number)
     if len(fields) == 3:
         return [_lfw_name(fields[0], fields[1]), _lfw_name(fields[0], fields[2]), "1"]
     return [_lfw_name(fields[0], fields[1]), _lfw_name(fields[2], fields[3]), "0"]
@@ -119,7 +129,7 @@ def _cplfw(path: Path) -> Iterator[tuple[int, list[str]]]:
         name, _, flag = text.strip().replace("\t", " ").rpartition(" ")
         if not (name and flag.isdecimal()):
             raise SourceError(f"{path}, line {line}: {text[:80]!r} is not 'name flag', as in CPLFW's list")
-        same = int(flag) != 0
+        same = _whole(path, line, flag) != 0
         if previous is None:
             previous = name.strip(), same
             continue

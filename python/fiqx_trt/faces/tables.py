@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
-from fiqx_trt.errors import SourceError
+from fiqx_trt.errors import FiqxError, SourceError
 from fiqx_trt.files import open_regular, open_text, parse_json
+from fiqx_trt.text import shown
 
-__all__ = ["TABLE_SUFFIXES", "Choose", "Record", "no_column", "read_records"]
+__all__ = ["TABLE_SUFFIXES", "Choose", "Record", "no_column", "read_records", "reading_parquet"]
 
 Record = tuple[str, dict[str, object]]
 """Where a row stands, for messages, and its values by column: text in a CSV, anything in the others."""
@@ -78,20 +80,34 @@ def _json_records(path: str, choose: Choose) -> Iterator[Record]:
 
 
 def _parquet_records(path: str, choose: Choose) -> Iterator[Record]:
-    import pyarrow
     from pyarrow import parquet
 
+    with reading_parquet(Path(path)), open_regular(Path(path)) as file, parquet.ParquetFile(file) as table:
+        wanted = list(choose(table.schema_arrow.names))
+        number = 0
+        for batch in table.iter_batches(batch_size=4096, columns=wanted):
+            columns = [batch.column(name).to_pylist() for name in wanted]
+            for values in zip(*columns, strict=True):
+                number += 1
+                yield f"{path}, row {number}", dict(zip(wanted, values, strict=True))
+
+
+@contextmanager
+def reading_parquet(path: Path) -> Iterator[None]:
+    """Turn what pyarrow raises on a damaged file into a `SourceError` of one line; errors of the system pass.
+
+    It raises its own exceptions, OSError without a number, UnicodeDecodeError, OverflowError, and whatever else it is
+    that it stumbles over.
+    """
     try:
-        with open_regular(Path(path)) as file, parquet.ParquetFile(file) as table:
-            wanted = list(choose(table.schema_arrow.names))
-            number = 0
-            for batch in table.iter_batches(batch_size=4096, columns=wanted):
-                columns = [batch.column(name).to_pylist() for name in wanted]
-                for values in zip(*columns, strict=True):
-                    number += 1
-                    yield f"{path}, row {number}", dict(zip(wanted, values, strict=True))
-    except pyarrow.ArrowException as error:
-        raise SourceError(f"{path} is not a Parquet file that can be read: {error}") from error
+        yield
+    except FiqxError:
+        raise
+    except Exception as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise SourceError(f"{shown(path)} is no Parquet file that can be read: {reason}") from error
 
 
 _READERS = {".csv": _csv_records, ".jsonl": _json_records, ".parquet": _parquet_records}

@@ -208,7 +208,7 @@ def _typed(origin: str, name: str, value: Any) -> Any:
             return {str(method): Validity.from_fields(entry) for method, entry in value.items()}
         if name == "guesses":
             return tuple(str(v) for v in value)
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
+    except (AttributeError, KeyError, OverflowError, TypeError, ValueError) as error:
         raise ModelError(f"{origin} has {name} = {value!r}: {error}") from error
     if not isinstance(value, str):
         raise ModelError(f"{origin} has {name} = {value!r}; it must be a text")

@@ -126,7 +126,7 @@ def _libsvm_vector(path: Path, line: int, text: str, features: int) -> tuple[flo
     values = [number(weight)]
     for field in fields:
         index, _, value = field.partition(":")
-        if not (index.isascii() and index.isdigit() and 1 <= int(index) <= features):
+        if not (index.isascii() and index.isdigit() and len(index) < 10 and 1 <= int(index) <= features):
             raise ModelError(f"{path}, line {line}: {field[:40]!r} is no feature from 1 to {features}")
         values.append(number(value))
         vector[int(index) - 1] = values[-1] if values[-1] is not None else np.nan

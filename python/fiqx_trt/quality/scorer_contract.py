@@ -200,7 +200,7 @@ def _typed(path: Path, name: str, value: Any) -> Any:
             return int(height), int(width)
         if name in ("mean", "std", "clip"):
             return tuple(map(float, value if isinstance(value, list) else [value]))
-    except (TypeError, ValueError) as error:
+    except (OverflowError, TypeError, ValueError) as error:
         raise InvalidInputError(f"the sidecar {path} has {name} = {value!r}: {error}") from error
     wanted = bool if name == "higher_is_better" else str
     if not isinstance(value, wanted):

@@ -192,9 +192,16 @@ def _from_json(column: Column, value: object) -> Value:
     number = isinstance(value, int | float) and not isinstance(value, bool)
     if column.kind == "int" and number and isinstance(value, int):
         return value
-    if column.kind == "float" and number and math.isfinite(converted := float(value)):  # type: ignore[arg-type]
+    if column.kind == "float" and number and math.isfinite(converted := _as_float(value)):
         return converted
     raise ValueError(f"column {column.name}: {value!r} is not {_WANTED[column.kind]}")
+
+
+def _as_float(value: object) -> float:
+    try:
+        return float(value)  # type: ignore[arg-type]
+    except OverflowError:  # a whole number beyond every double
+        return math.inf
 
 
 _WANTED = {"str": "text", "int": "a whole number", "float": "a finite number"}

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from fiqx_trt.errors import SourceError
+from fiqx_trt.faces.tables import reading_parquet
 from fiqx_trt.files import open_regular
 from fiqx_trt.rows.schema import Column, Kind, Row, Value
 from fiqx_trt.text import escape_text, shown
@@ -45,12 +46,8 @@ def read_columns(path: Path) -> tuple[Column, ...]:
     SourceError
         If it is no Parquet file, or a column is neither text nor a number.
     """
-    try:
-        with open_regular(path) as file:
-            schema = pq.read_schema(file)
-    except pa.ArrowInvalid as error:
-        raise SourceError(f"{shown(path)} is no Parquet file: {error}") from error
-    return tuple(Column(entry.name, _kind(path, entry)) for entry in schema)
+    with reading_parquet(path), open_regular(path) as file:
+        return tuple(Column(entry.name, _kind(path, entry)) for entry in pq.read_schema(file))
 
 
 def read_parquet(path: Path) -> Iterator[dict[str, Value]]:
@@ -61,12 +58,9 @@ def read_parquet(path: Path) -> Iterator[dict[str, Value]]:
     SourceError
         If the file is damaged.
     """
-    try:
-        with open_regular(path) as file, pq.ParquetFile(file) as table:
-            for batch in table.iter_batches(batch_size=ROW_GROUP):
-                yield from batch.to_pylist()
-    except pa.ArrowInvalid as error:
-        raise SourceError(f"{shown(path)} is no Parquet file: {error}") from error
+    with reading_parquet(path), open_regular(path) as file, pq.ParquetFile(file) as table:
+        for batch in table.iter_batches(batch_size=ROW_GROUP):
+            yield from batch.to_pylist()
 
 
 def _array(column: Column, rows: Sequence[Row]) -> Any:

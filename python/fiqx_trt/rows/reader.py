@@ -198,7 +198,7 @@ def _typed(where: str, column: Column, value: object) -> Value:
         if isinstance(value, str):
             return parse_cell(column, value)
         return _number(column, value)
-    except ValueError as error:
+    except (OverflowError, ValueError) as error:
         raise SourceError(f"{where}: {error}") from error
 
 
