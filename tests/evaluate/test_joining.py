@@ -5,8 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pytest
 
+from fiqx_trt.errors import InvalidInputError
 from fiqx_trt.evaluate import Comparisons, read_pairs
+from fiqx_trt.evaluate.identities import identities_of
 from fiqx_trt.evaluate.joining import join_comparisons, join_tables
 from fiqx_trt.evaluate.score_tables import read_score_tables
 
@@ -55,3 +58,11 @@ def test_a_pair_keeps_its_name_where_no_score_has_it(tmp_path: Path) -> None:
     assert notes[0].startswith("2 of 3 images of the pairs")
     same = Comparisons(("a", "b"), np.array([0]), np.array([1]), np.array([True]))
     assert join_comparisons(same, ["a", "b"]) == (same, [])
+
+
+def test_identities_join_by_the_end_as_well(tmp_path: Path) -> None:
+    file = tmp_path / "people.csv"
+    file.write_text("path,identity\nlfw/A/1.jpg,Ada\nlfw/B/1.jpg,Bob\n")
+    assert identities_of(["/data/lfw/B/1.jpg", "/data/lfw/A/1.jpg"], str(file)) == ["Bob", "Ada"]
+    with pytest.raises(InvalidInputError, match=r"says nothing of 1 of 2 images, the first 'C/1.jpg'"):
+        identities_of(["/data/lfw/B/1.jpg", "C/1.jpg"], str(file))

@@ -67,7 +67,7 @@ class DetInput:
         scores, genuine = comparisons.scores(), comparisons.genuine
         self.sides = []
         for rows in (np.flatnonzero(genuine), np.flatnonzero(~genuine)):
-            order = rows[np.argsort(scores[rows], kind="stable")]
+            order = rows[np.argsort(scores[rows])]
             self.sides.append((order, scores[order]))
 
 
@@ -132,11 +132,11 @@ def det_curves(
         data = DetInput(comparisons)
     levels, values = quality_levels(quality, higher_is_better=higher_is_better)
     level = pair_levels(comparisons, levels, slice(None))
+    sides = [(level[order], scores) for order, scores in data.sides]
     steps = np.searchsorted(curve.discard, np.asarray(discards, np.float64), side="right") - 1
     return tuple(
         _curve(
-            data,
-            level,
+            sides,
             _first_level(values, curve.quality[step]),
             wanted,
             float(curve.discard[step]),
@@ -152,14 +152,13 @@ def _first_level(values: NDArray[np.float64], worst: np.floating) -> int:
 
 
 def _curve(
-    data: DetInput,
-    level: NDArray[np.int32],
+    sides: Sequence[tuple[NDArray[np.int32], NDArray[np.floating]]],
     start: int,
     wanted: float,
     discard: float,
     targets: Sequence[float],
 ) -> DetCurve:
-    mated, others = (scores[level[order] >= start] for order, scores in data.sides)
+    mated, others = (scores if not start else scores[level >= start] for level, scores in sides)
     rates = target_rates(len(others), targets)
     allowed = [allowed_false_matches(len(others), rate) for rate in rates.tolist()]
     thresholds = np.array([threshold_above(others[len(others) - 1 - k]) for k in allowed], others.dtype)

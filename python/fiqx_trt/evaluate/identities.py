@@ -7,6 +7,7 @@ from pathlib import Path
 
 from fiqx_trt.errors import ContradictionError, InvalidInputError, SourceError
 from fiqx_trt.evaluate.sampling import folder_identities
+from fiqx_trt.importers.tails import join_paths
 from fiqx_trt.rows import read_table, table_columns
 
 __all__ = ["FOLDER", "identities_of", "read_identities"]
@@ -49,7 +50,8 @@ def identities_of(paths: Sequence[str], where: str) -> list[str]:
     paths
         N names of images.
     where
-        ``"folder"``: the name of the folder each lies in; anything else is a table (:func:`read_identities`).
+        ``"folder"``: the name of the folder each lies in; anything else is a table (:func:`read_identities`), whose paths
+        may begin with other folders (:func:`fiqx_trt.importers.tails.join_paths`).
 
     Raises
     ------
@@ -61,10 +63,11 @@ def identities_of(paths: Sequence[str], where: str) -> list[str]:
     if where == FOLDER:
         return folder_identities(paths)
     people = read_identities(Path(where))
-    absent = [path for path in paths if path not in people]
+    rows = join_paths(tuple(dict.fromkeys(paths)), tuple(people))
+    absent = [path for path in paths if path not in rows]
     if absent:
         raise InvalidInputError(
             f"{where} says nothing of {len(absent)} of {len(paths)} images, the first {absent[0]!r}; its own first path "
             f"is {next(iter(people), '')!r}"
         )
-    return [people[path] for path in paths]
+    return [people[rows[path]] for path in paths]

@@ -276,7 +276,8 @@ def _cautions(result: EdcResult, told: Mapping[str, Any]) -> list[str]:
     wrong = round(result.point.fnmr * counts.genuine_count)
     if 0 < wrong < FEW_IMAGES:
         notes.append(
-            f"Only {wrong} genuine comparisons fail at this threshold; the curves move in steps of single failures."
+            f"Only {wrong} genuine comparisons fail at the threshold {result.point.threshold:.6g}; the curves move in steps of "
+            "single failures."
         )
     return notes
 
@@ -293,7 +294,8 @@ def _figure(result: EdcResult, folder: Path, name: str) -> Any:
         folder / name,
         folder,
         alt=f"Step curves of the false non-match rate over the discarded fraction, and of the false match rate below. {spoken}.",
-        caption="FNMR (above) and FMR (below) as the comparisons with the worst images leave; as Fu & Damer, Fig. 1."
+        caption="FNMR (above) and FMR (below) as the comparisons with the worst images leave; as Fu & Damer, Fig. 1"
+        + ("." if result.point.target_fmr is None else f"; threshold for FMR {result.point.target_fmr:g}.")
         + (f" Bootstrap intervals over people: {mark}." if bands else ""),
         reading="A good method falls early and steeply, towards the dashed line that no order can beat; along the dotted line it "
         "knows no more than chance. A rising curve leaves out the wrong images. To the right few comparisons are left, and every "
