@@ -83,6 +83,17 @@ def test_an_inactive_dropout_before_the_last_layer_leaves_the_head_on_the_trunks
         )
 
 
+def test_a_head_that_is_not_affine_says_what_to_name(tmp_path: Path) -> None:
+    body = TRUNK + "e = Gemm(h, v) embedding = Tanh(e)"
+    path = save(parse(body, {"w": normal(6, 3, 3, 3), "v": normal(6, 4)}), tmp_path / "tanh.onnx")
+    wanted = r"\(Tanh\): the operator is not affine; name the output of the last linear layer with --tap embedding=NAME"
+    with (
+        load_model(path, pre_dropout="h", precision="fp32") as model,
+        pytest.raises(ModelError, match=wanted),
+    ):
+        _ = model.head_affine
+
+
 def test_no_faces_give_no_embeddings(path: Path) -> None:
     with load_model(path) as model:
         assert model.embed(np.zeros((0, 32, 32, 3), np.uint8)).shape == (0, DIMENSIONS)

@@ -25,6 +25,7 @@ from fiqx_trt.runtime import open_session
 from fiqx_trt.runtime.base import Session
 from fiqx_trt.runtime.place import HOST, Place, session_place
 from fiqx_trt.runtime.turns import refuse_pickling
+from fiqx_trt.text import field_words
 
 if TYPE_CHECKING:
     import onnx
@@ -270,7 +271,13 @@ class Model:
     @cached_property
     def head_affine(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """The head as ``e = A h + b``: A ``(D, F)`` and b ``(D,)``, float64."""
-        return head_affine(self._head)
+        try:
+            return head_affine(self._head)
+        except ModelError as error:
+            raise ModelError(
+                f"{error}; name the output of the last linear layer with {field_words('embedding')}, or sample the noise "
+                "(--estimator sampled)"
+            ) from error
 
     @cached_property
     def head_column_norms(self) -> NDArray[np.float64]:
