@@ -177,6 +177,7 @@ def _embeddings(path: Path) -> object:
 def _model(path: Path) -> object:
     from fiqx_trt.models.load import load_spec
 
+    path.with_suffix(".json").unlink(missing_ok=True)
     return load_spec(path)
 
 
@@ -211,8 +212,8 @@ def _line(data: bytes, name: str) -> bytes:
 
 LINES = b"ada/1.jpg 38 51 73 51 56 71 41 92 70 92\nbob.jpg 1 2 3 4 5 6 7 8 9 10\n"
 LANDMARKS = (
-    b"path,face,right_eye_x,right_eye_y,left_eye_x,left_eye_y,nose_x,nose_y,mouth_right_x,mouth_right_y,mouth_left_x,"
-    b"mouth_left_y\nada/1.jpg,0,38,51,73,51,56,71,41,92,70,92\n"
+    b"path,face,left_eye_x,left_eye_y,right_eye_x,right_eye_y,nose_x,nose_y,left_mouth_x,left_mouth_y,right_mouth_x,"
+    b"right_mouth_y\nada/1.jpg,0,38,51,73,51,56,71,41,92,70,92\n"
 )
 NUMBERED = b"path,x1,y1,x2,y2,x3,y3,x4,y4,x5,y5\nada/1.jpg,38,51,73,51,56,71,41,92,70,92\n"
 SVR = (
@@ -222,7 +223,7 @@ SVR = (
 RANGES = b"x\n-1 1\n1 0 2.5\n2 -1 3\n"
 SIDECAR = json.dumps(
     {
-        "name": "m", "input_size": [112, 112], "mean": [127.5] * 3, "std": [127.5] * 3, "color": "rgb",
+        "name": "m", "input_size": [32, 32], "mean": [127.5] * 3, "std": [127.5] * 3, "color": "rgb",
         "template": "arcface", "alpha": 100.0, "r": 0.5, "gamma": 2.0, "regions": {"nose": [0.1, 0.2, 0.3]},
         "quantiles": [0.1, 0.2], "guesses": ["mean"], "source": "x",
     }

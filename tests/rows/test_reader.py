@@ -158,5 +158,5 @@ def test_importing_rows_loads_nothing_heavy() -> None:
 def test_damaged_parquet(tmp_path: Path) -> None:
     run(tmp_path / "s.parquet")
     data = (tmp_path / "s.parquet").read_bytes()
-    with pytest.raises(SourceError, match=r"t.parquet is no Parquet file: "):
+    with pytest.raises(SourceError, match=r"t.parquet is no Parquet file that can be read: "):
         list(read_table(write(tmp_path, data[:-20], "t.parquet")))
