@@ -22,11 +22,21 @@ from fiqx_trt.onnx_export.reading.opset import raise_opset
 from fiqx_trt.onnx_export.reading.pixels import float_pixels, takes_raw_pixels
 from fiqx_trt.onnx_export.reading.precision import to_float32
 from fiqx_trt.onnx_export.reading.prelu import slopes_per_channel
+from fiqx_trt.onnx_export.reading.quantised import refuse_quantised
 from fiqx_trt.onnx_export.reading.randomness import refuse_randomness
 from fiqx_trt.onnx_export.reading.shapes import fold_shapes
 from fiqx_trt.onnx_export.reading.source import file_bytes, parse_model
 
-__all__ = ["PASSES", "clean", "fold_shapes", "model_sha256", "read_hashed", "read_model", "takes_raw_pixels"]
+__all__ = [
+    "PASSES",
+    "clean",
+    "fold_shapes",
+    "model_sha256",
+    "read_hashed",
+    "read_model",
+    "refuse_quantised",
+    "takes_raw_pixels",
+]
 
 #: What a model goes through, in this order.
 PASSES: tuple[Callable[[onnx.ModelProto], None], ...] = (

@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import functools
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+import onnx
 import pytest
 from onnx.reference import ReferenceEvaluator
 
 import fiqx_trt as fx
 from fiqx_trt.errors import FiqxError, ModelError
 from fiqx_trt.runtime import available_backends
-from support.foreign import FOREIGN, ORACLE, Foreign
+from support.foreign import FOREIGN, Foreign, gray_oracle
 from support.foreign_contract import CONTRACT
-from support.nets import noise_faces, save
+from support.nets import noise_faces, save, small_recogniser
 
 FACES = noise_faces(3)
 GAMMA = 10.0
@@ -34,7 +35,8 @@ class Numbers(NamedTuple):
 
 @contextmanager
 def opened(path: Path, backend: str, row: Foreign) -> Iterator[fx.Model]:
-    pixels: dict[str, Any] = {"mean": 127.5, "std": 127.5, "color": "gray" if row.gray else "rgb"}
+    color = "gray" if row.oracle is gray_oracle else "rgb"
+    pixels: dict[str, Any] = {"mean": 127.5, "std": 127.5, "color": color}
     settings = {"template": "arcface", "gamma": GAMMA, "max_batch": 2, "precision": "fp32"}
     with fx.load_model(path, backend=backend, **{**pixels, **settings, **row.keywords}) as model:
         yield model
@@ -42,11 +44,11 @@ def opened(path: Path, backend: str, row: Foreign) -> Iterator[fx.Model]:
 
 def numbers(model: fx.Model) -> Numbers:
     extracted = model.extract(FACES)
-    return Numbers(
-        model.embed(FACES),
-        extracted.pre_dropout.copy(),
-        fx.serfiq(model, FACES, estimator="sampled", passes=PASSES).raw,
-    )
+    return Numbers(model.embed(FACES), extracted.pre_dropout.copy(), sampled(model))
+
+
+def sampled(model: fx.Model) -> np.ndarray:
+    return fx.serfiq(model, FACES, passes=PASSES, estimator="sampled").raw
 
 
 def pixel_quality(model: fx.Model) -> np.ndarray:
@@ -54,25 +56,25 @@ def pixel_quality(model: fx.Model) -> np.ndarray:
 
 
 @functools.cache
-def oracle(gray: bool) -> tuple[Numbers, np.ndarray]:
-    """The oracle's numbers: its vectors by ONNX's own evaluator, quality and pixel quality by this package on the plain file."""
-    network = ORACLE(channels=1) if gray else ORACLE()
-    pixels = (FACES.astype(np.float32).transpose(0, 3, 1, 2) - 127.5) / 127.5
-    if gray:
-        pixels = ((FACES @ np.array([0.299, 0.587, 0.114]))[:, None] - 127.5) / 127.5
+def stated(oracle: Callable[[], onnx.ModelProto]) -> tuple[Numbers, np.ndarray]:
+    """An oracle's numbers: vectors by ONNX's own evaluator, quality and pixel quality by this package on the plain file."""
+    network = oracle()
+    pixels = (FACES.astype(np.float64).transpose(0, 3, 1, 2) - 127.5) / 127.5
+    if oracle is gray_oracle:
+        pixels = np.tensordot(pixels, [0.299, 0.587, 0.114], axes=(1, 0))[:, None]
     names = ["embedding", "pre_dropout"]
     raw, h = ReferenceEvaluator(network).run(names, {"image": pixels.astype(np.float32)})
-    row = Foreign("oracle", lambda folder: folder, gray=gray)
+    row = Foreign("oracle", lambda folder: folder, oracle=oracle)
     with tempfile.TemporaryDirectory() as folder:
         path = save(network, Path(folder) / "oracle.onnx")
         with opened(path, "onnxruntime", row) as model:
-            quality = fx.serfiq(model, FACES, estimator="sampled", passes=PASSES).raw
+            quality = sampled(model)
             maps = pixel_quality(model)
     return Numbers(raw / np.linalg.norm(raw, axis=1, keepdims=True), h, quality), maps
 
 
 def agree(row: Foreign, model: fx.Model) -> None:
-    wanted, maps = oracle(row.gray)
+    wanted, maps = stated(row.oracle)
     for name, got, want in zip(Numbers._fields, numbers(model), wanted, strict=True):
         scale = float(np.abs(want).max())
         np.testing.assert_allclose(got, want, atol=row.tolerance * scale, rtol=0, err_msg=name)
@@ -106,6 +108,6 @@ def test_no_name_stands_twice() -> None:
 
 
 def test_the_oracle_has_something_to_tell() -> None:
-    wanted, maps = oracle(False)
+    wanted, maps = stated(small_recogniser)
     assert np.ptp(wanted.serfiq) > 1e-3
     assert 0.05 < maps.mean() < 0.95

@@ -8,7 +8,8 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from support.foreign import Change, Foreign, changed, constant, node_of, put_before
+from support.foreign import Foreign, changed, gray_oracle
+from support.foreign_graphs import Change, constant, node_of, put_before
 from support.nets import DIMENSIONS, FEATURES
 
 
@@ -106,7 +107,7 @@ CONTRACT = [
     Foreign("the last layer as a convolution of the whole map", changed(layer_as_convolution)),
     Foreign("one row, in a file of one picture", changed(one_row, batch=1)),
     Foreign("one row, in a file whose batch was freed by hand", changed(one_row)),
-    Foreign("a grey network", changed(channels=1), gray=True),
+    Foreign("a grey network", changed(channels=1), oracle=gray_oracle),
     Foreign("the scaling inside", changed(scales_itself), keywords={"mean": 0.0, "std": 1.0}),
     Foreign("a free size, told", changed(size="S"), keywords={"input_size": (32, 32)}),
     Foreign("a free size, not told", changed(size="S"), refused="height and width are free.*--input-size HxW"),

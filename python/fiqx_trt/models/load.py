@@ -16,7 +16,7 @@ from fiqx_trt.models.known import entry_fields, known_file
 from fiqx_trt.models.model import Model, RuntimeChoice
 from fiqx_trt.models.spec import ModelSpec, read_sidecar, sidecar_path
 from fiqx_trt.onnx_export.input_size import fix_input_size, with_batch_of_one
-from fiqx_trt.onnx_export.reading import fold_shapes, read_hashed
+from fiqx_trt.onnx_export.reading import fold_shapes, read_hashed, refuse_quantised
 from fiqx_trt.onnx_export.tokens import with_token_map
 from fiqx_trt.zoo import DEFAULT_MODEL, known, models
 
@@ -210,6 +210,7 @@ def _resolve(model: str | Path, given: Mapping[str, Any]) -> tuple[ModelSpec, Pa
         fields = {name: v for name, v in fields.items() if name not in ("estimator", "quantiles")}
     fields.update(given)
     graph, sha256 = read_hashed(source)
+    refuse_quantised(graph)
     graph = fix_input_size(graph, fields.get("input_size"), image=fields.get("image") or None)
     fold_shapes(graph)  # once more: heights and widths that were free are known now
     graph = with_token_map(graph, embedding=fields.get("embedding") or None)
