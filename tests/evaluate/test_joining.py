@@ -66,3 +66,11 @@ def test_identities_join_by_the_end_as_well(tmp_path: Path) -> None:
     assert identities_of(["/data/lfw/B/1.jpg", "/data/lfw/A/1.jpg"], str(file)) == ["Bob", "Ada"]
     with pytest.raises(InvalidInputError, match=r"says nothing of 1 of 2 images, the first 'C/1.jpg'"):
         identities_of(["/data/lfw/B/1.jpg", "C/1.jpg"], str(file))
+
+
+def test_another_folder_may_be_another_person(tmp_path: Path) -> None:
+    file = tmp_path / "people.csv"
+    file.write_text("path,identity\nA/1.jpg,Ada\n2.jpg,Bob\n")
+    assert identities_of(["x/A/1.jpg", "B/2.jpg"], str(file)) == ["Ada", "Bob"]
+    with pytest.raises(InvalidInputError, match="says nothing of 1 of 1 images"):
+        identities_of(["C/1.jpg"], str(file))

@@ -106,6 +106,13 @@ def test_blanks_need_no_option(tmp_path, text):
     assert rows(found.comparisons) == [("x/1.jpg", "x/2.jpg", 1), ("x/1.jpg", "y/1.jpg", 0)]
 
 
+def test_tabs_let_names_hold_blanks(tmp_path):
+    found = read_pairs_file(write(tmp_path, "my 1.jpg\tmy 2.jpg\t1\t0.5\nmy 1.jpg\tb.jpg\t0\t0.25\n"))
+    assert rows(found.comparisons) == [("my 1.jpg", "my 2.jpg", 1), ("my 1.jpg", "b.jpg", 0)]
+    with pytest.raises(SourceError, match="Commas separate the fields"):
+        read_pairs(write(tmp_path, "a.jpg;b.jpg;1\n"))
+
+
 def test_commas_in_paths_of_a_list_with_blanks_want_the_option(tmp_path):
     path = write(tmp_path, "a,1.jpg b,2.jpg 1\n")
     with pytest.raises(SourceError, match="--separator blank"):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from fiqx_trt.errors import ContradictionError, InvalidInputError, SourceError
 from fiqx_trt.evaluate.sampling import folder_identities
-from fiqx_trt.importers.tails import join_paths
+from fiqx_trt.importers.tails import join_paths, normal
 from fiqx_trt.rows import read_table, table_columns
 
 __all__ = ["FOLDER", "identities_of", "read_identities"]
@@ -63,7 +63,8 @@ def identities_of(paths: Sequence[str], where: str) -> list[str]:
     if where == FOLDER:
         return folder_identities(paths)
     people = read_identities(Path(where))
-    rows = join_paths(tuple(dict.fromkeys(paths)), tuple(people))
+    joined = join_paths(tuple(dict.fromkeys(paths)), tuple(people))
+    rows = {path: row for path, row in joined.items() if _same_folder(path, row)}
     absent = [path for path in paths if path not in rows]
     if absent:
         raise InvalidInputError(
@@ -71,3 +72,9 @@ def identities_of(paths: Sequence[str], where: str) -> list[str]:
             f"is {next(iter(people), '')!r}"
         )
     return [people[rows[path]] for path in paths]
+
+
+def _same_folder(a: str, b: str) -> bool:
+    """Tell whether two paths with a common end agree on the folder too, as far as both name one: it may be the person."""
+    one, other = (normal(path).split("/")[-2:] for path in (a, b))
+    return len(one) < 2 or len(other) < 2 or one[0] == other[0]

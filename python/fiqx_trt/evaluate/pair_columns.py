@@ -171,8 +171,8 @@ def _number_place(
 def _no_header(fields: Sequence[str], missing: Sequence[str]) -> InvalidInputError:
     return InvalidInputError(
         f"{','.join(fields)[:80]!r} is neither a row a,b,label[,similarity] nor a header with these names (missing: "
-        f"{', '.join(missing)}); the last column may be a distance if its header says so. Where blanks separate the fields, "
-        "give --separator blank"
+        f"{', '.join(missing)}); the last column may be a distance if its header says so. Commas separate the fields; "
+        "where blanks or tabs do, give --separator blank"
     )
 
 

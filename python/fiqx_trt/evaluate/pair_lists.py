@@ -73,7 +73,10 @@ class ListRows:
 
 
 def _blank(path: Path) -> Iterator[tuple[int, list[str]]]:
-    return ((line, text.split()) for line, text in read_lines(path))
+    """Yield the fields of each line: between tabs where there are two or more, so that names may hold blanks."""
+    for line, text in read_lines(path):
+        tabs = text.count("\t") > 1
+        yield line, [field.strip() for field in text.split("\t")] if tabs else text.split()
 
 
 def _lfw(path: Path) -> Iterator[tuple[int, list[str]]]:
