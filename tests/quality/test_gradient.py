@@ -6,9 +6,11 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
+import torch
 
 import fiqx_trt as fx
 from fiqx_trt.models import Model
+from fiqx_trt.models.torch_gradients import TorchGradientSession
 from fiqx_trt.quality.gradient import gradient
 from support.nets import noise_faces, save, small_recogniser
 
@@ -84,4 +86,19 @@ def test_it_does_not_depend_on_the_number_of_threads(tmp_path: Path, monkeypatch
         runtime = {"backend": "openvino", "precision": "fp32", "max_batch": 1, "threads": threads}
         with fx.load_model("dlib-resnet", **runtime) as model:
             found.append(gradient(model, faces).raw)
+    np.testing.assert_array_equal(found[0], found[1])
+
+
+def test_torchs_gradient_does_not_depend_on_the_number_of_threads() -> None:
+    faces = np.pad(noise_faces(1, size=148), ((0, 0), (1, 1), (1, 1), (0, 0)), mode="edge")
+    before, found = torch.get_num_threads(), []
+    with fx.load_model("dlib-resnet", backend="onnxruntime", precision="fp32", max_batch=1) as model:
+        session = TorchGradientSession(model._graph, model.spec, weights="l1")
+        try:
+            for threads in (1, 2):
+                torch.set_num_threads(threads)
+                found.append(session.run({"image": model.input(faces, raw=True)})["gradient"])
+                assert torch.get_num_threads() == threads
+        finally:
+            torch.set_num_threads(before)
     np.testing.assert_array_equal(found[0], found[1])

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from fiqx_trt.errors import InferenceError
 from fiqx_trt.onnx_export.split import with_outputs
 from fiqx_trt.runtime.base import Chunk, Session, TensorInfo, first_line
-from fiqx_trt.runtime.torch import TorchGraph
+from fiqx_trt.runtime.torch import TorchGraph, exact_convolutions, limited_threads
 
 if TYPE_CHECKING:
     import onnx
@@ -28,9 +28,9 @@ TINY = 1e-12
 class TorchGradientSession(Session):
     """Forward and backward through torch's autograd, with the inputs and outputs of the compiled gradient graph.
 
-    A native run has one row, so a face's gradient does not depend on its neighbours. It agrees with the compiled graph as two
-    float32 programs do: within 1 % of the gradient's norm (measured 2e-6 … 1e-2), since a gradient jumps where a ReLU's input
-    changes sign; in float64 both are the same to rounding.
+    A native run has one row and one thread, so a face's gradient depends neither on its neighbours nor on the number of
+    processors. It agrees with the compiled graph as two float32 programs do: within 1 % of the gradient's norm (measured 2e-6
+    … 1e-2), since a gradient jumps where a ReLU's input changes sign; in float64 both are the same to rounding.
 
     Parameters
     ----------
@@ -89,7 +89,9 @@ class TorchGradientSession(Session):
         )
 
     def _run(self, chunks: Sequence[Chunk]) -> list[Chunk]:
-        return [self._one(chunk["image"]) for chunk in chunks]
+        # One thread: torch divides a row's gradient over its threads, and adds the parts up in another order.
+        with limited_threads(1), exact_convolutions():
+            return [self._one(chunk["image"]) for chunk in chunks]
 
     def _one(self, image: NDArray[Any]) -> Chunk:
         pixels = torch.tensor(image, device=self._mean.device, dtype=self._mean.dtype, requires_grad=True)

@@ -22,7 +22,15 @@ from fiqx_trt.runtime.options import Options
 from fiqx_trt.runtime.torch.interpreter import OPERATORS, TorchGraph
 from fiqx_trt.runtime.torch.staging import as_declared, run_staged
 
-__all__ = ["OPERATORS", "TorchGraph", "TorchSession", "open_graph", "unavailable"]
+__all__ = [
+    "OPERATORS",
+    "TorchGraph",
+    "TorchSession",
+    "exact_convolutions",
+    "limited_threads",
+    "open_graph",
+    "unavailable",
+]
 
 CUDA_BATCH = 32
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
@@ -120,7 +128,7 @@ class TorchSession(DeviceSession):
         )
 
     def _run(self, chunks: Sequence[Chunk]) -> list[Chunk]:
-        with torch.inference_mode(), _threads(self._threads), _exact_convolutions():
+        with torch.inference_mode(), limited_threads(self._threads), exact_convolutions():
             if self.device == "cpu":
                 return [self._one(chunk) for chunk in chunks]
             return run_staged(self._declared, chunks, torch.device(self.device), self.outputs)
@@ -134,7 +142,7 @@ class TorchSession(DeviceSession):
         return as_declared(self._graph(feeds), self.outputs)
 
     def _run_device(self, feeds: Mapping[str, Any], stream: int | None) -> dict[str, Any]:
-        with torch.inference_mode(), _on_stream(stream, self.device), _exact_convolutions():
+        with torch.inference_mode(), _on_stream(stream, self.device), exact_convolutions():
             tensors = {name: self._tensor(name, value) for name, value in feeds.items()}
             given = {name: (tuple(t.shape), _numpy_type(t)) for name, t in tensors.items()}
             rows = check_views(self.inputs, given)
@@ -215,7 +223,8 @@ def _on_stream(stream: int | None, device: str) -> contextlib.AbstractContextMan
 
 
 @contextlib.contextmanager
-def _threads(count: int | None) -> Iterator[None]:
+def limited_threads(count: int | None) -> Iterator[None]:
+    """Return a context in which torch computes on so many threads; None leaves its own setting."""
     before = torch.get_num_threads()
     try:
         if count is not None:
@@ -226,7 +235,7 @@ def _threads(count: int | None) -> Iterator[None]:
             torch.set_num_threads(before)
 
 
-def _exact_convolutions() -> contextlib.AbstractContextManager[None]:
+def exact_convolutions() -> contextlib.AbstractContextManager[None]:
     """Return a context with full float32 and deterministic algorithms in cuDNN, both off by default."""
     context: contextlib.AbstractContextManager[None] = torch.backends.cudnn.flags(
         enabled=True, benchmark=False, deterministic=True, allow_tf32=False
