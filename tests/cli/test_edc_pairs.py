@@ -60,6 +60,9 @@ def test_a_distance_gives_what_its_negative_gives(cli, made, tmp_path: Path) -> 
         assert "warning" not in done.err
         assert f"similarities: the column {'similarity' if name == 'sim' else 'distance'} of " in done.err
     assert "not used in" in done.err
+    summary = json.loads((tmp_path / "dist" / "summary.json").read_text())
+    assert f"(distance {-summary['threshold']:.6g})" in done.out
+    assert f"a distance of {-summary['threshold']:.6g}" in read_report(tmp_path / "dist").text
     assert "the column of numbers fold" in done.err
     curves = [read(tmp_path / name / "curves.csv") for name in ("sim", "dist")]
     assert [row["fnmr"] for row in curves[0]] == [row["fnmr"] for row in curves[1]]

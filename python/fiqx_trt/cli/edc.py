@@ -251,7 +251,7 @@ def edc(
     outcome = Outcome(results, curves, compared, skipped_notes(tables))
     write_results(outcome, out, until=until, scale=scale)
     if not quiet:
-        print_results(results, out)
+        print_results(outcome, out)
 
 
 def refuse_existing(out: Path, names: Sequence[str], *, overwrite: bool) -> None:

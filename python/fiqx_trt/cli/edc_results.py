@@ -111,22 +111,23 @@ def _write_summary(outcome: Outcome, out: Path) -> None:
     )
 
 
-def print_results(results: Sequence[EdcResult], out: Path) -> None:
+def print_results(outcome: Outcome, out: Path) -> None:
     """Print the partial areas: of one rate all limits, of several the first limit side by side."""
+    results, distances = outcome.results, outcome.compared.distances
     for note in dict.fromkeys(note for result in results for note in result.notes):
         if note not in warnings_shown():
             say(f"note: {note}")
     if len(results) == 1:
-        _print_one(results[0])
+        _print_one(results[0], distances=distances)
     else:
-        _print_several(results)
+        _print_several(results, distances=distances)
     say(
         "area: under the FNMR; nPAUC: area / (limit × FNMR without discard), the normalised pAUC of FROQ and eDifFIQA"
     )
     say(f"in {out}: report.html, summary.json, curves.csv, edc.png, det.png, and the arrays of the figures")
 
 
-def _print_one(result: EdcResult) -> None:
+def _print_one(result: EdcResult, *, distances: bool) -> None:
     from fiqx_trt.evaluate.edc_files import BEST, RANDOM
 
     limits, point = result.options.limits, result.point
@@ -136,7 +137,16 @@ def _print_one(result: EdcResult) -> None:
     rows.append([RANDOM, "", *_cells(result.random_areas)])
     best = result.best_areas[0] / limits[0] / point.fnmr if point.fnmr else float("nan")
     rows.append([BEST, "", *(f"{area:.5f}" for area in result.best_areas), _ratio(best), "0.00000"])
-    table(f"threshold {point.threshold:.6g}: FMR {point.fmr:.4g}, FNMR {point.fnmr:.4g}", header, rows)
+    table(
+        f"threshold {_threshold(point.threshold, distances)}: FMR {point.fmr:.4g}, FNMR {point.fnmr:.4g}",
+        header,
+        rows,
+    )
+
+
+def _threshold(value: float, distances: bool) -> str:
+    """Return a threshold of similarities and, where those are distances turned around, the distance."""
+    return f"{value:.6g} (distance {-value:.6g})" if distances else f"{value:.6g}"
 
 
 def _cells(areas: Sequence[PartialArea]) -> list[str]:
@@ -144,16 +154,15 @@ def _cells(areas: Sequence[PartialArea]) -> list[str]:
     return [*(f"{area.raw:.5f}" for area in areas), _ratio(first.relative), f"{first.above_best:.5f}"]
 
 
-def _print_several(results: Sequence[EdcResult]) -> None:
+def _print_several(results: Sequence[EdcResult], *, distances: bool) -> None:
     from fiqx_trt.evaluate.edc_files import RANDOM
 
     limit = results[0].options.limits[0]
     header = ["method", "better"]
     for result in results:
         point = result.point
-        say(
-            f"FMR {result.options.fmr:g}: threshold {point.threshold:.6g}, FMR {point.fmr:.4g}, FNMR {point.fnmr:.4g}"
-        )
+        fixed = _threshold(point.threshold, distances)
+        say(f"FMR {result.options.fmr:g}: threshold {fixed}, FMR {point.fmr:.4g}, FNMR {point.fnmr:.4g}")
         header += [f"area, FMR {result.options.fmr:g}", "nPAUC"]
     rows = []
     for position, one in enumerate(results[0].methods):

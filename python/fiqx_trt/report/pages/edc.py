@@ -113,7 +113,7 @@ def edc_page(
         "If the comparisons with the worst images are left out, how fast do the recogniser's errors fall? The faster, the better "
         f"the quality method tells which images fail. Methods: {names}. {_rankings(results)}"
     )
-    short = [part for result in results for part in (_areas(result), _threshold(result))]
+    short = [part for result in results for part in (_areas(result), _threshold(result, told))]
     figures = [_figure(result, folder, name) for result, name in zip(results, findings.figures, strict=True)]
     detected: list[Part] = []
     if findings.det:
@@ -243,9 +243,10 @@ def _method(one: MethodCurve, limits: Sequence[float]) -> list[str]:
     return [method_name(one.name, higher=one.higher_is_better), *cells, above, decimal(first.relative, 2)]
 
 
-def _threshold(result: EdcResult) -> str:
+def _threshold(result: EdcResult, told: Mapping[str, Any]) -> str:
     point, counts = result.point, result.comparisons
     compared = len(np.union1d(counts.first, counts.second))
+    distance = f", a distance of {-point.threshold:.6g}," if told.get("distances") else ""
     rule = (
         "given"
         if point.target_fmr is None
@@ -253,7 +254,7 @@ def _threshold(result: EdcResult) -> str:
         + (", recomputed at every step" if result.options.recompute else ", fixed on all comparisons")
     )
     return (
-        f"Threshold {point.threshold:.6g} ({rule}): FMR {point.fmr:.4g}, FNMR {point.fnmr:.4g} on "
+        f"Threshold {point.threshold:.6g}{distance} ({rule}): FMR {point.fmr:.4g}, FNMR {point.fnmr:.4g} on "
         f"{counts.genuine_count} genuine and {counts.impostor_count} impostor comparisons of {compared} images."
     )
 
