@@ -222,3 +222,28 @@ def test_errors_are_one_line(
     assert result.code == 2, result.err
     assert message in result.err
     assert not (tmp_path / "x" / "summary.json").exists()
+
+
+@pytest.mark.parametrize("kind", ["masks", "inpaint", "compare", "deletion"])
+@pytest.mark.parametrize(
+    ("option", "value", "message"),
+    [
+        ("--tap", "embedding=nose", "no tensor 'nose' to use as embedding"),
+        ("--input-size", "48x48", "input_size is 48x48 for the image input 'image'"),
+        ("--color", "gray", "color is 'gray', but the image input 'image' has 3 channels"),
+        ("--template", "nobody", "no alignment template named 'nobody'"),
+        ("--std", "0", "a zero would divide by zero"),
+        ("--mean", "1,2", "--mean is '1,2'; give one number, or three"),
+    ],
+)
+def test_the_contract_of_the_model_can_be_stated(
+    cli, crops: Path, recogniser: Path, tmp_path: Path, kind: str, option: str, value: str, message: str
+) -> None:
+    reference = [min(crops.iterdir())] if kind == "compare" else []
+    result = cli(
+        *("experiment", kind, *reference, crops, "--out", tmp_path / "out"),
+        *("--model", recogniser, option, value, *OPTIONS),
+    )
+    assert result.code in (1, 2)
+    assert message in result.err
+    assert result.err.count("\n") == 1

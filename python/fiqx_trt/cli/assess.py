@@ -62,6 +62,8 @@ def assess(
     std: o.Std = None,
     color: o.Color = None,
     template: o.Template = None,
+    input_size: o.InputSize = None,
+    tap: o.Tap = None,
     backend: o.Backend = "auto",
     precision: o.Precision = "auto",
     device: o.Device = "auto",
@@ -83,7 +85,9 @@ def assess(
     from fiqx_trt.report.pages.parts import Asked
 
     runtime = o.RuntimeOptions(backend, precision, device, threads)
-    fields = o.model_fields(mean=mean, std=std, color=color, template=template)
+    fields = o.model_fields(
+        mean=mean, std=std, color=color, template=template, input_size=input_size, tap=tap
+    )
     methods = [create_method(name) for name in dict.fromkeys(method or DEFAULT_METHODS)]
     options = AssessmentOptions(replicates=replicates, seed=seed, fmr=fmr)
     start(out, overwrite=overwrite)

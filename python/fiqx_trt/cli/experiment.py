@@ -64,6 +64,12 @@ def masks(
     aligned: o.Aligned = False,
     detector: o.DetectorName = None,
     select: o.Select = "largest",
+    mean: o.Mean = None,
+    std: o.Std = None,
+    color: o.Color = None,
+    template: o.Template = None,
+    input_size: o.InputSize = None,
+    tap: o.Tap = None,
     alpha: o.Alpha = None,
     r: o.Middle = None,
     backend: o.Backend = "auto",
@@ -78,8 +84,11 @@ def masks(
     from fiqx_trt.report.experiment_pictures import run_masks
 
     runtime, found = _setup(backend, device, threads, aligned, detector, select)
+    contract = o.model_fields(
+        mean=mean, std=std, color=color, template=template, input_size=input_size, tap=tap
+    )
     start(out, overwrite=overwrite)
-    with o.open_model(model, runtime, o.model_fields(alpha=alpha, r=r)) as opened:
+    with o.open_model(model, runtime, {**contract, **_fields(alpha, r, None)}) as opened:
         faces = _faces(opened, inputs, found, runtime, limit)
         with open_progress(None, quiet=quiet) as progress:
             summary = run_masks(
@@ -112,6 +121,12 @@ def inpaint(
     aligned: o.Aligned = False,
     detector: o.DetectorName = None,
     select: o.Select = "largest",
+    mean: o.Mean = None,
+    std: o.Std = None,
+    color: o.Color = None,
+    template: o.Template = None,
+    input_size: o.InputSize = None,
+    tap: o.Tap = None,
     alpha: o.Alpha = None,
     r: o.Middle = None,
     gamma: Gamma = None,
@@ -126,8 +141,11 @@ def inpaint(
     from fiqx_trt.report.experiment_pictures import run_inpainting
 
     runtime, found = _setup(backend, device, threads, aligned, detector, select)
+    contract = o.model_fields(
+        mean=mean, std=std, color=color, template=template, input_size=input_size, tap=tap
+    )
     start(out, overwrite=overwrite)
-    with o.open_model(model, runtime, _fields(alpha, r, gamma)) as opened:
+    with o.open_model(model, runtime, {**contract, **_fields(alpha, r, gamma)}) as opened:
         faces = _faces(opened, inputs, found, runtime, limit)
         summary = run_inpainting(opened, faces, out, weights=weights, seeds=seeds, asked=_asked())
     if not quiet:
@@ -157,6 +175,12 @@ def compare(
     model: o.ModelName = o.DEFAULT_MODEL,
     aligned: o.Aligned = False,
     detector: o.DetectorName = None,
+    mean: o.Mean = None,
+    std: o.Std = None,
+    color: o.Color = None,
+    template: o.Template = None,
+    input_size: o.InputSize = None,
+    tap: o.Tap = None,
     alpha: o.Alpha = None,
     r: o.Middle = None,
     gamma: Gamma = None,
@@ -171,8 +195,11 @@ def compare(
     from fiqx_trt.report.experiment_maps import run_comparison
 
     runtime, found = _setup(backend, device, threads, aligned, detector, "largest")
+    contract = o.model_fields(
+        mean=mean, std=std, color=color, template=template, input_size=input_size, tap=tap
+    )
     start(out, overwrite=overwrite)
-    with o.open_model(model, runtime, _fields(alpha, r, gamma)) as opened:
+    with o.open_model(model, runtime, {**contract, **_fields(alpha, r, gamma)}) as opened:
         first = _faces(opened, [reference], found, runtime, 1, purpose="the reference")
         others = _faces(opened, inputs, found, runtime, limit)
         rows = run_comparison(opened, first + others, out, weights=weights, asked=_asked())
@@ -195,6 +222,12 @@ def deletion(
     aligned: o.Aligned = False,
     detector: o.DetectorName = None,
     select: o.Select = "largest",
+    mean: o.Mean = None,
+    std: o.Std = None,
+    color: o.Color = None,
+    template: o.Template = None,
+    input_size: o.InputSize = None,
+    tap: o.Tap = None,
     alpha: o.Alpha = None,
     r: o.Middle = None,
     gamma: Gamma = None,
@@ -209,8 +242,11 @@ def deletion(
     from fiqx_trt.report.experiment_maps import run_deletion
 
     runtime, found = _setup(backend, device, threads, aligned, detector, select)
+    contract = o.model_fields(
+        mean=mean, std=std, color=color, template=template, input_size=input_size, tap=tap
+    )
     start(out, overwrite=overwrite)
-    with o.open_model(model, runtime, _fields(alpha, r, gamma)) as opened:
+    with o.open_model(model, runtime, {**contract, **_fields(alpha, r, gamma)}) as opened:
         faces = _faces(opened, inputs, found, runtime, limit)
         with open_progress(len(faces), quiet=quiet) as progress:
             summary = run_deletion(
