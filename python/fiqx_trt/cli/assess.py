@@ -106,8 +106,10 @@ def assess(
         write_assessment(run, scored)
     if not quiet:
         _show(result)
-        for tap, value in compared.items():
-            say(f"serfiq with noise in {tap}: Spearman {value.value:.2f} [{value.low:.2f}, {value.high:.2f}]")
+        for vector, value in compared.items():
+            say(
+                f"serfiq with noise in {vector}: Spearman {value.value:.2f} [{value.low:.2f}, {value.high:.2f}]"
+            )
         say(f"wrote {out}, see report.html there")
     if record:
         _record(model, fields, result, methods, inputs)
