@@ -129,3 +129,10 @@ def test_torn_records_are_left_out() -> None:
 def test_malformed_records(lines: LineFormat, record: bytes, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         lines.decode(record)
+
+
+@pytest.mark.parametrize("name", ["=cmd|' /C calc'!A0", "+1", "-1.jpg", "@x", "\t=1"])
+def test_a_name_that_a_spreadsheet_takes_for_a_formula_is_written_as_it_is(name: str) -> None:
+    lines = CsvLines([Column("path", "str")])
+    assert lines.decode(lines.encode({"path": name})) == {"path": name}
+    assert name in lines.encode({"path": name}).decode()
