@@ -290,20 +290,24 @@ def test_one_pixel_decodes() -> None:
     assert decode(encode(np.full((1, 1, 3), 7, np.uint8), ".png")).tolist() == [[[7, 7, 7]]]
 
 
-def test_every_prefix_and_many_corruptions_are_image_errors_or_pictures() -> None:
+def test_every_prefix_and_many_corruptions_are_image_errors_or_pictures(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
     random = np.random.default_rng(1)
-    for suffix in (".jpg", ".png", ".webp", ".bmp", ".tiff", ".ppm"):
-        data = encode(scene(24, 32), suffix)
+    progressive = encode(scene(24, 32), ".jpg", [cv2.IMWRITE_JPEG_PROGRESSIVE, 1])
+    kinds = [".jpg", ".png", ".webp", ".bmp", ".tiff", ".ppm", *([".gif"] if ANIMATIONS else [])]
+    for data in (progressive, *(encode(scene(24, 32), suffix) for suffix in kinds)):
         for _ in range(60):
             broken = bytearray(data[: random.integers(1, len(data) + 1)])
             for at in random.integers(0, len(broken), random.integers(0, 4)):
                 broken[at] = random.integers(0, 256)
             try:
-                image = decode(bytes(broken), max_pixels=1_000_000)
+                image = decode(bytes(broken) + b"\xff\xd9", max_pixels=1_000_000)
             except ImageError:
                 continue
             assert image.ndim == 3
             assert image.dtype == np.uint8
+    assert capfd.readouterr() == ("", "")  # decoders have nothing to say on the terminal
 
 
 def test_an_error_of_the_decoder_is_an_image_error(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -61,6 +61,13 @@ def test_every_usual_subsampling_has_the_pixels_of_opencv(sampling: int) -> None
     assert np.array_equal(decode(data), by_opencv(data))
 
 
+@pytest.mark.parametrize("luminance", [0x31, 0x13, 0x14])
+def test_a_subsampling_without_a_name_is_left_to_opencv(luminance: int) -> None:
+    data = bytearray(WHOLE)  # the wrong number of blocks, and the same ones for both
+    data[WHOLE.index(b"\xff\xc0") + 11] = luminance
+    assert np.array_equal(decode(bytes(data)), by_opencv(bytes(data)))
+
+
 @pytest.mark.parametrize("kind", sorted(KINDS))
 @pytest.mark.parametrize("share", [0.3, 0.6, 0.95])
 def test_a_cut_with_an_end_mark_is_a_decode_error_without_a_line(

@@ -38,6 +38,7 @@ _UNREAD = {
 }
 """Kinds that are known by their first bytes and not read."""
 
+_LONGEST_PNM = 1 << 12  # bytes of a PNM header with its comments; the pattern takes memory for each
 _PNM = re.compile(rb"P([1-6])(?:\s|#[^\r\n]*[\r\n])+(\d{1,10})(?:\s|#[^\r\n]*[\r\n])+(\d{1,10})\s")
 
 
@@ -116,7 +117,7 @@ def _read(data: bytes) -> Header | None:
         return Header("GIF", _little(data, 6, 2), _little(data, 8, 2))
     if (kind := heif.kind_of(data)) in ("HEIC", "AVIF"):
         return Header(kind, *heif.picture_size(data))
-    if match := _PNM.match(data):
+    if match := _PNM.match(data, 0, _LONGEST_PNM):
         return Header("PNM", int(match[2]), int(match[3]))
     return None
 

@@ -116,7 +116,11 @@ def decode_jpeg(data: bytes, width: int, height: int) -> NDArray[np.uint8] | Non
         import simplejpeg
 
         seen = simplejpeg.decode_jpeg_header(data, strict=False)
-    except (ImportError, ValueError, KeyError):  # KeyError: a colour space that simplejpeg has no name for
+    except (
+        ImportError,
+        ValueError,
+        KeyError,
+    ):  # KeyError: a subsampling or colour space without a name there
         return None
     if seen[:2] != (height, width):
         raise ImageError(
