@@ -140,3 +140,20 @@ def test_a_tensorflow_lite_file_is_a_model_file(cli, tmp_path: Path, mobilefacen
     told = json.loads(cli("model", "inspect", path, "--json").out)
     assert told["sha256"] == models()["mobilefacenet"].sha256
     assert told["pre_dropout"].endswith("Logits/SeparableConv2d/BatchNorm/FusedBatchNorm")
+
+
+@pytest.mark.parametrize("command", ["score", "plq", "cam", "calibrate", "assess"])
+def test_without_the_default_model_a_command_names_both_cures(
+    cli, crops: Path, tmp_path: Path, monkeypatch, command: str
+) -> None:
+    monkeypatch.setenv("FIQX_CACHE_DIR", str(tmp_path / "empty"))
+    monkeypatch.setenv("FIQX_OFFLINE", "1")
+    out = [] if command == "calibrate" else ["--out", tmp_path / ("s.csv" if command == "score" else "out")]
+    result = cli(command, crops, *out, "--quiet")
+    assert result.code == 1
+    assert result.err.count("\n") == 1
+    assert result.err.startswith(
+        "error: the model mobilefacenet is not on this machine and cannot be fetched (FIQX_OFFLINE is set)"
+    )
+    assert "`fiqx-trt model fetch mobilefacenet`" in result.err
+    assert "`fiqx-trt model fetch mobilefacenet --from FILE`" in result.err

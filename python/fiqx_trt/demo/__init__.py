@@ -1,4 +1,4 @@
-"""The demonstration: everything once, on the built-in model and a sample photo."""
+"""The demonstration: everything once, on the default model and a sample photo."""
 
 from __future__ import annotations
 

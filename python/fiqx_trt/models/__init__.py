@@ -1,4 +1,4 @@
-"""Recognition models: their contract, the built-in ones, and the model at work."""
+"""Recognition models: their contract, the known ones, and the model at work."""
 
 from __future__ import annotations
 

@@ -120,7 +120,7 @@ def load_spec(model: str | Path, given: Mapping[str, Any] | None = None) -> tupl
     Returns
     -------
     spec, path
-        The path is None for a built-in model that cannot be kept in the cache.
+        The path is None for a known model that cannot be kept in the cache.
 
     Raises
     ------
@@ -238,7 +238,7 @@ def _inferred(
 
 
 def _find(model: str | Path) -> tuple[bytes | Path, Path | None, dict[str, Any]]:
-    """Return a model's file, or the bytes of a built-in one, its path and the fields known of it."""
+    """Return a model's file, or the bytes of a known one, its path and the fields known of it."""
     entry = known(str(model))
     if entry is not None:
         fields = entry_fields(entry)

@@ -266,8 +266,8 @@ def _cautions(result: EdcResult, told: Mapping[str, Any]) -> list[str]:
     ]
     if str(told["source"]).endswith(f" {BUILTIN_MODEL}"):
         notes.append(
-            "The similarities come from the built-in network (dlib's ResNet), which is small, open and old: it is there so that "
-            "everything runs at once. For work, give the recogniser in use with --model."
+            "The similarities come from the embedded network (dlib's ResNet), which is small, open and old: it is there for "
+            "machines without a network. For work, give the recogniser in use with --model."
         )
     people = None if counts.identity is None else len(set(counts.identity.tolist()))
     if people is not None and people < FEW_IMAGES:

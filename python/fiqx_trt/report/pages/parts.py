@@ -50,7 +50,7 @@ __all__ = [
 
 #: The file every command writes.
 REPORT = "report.html"
-#: The built-in model, and what its reports say of it.
+#: The embedded model; its reports say what it is.
 BUILTIN_MODEL = EMBEDDED_MODEL
 #: Groups and samples below this size are called small.
 FEW_IMAGES = 30
@@ -214,7 +214,7 @@ def model_cautions(spec: ModelSpec) -> list[str]:
     notes = []
     if spec.name == BUILTIN_MODEL:
         notes.append(
-            "The built-in network (dlib's ResNet) is small, open and old: it is there so that everything runs at once. Its "
+            "The embedded network (dlib's ResNet) is small, open and old: it is there for machines without a network. Its "
             "qualities are weak, a damaged face may get more than a good one, and it is calibrated on few faces "
             f"({spec.calibration or 'unknown'}). For work, give a modern recogniser with --model and calibrate it."
         )
