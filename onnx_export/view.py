@@ -63,7 +63,7 @@ class GraphView:
         self.producers = {name: node for node in self.nodes for name in node.output if name}
         self.inputs = [v.name for v in model.graph.input if v.name not in self.initializers]
         self.outputs = [v.name for v in model.graph.output]
-        self._constants: dict[str, NDArray[np.generic]] = {}
+        self._constants: dict[str, NDArray[np.generic] | None] = {}
 
     @cached_property
     def dynamic(self) -> frozenset[str]:
@@ -121,21 +121,36 @@ class GraphView:
 
     def constant(self, name: str) -> NDArray[np.generic] | None:
         """Value of a tensor that depends on no graph input; ``None`` for any other tensor."""
+        pending, opened = [name], set()  # no recursion: a file may hold thousands of constants in a row
+        while pending:
+            current = pending[-1]
+            missing = [] if current in opened else self._unknown_inputs(current)
+            opened.add(current)
+            if missing and current not in self._constants:
+                pending.extend(missing)
+            else:
+                self._constants.setdefault(pending.pop(), self._value(current))
+        return self._constants[name]
+
+    def _unknown_inputs(self, name: str) -> list[str]:
+        if name in self.initializers or not self._may_be_constant(name):
+            return []
+        return [i for i in self.producers[name].input if i and i not in self._constants]
+
+    def _may_be_constant(self, name: str) -> bool:
+        node = self.producers.get(name)
+        return node is not None and node.op_type not in SHAPE_ONLY and self.dynamic.isdisjoint(node.input)
+
+    def _value(self, name: str) -> NDArray[np.generic] | None:
         if name in self._constants:
             return self._constants[name]
-        value: NDArray[np.generic] | None = None
         if name in self.initializers:
-            value = numpy_helper.to_array(self.initializers[name])
-        elif name in self.producers:
-            value = self._evaluate(self.producers[name], name)
-        if value is not None:
-            self._constants[name] = value
-        return value
+            value: NDArray[np.generic] = numpy_helper.to_array(self.initializers[name])
+            return value
+        return self._evaluate(self.producers[name], name) if self._may_be_constant(name) else None
 
     def _evaluate(self, node: onnx.NodeProto, name: str) -> NDArray[np.generic] | None:
-        if not self.dynamic.isdisjoint(node.input) or node.op_type in SHAPE_ONLY:
-            return None
-        feeds = {i: self.constant(i) for i in node.input if i}
+        feeds = {i: self._constants.get(i) for i in node.input if i}
         if any(value is None for value in feeds.values()):
             return None
         values = [onnx.helper.make_tensor_value_info(i, onnx.TensorProto.UNDEFINED, None) for i in feeds]
