@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import stat
 from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
@@ -13,6 +12,7 @@ import onnx
 from onnx.external_data_helper import load_external_data_for_tensor, uses_external_data
 
 from fiqx_trt.errors import ModelError
+from fiqx_trt.files import open_regular
 from fiqx_trt.onnx_export.reading.walk import all_tensors
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def load_external_data(model: onnx.ModelProto, folder: Path | None, name: str) -
     if not tensors:
         return
     for location in locations(model):
-        _weights_file(folder, location, name)
+        _check_regular(_weights_file(folder, location, name), name)
     for tensor in tensors:
         try:
             load_external_data_for_tensor(tensor, str(folder))
@@ -99,26 +99,31 @@ def _weights_file(folder: Path | None, location: str, name: str) -> Path:
             f"the weights that belong to {name} cannot be read: they are said to lie in {location!r}, outside the "
             "model's folder; put model and weights into one folder, without links"
         )
-    try:
-        kind = path.stat().st_mode
-    except OSError as error:
-        raise ModelError(
-            f"the weights that belong to {name} cannot be read: {path.name}: {error.strerror or error}; put the file "
-            "beside the model"
-        ) from error
-    if not stat.S_ISREG(kind):
-        raise ModelError(f"the weights that belong to {name} cannot be read: {path.name} is no regular file")
     return path
 
 
+def _check_regular(path: Path, name: str) -> None:
+    """Refuse a pipe or a device before anything waits for it, and a file that is not there."""
+    try:
+        open_regular(path).close()
+    except OSError as error:
+        raise _unreadable(path, name, error) from error
+
+
+def _unreadable(path: Path, name: str, error: OSError) -> ModelError:
+    return ModelError(
+        f"the weights that belong to {name} cannot be read: {path.name}: {error.strerror or error}; put the file beside the "
+        "model"
+    )
+
+
 def _file_sha256(path: Path, name: str) -> str:
+    """Return the hash of a regular file, read piece by piece."""
     digest = hashlib.sha256()
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             while piece := file.read(_PIECE):
                 digest.update(piece)
     except OSError as error:
-        raise ModelError(
-            f"the weights that belong to {name} cannot be read: {path.name}: {error.strerror or error}"
-        ) from error
+        raise _unreadable(path, name, error) from error
     return digest.hexdigest()

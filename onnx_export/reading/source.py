@@ -7,7 +7,10 @@ from pathlib import Path
 import onnx
 
 from fiqx_trt.errors import ModelError
+from fiqx_trt.files import read_regular
 from fiqx_trt.onnx_export.tflite import is_tflite, read_tflite
+
+__all__ = ["file_bytes", "is_tflite", "parse_model"]
 
 #: How files of other programs begin, and what they are.
 _MAGIC = {
@@ -33,11 +36,7 @@ def file_bytes(path: Path) -> bytes:
         It cannot be read, or is no regular file.
     """
     try:
-        if path.exists() and not (path.is_file() or path.is_dir()):
-            raise ModelError(
-                f"cannot read the model {path}: it is no regular file; give the path of an ONNX file"
-            )
-        return path.read_bytes()
+        return read_regular(path)
     except OSError as error:
         raise ModelError(f"cannot read the model {path}: {error.strerror or error}") from error
 

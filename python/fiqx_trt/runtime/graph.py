@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fiqx_trt.errors import ModelError
-from fiqx_trt.files import read_regular
-from fiqx_trt.runtime.base import TensorInfo, first_line
+from fiqx_trt.runtime.base import TensorInfo
 
 if TYPE_CHECKING:
     import onnx
@@ -83,52 +82,31 @@ def read_graph(model: Path | str | bytes | onnx.ModelProto) -> Graph:
 
 
 def _load(model: Path | str | bytes | onnx.ModelProto) -> tuple[onnx.ModelProto, bytes, str]:
-    import onnx
-    from onnx.external_data_helper import load_external_data_for_model, uses_external_data
+    from fiqx_trt.onnx_export.reading import checks, external, source
 
     label, folder = "the given model", None
     if isinstance(model, (str, Path)):
         label, folder = str(model), Path(model).parent
-        model = _read_file(Path(model))
+        model = source.file_bytes(Path(model))
     if isinstance(model, bytes):
-        data, proto = model, _parse(model, label)
+        data, proto = model, source.parse_model(label, model)
+        checks.check_names(proto)
+        if not external.locations(proto) and not source.is_tflite(data):
+            return proto, data, label
     else:
-        proto, data = model, model.SerializeToString()
-    if any(uses_external_data(tensor) for tensor in proto.graph.initializer):
-        if folder is None:
-            raise ModelError(
-                f"{label} keeps its weights in other files: give the path of its .onnx file instead"
-            )
-        try:
-            load_external_data_for_model(proto, str(folder))
-        except (OSError, ValueError, onnx.checker.ValidationError) as error:
-            raise ModelError(
-                f"{label}: its weights in other files cannot be read: {first_line(error)}"
-            ) from error
-        data = proto.SerializeToString()
-    return proto, data, label
+        proto = model
+    external.load_external_data(proto, folder, label)
+    return proto, _serialised(proto, label), label
 
 
-def _read_file(path: Path) -> bytes:
+def _serialised(proto: onnx.ModelProto, label: str) -> bytes:
     try:
-        return read_regular(path)
-    except OSError as error:
-        reason = error.strerror or type(error).__name__
+        data: bytes = proto.SerializeToString()
+    except Exception as error:  # protobuf's own EncodeError, or a ValueError, as its versions have it
         raise ModelError(
-            f"cannot read the ONNX file {path}: {reason}; give the path of an .onnx file"
+            f"{label} is larger than the 2 GiB that one ONNX graph can hold; give a smaller model"
         ) from error
-
-
-def _parse(data: bytes, label: str) -> onnx.ModelProto:
-    import onnx
-
-    try:
-        proto = onnx.load_model_from_string(data)
-    except Exception:  # protobuf's own DecodeError, which has no public home that all versions share
-        proto = onnx.ModelProto()
-    if not proto.graph.node and not proto.graph.output:
-        raise ModelError(f"{label} is not an ONNX file, or a truncated one ({len(data)} bytes)")
-    return proto
+    return data
 
 
 def _info(value: onnx.ValueInfoProto, role: str, label: str) -> TensorInfo:

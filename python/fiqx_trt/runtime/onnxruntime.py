@@ -33,8 +33,7 @@ def open_graph(graph: Graph, options: Options) -> Session:
     if options.precision not in ("auto", graph.stored):
         raise BackendUnavailableError(
             f"precision '{options.precision}' was asked for, and ONNX Runtime computes in the precision that "
-            f"{graph.label} is stored in, {graph.stored}: use precision='auto'"
-            + (", or export the model in half precision" if options.precision == "fp16" else "")
+            f"{graph.label} is stored in, {graph.stored}: use precision='auto' (a recognition model is read into fp32)"
         )
 
     def open_at(choice: tuning.Choice) -> Session:
