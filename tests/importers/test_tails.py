@@ -87,10 +87,10 @@ def test_a_missing_suffix_fits_where_nothing_else_does() -> None:
 
 def test_many_files_of_one_name_take_no_quadratic_time() -> None:
     names = [f"{person}/0.png" for person in range(40_000)]
-    start = time.perf_counter()
+    start = time.process_time()  # a busy machine does not slow it down
     found = join_paths([f"x/{name}" for name in names], [f"y/{name}" for name in names])
     assert len(found) == len(names)
-    assert time.perf_counter() - start < 30  # comparing every two takes hours
+    assert time.process_time() - start < 30  # comparing every two takes hours
 
 
 def test_normal_paths() -> None:
