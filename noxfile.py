@@ -11,6 +11,7 @@ import nox
 nox.options.default_venv_backend = "none"
 nox.options.sessions = ["check", "test"]
 
+EMULATED = ["emulated", "asan"]
 PYTHON = [
     "python",
     "onnx_export",
@@ -41,9 +42,17 @@ def check(session: nox.Session) -> None:
 
 @nox.session
 def native(session: nox.Session) -> None:
-    """Build without CUDA and, where nvcc is found, with it; run the C++ tests of each."""
-    for preset in ["cpu", "cuda"] if shutil.which("nvcc") else ["cpu"]:
+    """Build without CUDA, with it emulated and, where nvcc is found, for one architecture; run the C++ tests of each."""
+    for preset in ["cpu", *(["cuda"] if shutil.which("nvcc") else []), *EMULATED]:
         build(session, preset)
+
+
+@nox.session
+def release(session: nox.Session) -> None:
+    """Build the wheel as users get it, with CUDA for every architecture, and run the C++ tests of that build."""
+    build(session, "release")
+    wheels = ("--wheel-dir", "build/wheels", "-C", "cmake.define.FIQX_CUDA=ON")
+    session.run("python", "-m", "pip", "wheel", ".", "--no-deps", *wheels)
 
 
 @nox.session
@@ -55,9 +64,29 @@ def emulated(session: nox.Session) -> None:
         ("asan", ["tests/kernels", "tests/test_statistics.py"], sanitizer()),
     ):
         build(session, preset)
-        core = next(Path("build", preset).glob("_core*.so")).resolve()
-        chosen = {"FIQX_CORE": str(core), "FIQX_REQUIRE_CUDA": "1", **environment}
-        session.run("python", "-m", "pytest", "-q", "-m", "cuda", *tests, env=chosen)
+        run_with(session, preset, "-m", "cuda", *tests, FIQX_REQUIRE_CUDA="1", **environment)
+
+
+@nox.session
+def deviceless(session: nox.Session) -> None:
+    """Run tests of the kernels with the module that nvcc compiled, where nvcc is found, on a machine that needs no GPU."""
+    if not shutil.which("nvcc"):
+        session.skip("there is no nvcc")
+    build(session, "cuda")
+    run_with(
+        session,
+        "cuda",
+        "tests/kernels",
+        "tests/test_imports.py",
+        "tests/runtime/test_place.py",
+        "tests/cli/test_doctor.py",
+    )
+
+
+def run_with(session: nox.Session, preset: str, *arguments: str, **environment: str) -> None:
+    """Run pytest with the extension of a preset's build."""
+    core = next(Path("build", preset).glob("_core*.so")).resolve()
+    session.run("python", "-m", "pytest", "-q", *arguments, env={"FIQX_CORE": str(core), **environment})
 
 
 def sanitizer() -> dict[str, str]:

@@ -235,6 +235,7 @@ def test_sets_no_pairs_can_be_made_of():
         generate_pairs(["a/1", "a/1"], ["a", "a"])
 
 
+@pytest.mark.law
 def test_cosine_similarity_equals_the_formula_for_any_block(monkeypatch):
     rng = np.random.default_rng(5)
     embeddings = (rng.normal(size=(20, 33)) * rng.uniform(0.01, 1e25, (20, 1))).astype(np.float32)

@@ -10,7 +10,7 @@ import numpy as np
 
 from fiqx_trt.demo.story import lower_at_full_strength, surprises, verdict
 from fiqx_trt.evaluate.correlation import rank_correlation
-from fiqx_trt.experiments.degradations import DEGRADATIONS, LEVELS
+from fiqx_trt.experiments.degradations import DEGRADATIONS
 from fiqx_trt.report.html import Figure, Files, Notes, Page, Section, Table
 from fiqx_trt.report.pages.amva import MAP_FORMULAS, map_cautions, map_figures
 from fiqx_trt.report.pages.experiment import PIXEL_QUALITY, QUALITY
@@ -80,7 +80,8 @@ def demo_page(
         ),
         (
             "faces",
-            f"{len(steps)}: untouched, and {len(DEGRADATIONS)} degradations in {len(LEVELS)} steps; none left out",
+            f"{len(steps)}: untouched, and {len(DEGRADATIONS)} degradations in {len(steps) // len(DEGRADATIONS)} steps; "
+            "none left out",
         ),
         *((name, plain(value)) for name, value in parameters.items()),
         *model_facts(model),

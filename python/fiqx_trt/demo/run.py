@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -66,6 +66,7 @@ class DemoResult:
 def run_demo(
     out: Path,
     *,
+    levels: Sequence[float] = LEVELS,
     overwrite: bool = False,
     notice: Callable[[str], None] = lambda text: None,
     asked: Asked | None = None,
@@ -78,6 +79,8 @@ def run_demo(
     ----------
     out
         Folder to write into.
+    levels
+        Strengths of every degradation, in (0, 1].
     overwrite
         Replace an earlier demonstration there.
     notice
@@ -96,7 +99,7 @@ def run_demo(
         raise OutputError(f"{out} holds an earlier demonstration; give --overwrite, or another --out")
     with open_model() as model:
         notice(f"model {model.spec.name} on {model.backend}, {model.device}, {model.precision}")
-        rungs = _ladder(model)
+        rungs = _ladder(model, levels)
         folder = out / "faces"
         folder.mkdir(parents=True, exist_ok=True)
         for kind, level, face in rungs:
@@ -111,7 +114,7 @@ def run_demo(
             for index, (kind, level, _) in enumerate(rungs)
         )
         ladder_figure(list(faces), steps, out / "ladder.png", model.spec.cosines)
-        notice("pixel-quality and activation maps of every face (about 6,000 masked faces)")
+        notice("pixel-quality and activation maps of every face, the latter from a masked pass per channel")
         explained = explain_ladder(model, faces, steps, out)
         page = demo_page(model, steps, explained, SerFiq().parameters, out, asked or Asked())
         save_page(page, out)
@@ -119,9 +122,9 @@ def run_demo(
     return DemoResult(steps, names)
 
 
-def _ladder(model: Model) -> list[tuple[str, float, NDArray[np.uint8]]]:
+def _ladder(model: Model, levels: Sequence[float]) -> list[tuple[str, float, NDArray[np.uint8]]]:
     face = _sample_face(model)
-    worse = [(kind, level, degrade(face, kind, level)) for kind in DEGRADATIONS for level in LEVELS]
+    worse = [(kind, level, degrade(face, kind, level)) for kind in DEGRADATIONS for level in levels]
     return [("none", 0.0, face), *worse]
 
 
