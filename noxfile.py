@@ -57,14 +57,16 @@ def release(session: nox.Session) -> None:
 
 @nox.session
 def emulated(session: nox.Session) -> None:
-    """Run the tests marked cuda on the CPU (cuda/emulation), and those that load no network under sanitizers."""
+    """Run the tests marked cuda on the CPU (cuda/emulation)."""
     real = "--ignore=tests/runtime/test_cuda.py"  # what only a GPU can tell
-    for preset, tests, environment in (
-        ("emulated", ["tests", real], {}),
-        ("asan", ["tests/kernels", "tests/test_statistics.py"], sanitizer()),
-    ):
-        build(session, preset)
-        run_with(session, preset, "-m", "cuda", *tests, FIQX_REQUIRE_CUDA="1", **environment)
+    run_with(session, "emulated", "-m", "cuda", "tests", real, FIQX_REQUIRE_CUDA="1")
+
+
+@nox.session
+def sanitized(session: nox.Session) -> None:
+    """Run those of them that load no network under the address and undefined sanitizers."""
+    tests = ("tests/kernels", "tests/test_statistics.py")
+    run_with(session, "asan", "-m", "cuda", *tests, FIQX_REQUIRE_CUDA="1", **sanitizer())
 
 
 @nox.session
@@ -72,7 +74,6 @@ def deviceless(session: nox.Session) -> None:
     """Run tests of the kernels with the module that nvcc compiled, where nvcc is found, on a machine that needs no GPU."""
     if not shutil.which("nvcc"):
         session.skip("there is no nvcc")
-    build(session, "cuda")
     run_with(
         session,
         "cuda",
@@ -84,7 +85,8 @@ def deviceless(session: nox.Session) -> None:
 
 
 def run_with(session: nox.Session, preset: str, *arguments: str, **environment: str) -> None:
-    """Run pytest with the extension of a preset's build."""
+    """Build a preset and run pytest with its extension."""
+    build(session, preset)
     core = next(Path("build", preset).glob("_core*.so")).resolve()
     session.run("python", "-m", "pytest", "-q", *arguments, env={"FIQX_CORE": str(core), **environment})
 
