@@ -85,10 +85,16 @@ def deviceless(session: nox.Session) -> None:
 
 
 def run_with(session: nox.Session, preset: str, *arguments: str, **environment: str) -> None:
-    """Build a preset and run pytest with its extension."""
+    """Build a preset and run pytest with its extension, on a copy of the sources: what is installed plays no part."""
     build(session, preset)
-    core = next(Path("build", preset).glob("_core*.so")).resolve()
-    session.run("python", "-m", "pytest", "-q", *arguments, env={"FIQX_CORE": str(core), **environment})
+    sources = Path("build", preset, "sources").resolve()
+    shutil.rmtree(sources, ignore_errors=True)
+    package = sources / "fiqx_trt"
+    left_out = shutil.ignore_patterns("_core*.so", "onnx_export", "__pycache__")
+    shutil.copytree("python/fiqx_trt", package, ignore=left_out)
+    shutil.copytree("onnx_export", package / "onnx_export")
+    shutil.copy(next(Path("build", preset).glob("_core*.so")), package)
+    session.run("python", "-m", "pytest", "-q", *arguments, env={"PYTHONPATH": str(sources), **environment})
 
 
 def sanitizer() -> dict[str, str]:
