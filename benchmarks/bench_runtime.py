@@ -1,6 +1,6 @@
 """Backends, precisions and native batches side by side on an IResNet with random weights.
 
-The depth is 18, or what FIQX_BENCH_DEPTH says.
+The depth is 18, or what FIQX_BENCH_DEPTH says; a normal test run goes through everything once on a small network.
 """
 
 from __future__ import annotations
@@ -26,8 +26,9 @@ CHOICES = [Choice(1, 1), Choice(1, 2), Choice(4, 1), Choice(4, 2), Choice(8, 1)]
 
 
 @pytest.fixture(scope="module")
-def model():
-    return build_iresnet(DEPTH).SerializeToString()
+def model(request):
+    measuring = request.config.getoption("benchmark_enable")
+    return (build_iresnet(DEPTH) if measuring else build_mobilefacenet()).SerializeToString()
 
 
 @pytest.fixture(scope="module")

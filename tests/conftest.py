@@ -45,12 +45,17 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
 
 
 @pytest.fixture(scope="session")
-def shared_faces() -> Path:
-    """The folder of messy real photos beside the checkout; tests that need it skip where it is absent."""
-    folder = Path(os.environ.get("FIQX_FACES", ROOT.parent / "shared" / "data" / "faces"))
-    if not folder.is_dir():
-        pytest.skip(f"no development faces at {folder} (set FIQX_FACES to a folder of photos)")
-    return folder
+def development_faces() -> Path:
+    """Where the folder of messy real photos beside the checkout would be."""
+    return Path(os.environ.get("FIQX_FACES", ROOT.parent / "shared" / "data" / "faces"))
+
+
+@pytest.fixture(scope="session")
+def shared_faces(development_faces: Path) -> Path:
+    """That folder; tests that need it skip where it is absent."""
+    if not development_faces.is_dir():
+        pytest.skip(f"no development faces at {development_faces} (set FIQX_FACES to a folder of photos)")
+    return development_faces
 
 
 @pytest.fixture(scope="session")

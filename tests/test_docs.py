@@ -1,4 +1,4 @@
-"""The commands of ``docs/`` run as they stand, on people made for the purpose and, where they are, on real faces."""
+"""The commands of ``docs/`` run as they stand, on real faces or, where there are none, on made ones."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ import sys
 from pathlib import Path
 
 import cv2
-import pytest
 
 from fiqx_trt.experiments.degradations import degrade
 from fiqx_trt.models.probe import probe_faces
@@ -47,16 +46,11 @@ def run_all(desk: Path) -> None:
         assert cv2.imread(str(desk / figure)).std() > 5, figure
 
 
-def test_the_evaluation_example(tmp_path: Path, mobilefacenet_file: Path) -> None:
+def test_the_evaluation_example(development_faces: Path, tmp_path: Path, mobilefacenet_file: Path) -> None:
+    """Real photos stand in for people where they are: every command must cope with photos as they are."""
     assert len(COMMANDS) == 5
-    made_people(tmp_path / "people")
-    run_all(tmp_path)
-
-
-@pytest.mark.slow
-def test_the_evaluation_example_on_real_faces(
-    shared_faces: Path, tmp_path: Path, mobilefacenet_file: Path
-) -> None:
-    """The development folders stand in for people: every command must cope with photos as they are."""
-    shutil.copytree(shared_faces, tmp_path / "people")
+    if development_faces.is_dir():
+        shutil.copytree(development_faces, tmp_path / "people")
+    else:
+        made_people(tmp_path / "people")
     run_all(tmp_path)
