@@ -124,6 +124,18 @@ def test_aligned_pictures_are_resized(size: tuple[int, int], way: int) -> None:
     assert (record.face, record.faces) == (0, 1)
 
 
+@pytest.mark.parametrize("factor", [1, 2])
+def test_aligned_crops_of_the_templates_shape_are_cut_for_a_narrow_model(
+    factor: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A 112×112 crop holds the 112×96 one in its middle; squeezing would move the eyes from 35.2 to 30.2 px apart."""
+    image = scene(112 * factor, 112 * factor)
+    record = only(FacePreparer((112, 96), "arcface", aligned=True)(Memory(encode(image, ".png"))))
+    middle = image[:, 8 * factor : -8 * factor]
+    assert np.array_equal(record.image, cv2.resize(middle, (96, 112), interpolation=cv2.INTER_AREA))
+    assert not caplog.messages
+
+
 def test_stretching_is_said_once(caplog: pytest.LogCaptureFixture) -> None:
     preparer = FacePreparer(SIZE, "arcface", aligned=True)
     with caplog.at_level(logging.WARNING):

@@ -51,6 +51,16 @@ class Template:
         cut_off = np.array([width * factor - size[1], height * factor - size[0]]) / 2
         return np.asarray(self.points, np.float64) * factor - cut_off
 
+    def middle(self, crop: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
+        """Cut a crop ``(h, w, 3)`` of the template's shape to the shape of faces of ``(height, width)``; others as they are."""
+        height, width = crop.shape[:2]
+        if height * self.size[1] != width * self.size[0]:
+            return crop
+        factor = max(size[0] / height, size[1] / width)
+        rows, columns = round(size[0] / factor), round(size[1] / factor)
+        top, left = (height - rows) // 2, (width - columns) // 2
+        return crop[top : top + rows, left : left + columns]
+
 
 def _dlib_point(x: float, y: float) -> tuple[float, float]:
     """Place a point of dlib's mean face in its 150 px chip, padding 0.25: ``(0.25 + p) / 1.5 * 150``."""

@@ -247,6 +247,8 @@ class FacePreparer:
             return self._detected(source.path, image)
 
     def _resized(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        if image.shape[:2] != self.size:
+            image = np.ascontiguousarray(self.template.middle(image, self.size))
         height, width = image.shape[:2]
         if (height, width) == self.size:
             return image
