@@ -134,6 +134,14 @@ def test_export_writes_a_known_model_as_onnx(cli, tmp_path: Path, mobilefacenet_
         assert written.spec.replace(sha256="") == known.spec.replace(sha256="")
 
 
+def test_inspect_tells_what_the_table_knows(cli, mobilefacenet_file: Path) -> None:
+    result = cli("model", "inspect", "mobilefacenet")
+    assert result.code == 0
+    for text in ("MS1M-refine-v2", "LFW", "99.25", "sirius-ai", "forehead: 0.66", "N × 192"):
+        assert text in result.out, text
+    assert "{" not in result.out
+
+
 def test_a_tensorflow_lite_file_is_a_model_file(cli, tmp_path: Path, mobilefacenet_file: Path) -> None:
     path = tmp_path / "brought.tflite"
     shutil.copy(mobilefacenet_file, path)

@@ -16,7 +16,7 @@ from fiqx_trt.errors import InvalidInputError
 if TYPE_CHECKING:
     from fiqx_trt.zoo import Entry
 
-__all__ = ["fetch", "list_models", "state"]
+__all__ = ["fetch", "known_facts", "list_models", "state"]
 
 #: Seconds that an explicit fetch waits for an answer; a first use in passing waits less.
 PATIENT = 30.0
@@ -45,6 +45,16 @@ def _row(entry: Entry, here: bool) -> tuple[str, ...]:
     kind = "" if entry.kind == "recogniser" else f"{entry.kind}: "
     mark = "*" if entry.consent else ""
     return entry.name, size, entry.licence_weights + mark, "yes" if here else "", kind + entry.about
+
+
+def known_facts(entry: Entry) -> list[tuple[str, str, str]]:
+    """Return what the table knows of a model beyond its contract: field, value, source."""
+    facts = [("about", entry.about, ""), ("licence of the code", entry.licence_code, "")]
+    if entry.consent:
+        facts.append(("consent", entry.consent, ""))
+    if entry.data:
+        facts.append(("training data", entry.data, ""))
+    return facts + [(figure.what, f"{figure.value:g}", figure.source) for figure in entry.figures]
 
 
 def fetch(

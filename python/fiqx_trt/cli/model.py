@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from fiqx_trt.cli import options as o
 from fiqx_trt.cli.console import say, table, tell
+from fiqx_trt.cli.known_models import known_facts
 from fiqx_trt.errors import InvalidInputError, OutputError
 
 __all__ = ["export", "inspect"]
@@ -26,6 +27,7 @@ def inspect(
     """Print a model's taps and contract, and what of it was guessed."""
     from fiqx_trt.models.load import load_graph
     from fiqx_trt.onnx_export.taps import tensor_shapes
+    from fiqx_trt.zoo import known
 
     spec, path, graph = load_graph(model, o.model_fields(input_size=input_size, tap=tap))
     if as_json:
@@ -39,20 +41,28 @@ def inspect(
         note = "guessed" if name in spec.guesses else ""
         if name in ("image", "embedding", "pre_dropout", "features"):
             note = " × ".join("N" if size is None else str(size) for size in shapes.get(value, ()))
-        text = (
-            ", ".join(f"{v:g}" for v in value)
-            if isinstance(value, list)
-            else "–"
-            if value in (None, "")
-            else str(value)
-        )
-        rows.append((name, text, note))
+        rows.append((name, _shown(value), note))
+    entry = known(model)
+    rows += [] if entry is None else known_facts(entry)
     table("", ("field", "value", "shape or note"), rows)
     tell(f"file: {path or 'none: it is kept in memory alone'}")
     if spec.guesses and path is not None:
         why = f" ({spec.scaling})" if spec.scaling else ""
         sidecar = path.with_suffix(".json").name
-        say(f"Guessed: {', '.join(spec.guesses)}{why}. State them in {sidecar} beside the file.")
+        say(
+            f"Guessed: {', '.join(spec.guesses)}{why}. State them with `fiqx-trt model set`, or in {sidecar} beside the file."
+        )
+
+
+def _shown(value: Any) -> str:
+    """Write a field of a sidecar in a cell."""
+    if value in (None, "", [], {}):
+        return "–"
+    if isinstance(value, dict):
+        return "; ".join(f"{name}: {_shown(part)}" for name, part in value.items())
+    if isinstance(value, list):
+        return ", ".join(map(_shown, value))
+    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def export(
