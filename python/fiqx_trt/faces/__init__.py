@@ -6,6 +6,10 @@ module      does
 `sources`   files, folders, globs, archives, lists and tables to one `Source` per picture
 `tar`       the pictures in tar archives
 `header`    format and size of a picture without decoding it
+`jpeg`      JPEG: its size as decoders see it, its data checked and decoded
+`png`       PNG: its chunks checked and reduced to the picture
+`tiff`      the tags of a TIFF and of EXIF
+`heif`      HEIC and AVIF, with the extra of that name
 `decode`    bytes to an RGB array
 `detect`    where the faces of a picture and their five landmarks are
 `align`     a face moved to a model's template

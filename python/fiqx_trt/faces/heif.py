@@ -41,6 +41,9 @@ def kind_of(data: bytes) -> str:
 def picture_size(data: bytes) -> tuple[int, int]:
     """Return width and height of the largest picture in the file.
 
+    libheif refuses a coded picture that is larger than announced. libavif decodes it, up to its own limit of 16384 x 16384
+    px, and scales it down.
+
     Raises
     ------
     ImageError
