@@ -122,8 +122,9 @@ def _is_affine(view: GraphView, node: onnx.NodeProto) -> bool:
 
 
 def _is_depthwise(view: GraphView, node: onnx.NodeProto) -> bool:
-    channels = view.shapes[node.input[0]][1]
-    return channels != 1 and attribute(node, "group", 1) == channels
+    """Whether a convolution filters each channel by itself."""
+    groups = attribute(node, "group", 1)
+    return bool(groups > 1 and view.shapes.get(node.input[0], (None, groups))[1] == groups)
 
 
 def _before_dropout(view: GraphView, name: str) -> str:
