@@ -153,7 +153,15 @@ def _regression(path: Path) -> object:
     model.write_bytes(SVR)
     ranges.write_bytes(RANGES)
     data = path.read_bytes()
-    return load_svr(model, path, features=2) if data[:1] == b"x" else load_svr(path, ranges, features=2)
+    if data[:1] == b"x" or b"range:" in data:
+        return load_svr(model, path, features=2)
+    return load_svr(path, ranges, features=2)
+
+
+def _analysis(path: Path) -> object:
+    from fiqx_trt.amva import load_amva
+
+    return load_amva(seeds.analysis_with(path.read_bytes()))
 
 
 def _joblib(path: Path) -> object:
@@ -220,6 +228,43 @@ SVR = (
     b"svm_type epsilon_svr\nkernel_type rbf\ngamma 0.05\nnr_class 2\ntotal_sv 2\nrho -1.5\nSV\n1.0 1:0.5 2:-0.25\n"
     b"-1.0 1:0.1 2:0.3\n"
 )
+SVR_YAML = b"""%YAML:1.0
+---
+opencv_ml_svm:
+   format: 3
+   svmType: EPS_SVR
+   kernel:
+      type: RBF
+      gamma: 5.0000000000000003e-02
+   var_count: 2
+   support_vectors:
+      - [ 0.5, -0.25 ]
+      - [ 0.1, 0.3 ]
+   decision_functions:
+      -
+         sv_count: 2
+         rho: -12.5
+         alpha: [ 1., -1. ]
+         index: [ 0, 1 ]
+"""
+RANGES_YAML = b"""%YAML:1.0
+---
+range: !!opencv-matrix
+   rows: 2
+   cols: 2
+   dt: d
+   data: [ 0., -1., 2.5, 3. ]
+"""
+SVR_XML = b"""<?xml version="1.0"?>
+<opencv_storage>
+<opencv_ml_svm>
+  <svmType>EPS_SVR</svmType>
+  <kernel><type>RBF</type> <gamma>5.0000000000000003e-02</gamma></kernel>
+  <support_vectors><_> 0.5 -0.25</_><_> 0.1 0.3</_></support_vectors>
+  <decision_functions><_><sv_count>2</sv_count><rho>-12.5</rho><alpha> 1. -1.</alpha><index> 0 1</index></_></decision_functions>
+</opencv_ml_svm>
+</opencv_storage>
+"""
 RANGES = b"x\n-1 1\n1 0 2.5\n2 -1 3\n"
 SIDECAR = json.dumps(
     {
@@ -279,7 +324,8 @@ TARGETS: dict[str, Target] = {
     "pickle": Target(".pkl", _scores("pickle"), lambda: [seeds.pickled(p) for p in (0, 2, 4, 5)]),
     "sidecar": Target(".json", _sidecar, lambda: [SIDECAR]),
     "scorer": Target(".json", _scorer, lambda: [SCORER]),
-    "regression": Target(".model", _regression, lambda: [SVR, RANGES]),
+    "regression": Target(".model", _regression, lambda: [SVR, RANGES, SVR_YAML, RANGES_YAML, SVR_XML]),
+    "analysis": Target(".json", _analysis, lambda: [seeds.analysis()]),
     "joblib": Target(".lz4", _joblib, lambda: [seeds.joblib_list()]),
     "npz": Target(".npz", _arrays, lambda: [seeds.npz()]),
     "embeddings": Target(".npz", _embeddings, lambda: [seeds.embeddings(Path(seeds.scratch(), "e.npz"))]),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
 import signal
 from collections.abc import Iterator
@@ -11,7 +12,7 @@ import pytest
 
 from fuzz import run, seeds
 from fuzz.mutate import mutate
-from fuzz.targets import LANDMARKS, SCORER, SIDECAR, SVR, TARGETS
+from fuzz.targets import LANDMARKS, RANGES_YAML, SCORER, SIDECAR, SVR, SVR_YAML, TARGETS
 
 ROUNDS = 40
 
@@ -61,6 +62,15 @@ EXAMPLES: dict[str, tuple[str, bytes]] = {
     "a landmark beyond a float": ("landmark table", LANDMARKS.replace(b"38", b"9" * 400)),
     "a face of 5000 digits": ("landmark table", LANDMARKS.replace(b",0,38", b"," + b"9" * 5000 + b",38")),
     "an index of 5000 digits": ("regression", SVR.replace(b"1:0.5", b"9" * 5000 + b":0.5")),
+    "a matrix without its columns": ("regression", RANGES_YAML.replace(b"cols", b"#ols")),
+    "a matrix without data": ("regression", RANGES_YAML.replace(b"data", b"#ata")),
+    "a matrix of an unknown type": ("regression", RANGES_YAML.replace(b"dt: d", b"dt: q")),
+    "a matrix larger than the memory": ("regression", RANGES_YAML.replace(b"rows: 2", b"rows: 2000000000")),
+    "a regression that is a number": ("regression", b"%YAML:1.0\n---\nopencv_ml_svm: 1\n"),
+    "a kernel that is a number": ("regression", SVR_YAML.replace(b"kernel:", b"kernel: 5")),
+    "a name that is not UTF-8": ("regression", SVR_YAML.replace(b"EPS", b"\xff")),
+    "an index that is no number": ("regression", SVR_YAML.replace(b"[ 0, 1 ]", b"[ .NaN, 0.5 ]")),
+    "an analysis of many levels": ("analysis", b"[" * 100_000),
     "a PNG chunk of 2 GB": ("header", _png(0x7FFFFFFF)),
     "a PNG chunk of 2 GB, decoded": ("picture", _png(0x7FFFFFFF)),
     "an object array": ("joblib", seeds.joblib_list().replace(b"f4", b"O8")),
@@ -76,6 +86,25 @@ EXAMPLES: dict[str, tuple[str, bytes]] = {
 def test_an_input_that_once_did_harm(name: str, tmp_path: Path) -> None:
     target, data = EXAMPLES[name]
     assert run.attempt(TARGETS[target], tmp_path / f"input{TARGETS[target].suffix}", data) is None
+
+
+def test_damaged_checkpoints(tmp_path: Path) -> None:
+    """torch reads them itself, and raises nearly anything."""
+    from fiqx_trt.errors import ModelError
+    from fiqx_trt.onnx_export.state import load_state
+
+    path = tmp_path / "w.pt"
+    for zipped in (True, False):
+        whole = seeds.state(zipped)
+        for cut in (*range(0, 60), len(whole) // 2):
+            path.write_bytes(whole[:cut])
+            with pytest.raises(ModelError):
+                load_state(path)
+        draw = random.Random(3)
+        for _ in range(60):
+            path.write_bytes(mutate(draw, whole)[: len(whole)])
+            with contextlib.suppress(ModelError):
+                load_state(path)
 
 
 @pytest.mark.parametrize("name", TARGETS)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from fiqx_trt.errors import ModelError, SourceError
 from fiqx_trt.files import open_regular, read_regular
 from fiqx_trt.importers.base import number, read_lines
 from fiqx_trt.pickle_reader import read_pickle
+from fiqx_trt.quality._opencv_file import parse_opencv
 
 __all__ = ["SupportVectorRegression", "load_svr"]
 
@@ -135,53 +137,45 @@ def _libsvm_vector(path: Path, line: int, text: str, features: int) -> tuple[flo
     return values[0], vector
 
 
-def _storage(path: Path) -> Any:
-    """Open a file of OpenCV; its nodes live only as long as what is returned."""
-    from fiqx_trt.opencv import cv2
-
+def _storage(path: Path) -> dict[str, Any]:
+    """Return what a file of OpenCV holds."""
     try:
-        return cv2.FileStorage(str(path), cv2.FILE_STORAGE_READ)
-    except (cv2.error, SystemError) as error:
-        raise ModelError(f"{path} is no file OpenCV can read") from error
+        return parse_opencv(read_regular(path))
+    except ValueError as error:
+        raise ModelError(f"{path} is no file OpenCV wrote, or damaged: {error}") from error
 
 
 def _opencv_model(path: Path, features: int) -> tuple[Array, Array, float, float]:
-    storage = _storage(path)
-    node = storage.getNode("opencv_ml_svm")
-    if node.empty() or not _is_rbf_regression(node):
+    node = _storage(path).get("opencv_ml_svm")
+    if not isinstance(node, dict) or not _is_rbf_regression(node):
         raise ModelError(f"{path} holds no regression with an RBF kernel as cv::ml::SVM saves it")
-    vectors = [_numbers(path, item) for item in _items(node.getNode("support_vectors"))]
-    decisions = _items(node.getNode("decision_functions"))
+    vectors = [_numbers(path, item, "support_vectors") for item in _items(node.get("support_vectors"))]
+    decisions = _items(node.get("decision_functions"))
     if not vectors or len(decisions) != 1 or any(len(vector) != features for vector in vectors):
         raise ModelError(f"{path} has no support vectors of {features} features with one decision function")
-    weights = _numbers(path, decisions[0].getNode("alpha"))
-    index = decisions[0].getNode("index")
-    order = np.arange(len(vectors)) if index.empty() else np.array(_numbers(path, index), np.int64)
-    if len(weights) != len(order) or not np.all((order >= 0) & (order < len(vectors))):
+    decision = decisions[0] if isinstance(decisions[0], dict) else {}
+    weights = _numbers(path, decision.get("alpha"), "alpha")
+    index = _numbers(path, decision["index"], "index") if "index" in decision else range(len(vectors))
+    if len(weights) != len(index) or not all(i in range(len(vectors)) for i in index):
         raise ModelError(f"{path}: {len(weights)} weights do not fit {len(vectors)} support vectors")
-    gamma, rho = (
-        float(node.getNode("kernel").getNode("gamma").real()),
-        float(decisions[0].getNode("rho").real()),
-    )
-    return np.array(vectors)[order], np.array(weights), gamma, rho
+    gamma, rho = _numbers(path, [node["kernel"].get("gamma"), decision.get("rho")], "gamma, rho")
+    return np.array(vectors)[np.array(index, np.int64)], np.array(weights), gamma, rho
 
 
-def _is_rbf_regression(node: Any) -> bool:
-    kind, kernel = node.getNode("svmType"), node.getNode("kernel")
-    if not kind.isString() or kernel.empty() or not kernel.getNode("type").isString():
-        return False
-    return "SVR" in kind.string() and kernel.getNode("type").string() == "RBF"
+def _is_rbf_regression(node: dict[str, Any]) -> bool:
+    kernel = node.get("kernel")
+    return "SVR" in str(node.get("svmType")) and isinstance(kernel, dict) and kernel.get("type") == "RBF"
 
 
-def _items(node: Any) -> list[Any]:
-    return [node.at(i) for i in range(node.size())] if node.isSeq() else []
+def _items(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
 
 
-def _numbers(path: Path, node: Any) -> list[float]:
-    items = _items(node)
-    if not all(item.isReal() or item.isInt() for item in items):
-        raise ModelError(f"{path}: the list {node.name()!r} holds something that is no number")
-    return [float(item.real()) for item in items]
+def _numbers(path: Path, value: Any, name: str) -> list[float]:
+    items = [value] if isinstance(value, float) else _items(value)
+    if not items or not all(isinstance(item, float) and math.isfinite(item) for item in items):
+        raise ModelError(f"{path}: the list {name!r} holds something that is no number")
+    return items
 
 
 def _ranges(path: Path, features: int) -> tuple[Array, Array]:
@@ -192,14 +186,19 @@ def _ranges(path: Path, features: int) -> tuple[Array, Array]:
         bounds = [table.get(key) for key in ("min_", "max_")] if isinstance(table, dict) else [None, None]
         pair = _matrix(bounds) if all(isinstance(bound, list) for bound in bounds) else np.zeros((2, 0))
     elif start in (b"%YAML", b"<?xml"):
-        storage = _storage(path)
-        node = storage.getNode("range")
-        pair = np.zeros((2, 0)) if node.empty() else _matrix(node.mat())
+        pair = _stored_matrix(path, _storage(path).get("range"))
     else:
         pair = _scale_file(path, features)
     if pair.shape != (2, features) or not np.all(np.isfinite(pair)):
         raise ModelError(f"{path} holds no finite ranges; 2 rows of {features} numbers were expected")
     return pair[0], pair[1]
+
+
+def _stored_matrix(path: Path, node: Any) -> Array:
+    if not isinstance(node, dict):
+        return np.zeros((2, 0))
+    data = _numbers(path, node.get("data"), "data")
+    return np.array(data).reshape(2, -1) if node.get("rows") == 2 and len(data) % 2 == 0 else np.zeros((2, 0))
 
 
 def _matrix(values: Any) -> Array:
