@@ -1,15 +1,18 @@
 from __future__ import annotations
 
+import hashlib
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from fiqx_trt.errors import InvalidInputError, ModelError
+from fiqx_trt.errors import InvalidInputError, ModelError, ModelUnavailableError
 from fiqx_trt.onnx_export.builder import GraphBuilder
 from fiqx_trt.quality import create_method
 from fiqx_trt.quality.scorer_contract import CONTRACTS
+from fiqx_trt.zoo import fetch, models
 from support.nets import noise_faces
 
 
@@ -69,3 +72,25 @@ def test_ready_contracts_state_everything() -> None:
         assert len(ready.input_size) == 2, name
         assert len(ready.per_channel) == 2
         assert ready.color in ("rgb", "bgr", "gray")
+
+
+def test_a_known_network_needs_no_sidecar(
+    scorer: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A stand-in for a file of the table, brought by hand, gives the scores of the same file with the same sidecar."""
+    contract(scorer)
+    stated = json.loads(scorer.with_suffix(".json").read_text())
+    sha256 = hashlib.sha256(scorer.read_bytes()).hexdigest()
+    entry = replace(models()["ediffiqa-tiny"], sha256=sha256, bytes=None, contract=stated)
+    monkeypatch.setenv("FIQX_CACHE_DIR", str(tmp_path / "cache"))
+    monkeypatch.setenv("FIQX_OFFLINE", "1")
+    monkeypatch.setattr(
+        "fiqx_trt.quality.onnx_scorer.known", lambda name: entry if name == entry.name else None
+    )
+    with pytest.raises(ModelUnavailableError, match="`fiqx-trt model fetch ediffiqa-tiny --from FILE`"):
+        create_method("onnx:ediffiqa-tiny")
+    fetch(entry, file=scorer)
+    faces = noise_faces(4)
+    by_name, by_file = create_method("onnx:ediffiqa-tiny"), create_method(f"onnx:{scorer}")
+    assert by_name.columns == ("ediffiqa-tiny",)
+    np.testing.assert_array_equal(by_name.score(None, faces, None).raw, by_file.score(None, faces, None).raw)

@@ -10,10 +10,13 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from fiqx_trt.errors import ModelError
 from fiqx_trt.faces.align import TEMPLATES
 from fiqx_trt.models import ModelSpec
 from fiqx_trt.models.known import entry_fields
 from fiqx_trt.onnx_export import dlib_resnet
+from fiqx_trt.quality.onnx_scorer import known_contract
+from fiqx_trt.quality.scorer_contract import CONTRACTS
 from fiqx_trt.quality.serfiq import SerFiq
 from fiqx_trt.zoo import Entry, known, models
 
@@ -95,6 +98,23 @@ def test_what_runs_at_once_is_calibrated_for_the_default_estimator(name: str) ->
     assert spec.gamma is not None
     assert spec.gamma_weights == "l1"
     assert set(spec.regions) == {"forehead", "eyes", "nose", "mouth", "cheeks", "background", "face"}
+
+
+def test_quality_networks_are_fed_as_their_own_programs_feed_them() -> None:
+    networks = [entry for entry in models().values() if entry.kind == "quality"]
+    assert len(networks) == 5
+    for entry in networks:
+        found, wanted = known_contract(entry), CONTRACTS["ediffiqa"]
+        assert found.per_channel == wanted.per_channel
+        assert (found.input_size, found.color, found.template) == (
+            wanted.input_size,
+            wanted.color,
+            wanted.template,
+        )
+        assert found.higher_is_better
+        assert found.name == entry.name
+    with pytest.raises(ModelError, match="sface is a recogniser, not a quality network"):
+        known_contract(models()["sface"])
 
 
 def test_two_files_of_one_name_are_kept_apart() -> None:

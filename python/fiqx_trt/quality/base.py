@@ -180,7 +180,7 @@ def create_method(name: str, options: MethodOptions | None = None) -> QualityMet
         target = next((e.value for e in entry_points(group="fiqx_trt.quality") if e.name == name), None)
     if target is None:
         raise InvalidInputError(
-            f"no quality method is called {name!r}; there are {', '.join(method_names())} and onnx:FILE"
+            f"no quality method is called {name!r}; there are {', '.join(method_names())} and onnx:FILE or onnx:NAME"
         )
     factory: MethodFactory = _load(target)
     return factory.from_options(options)

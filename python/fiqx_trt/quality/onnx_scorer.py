@@ -1,5 +1,7 @@
 """Any supervised quality network as a method: ``onnx:<file>``, with its own input contract in a sidecar.
 
+``onnx:<name>`` takes one of the table of known models (``fiqx-trt model list``), which states its contract.
+
 The network is given the face in *its* size, scale, colour order and alignment, whatever the recogniser wants. These come
 from ``<file>.json`` beside the file::
 
@@ -27,12 +29,13 @@ from fiqx_trt import kernels
 from fiqx_trt.errors import InvalidInputError, ModelError
 from fiqx_trt.quality.base import MethodOptions, Quality
 from fiqx_trt.quality.scorer_contract import ScorerContract, read_contract
+from fiqx_trt.zoo import Entry, fetch, known
 
 if TYPE_CHECKING:
     from fiqx_trt.models.model import Extracted, Model
     from fiqx_trt.runtime.base import Session, TensorInfo
 
-__all__ = ["OnnxScorer"]
+__all__ = ["OnnxScorer", "known_contract"]
 
 
 class OnnxScorer:
@@ -71,8 +74,17 @@ class OnnxScorer:
 
     @classmethod
     def from_argument(cls, argument: str, options: MethodOptions) -> OnnxScorer:
-        """Build it from what stands behind ``onnx:``."""
-        return cls(Path(argument))
+        """Build it from what stands behind ``onnx:``: a file, or the name of a known quality network, which is fetched."""
+        entry = known(argument)
+        if entry is None:
+            return cls(Path(argument))
+        contract = known_contract(entry)
+        path = fetch(entry).path
+        if path is None:
+            raise ModelError(
+                f"{entry.name} cannot be kept on this machine; set FIQX_CACHE_DIR to a folder of your own"
+            )
+        return cls(path, contract=contract)
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -232,3 +244,21 @@ def _width(info: TensorInfo) -> int | None:
     return (
         None if None in sizes else int(np.prod([size for size in sizes if size is not None], dtype=np.int64))
     )
+
+
+def known_contract(entry: Entry) -> ScorerContract:
+    """Return what a known quality network wants, as the table states it.
+
+    Raises
+    ------
+    ModelError
+        The known model is no quality network.
+    """
+    if entry.kind != "quality":
+        raise ModelError(
+            f"{entry.name} is a {entry.kind}, not a quality network; give onnx:FILE, or --model {entry.name}"
+        )
+    told: dict[str, Any] = {
+        name: tuple(value) if isinstance(value, list) else value for name, value in entry.contract.items()
+    }
+    return ScorerContract(**{**told, "name": entry.name, "source": entry.about})
