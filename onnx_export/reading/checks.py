@@ -43,7 +43,7 @@ def check_names(model: onnx.ModelProto) -> None:
     for name in _names(model):
         if isinstance(name, bytes):
             raise ModelError(
-                f"the graph has a name that is not UTF-8, {name!r}; export the model with plain names"
+                f"the graph has a name that is not UTF-8, {name[:40]!r}; export the model with plain names"
             )
 
 
@@ -99,14 +99,28 @@ def _check_tensor(tensor: TensorProto) -> None:
 
 
 def _names(model: onnx.ModelProto) -> Iterator[str | bytes]:
+    yield from (entry.domain for entry in model.opset_import)
     for node in all_nodes(model):
         yield from (node.name, node.op_type, node.domain, *node.input, *node.output)
-        yield from (item.name for item in node.attribute)
+        for item in node.attribute:
+            yield item.name
+            yield _text(item.s)
     for graph in graphs(model):
+        yield graph.name
         for values in (graph.input, graph.output, graph.value_info, graph.initializer):
             yield from (value.name for value in values)
+        for value in (*graph.input, *graph.output, *graph.value_info):
+            yield from (dim.dim_param for dim in value.type.tensor_type.shape.dim)
     for function in model.functions:
         yield from (function.name, function.domain, *function.input, *function.output)
     for tensor in all_tensors(model):
         for entry in tensor.external_data:
             yield from (entry.key, entry.value)
+
+
+def _text(value: bytes) -> str | bytes:
+    """Return an attribute's text; the bytes themselves where they are none."""
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        return value

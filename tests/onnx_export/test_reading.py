@@ -123,6 +123,23 @@ def test_constants_in_a_circle_have_no_value() -> None:
     assert GraphView(model).constant("p") is None
 
 
+@pytest.mark.parametrize("place", ["graph", "dimension", "attribute", "domain", "weight"])
+def test_names_that_are_not_utf8_are_found_wherever_they_stand(place: str) -> None:
+    model = small_recogniser()
+    text = {"graph": model.graph, "weight": graphs.weight(model, "w1")}
+    if place in text:
+        text[place].name = "ZZZZ"
+    elif place == "dimension":
+        model.graph.input[0].type.tensor_type.shape.dim[0].dim_param = "ZZZZ"
+    elif place == "domain":
+        model.opset_import.add(domain="ZZZZ", version=1)
+    else:
+        graphs.node_of(model, "c1").attribute.append(helper.make_attribute("auto_pad", "ZZZZ"))
+    data = model.SerializeToString().replace(b"ZZZZ", b"Z\xe9\xe8Z")
+    with pytest.raises(ModelError, match=r"a name that is not UTF-8, b'Z\\xe9\\xe8Z'; export"):
+        read_model(data)
+
+
 @pytest.mark.parametrize(
     ("start", "what"),
     [
