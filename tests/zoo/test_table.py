@@ -121,3 +121,13 @@ def test_two_files_of_one_name_are_kept_apart() -> None:
     first, second = models()["auraface"], models()["antelopev2-glintr100"]
     assert first.file == second.file
     assert first.stored_name != second.stored_name
+
+
+def test_what_a_quality_foresees_was_measured_with_the_default_settings() -> None:
+    spec = ModelSpec(**entry_fields(models()["mobilefacenet"]))
+    serfiq = spec.validity["serfiq"]
+    assert serfiq.settings == SerFiq().parameters
+    assert serfiq.low < serfiq.spearman < serfiq.high
+    assert (serfiq.people, serfiq.against) == (40, "genuine")
+    assert "ORL" in serfiq.on
+    assert spec.cosines["impostor"][1] < spec.cosines["genuine"][0]
