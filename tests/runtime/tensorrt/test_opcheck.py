@@ -9,7 +9,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
-from fiqx_trt.errors import DependencyError
+from fiqx_trt.errors import DependencyError, ModelUnavailableError
 from fiqx_trt.onnx_export import mtcnn
 from fiqx_trt.onnx_export.dlib_resnet import build_dlib_resnet, find_weights
 from fiqx_trt.onnx_export.gradient import build_gradient
@@ -17,9 +17,11 @@ from fiqx_trt.onnx_export.half import to_half
 from fiqx_trt.onnx_export.inception_resnet_v1 import build_inception_resnet_v1
 from fiqx_trt.onnx_export.iresnet import build_iresnet18
 from fiqx_trt.onnx_export.mobilefacenet import build_mobilefacenet
+from fiqx_trt.onnx_export.reading import read_model
 from fiqx_trt.onnx_export.split import cut, with_outputs
 from fiqx_trt.onnx_export.taps import find_taps
 from fiqx_trt.runtime.tensorrt.opcheck import problems
+from fiqx_trt.zoo import fetch, known
 from runtime.small_nets import model
 
 
@@ -30,7 +32,17 @@ def dlib() -> onnx.ModelProto:
         pytest.skip(str(error))
 
 
-@pytest.mark.parametrize("build", [build_mobilefacenet, build_inception_resnet_v1, dlib])
+def default_recogniser() -> onnx.ModelProto:
+    """The file that a .tflite of 2019 becomes."""
+    entry = known("mobilefacenet")
+    assert entry is not None
+    try:
+        return read_model(fetch(entry).data)
+    except ModelUnavailableError as error:
+        pytest.skip(str(error))
+
+
+@pytest.mark.parametrize("build", [build_mobilefacenet, build_inception_resnet_v1, dlib, default_recogniser])
 def test_recognisers_their_parts_and_their_gradients(build: Callable[[], onnx.ModelProto]) -> None:
     network = build()
     taps = find_taps(network)
