@@ -217,7 +217,7 @@ def without_home(**environment: str) -> str:
     """Run with no HOME, as a user that no list of users knows."""
     kept = {name: os.environ[name] for name in ("PATH", "PYTHONPATH") if name in os.environ}
     command = [sys.executable, "-c", CODE]
-    result = subprocess.run(command, env={**kept, **environment}, capture_output=True, text=True, timeout=60)
+    result = subprocess.run(command, env={**kept, **environment}, capture_output=True, text=True, timeout=600)
     assert result.returncode == 0, result.stderr
     return result.stdout.strip() + result.stderr
 

@@ -305,7 +305,7 @@ def test_a_signal_finishes_the_rows_in_flight_and_says_how_to_resume(
         time.sleep(0.005)
         assert process.poll() is None
     process.send_signal(sent)
-    _, err = process.communicate(timeout=60)
+    _, err = process.communicate(timeout=600)
     assert process.returncode == code, err
     assert "stopping after the rows in flight" in err
     assert "the same command with --resume goes on from here" in err
@@ -324,7 +324,7 @@ def test_an_output_folder_that_vanishes_ends_the_run(tmp_path: Path, recogniser:
         time.sleep(0.005)
         assert process.poll() is None
     folder.rename(tmp_path / "gone")
-    _, err = process.communicate(timeout=60)
+    _, err = process.communicate(timeout=600)
     assert process.returncode == 1, err
     assert "Traceback" not in err
     assert err.count("error: ") == 1

@@ -123,7 +123,7 @@ def test_a_slow_consumer_bounds_what_is_read_ahead() -> None:
 
 def test_decoding_runs_ahead_in_several_threads() -> None:
     seen: set[str] = set()
-    barrier = threading.Barrier(3, timeout=120)
+    barrier = threading.Barrier(3, timeout=600)
 
     def meet(job: Job) -> list[FaceRecord]:
         seen.add(threading.current_thread().name)
@@ -237,7 +237,7 @@ def _script(
         assert process.stdout is not None
         assert process.stdout.readline().strip() == wait_for
         act(process)
-        _, errors = process.communicate(timeout=120)
+        _, errors = process.communicate(timeout=600)
     finally:
         process.kill()
     return process.returncode, errors

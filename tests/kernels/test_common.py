@@ -93,7 +93,7 @@ def test_the_kernel_releases_the_gil():
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(timeout=60)
+        thread.join(timeout=600)
     assert len(results) == 4
     assert all((r == results[0]).all() for r in results)
 

@@ -43,7 +43,7 @@ def test_a_row_follows_its_files_and_rows_stay_in_order(tmp_path: Path) -> None:
     slow = threading.Event()
 
     def late(path: Path) -> None:
-        assert slow.wait(10)
+        assert slow.wait(600)
         save(path)
 
     with FaceFiles(tmp_path, pictures="png") as files:
@@ -71,7 +71,7 @@ def test_memory_holds_a_few_faces_however_slow_the_disk(tmp_path: Path) -> None:
         files.begin(count())
 
         def late(path: Path) -> None:
-            assert go.wait(10)
+            assert go.wait(600)
 
         def add() -> None:
             for i in range(200):
@@ -83,7 +83,7 @@ def test_memory_holds_a_few_faces_however_slow_the_disk(tmp_path: Path) -> None:
         assert thread.is_alive()
         assert len(files._rows) == WAITING
         go.set()
-        thread.join(10)
+        thread.join(600)
         assert len(files.finish()) == 200
 
 

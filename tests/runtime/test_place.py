@@ -171,7 +171,7 @@ def test_threads_may_share_a_place(device: DevicePlace) -> None:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(timeout=60)
+        thread.join(timeout=600)
     assert not wrong
 
 

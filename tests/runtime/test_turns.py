@@ -101,5 +101,5 @@ def test_a_daemon_thread_does_not_abort_the_end_of_the_program(what: str) -> Non
     elif what == "opening":
         setup, call = "", "open_session(residual_net(), backend='openvino', max_batch=1, threads=1).close()"
     code = textwrap.dedent(DAEMON).replace("{setup}", setup).replace("{call}", call)
-    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=600)
     assert (result.returncode, result.stderr) == (0, "")

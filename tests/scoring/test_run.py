@@ -71,7 +71,7 @@ def paths(folder: Path, name: str = "t.csv") -> list[str]:
 def test_the_network_runs_on_while_rows_are_made(tmp_path: Path) -> None:
     def wait(number: int) -> None:
         if number == 1:
-            assert maker.second.wait(10), "the second batch waits for the rows of the first"
+            assert maker.second.wait(600), "the second batch waits for the rows of the first"
 
     maker = Maker(wait)
     complete, table = run(tmp_path, maker)
