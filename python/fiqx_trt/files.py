@@ -129,7 +129,7 @@ def not_private(status: os.stat_result) -> str | None:
     return None
 
 
-def write_atomic(path: Path, data: bytes, *, private: bool = False) -> None:
+def write_atomic(path: Path, data: bytes, *, private: bool = False, temporary: Path | None = None) -> None:
     """Write a file so that a reader sees the old content or the new, never a part of it.
 
     Parameters
@@ -140,17 +140,19 @@ def write_atomic(path: Path, data: bytes, *, private: bool = False) -> None:
         The whole new content.
     private
         Whether nobody else may read it; otherwise its mode follows the umask.
+    temporary
+        See :func:`replacing`.
 
     Raises
     ------
     OSError
         The file system refuses; nothing is left behind.
     """
-    with replacing(path, private=private) as file:
+    with replacing(path, private=private, temporary=temporary) as file:
         file.write(data)
 
 
-def write_whole(path: Path, data: bytes) -> None:
+def write_whole(path: Path, data: bytes, *, temporary: Path | None = None) -> None:
     """Write a result as :func:`write_atomic` does.
 
     Raises
@@ -159,7 +161,7 @@ def write_whole(path: Path, data: bytes) -> None:
         The file system refuses; the old file, if any, is left.
     """
     try:
-        write_atomic(path, data)
+        write_atomic(path, data, temporary=temporary)
     except OSError as error:
         raise OutputError(
             f"cannot write {shown(path)}: {error.strerror or error}; choose another place"

@@ -33,6 +33,15 @@ def write_bytes(path, data, whole=Path.write_bytes):
         os.kill(os.getpid(), signal.SIGKILL)
     return whole(path, data)
 Path.write_bytes = write_bytes
+from fiqx_trt import files
+def write_atomic(path, data, private=False, temporary=None):
+    with files.replacing(path, private=private, temporary=temporary) as file:
+        if path.name == "report.html" and next(calls) == last:
+            file.write(data[: len(data) // 2])
+            file.flush()
+            os.kill(os.getpid(), signal.SIGKILL)
+        file.write(data)
+files.write_atomic = write_atomic
 from fiqx_trt.report import face_files
 face_files.WAITING = 1
 from fiqx_trt.cli.main import main

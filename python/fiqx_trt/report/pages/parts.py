@@ -101,7 +101,8 @@ def save_page(page: Page, folder: Path) -> Path:
     """
     path, content = folder / REPORT, page.html().encode()
     if not (path.is_file() and path.read_bytes() == content):
-        write_whole(path, content)
+        # A killed run leaves a name that the next one writes over, so that the folder becomes that of one run.
+        write_whole(path, content, temporary=folder / f".{REPORT}.tmp")
     return path
 
 
