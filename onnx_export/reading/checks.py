@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator
 
 import onnx
-from onnx import TensorProto
+from onnx import TensorProto, numpy_helper
 
 from fiqx_trt.errors import ModelError
 from fiqx_trt.onnx_export.reading.walk import all_nodes, all_tensors, graphs
@@ -89,6 +89,7 @@ def _check_tensor(tensor: TensorProto) -> None:
         raise ModelError(f"weight {tensor.name!r} has the shape {list(tensor.dims)}; {_EXPORT}")
     width = _BYTES.get(tensor.data_type)
     if width is None or not tensor.HasField("raw_data"):
+        _check_readable(tensor)
         return
     wanted = width * math.prod(tensor.dims)
     if len(tensor.raw_data) != wanted:
@@ -96,6 +97,17 @@ def _check_tensor(tensor: TensorProto) -> None:
             f"weight {tensor.name!r} holds {len(tensor.raw_data)} bytes, its shape {list(tensor.dims)} wants {wanted}; "
             f"the file is damaged, {_EXPORT}"
         )
+
+
+def _check_readable(tensor: TensorProto) -> None:
+    """Refuse a weight in lists of numbers, or of a rare type, that ONNX itself cannot read."""
+    try:
+        numpy_helper.to_array(tensor)
+    except Exception as error:  # whatever damaged lists make it raise
+        reason = " ".join(str(error).split())[:120]
+        raise ModelError(
+            f"weight {tensor.name!r} cannot be read ({reason}); the file is damaged, {_EXPORT}"
+        ) from error
 
 
 def _names(model: onnx.ModelProto) -> Iterator[str | bytes]:

@@ -26,7 +26,7 @@ def raise_opset(model: onnx.ModelProto) -> None:
     if opset_of(model) >= _OLDEST or any(node.domain not in ("", "ai.onnx") for node in all_nodes(model)):
         return
     try:
-        converted = version_converter.convert_version(skeleton(model), OPSET)
+        converted = version_converter.convert_version(_with_numbers(skeleton(model)), OPSET)
     except Exception as error:  # C++ exceptions without a common base class
         logger.info("the graph stays in opset %d: %s", opset_of(model), " ".join(str(error).split())[:200])
         return
@@ -43,3 +43,15 @@ def raise_opset(model: onnx.ModelProto) -> None:
     del model.opset_import[:]
     model.opset_import.extend(converted.opset_import)
     model.ir_version = max(model.ir_version, 8)
+
+
+def _with_numbers(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Give inputs a batch of one where it is symbolic: the converter wants numbers, and the inputs are put back after it."""
+    for value in model.graph.input:
+        for dim in value.type.tensor_type.shape.dim:
+            if not dim.HasField("dim_value"):
+                dim.dim_value = 1
+    for value in model.graph.output:
+        value.type.tensor_type.ClearField("shape")
+    del model.graph.value_info[:]
+    return model

@@ -136,6 +136,16 @@ FOREIGN = [
     Foreign("a fixed batch of one that cannot be freed", changed(graphs.through_one_picture, batch=1)),
     Foreign("two outputs, a feature map first", changed(graphs.second_output("features"))),
     *(Foreign(f"opset {version}", changed(opset(version))) for version in (9, 11, 13, 18, 21)),
+    Foreign("opset 6", changed(opset(6), graphs.norm_in_test_mode, graphs.gemm_that_broadcasts)),
+    Foreign(
+        "opset 6, batch norm in training mode by default",
+        changed(opset(6), graphs.gemm_that_broadcasts),
+        refused=r"node 'embedding' \(BatchNormalization\) is in training mode: .*model\.eval\(\)$",
+    ),
+    Foreign(
+        "slopes (C,), opset 6",
+        changed(opset(6), graphs.norm_in_test_mode, graphs.gemm_that_broadcasts, graphs.slopes(6)),
+    ),
     Foreign("clip with attributes, opset 9", changed(opset(9), graphs.clips)),
     # Dropout and batch norm
     Foreign("inactive dropout", changed(graphs.dropout(training=False))),
@@ -262,6 +272,16 @@ FOREIGN = [
         "a weight that does not fill its shape",
         changed(graphs.short_weight),
         refused=r"weight 'w1' holds 644 bytes, its shape \[6, 3, 3, 3\] wants 648; the file is damaged",
+    ),
+    Foreign(
+        "a weight as a list that is too short",
+        changed(graphs.short_list),
+        refused=r"weight 'w1' cannot be read \(.*\); the file is damaged, export the model again$",
+    ),
+    Foreign(
+        "a weight of another type than was written",
+        changed(graphs.rare_type),
+        refused=r"weight 'w1' cannot be read \(.*\); the file is damaged, export the model again$",
     ),
     Foreign(
         "20,000 nodes in a row",

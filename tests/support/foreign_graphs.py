@@ -175,6 +175,14 @@ def slopes_of_a_vector(model: onnx.ModelProto) -> None:
     between(model, "pre_dropout", "linear", node)
 
 
+def norm_in_test_mode(model: onnx.ModelProto) -> None:
+    node_of(model, "embedding").attribute.append(helper.make_attribute("is_test", 1))
+
+
+def gemm_that_broadcasts(model: onnx.ModelProto) -> None:
+    node_of(model, "linear").attribute.append(helper.make_attribute("broadcast", 1))
+
+
 def clips(model: onnx.ModelProto) -> None:
     """Write the first rectifier as Clip, with attributes as before opset 11."""
     node = node_of(model, "r1")
@@ -361,6 +369,17 @@ def unknown_input(model: onnx.ModelProto) -> None:
 def short_weight(model: onnx.ModelProto) -> None:
     tensor = weight(model, "w1")
     tensor.raw_data = tensor.raw_data[:-4]
+
+
+def short_list(model: onnx.ModelProto) -> None:
+    """Keep a weight as a list of numbers, one too few."""
+    tensor = weight(model, "w1")
+    tensor.float_data.extend(numpy_helper.to_array(tensor).ravel()[:-1].tolist())
+    tensor.ClearField("raw_data")
+
+
+def rare_type(model: onnx.ModelProto) -> None:
+    weight(model, "w1").data_type = TensorProto.FLOAT8E4M3FN
 
 
 def quantised(model: onnx.ModelProto) -> None:
