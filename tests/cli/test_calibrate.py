@@ -91,7 +91,7 @@ def test_what_was_calibrated_with_one_estimator_does_not_scale_another(
         "sampled",
     )
     assert result.code != 0
-    assert "calibrated with another estimator (closed-form, dropout 0.5, here sampled" in result.err
+    assert "calibrated with another estimator (closed-form, dropout 0.5; here sampled" in result.err
 
 
 def test_a_dry_run_writes_nothing(cli, crops: Path, recogniser: Path) -> None:

@@ -122,9 +122,9 @@ def measure_weighings(
     method = method or SerFiq()
     scaled = method.score(model, faces, model.extract(faces)).scaled
     if scaled is None:
-        raise NotCalibratedError(
-            f"{method.name} gives no quality in [0, 1] to compare: {'; '.join(method.notes(model)) or 'scale it first'}"
-        )
+        missing = method.unscaled(model.spec) if isinstance(method, SerFiq) else None
+        why = "; ".join(missing or ("give a method that scales its quality",))
+        raise NotCalibratedError(f"{method.name} gives no quality in [0, 1] to compare: {why}")
     best = best_faces(scaled)
     gammas = {}
     for name in weights:

@@ -132,10 +132,11 @@ class PlqExplainer:
         scaled = self.method.score(self.model, faces, extracted).scaled
         if scaled is not None:
             return scaled
-        if self.method.name == "serfiq":
+        missing = self.method.unscaled(self.model.spec) if isinstance(self.method, SerFiq) else None
+        if missing is not None:
+            why, cure = missing
             raise NotCalibratedError(
-                f"there is no quality in [0, 1] to explain: {self.method.notes(self.model)[0]}, or hand over a quality of "
-                "your own"
+                f"there is no quality in [0, 1] to explain: {why}; {cure}, or hand over a quality of your own"
             )
         raise InvalidInputError(
             f"{self.method.name} gives no quality in [0, 1] to explain; scale it and hand it over as `quality`"

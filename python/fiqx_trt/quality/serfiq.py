@@ -252,21 +252,28 @@ class SerFiq:
             return common
         return {**common, "serfiq.passes": self._passes, "serfiq.seed": self._seed}
 
-    def notes(self, model: Model) -> tuple[str, ...]:
-        """Say why Q̂ cannot be given, if it cannot."""
-        spec = model.spec
+    def unscaled(self, spec: ModelSpec) -> tuple[str, str] | None:
+        """Return why qualities of this model cannot be scaled, and the cure; None where they can."""
         if not spec.calibrated:
             return (
-                f"the model {spec.name} has no α and r, so serfiq_scaled stays empty; run `fiqx-trt calibrate` on typical "
-                "faces, or give alpha and r (--alpha, --r)",
+                f"the model {spec.name} has no α and r",
+                "run `fiqx-trt calibrate` on typical faces, or give alpha and r (--alpha, --r)",
             )
         if not self.scales(spec):
             return (
-                f"{spec.name} was calibrated with another estimator ({spec.estimator}, here {self.setting}), so "
-                "serfiq_scaled, serfiq_percentile and serfiq_100 stay empty; use that one, calibrate with "
-                f"`fiqx-trt calibrate --estimator {self.estimator}`, or give alpha and r (--alpha, --r)",
+                f"{spec.name} was calibrated with another estimator ({spec.estimator}; here {self.setting})",
+                f"use that one, calibrate with `fiqx-trt calibrate --estimator {self.estimator}`, or give alpha and r "
+                "(--alpha, --r)",
             )
-        return ()
+        return None
+
+    def notes(self, model: Model) -> tuple[str, ...]:
+        """Say why Q̂ cannot be given, if it cannot."""
+        missing = self.unscaled(model.spec)
+        if missing is None:
+            return ()
+        why, cure = missing
+        return (f"{why}, so serfiq_scaled, serfiq_percentile and serfiq_100 stay empty; {cure}",)
 
     def score(self, model: Model | None, faces: NDArray[np.uint8], extracted: Extracted | None) -> Quality:
         """Score faces whose taps are extracted."""
