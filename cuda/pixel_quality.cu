@@ -41,7 +41,7 @@ __global__ void find_factors(PixelQuality a, float* factors) {
 }
 
 // A thread per few neighbouring pixels.
-template <bool Whole>
+template <bool Whole, bool Weighed>
 __global__ void write_maps(PixelQuality a, const float* factors) {
     FIQX_GRID_ROWS(image, a.count) {
         const float* gradient = a.gradient + image * 3 * a.pixels;
@@ -50,16 +50,26 @@ __global__ void write_maps(PixelQuality a, const float* factors) {
             const auto r = load<kEach, Whole>(gradient, i * kEach, a.pixels);
             const auto g = load<kEach, Whole>(gradient + a.pixels, i * kEach, a.pixels);
             const auto b = load<kEach, Whole>(gradient + 2 * a.pixels, i * kEach, a.pixels);
-            Pack<float, kEach> saliency, map;
+            Pack<float, kEach> saliency, map, contrast{};
+            if (Weighed) { contrast = load<kEach, Whole>(a.contrast + image * a.pixels, i * kEach, a.pixels); }
 #pragma unroll
             for (int k = 0; k < kEach; ++k) {
-                saliency.at[k] = body::saliency(r.at[k], g.at[k], b.at[k], factor);
+                saliency.at[k] = Weighed ? body::saliency(r.at[k], g.at[k], b.at[k], factor, contrast.at[k])
+                                         : body::saliency(r.at[k], g.at[k], b.at[k], factor);
                 map.at[k] = body::quality(saliency.at[k], a.ten_to_gamma);
             }
             store<Whole>(a.saliency + image * a.pixels, i * kEach, a.pixels, saliency);
             store<Whole>(a.maps + image * a.pixels, i * kEach, a.pixels, map);
         }
     }
+}
+
+template <bool Weighed>
+void launch_maps(const PixelQuality& a, const float* factors, cudaStream_t stream) {
+    const bool whole = packs_fit<kEach>(a.gradient, a.pixels) && packs_fit<kEach>(a.maps, a.pixels) &&
+                       packs_fit<kEach>(a.saliency, a.pixels) && (!Weighed || packs_fit<kEach>(a.contrast, a.pixels));
+    const auto kernel = whole ? write_maps<true, Weighed> : write_maps<false, Weighed>;
+    kernel<<<grid_for(packs_in(a.pixels, kEach), a.count), kThreads, 0, stream>>>(a, factors);
 }
 
 }  // namespace
@@ -71,10 +81,7 @@ void pixel_quality(const PixelQuality& a, const Place& place) {
     find_factors<<<static_cast<unsigned>(a.count), kThreads, 0, stream>>>(a, factors.data());
     check(cudaGetLastError(), "pixel_quality");
     if (a.pixels == 0) { return; }
-    const bool whole = packs_fit<kEach>(a.gradient, a.pixels) && packs_fit<kEach>(a.maps, a.pixels) &&
-                       packs_fit<kEach>(a.saliency, a.pixels);
-    const auto kernel = whole ? write_maps<true> : write_maps<false>;
-    kernel<<<grid_for(packs_in(a.pixels, kEach), a.count), kThreads, 0, stream>>>(a, factors.data());
+    (a.contrast != nullptr ? launch_maps<true> : launch_maps<false>)(a, factors.data(), stream);
     check(cudaGetLastError(), "pixel_quality");
 }
 

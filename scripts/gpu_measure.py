@@ -338,6 +338,7 @@ def benchmarks(report: Report) -> str:
             masked_half.nbytes,
             lambda: kernels.cam_masks(channels, face, dtype="float16", out=masked_half),
         ),
+        "local_contrast": (faces.nbytes + maps.nbytes, lambda: kernels.local_contrast(faces)),
         "pixel_quality": (gradient.nbytes + 2 * maps.nbytes, lambda: kernels.pixel_quality(gradient, scale, gamma=7.5)),
         "pixel_moments": (maps.nbytes, lambda: kernels.pixel_moments(maps, mean, m2, count=0)),
         "pixel_histogram": (maps.nbytes, lambda: kernels.pixel_histogram(maps, counts)),

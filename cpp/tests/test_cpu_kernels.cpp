@@ -11,6 +11,7 @@
 #include "fiqx/dropout_expand.hpp"
 #include "fiqx/error.hpp"
 #include "fiqx/face_input.hpp"
+#include "fiqx/local_contrast.hpp"
 #include "fiqx/pair_spread.hpp"
 #include "fiqx/pixel_histogram.hpp"
 #include "fiqx/pixel_median.hpp"
@@ -54,6 +55,7 @@ void faces_and_scores(std::int64_t n, std::int64_t odd) {
             CHECK(face_input(make(DType::u8, {n, odd, odd + 2, 3}), settings, kNew, {}).shape[1] == 3);
         }
     }
+    CHECK(local_contrast(make(DType::u8, {n, odd, odd + 2, 3}), kNew, {}).size() == n * odd * (odd + 2));
     CHECK(dropout_expand(numbers({n, odd * odd}), 3, 0.5, 1, kNew, {}).shape[0] == 3 * n);
     CHECK(dropout_masks(odd, 3, 0.5, 1, kNew).size() == 3 * odd);
     CHECK(pair_spread(numbers({n, odd + 1, odd}), kNew, {}).size() == n);
@@ -74,7 +76,10 @@ void maps_of_an_image(std::int64_t n, std::int64_t odd) {
     }
     CHECK(cam_constant(numbers({n, 2, odd, odd}), false, kNew, {}).size() == 2 * n);
     cam_combine(numbers({n, 5, odd, 3}), numbers({n, 5}), 2 * odd + 1, odd, {}, kNew, kNew, kNew, {});
-    pixel_quality(numbers({n, 3, odd, odd + 2}), make(DType::f64, {n}), 1.0, 0.5, kNew, kNew, kNew, {});
+    for (const bool weighed : {false, true}) {
+        const auto contrast = weighed ? std::optional(numbers({n, odd, odd + 2})) : std::nullopt;
+        pixel_quality(numbers({n, 3, odd, odd + 2}), make(DType::f64, {n}), contrast, 1.0, 0.5, kNew, kNew, kNew, {});
+    }
 }
 
 void streams_of_maps(std::int64_t n, std::int64_t odd) {

@@ -92,6 +92,7 @@ void bind_cam_masks(py::module_& module);
 void bind_device(py::module_& module);
 void bind_dropout_expand(py::module_& module);
 void bind_face_input(py::module_& module);
+void bind_local_contrast(py::module_& module);
 void bind_pair_spread(py::module_& module);
 void bind_pixel_histogram(py::module_& module);
 void bind_pixel_median(py::module_& module);

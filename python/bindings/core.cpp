@@ -35,6 +35,7 @@ PYBIND11_MODULE(_core, module, pybind11::mod_gil_not_used()) {
     bind_device(module);
     bind_dropout_expand(module);
     bind_face_input(module);
+    bind_local_contrast(module);
     bind_pair_spread(module);
     bind_pixel_histogram(module);
     bind_pixel_median(module);

@@ -77,6 +77,7 @@ def face_input(
     out: Array | None = None,
     stream: int | None = None,
 ) -> Any: ...
+def local_contrast(faces: Array, *, out: Array | None = None, stream: int | None = None) -> Any: ...
 def dropout_expand(
     h: Array, *, passes: int, dropout: float, seed: int, out: Array | None = None, stream: int | None = None
 ) -> Any: ...
@@ -115,6 +116,7 @@ def cam_combine(
 def pixel_quality(
     gradient: Array,
     scale: Array,
+    contrast: Array | None = None,
     *,
     gamma: float,
     clip: float | None,

@@ -16,13 +16,15 @@ from reference.pixel_quality import pixel_quality as reference
     size=st.tuples(st.integers(1, 20), st.integers(1, 20)),
     gamma=st.floats(-3, 12),
     clip=st.none() | st.floats(1e-3, 10),
+    weighed=st.booleans(),
 )
-def test_agrees_with_float64(seed, n, size, gamma, clip):
+def test_agrees_with_float64(seed, n, size, gamma, clip, weighed):
     rng = np.random.default_rng(seed)
     gradient = rng.standard_normal((n, 3, *size), dtype=np.float32) * np.float32(1e-3)
     scale = rng.standard_normal(n)
-    got = pixel_quality(gradient, scale, gamma=gamma, clip=clip)
-    maps, saliency, clipped = reference(gradient, scale, gamma=gamma, clip=clip)
+    contrast = rng.random((n, *size), dtype=np.float32) * np.float32(50) if weighed else None
+    got = pixel_quality(gradient, scale, contrast, gamma=gamma, clip=clip)
+    maps, saliency, clipped = reference(gradient, scale, contrast, gamma=gamma, clip=clip)
     assert got.maps.dtype == got.saliency.dtype == np.float32
     np.testing.assert_allclose(got.maps, maps, rtol=3e-6, atol=1e-12)
     np.testing.assert_allclose(got.saliency, saliency, rtol=1e-6)
@@ -33,6 +35,15 @@ def test_no_gradient_is_no_quality_not_nan():
     got = pixel_quality(np.zeros((2, 3, 8, 8), np.float32), np.ones(2), gamma=7.5, clip=1.0)
     assert (got.maps == 0).all()
     assert not got.clipped.any()
+
+
+def test_no_contrast_is_no_quality_whatever_the_gradient():
+    gradient = np.random.default_rng(0).standard_normal((2, 3, 8, 8), dtype=np.float32)
+    contrast = np.zeros((2, 8, 8), np.float32)
+    contrast[1] = 1
+    got = pixel_quality(gradient, np.ones(2), contrast, gamma=7.5)
+    assert (got.maps[0] == 0).all()
+    np.testing.assert_array_equal(got.maps[1], pixel_quality(gradient, np.ones(2), gamma=7.5).maps[1])
 
 
 def test_quality_lies_between_zero_and_one_and_grows_with_saliency():
@@ -81,6 +92,18 @@ G = np.ones((2, 3, 4, 4), np.float32)
             np.ones(2),
             {"gamma": 1},
             r"gradient has shape \(3, 4, 4\), wanted float32 \(N, 3, H, W\); give a",
+        ),
+        (
+            G,
+            np.ones(2),
+            {"gamma": 1, "contrast": np.ones((2, 4, 5), np.float32)},
+            r"contrast has shape \(2, 4, 5\), wanted \(2, 4, 4\), the \(N, H, W\) of gradient",
+        ),
+        (
+            G,
+            np.ones(2),
+            {"gamma": 1, "contrast": np.ones((2, 4, 4))},
+            r"contrast has dtype float64, wanted float32 \(N, H, W\)",
         ),
         (G, np.ones(2), {"gamma": 31}, r"gamma is 31\.0+, wanted a number in \[-30, 30\]; 7\.5 is ArcFace's"),
         (G, np.ones(2), {"gamma": float("nan")}, "gamma is nan"),

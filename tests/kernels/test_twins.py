@@ -24,6 +24,7 @@ FEATURES = RNG.standard_normal((3, 6, 7, 5), dtype=np.float32)
 FEATURES[1], FEATURES[2, 0, 0, 0] = 0.1, np.nan
 WEIGHTS = RNG.random((3, 6), dtype=np.float32)
 GRADIENT, SCALE = RNG.standard_normal((4, 3, 23, 29), dtype=np.float32), RNG.random(4)
+CONTRAST = RNG.random((4, 23, 29), dtype=np.float32)
 MAPS, MORE = RNG.random((9, 23, 29), dtype=np.float32), RNG.random((4, 23, 29), dtype=np.float32)
 BROKEN = np.where(np.arange(4)[:, None, None] == 1, -np.float32(np.nan), MORE)
 OWN, INDEX = RNG.standard_normal((3, 1031)), np.array([2, 0, 0, 1, 2])
@@ -61,6 +62,12 @@ CASES = {
     "cam_constant": ((FEATURES,), kernels.cam_constant),
     "pixel_quality": ((GRADIENT, SCALE), partial(kernels.pixel_quality, gamma=1.0)),
     "pixel_quality-clipped": ((GRADIENT, SCALE), partial(kernels.pixel_quality, gamma=1.0, clip=10.0)),
+    "pixel_quality-contrast": (
+        (GRADIENT, SCALE, CONTRAST),
+        partial(kernels.pixel_quality, gamma=1.0, clip=10.0),
+    ),
+    "local_contrast": ((FACES,), kernels.local_contrast),
+    "local_contrast-empty": ((FACES[:0],), kernels.local_contrast),
     "pixel_moments": ((MAPS, MORE), moments),
     "pixel_histogram": ((MAPS, MORE), histogram),
     "pixel_range": ((MAPS - np.float32(0.5),), kernels.pixel_range),

@@ -131,11 +131,19 @@ def test_cam_combine(cuda, channels, grid, size, rule):
 @pytest.mark.parametrize("clip", [None, 5.0])
 @pytest.mark.parametrize("size", [(16, 16), (13, 7), (1, 1), (40, 30)])
 def test_pixel_quality(cuda, size, clip):
-    gradient = random(3, 3, *size)
+    gradient, scale = random(3, 3, *size), np.array([0.5, 2.0, -1.0])
     gradient[1] = 0
-    assert_same(
-        cuda, partial(kernels.pixel_quality, gamma=2.0, clip=clip), gradient, np.array([0.5, 2.0, -1.0])
-    )
+    call = partial(kernels.pixel_quality, gamma=2.0, clip=clip)
+    assert_same(cuda, call, gradient, scale)
+    assert_same(cuda, call, gradient, scale, random(3, *size))
+
+
+@pytest.mark.parametrize(
+    "shape", [(2, 32, 32), (1, 112, 112), (3, 33, 65), (2, 5, 100), (1, 1, 1), (2, 4, 31)]
+)
+def test_local_contrast(cuda, shape):
+    faces = np.random.default_rng(0).integers(0, 256, (*shape, 3), dtype=np.uint8)
+    assert_same(cuda, kernels.local_contrast, faces)
 
 
 def pushed(before, maps):
@@ -236,6 +244,8 @@ def test_memory_that_begins_between_packs(cuda):
         (kernels.cam_masks, features[0], face),
         (partial(kernels.cam_combine, size=(8, 8)), features, weights),
         (partial(kernels.pixel_quality, gamma=1.0), random(2, 3, 8, 8), np.ones(2)),
+        (partial(kernels.pixel_quality, gamma=1.0), random(2, 3, 8, 8), np.ones(2), random(2, 8, 8)),
+        (kernels.local_contrast, np.arange(2 * 8 * 8 * 3, dtype=np.uint8).reshape(2, 8, 8, 3)),
         (kernels.row_power, random(3, 64), np.ones(64)),
         (kernels.row_cosine, random(3, 64), random(3, 64)),
     ]

@@ -5,15 +5,17 @@ from __future__ import annotations
 import numpy as np
 
 
-def pixel_quality(gradient, scale, *, gamma, clip=None):
+def pixel_quality(gradient, scale, contrast=None, *, gamma, clip=None):
     maps, saliencies, clipped = [], [], []
-    for g, s in zip(gradient.astype(np.float64), scale, strict=True):
+    if contrast is None:
+        contrast = np.ones((len(gradient), *gradient.shape[2:]))
+    for g, s, c in zip(gradient.astype(np.float64), scale, contrast, strict=True):
         g = g * s
         norm = np.sqrt((g**2).sum())
         cut = clip is not None and norm > clip
         if cut:
             g = g * clip / norm
-        saliency = np.abs(g).mean(axis=0)
+        saliency = np.abs(g).mean(axis=0) * c
         saliencies.append(saliency)
         maps.append(1 - 1 / (1 + 10**gamma * saliency**2))
         clipped.append(cut)

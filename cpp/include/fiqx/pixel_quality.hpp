@@ -8,10 +8,11 @@
 
 namespace fiqx {
 
-/// What both loops need. `clip` below 0: no clipping.
+/// What both loops need. `contrast` may be null; `clip` below 0: no clipping.
 struct PixelQuality {
     const float* gradient;
     const double* scale;
+    const float* contrast;
     float* maps;
     float* saliency;
     bool* clipped;
@@ -22,11 +23,12 @@ struct PixelQuality {
 
 /// Gradient (N, 3, H, W) float32 and scale (N,) float64 to maps and saliency (N, H, W) float32 and clipped (N,) bool.
 ///
+/// `contrast` (N, H, W) float32 multiplies the saliency where it is given.
 /// The norm of a gradient is a float64 sum in 256 lanes over its 3 H W values in memory order.
 /// @throws InvalidInputError, DeviceMismatchError, CudaError
 /// On CUDA the work is queued on the stream of the call; the host does not wait.
-void pixel_quality(const Tensor& gradient, const Tensor& scale, double gamma, std::optional<double> clip,
-                   const Output& maps, const Output& saliency, const Output& clipped,
+void pixel_quality(const Tensor& gradient, const Tensor& scale, const std::optional<Tensor>& contrast, double gamma,
+                   std::optional<double> clip, const Output& maps, const Output& saliency, const Output& clipped,
                    std::optional<std::uintptr_t> stream);
 
 namespace cpu {

@@ -30,6 +30,7 @@ from fiqx_trt.kernels._maps import (
     cam_combine,
     cam_constant,
     cam_masks,
+    local_contrast,
     pixel_quality,
 )
 from fiqx_trt.kernels._pixels import (
@@ -57,6 +58,7 @@ __all__ = [
     "dropout_expand",
     "dropout_masks",
     "face_input",
+    "local_contrast",
     "pair_spread",
     "pixel_histogram",
     "pixel_histogram_merge",

@@ -12,7 +12,15 @@ from fiqx_trt import _core
 from fiqx_trt.errors import InvalidInputError
 from fiqx_trt.kernels._arrays import Array, stream_of
 
-__all__ = ["CombinedMaps", "QualityMaps", "cam_combine", "cam_constant", "cam_masks", "pixel_quality"]
+__all__ = [
+    "CombinedMaps",
+    "QualityMaps",
+    "cam_combine",
+    "cam_constant",
+    "cam_masks",
+    "local_contrast",
+    "pixel_quality",
+]
 
 
 class CombinedMaps(NamedTuple):
@@ -266,9 +274,49 @@ def cam_combine(
     return CombinedMaps(maps, grid, limits)
 
 
+def local_contrast(faces: Array, *, out: Array | None = None, stream: int | None = None) -> Array:
+    """Measure the standard deviation of the grey intensity in the 9 x 9 window around each pixel, cut at the border.
+
+    Grey is the luma ``0.299 R + 0.587 G + 0.114 B`` (ITU-R BT.601), not rounded. Sums are whole numbers, so a window
+    of one colour gives exactly 0.
+
+    Parameters
+    ----------
+    faces
+        ``(N, H, W, 3)`` uint8, RGB.
+    out
+        ``(N, H, W)`` float32.
+    stream
+        See the common rules of :mod:`fiqx_trt.kernels`.
+
+    Returns
+    -------
+    array
+        ``(N, H, W)`` float32 on the scale of intensities, 0 … 127.5.
+
+    Raises
+    ------
+    InvalidInputError
+        Wrong shape or dtype.
+    DeviceMismatchError, CudaUnavailableError, CudaError
+        See the common rules.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> face = np.zeros((1, 2, 2, 3), np.uint8)
+    >>> face[:, 0] = 200
+    >>> local_contrast(face)
+    array([[[100., 100.],
+            [100., 100.]]], dtype=float32)
+    """
+    return _core.local_contrast(faces, out=out, stream=stream_of(faces, stream))
+
+
 def pixel_quality(
     gradient: Array,
     scale: Array,
+    contrast: Array | None = None,
     *,
     gamma: float,
     clip: float | None = None,
@@ -278,7 +326,8 @@ def pixel_quality(
     """Pixel-level quality of a gradient: ``P = 1 - 1 / (1 + 10^γ Ŝ²)``, ``Ŝ = (1/3) Σ_c |g_c|``.
 
     Here ``g = scale * gradient``, shortened to the norm ``clip`` where it is longer. The norm is a float64 sum
-    in 256 lanes over the image's 3 H W values in memory order. Maps are never rescaled per image.
+    in 256 lanes over the image's 3 H W values in memory order. ``contrast`` multiplies Ŝ after that. Maps are never
+    rescaled per image.
 
     Parameters
     ----------
@@ -286,6 +335,8 @@ def pixel_quality(
         ``(N, 3, H, W)`` float32, with respect to pixels on the scale 0 … 255.
     scale
         ``(N,)`` float64: the factor of each image, such as ``Q̂ / ‖e‖₁``.
+    contrast
+        ``(N, H, W)`` float32, such as :func:`local_contrast` gives; None: 1 everywhere.
     gamma
         γ, within -30 … 30; 7.5 for ArcFace and 5.5 for FaceNet in the paper.
     clip
@@ -319,4 +370,6 @@ def pixel_quality(
     array([[[0.5]]], dtype=float32)
     """
     stream = stream_of(gradient, stream)
-    return QualityMaps(*_core.pixel_quality(gradient, scale, gamma=gamma, clip=clip, out=out, stream=stream))
+    return QualityMaps(
+        *_core.pixel_quality(gradient, scale, contrast, gamma=gamma, clip=clip, out=out, stream=stream)
+    )

@@ -20,6 +20,11 @@ FIQX_HD float saliency(float r, float g, float b, float factor) {
     return ((std::fabs(r) + std::fabs(g)) + std::fabs(b)) * factor;
 }
 
+/// The same by the contrast of its pixel: the effect of changing the pixel by as much as its surroundings vary.
+FIQX_HD float saliency(float r, float g, float b, float factor, float contrast) {
+    return saliency(r, g, b, factor) * contrast;
+}
+
 /// P = 1 - 1 / (1 + y) with y = 10^γ Ŝ², written so that a small P keeps its digits and no y, not even 0 or infinity,
 /// gives NaN.
 FIQX_HD float quality(float s, float ten_to_gamma) {
