@@ -174,22 +174,54 @@ def test_deletion(cli, crops: Path, recogniser: Path, tmp_path: Path) -> None:
     out = tmp_path / "deletion"
     result = cli(
         "experiment", "deletion", crops, "--aligned", "--out", out, "--model", recogniser, "--gamma", 8, "--cells", 4,
-        "--steps", 4, "--randoms", 2, "--limit", 5, *OPTIONS,
+        "--steps", 4, "--randoms", 2, "--limit", 5, "--map", "plq", "--map", "uniform", *OPTIONS,
     )  # fmt: skip
     assert result.code == 0, result.err
     rows, summary = read(out / "deletion.csv"), json.loads((out / "summary.json").read_text())
-    assert len(rows) == summary["faces"] == 5
-    better = sum(float(r["insertion_map"]) > float(r["insertion_random"]) for r in rows)
-    assert summary["curves"]["insertion"]["map_beats_random"]["count"] == better
+    orders = ["plq", "uniform", "mean plq", "mean uniform", "centre prior", "chance"]
+    assert list(dict.fromkeys(row["order"] for row in rows)) == orders
+    assert len(rows) == 5 * len(orders) * 3
     assert names(out) == [
+        "areas-similarity.npz",
+        "areas-similarity.png",
         "deletion.csv",
-        "figure-curves.npz",
-        "figure-curves.png",
         "report.html",
         "summary.json",
     ]
+    values = [float(r["insertion_similarity"]) for r in rows if (r["order"], r["fill"]) == ("plq", "blur")]
+    found = next(
+        one
+        for one in summary["areas"]
+        if (one["order"], one["fill"], one["measure"]) == ("plq", "blur", "similarity")
+    )
+    assert found["insertion"]["value"] == pytest.approx(np.mean(values))
     page = read_report(out)
-    assert page.tables[0][2][3] == str(better)
+    assert [row[0] for row in page.tables[0][1:]] == orders
+    assert page.tables[0][1][5].startswith(f"{np.mean(values):.3f} [")
+    assert len(summary["worth"]) == 2
+    for line in summary["worth"]:
+        assert line in page.text
+
+
+def test_deletion_with_known_people_and_one_fill(cli, crops: Path, recogniser: Path, tmp_path: Path) -> None:
+    people = tmp_path / "people.csv"
+    rows = "".join(f"{file},{i // 2}\n" for i, file in enumerate(sorted(crops.iterdir())))
+    people.write_text(f"path,identity\n{rows}")
+    out = tmp_path / "deletion"
+    options = ("--cells", 3, "--steps", 3, "--randoms", 1, "--limit", 4, "--map", "cam", "--fill", "blur")
+    result = cli(
+        *("experiment", "deletion", crops, "--aligned", "--out", out, "--model", recogniser),
+        *("--identities", people, *options, *OPTIONS[:-1]),
+    )
+    assert result.code == 0, result.err
+    found = read(out / "deletion.csv")
+    assert len(found) == 4 * 4
+    assert all(np.isfinite(float(row["deletion_genuine"])) for row in found)
+    summary = json.loads((out / "summary.json").read_text())
+    assert summary["people"] == 2
+    assert [line.split(" ")[:2] for line in summary["worth"]][1] == ["cam", "for"]
+    assert "cam for other pictures of the same person" in result.out + result.err
+    assert (out / "areas-genuine.png").exists()
 
 
 def test_an_earlier_experiment_is_not_touched(cli, crops: Path, recogniser: Path, tmp_path: Path) -> None:
@@ -209,6 +241,8 @@ def test_an_earlier_experiment_is_not_touched(cli, crops: Path, recogniser: Path
         (("masks", "CROPS", "--weights", "l7"), "weights is 'l7'; choose one of"),
         (("masks", "CROPS", "--limit", "3"), "3 usable qualities; a calibration needs at least 10 faces"),
         (("deletion", "EMPTY", "--gamma", "8"), "no face was found in the inputs; give pictures of faces"),
+        (("deletion", "CROPS", "--map", "sun"), "map (--map) is 'sun'; choose from plq"),
+        (("deletion", "CROPS", "--map", "uniform", "--fill", "sand"), "fill (--fill) is 'sand'; choose from"),
     ],
 )
 def test_errors_are_one_line(

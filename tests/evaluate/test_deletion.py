@@ -1,4 +1,4 @@
-"""Deletion and insertion: laws, and a map that is right by construction."""
+"""The cells that deletion removes, what takes their place, and the areas under curves."""
 
 from __future__ import annotations
 
@@ -10,7 +10,14 @@ import pytest
 import fiqx_trt as fx
 from fiqx_trt.errors import InvalidInputError
 from fiqx_trt.evaluate.comparing import compare_faces
-from fiqx_trt.evaluate.deletion import area_under, cell_means, cell_order, deletion_curves, removal_curve
+from fiqx_trt.evaluate.deletion import (
+    area_under,
+    cell_means,
+    cell_order,
+    filling,
+    removal_counts,
+    removed,
+)
 from fiqx_trt.explain.plq import PlqExplainer
 from fiqx_trt.models import Model
 from support.nets import noise_faces, save, small_recogniser
@@ -40,63 +47,63 @@ def test_cells_share_out_the_map(shape: tuple[int, int]) -> None:
             assert means[i, j] == pytest.approx(values[np.ix_(bounds[0][i], bounds[1][j])].mean())
 
 
+def test_the_area_is_the_integral_of_the_broken_line() -> None:
+    rng = np.random.default_rng(2)
+    share, curves = np.array([0.0, 0.2, 0.25, 0.7, 1.0]), rng.random((3, 2, 5))
+    fine = np.linspace(0, 1, 200_001)
+    for i in range(3):
+        for k in range(2):
+            middle = np.interp((fine[1:] + fine[:-1]) / 2, share, curves[i, k])
+            assert area_under(share, curves)[i, k] == pytest.approx(middle.mean(), abs=1e-9)
+
+
 def test_the_order_begins_with_the_highest_cell_and_keeps_ties() -> None:
     values = np.zeros((4, 4))
     values[2:, :2] = 1.0
-    np.testing.assert_array_equal(cell_order(values, 2), [2, 0, 1, 3])
+    np.testing.assert_array_equal(cell_order(cell_means(values, 2)), [2, 0, 1, 3])
 
 
-def test_curves_begin_and_end_where_they_must(model: Model, face: np.ndarray) -> None:
-    order = np.random.default_rng(1).permutation(16)
-    away = removal_curve(model, face, order, cells=4, steps=8)
-    back = removal_curve(model, face, order, kind="insertion", cells=4, steps=8)
-    assert away.similarity[0] == pytest.approx(1, abs=1e-6)
-    assert back.similarity[-1] == pytest.approx(1, abs=1e-6)
-    assert away.similarity[-1] == pytest.approx(back.similarity[0], abs=1e-9)
-    np.testing.assert_allclose(away.share, np.linspace(0, 1, 9))
-    reverse = removal_curve(model, face, order[::-1].copy(), kind="insertion", cells=4, steps=8)
-    np.testing.assert_allclose(reverse.similarity, away.similarity[::-1], atol=1e-9)
+@pytest.mark.parametrize("steps", [1, 7, 16, 40])
+def test_the_counts_run_from_none_to_all(steps: int) -> None:
+    counts = removal_counts(4, steps)
+    assert (counts[0], counts[-1], len(counts)) == (0, 16, steps + 1)
+    assert np.abs(counts - np.arange(steps + 1) * 16 / steps).max() <= 0.5
 
 
-def test_a_map_of_what_matters_beats_chance(model: Model, face: np.ndarray) -> None:
-    """The map is made by removing each cell alone, so it knows what the network reads."""
-    cells = 4
-    loss = []
-    for cell in range(cells**2):
-        order = np.concatenate([[cell], np.delete(np.arange(cells**2), cell)])
-        curve = removal_curve(model, face, order, cells=cells, steps=cells**2)
-        loss.append(1 - curve.similarity[1])
-    truth = np.array(loss).reshape(cells, cells).repeat(8, 0).repeat(8, 1)
-    curves = deletion_curves(model, face, truth, cells=cells, steps=16, randoms=20)
-    areas = {
-        (kind, name): area_under(c.share, c.similarity)
-        for kind, by in curves.items()
-        for name, c in by.items()
-    }
-    assert areas["deletion", "map"] < areas["deletion", "random"]
-    assert areas["insertion", "map"] > areas["insertion", "random"]
+def test_removed_cells_show_the_filling_and_the_others_the_face(face: np.ndarray) -> None:
+    order = np.random.default_rng(1).permutation(9)
+    filled = 255 - face
+    pictures = removed(face, filled, order, np.array([0, 4, 9]), 3)
+    np.testing.assert_array_equal(pictures[0], face)
+    np.testing.assert_array_equal(pictures[2], filled)
+    for y in range(32):
+        for x in range(32):
+            gone = (y * 3 // 32) * 3 + x * 3 // 32 in order[:4].tolist()
+            np.testing.assert_array_equal(pictures[1, y, x], (filled if gone else face)[y, x])
 
 
-@pytest.mark.law
-def test_random_orders_are_seeded(model: Model, face: np.ndarray) -> None:
-    quality_map = np.random.default_rng(2).random((32, 32))
-    a, b, c = (
-        deletion_curves(model, face, quality_map, cells=4, steps=4, randoms=2, seed=seed)["deletion"][
-            "random"
-        ]
-        for seed in (0, 0, 1)
-    )
-    np.testing.assert_array_equal(a.similarity, b.similarity)
-    assert (a.similarity != c.similarity).any()
+def test_fillings_keep_the_mean_colour_and_lose_the_face(face: np.ndarray) -> None:
+    mean = face.reshape(-1, 3).mean(axis=0)
+    assert np.abs(filling(face, "mean").reshape(-1, 3) - mean).max() <= 0.5
+    assert np.abs(filling(face, "blur").reshape(-1, 3).mean(axis=0) - mean).max() < 6
+    white = np.random.default_rng(0).integers(0, 256, (100, 100, 3), np.uint8)
+    # A Gaussian of σ pixels leaves 1 / (2 √π σ) of white noise's deviation; σ is a tenth of the height.
+    inner = filling(white, "blur")[30:70, 30:70]
+    assert inner.std() == pytest.approx(white.std() / (2 * np.sqrt(np.pi) * 10), rel=0.35)
+    np.testing.assert_array_equal(filling(face, "other", 255 - face), 255 - face)
 
 
-def test_numbers_that_do_not_fit_are_refused(model: Model, face: np.ndarray) -> None:
-    with pytest.raises(InvalidInputError, match="kind is 'burial'; choose deletion or insertion"):
-        removal_curve(model, face, np.arange(16), kind="burial", cells=4)
-    with pytest.raises(InvalidInputError, match="the order names each of cells × cells cells once"):
-        removal_curve(model, face, np.zeros(16, int), cells=4)
-    with pytest.raises(InvalidInputError, match="randoms is 0"):
-        deletion_curves(model, face, np.zeros((32, 32)), randoms=0)
+def test_numbers_that_do_not_fit_are_refused(face: np.ndarray) -> None:
+    with pytest.raises(InvalidInputError, match=r"fill \(--fill\) is 'sand'; choose from mean, blur, other"):
+        filling(face, "sand")
+    with pytest.raises(
+        InvalidInputError, match=r"'other' .* needs a face of another person; give more faces"
+    ):
+        filling(face, "other")
+    with pytest.raises(InvalidInputError, match="an order that names each of cells × cells cells once"):
+        removed(face, face, np.zeros(16, int), np.array([1]), 4)
+    with pytest.raises(InvalidInputError, match="cells is 4 and steps 0; give at least 1 of each"):
+        removal_counts(4, 0)
 
 
 def test_a_comparison_measures_against_the_first_face(model: Model) -> None:

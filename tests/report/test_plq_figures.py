@@ -13,7 +13,6 @@ from matplotlib import colormaps
 from fiqx_trt.errors import InvalidInputError
 from fiqx_trt.report.plq_figures import (
     compare_figure,
-    curves_figure,
     examples_figure,
     inpainting_figure,
     masks_figure,
@@ -27,7 +26,6 @@ from fiqx_trt.report.plq_figures import (
         (lambda: inpainting_figure(np.zeros((0, 2)), {}), "no inpainted face was given"),
         (lambda: examples_figure([], ["a"]), "0 blocks under 1 titles; give a face per title in each"),
         (lambda: compare_figure([], [], [], [], []), "no face was given; give a reference"),
-        (lambda: curves_figure(np.zeros(2), {}), "no curve was given; give deletion or insertion"),
     ],
 )
 def test_nothing_to_draw_is_refused(draw: Callable[[], object], message: str) -> None:

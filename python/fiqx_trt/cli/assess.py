@@ -37,14 +37,7 @@ def assess(
             show_default=False,
         ),
     ] = None,
-    identities: Annotated[
-        str | None,
-        typer.Option(
-            metavar="folder|FILE",
-            help="Who is on each picture: the name of its folder, or a table path,identity. (Default: not known.)",
-            show_default=False,
-        ),
-    ] = None,
+    identities: o.Identities = None,
     limit: Annotated[int, typer.Option(min=2, metavar="N", help="Use the first N faces.")] = 400,
     fmr: Annotated[float, typer.Option(metavar="F", help="False match rate of the discard curve.")] = 1e-2,
     replicates: Annotated[int, typer.Option(min=2, help="Bootstrap replicates of the bands.")] = 200,

@@ -16,6 +16,7 @@ from fiqx_trt.errors import InvalidInputError
 if TYPE_CHECKING:
     from fiqx_trt.experiments.face_set import FaceSet
     from fiqx_trt.models import Model
+    from fiqx_trt.report.deletion_files import DeletionRun
     from fiqx_trt.report.pages.parts import Asked
 
 __all__ = ["compare", "deletion", "inpaint", "masks"]
@@ -213,9 +214,30 @@ def deletion(
     inputs: o.Inputs,
     out: o.OutDirectory,
     weights: OneWeighting = "l1",
-    cells: Annotated[int, typer.Option(min=2, help="Cells per side of the face.")] = 15,
-    steps: Annotated[int, typer.Option(min=1, help="Pictures between none and all.")] = 20,
-    randoms: Annotated[int, typer.Option(min=1, help="Random orders that make the baseline.")] = 5,
+    maps: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--map",
+            metavar="NAME",
+            help="Map to judge; may be repeated: plq, uniform (plain mean activation), cam (Score-CAM, slow). (Default: all but "
+            "cam.)",
+            show_default=False,
+        ),
+    ] = None,
+    fills: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--fill",
+            metavar="NAME",
+            help="What removed cells show; may be repeated: mean (the mean colour), blur, other (another face). (Default: all.)",
+            show_default=False,
+        ),
+    ] = None,
+    identities: o.Identities = None,
+    cells: Annotated[int, typer.Option(min=2, help="Cells per side of the face.")] = 8,
+    steps: Annotated[int, typer.Option(min=1, help="Steps between nothing and everything.")] = 16,
+    randoms: Annotated[int, typer.Option(min=1, help="Random orders that make chance.")] = 5,
+    replicates: Annotated[int, typer.Option(min=2, help="Bootstrap replicates of the bands.")] = 1000,
     seed: Seed = 0,
     limit: Limit = None,
     model: o.ModelName = o.DEFAULT_MODEL,
@@ -237,45 +259,40 @@ def deletion(
     overwrite: o.Overwrite = False,
     quiet: o.Quiet = False,
 ) -> None:
-    """Remove and reveal pixels in the order of their quality, beside chance: whether the recogniser follows the map."""
+    """Remove and show cells of faces in the order of maps, of a centre prior, of mean maps and of chance: what maps are worth."""
+    from fiqx_trt.evaluate.identities import identities_of
+    from fiqx_trt.experiments.deletion import DeletionOptions
+    from fiqx_trt.experiments.deletion_maps import DEFAULT_MAPS
+    from fiqx_trt.report.deletion_files import run_deletion
     from fiqx_trt.report.experiment_files import start
-    from fiqx_trt.report.experiment_maps import run_deletion
 
     runtime, found = _setup(backend, device, threads, aligned, detector, select)
     contract = o.model_fields(
         mean=mean, std=std, color=color, template=template, input_size=input_size, tap=tap
     )
+    options = DeletionOptions(
+        cells, steps, randoms, tuple(dict.fromkeys(fills)) if fills else None, seed, replicates
+    )
     start(out, overwrite=overwrite)
     with o.open_model(model, runtime, {**contract, **_fields(alpha, r, gamma)}) as opened:
         faces = _faces(opened, inputs, found, runtime, limit)
+        people = None if identities is None else identities_of(faces.paths, identities)
         with open_progress(len(faces), quiet=quiet) as progress:
-            summary = run_deletion(
+            done = run_deletion(
                 opened,
                 faces,
                 out,
+                maps=tuple(dict.fromkeys(maps)) if maps else DEFAULT_MAPS,
                 weights=weights,
-                cells=cells,
-                steps=steps,
-                randoms=randoms,
-                seed=seed,
+                people=people,
+                options=options,
                 progress=lambda done, total: progress(done=done, failed=0),
                 asked=_asked(),
             )
     if not quiet:
-        rows = [
-            (
-                kind,
-                f"{entry['area_map']:.3f}",
-                f"{entry['area_random']:.3f}",
-                _percent(entry["map_beats_random"]),
-            )
-            for kind, entry in summary["curves"].items()
-        ]
-        table(
-            "Area under the curves of similarity",
-            ("curve", "by pixel quality", "at random", "faces where the map beats chance"),
-            rows,
-        )
+        _area_table(done)
+        for line in done.lines:
+            say(line)
         say(f"wrote {out}, see report.html there")
 
 
@@ -339,6 +356,18 @@ def _mask_table(summary: dict[str, Any]) -> None:
         rows.append((f"{size} px", _percent(entry["quality_loss_positive"]), *cells))
     header = ("mask", "faces that lost quality", *(f"{name}: share, mean inside / outside" for name in names))
     table("Masks that lost pixel quality, the best weighting first", header, rows)
+
+
+def _area_table(done: DeletionRun) -> None:
+    from fiqx_trt.report.pages.deletion import area_cell
+
+    rows = [
+        (one.order, one.fill, one.measure, area_cell(one.deletion), area_cell(one.insertion))
+        for one in done.areas
+        if one.measure != "quality"
+    ]
+    header = ("order", "fill", "cosine", "deletion (low is good)", "insertion (high is good)")
+    table("Area under the curves", header, rows)
 
 
 def _percent(share: dict[str, Any]) -> str:

@@ -156,6 +156,14 @@ Column = Annotated[
 Quiet = Annotated[
     bool, typer.Option("--quiet", "-q", help="No progress, no summary.", rich_help_panel=OUTPUT_PANEL)
 ]
+Identities = Annotated[
+    str | None,
+    typer.Option(
+        metavar="folder|FILE",
+        help="Who is on each picture: the name of its folder, or a table path,identity. (Default: not known.)",
+        show_default=False,
+    ),
+]
 Overwrite = Annotated[
     bool, typer.Option("--overwrite", help="Replace an existing output.", rich_help_panel=OUTPUT_PANEL)
 ]

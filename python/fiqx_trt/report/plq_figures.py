@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 __all__ = [
     "QUALITY_SCALE",
     "compare_figure",
-    "curves_figure",
     "examples_figure",
     "inpainting_figure",
     "masks_figure",
@@ -272,59 +271,6 @@ def compare_figure(
         "labels": np.array(labels),
     }
     return Picture(figure, data, dpi)
-
-
-def curves_figure(
-    share: NDArray[np.float64],
-    curves: Mapping[str, Mapping[str, NDArray[np.float64]]],
-    *,
-    ylabel: str = "cosine to the untouched face",
-    dpi: int = 200,
-) -> Picture:
-    """Draw deletion and insertion curves: mean over the faces, with the quartiles as a band.
-
-    Parameters
-    ----------
-    share
-        ``(S,)`` share of the cells touched.
-    curves
-        ``"deletion"``, ``"insertion"`` → ``"map"``, ``"random"`` → ``(N, S)``.
-    ylabel
-        What is measured.
-    dpi
-        Dots per inch.
-
-    Raises
-    ------
-    InvalidInputError
-        There is nothing to draw.
-    """
-    if not curves:
-        raise InvalidInputError("no curve was given; give deletion or insertion")
-    wide, high = 2.4, 1.9
-    figure = new_figure(0.6 + len(curves) * (wide + 0.35), high + 0.85)
-    lowest = min(
-        float(np.nanmin(np.nanquantile(v, 0.25, axis=0))) for by in curves.values() for v in by.values()
-    )
-    for column, (kind, by_order) in enumerate(curves.items()):
-        axes = inch_axes(figure, 0.55 + column * (wide + 0.35), 0.48, wide, high)
-        words = {"map": "pixel-level quality, highest first", "random": "at random"}
-        for name, color in (("map", HIGH), ("random", LOW)):
-            values = by_order[name]
-            low, high_ = np.nanquantile(values, [0.25, 0.75], axis=0)
-            axes.fill_between(share, low, high_, color=color, alpha=0.18, linewidth=0)
-            axes.plot(share, np.nanmean(values, axis=0), color=color, linewidth=1.3, label=words[name])
-        word = "removed" if kind == "deletion" else "shown"
-        _plain(axes, f"share of the face {word}", ylabel if column == 0 else "")
-        axes.set_title(kind, fontsize=TEXT, color=INK, pad=5)
-        axes.set_xlim(0, 1)
-        axes.set_ylim(lowest - 0.02, 1.005)
-        if column:
-            axes.set_yticklabels([])
-        place = "upper right" if kind == "deletion" else "lower right"
-        axes.legend(fontsize=SMALL, frameon=False, loc=place, handlelength=1.2)
-    data = {f"{kind}__{name}": values for kind, by in curves.items() for name, values in by.items()}
-    return Picture(figure, {"share": share, **data}, dpi)
 
 
 def _face_and_map(

@@ -1,4 +1,4 @@
-"""The reports of the experiments on finished maps: ``experiment compare`` and ``experiment deletion``."""
+"""The report of ``experiment compare``."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import Any
 from fiqx_trt.explain.regions import REGIONS
 from fiqx_trt.report.html import Page, Section, Table
 from fiqx_trt.report.pages.experiment import Investigation, experiment_page
-from fiqx_trt.report.pages.parts import decimal, picture, share
+from fiqx_trt.report.pages.parts import decimal, picture
 
-__all__ = ["comparison_page", "deletion_page"]
+__all__ = ["comparison_page"]
 
 PAPER = "Terhörst et al."
 #: Pictures that stand in the tables of the page; the CSV has all.
@@ -98,74 +98,3 @@ def _regions(rows: Sequence[Mapping[str, Any]], more: str) -> Table:
     ]
     note = f"Above 0: the region is less useful than in the reference.{more}"
     return Table("Loss of pixel quality by region of the face.", ("picture", *REGIONS), cells, note)
-
-
-def deletion_page(run: Investigation) -> Page:
-    """Return the report of deletion and insertion curves."""
-    summary, out = run.summary, run.out
-    curves, parameters = summary["curves"], summary["parameters"]
-    wins = {kind: entry["map_beats_random"] for kind, entry in curves.items()}
-    lead = (
-        "If pixels vanish in the order of their quality, does the recogniser lose the face sooner than if they vanish at random? "
-        f"Of {summary['faces']} faces, the map beats chance on {wins['deletion']['count']} when pixels are removed and on "
-        f"{wins['insertion']['count']} when they come back."
-    )
-    rows = [
-        (
-            kind,
-            decimal(entry["area_map"], 3),
-            decimal(entry["area_random"], 3),
-            f"{entry['map_beats_random']['count']}",
-            share(entry["map_beats_random"]),
-        )
-        for kind, entry in curves.items()
-    ]
-    table = Table(
-        "Mean area under the curves of similarity.",
-        ("curve", "by pixel quality", "at random", "faces where the map beats chance", "their share"),
-        rows,
-        "Deletion: lower is better. Insertion: higher is better. In brackets: 95 % intervals (Wilson), in per cent.",
-    )
-    spoken = "; ".join(
-        f"{kind}: area {decimal(entry['area_map'], 3)} by the map, {decimal(entry['area_random'], 3)} at random"
-        for kind, entry in curves.items()
-    )
-    figure = picture(
-        out / "figure-curves.png",
-        out,
-        alt=f"Cosine to the untouched face as its cells are removed (left) and shown (right). {spoken}.",
-        caption="Deletion and insertion: the mean over the faces, the band from the lower to the upper quartile; after Petsiuk "
-        "et al., RISE, BMVC 2018.",
-        reading="If the map is right, the blue curve falls faster than the orange one where cells are removed, and rises faster "
-        "where they are shown. Curves that lie together: the order of the map tells the recogniser nothing.",
-    )
-    return experiment_page(
-        run,
-        "deletion",
-        "Does the recogniser follow the map?",
-        lead,
-        [Section("In short", [table]), Section("Figure", [figure])],
-        formulas=[
-            (
-                "curve",
-                "⟨e(changed face), e(face)⟩ over the share of cells",
-                "what is left of the face for the recogniser",
-                "RISE, with a cosine for the class score",
-            ),
-            (
-                "area",
-                "∫ of the curve from 0 to 1, by trapezia",
-                "deletion: low is good; insertion: high is good",
-                "the same",
-            ),
-        ],
-        files=[
-            ("deletion.csv", "the areas of every face"),
-            ("figure-curves.npz", "the curves of every face"),
-        ],
-        notes=[
-            f"A removed cell gets the face's mean colour; a face has {parameters['cells']} × {parameters['cells']} cells. Flat "
-            "cells are unlike anything the recogniser has learnt, so the first ones may cost much, in any order.",
-            f"Chance is the mean of {parameters['randoms']} random orders per face.",
-        ],
-    )

@@ -1,0 +1,128 @@
+"""The report of ``experiment deletion``: what maps are worth beside plain baselines."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from fiqx_trt.experiments.deletion_worth import Area
+from fiqx_trt.report.deletion_figure import FILL_WORDS
+from fiqx_trt.report.html import Figure, Notes, Page, Section, Table
+from fiqx_trt.report.pages.experiment import Investigation, experiment_page
+from fiqx_trt.report.pages.parts import interval, picture
+
+if TYPE_CHECKING:
+    from fiqx_trt.evaluate.mean_bands import Band
+    from fiqx_trt.experiments.deletion import Deletion
+
+__all__ = ["area_cell", "deletion_page"]
+
+RISE = "Petsiuk et al., RISE, BMVC 2018, with a cosine for the class score"
+MEASURES = {
+    "similarity": "cosine to the untouched face",
+    "genuine": "cosine to other pictures of the same person",
+}
+
+
+def deletion_page(run: Investigation, result: Deletion, found: Sequence[Area]) -> Page:
+    """Return the report of deletion and insertion.
+
+    Parameters
+    ----------
+    run
+        The experiment, with ``worth``, a line on each map, in its summary.
+    result, found
+        The curves, and their areas with bands.
+    """
+    measures = [name for name in MEASURES if name in result.curves]
+    lead = (
+        "Does the recogniser lose a face sooner when its cells vanish in the order of a map than in the order of their distance "
+        f"to the middle of the face? On {len(run.faces)} faces with {run.model.spec.name}: {run.summary['worth'][0]}."
+    )
+    tables = [_table(result, found, measure) for measure in measures]
+    return experiment_page(
+        run,
+        "deletion",
+        "What the maps are worth",
+        lead,
+        [
+            Section("In short", [Notes([f"{line}." for line in run.summary["worth"]]), *tables]),
+            Section("Figures", [_figure(run, result, measure) for measure in measures]),
+        ],
+        formulas=_formulas(),
+        files=[
+            ("deletion.csv", "the areas of every face, order and fill"),
+            *((f"areas-{measure}.npz", "means, bands and mean curves") for measure in measures),
+        ],
+        notes=_notes(result),
+    )
+
+
+def area_cell(band: Band) -> str:
+    """Return an area with its band."""
+    return interval(band.value, band.low, band.high, 3)
+
+
+def _table(result: Deletion, found: Sequence[Area], measure: str) -> Table:
+    shown = {(one.order, one.fill): one for one in found if one.measure == measure}
+    rows = [
+        (
+            order,
+            *(area_cell(shown[order, fill].deletion) for fill in result.fills),
+            *(area_cell(shown[order, fill].insertion) for fill in result.fills),
+        )
+        for order in result.orders
+    ]
+    header = (
+        "order",
+        *(f"deletion, {FILL_WORDS[fill]}" for fill in result.fills),
+        *(f"insertion, {FILL_WORDS[fill]}" for fill in result.fills),
+    )
+    note = (
+        f"Deletion: lower is better; insertion: higher is better. In brackets: {100 * result.options.level:g} % bootstrap bands "
+        f"over {'people' if result.people else 'faces'}. Maps of the same faces vary together: the comparisons above are face by "
+        "face, and sharper than the bands here."
+    )
+    return Table(f"Mean area under the curves: {MEASURES[measure]}.", header, rows, note)
+
+
+def _figure(run: Investigation, result: Deletion, measure: str) -> Figure:
+    return picture(
+        run.out / f"areas-{measure}.png",
+        run.out,
+        alt=f"Mean areas of deletion (left) and insertion (right) of {', '.join(result.orders)}; the table has the numbers.",
+        caption=f"{MEASURES[measure].capitalize()}: mean areas with {100 * result.options.level:g} % bands, a mark for a fill. "
+        "Above the line: the maps; below: what they have to beat.",
+        reading="A map that tells something of each face lies to the left of the baselines at the left, and to their right at "
+        "the right, with every fill. One fill alone favours some maps.",
+    )
+
+
+def _formulas() -> list[tuple[str, str, str, str]]:
+    area = "deletion: cells are removed, low is good; insertion: they come back, high is good"
+    prior = "the plainest guess: a face's middle matters; d: distance between the eyes"
+    return [
+        (
+            "curve",
+            "cos(e(changed face), reference) over the share of cells",
+            "what is left of the face",
+            RISE,
+        ),
+        ("area", "∫ of the curve from 0 to 1, by trapezia", area, RISE),
+        ("insertion − deletion", "the mean over the fills", "0 for chance, high is good", "this program"),
+        ("centre prior", "exp(−r² / 2d²), r: distance to the face's middle", prior, "this program"),
+        ("mean …", "mean of the other faces' maps", "what a map says of any face", "this program"),
+    ]
+
+
+def _notes(result: Deletion) -> list[str]:
+    options = result.options
+    left_out = "of other people" if result.people else "of other faces, maybe of the same person"
+    return [
+        f"A face has {options.cells} × {options.cells} cells, removed in {options.steps} steps; a removed cell shows "
+        f"{', '.join(FILL_WORDS[fill] for fill in result.fills)}. None of them is what the recogniser has learnt.",
+        f"The mean maps are {left_out}. A map that does not beat its own mean says nothing of the single face; one that does not "
+        "beat the centre prior says no more than where a face is.",
+        f"Chance is the mean of {options.randoms} random orders of each face; a reversed random order is one too, so that its "
+        "two areas are equal.",
+    ]
