@@ -48,7 +48,7 @@ def test_rows_maps_and_pictures_hold_what_the_library_computes(
         assert picture.shape[1] > 3 * 200
     assert len({row["picture"] for row in rows}) == 12
     assert "12 ok" in result.err
-    assert "gradients in fp32; weighting l1, γ = 8" in result.err
+    assert "gradients in fp32; per intensity, weighting l1, γ = 8" in result.err
     meta = json.loads((out / "plq.csv.meta.json").read_text())
     assert meta["parameters"]["plq.weights"] == "l1"
     assert meta["parameters"]["plq.gamma"] == 8.0
@@ -222,6 +222,36 @@ def test_a_preset_brings_its_weighting(cli, crops: Path, recogniser: Path, tmp_p
     assert "γ of the preset arcface belongs to the weighting 'sum'" in bad.err
 
 
+def test_per_contrast_is_recorded_and_dark_and_flat_faces_are_marked(
+    cli, crops: Path, recogniser: Path, tmp_path: Path
+) -> None:
+    picture = cv2.imread(str(crops / "00.png"))
+    for index, changed in enumerate((picture // 6, picture // 64 + 150, 0 * picture, 0 * picture + 150)):
+        cv2.imwrite(str(crops / f"{index:02d}.png"), changed)
+    out = tmp_path / "plq"
+    result = cli(
+        "plq", crops, "--aligned", "--out", out, "--model", recogniser, *OPTIONS, "--per", "contrast"
+    )
+    assert result.code == 0, result.err
+    assert "per contrast, weighting l1, γ = 8" in result.err
+    assert json.loads((out / "plq.csv.meta.json").read_text())["parameters"]["plq.per"] == "contrast"
+    rows = read(out / "plq.csv")
+    assert [(row["dark"], row["flat"]) for row in rows] == [
+        ("1", "0"),
+        ("0", "1"),
+        ("1", "1"),
+        ("0", "1"),
+    ] + 8 * [("0", "0")]
+    assert [row["summary"] for row in rows[2:4]] == 2 * ["the picture is of one colour"]
+    assert rows[0]["summary"].endswith("; the picture is dark")
+    assert all(not maps_of(out, row)["map"].any() for row in rows[2:4])
+    assert all(float(row["plq"]) == 0 for row in rows[2:4])
+    assert float(rows[3]["grey"]) == pytest.approx(150)
+    page = (out / "report.html").read_text()
+    assert "2 faces are marked dark" in page
+    assert "3 faces are marked flat" in page
+
+
 @pytest.mark.parametrize(
     ("options", "code", "message"),
     [
@@ -229,6 +259,17 @@ def test_a_preset_brings_its_weighting(cli, crops: Path, recogniser: Path, tmp_p
         (("--gamma", 8, "--weights", "l2"), 2, "weights is 'l2'; choose one of l1, sum, signed, exact"),
         (("--gamma", 8, "--pictures", "gif"), 2, "--pictures is 'gif'; choose one of jpg, png, none"),
         (("--gamma", 8, "--preset", "vgg"), 2, "no preset is called 'vgg'; there are arcface, facenet"),
+        (
+            ("--per", "contrast"),
+            1,
+            "has no γ, the scale of pixel quality per contrast; run `fiqx-trt calibrate --weights l1`",
+        ),
+        (("--per", "hue"), 2, "per is 'hue' (--per); choose one of intensity, contrast"),
+        (
+            ("--per", "contrast", "--preset", "arcface"),
+            2,
+            "belongs to the paper's definition, --per intensity",
+        ),
         (("--gamma", 8, "--clip", 0), 2, "clip is 0.0; give a norm above 0"),
     ],
 )
@@ -271,6 +312,8 @@ def test_calibrate_writes_gamma_and_plq_uses_it(cli, crops: Path, recogniser: Pa
     assert fields["gamma_weights"] == "signed"
     assert "γ for the weighting signed on the best 1 of 12" in fields["calibration"]
     assert set(fields["regions"]) >= {"nose", "face"}
+    assert f"gamma_contrast = {fields['gamma_contrast']:g}" in result.out
+    assert set(fields["regions_contrast"]) == set(fields["regions"])
     out = tmp_path / "plq"
     run = cli(
         "plq",

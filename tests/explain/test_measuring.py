@@ -52,13 +52,21 @@ def test_gamma_puts_the_median_of_the_best_faces_at_four_fifths(tmp_path: Path, 
         found = measure_pixels(model, faces, raw, alpha=40.0, r=0.5, weights=weights)
         scaled = scale_quality(raw, alpha=40.0, r=0.5)
         best = best_faces(scaled)
-        maps = fx.plq(model, faces, quality=scaled, weights=weights, gamma=found.gamma).maps
+        gammas = {"intensity": found.gamma, "contrast": found.gamma_contrast}
+        maps = {
+            per: fx.plq(model, faces, quality=scaled, weights=weights, gamma=gamma, per=per).maps
+            for per, gamma in gammas.items()
+        }
     assert found.best == len(best) == 3
     assert scaled[best].min() >= np.delete(scaled, best).max()
-    assert np.median(maps[best][:, 8:24, 8:24]) == pytest.approx(0.8, abs=2e-3)
-    assert set(REGIONS) < set(found.regions)
-    for low, middle, high in found.regions.values():
-        assert low <= middle <= high
+    for by in maps.values():
+        assert np.median(by[best][:, 8:24, 8:24]) == pytest.approx(0.8, abs=2e-3)
+    assert found.gamma_contrast < found.gamma  # the contrast of noise is many intensities
+    assert found.regions != found.regions_contrast
+    for regions in (found.regions, found.regions_contrast):
+        assert set(REGIONS) < set(regions)
+        for low, middle, high in regions.values():
+            assert low <= middle <= high
 
 
 def test_gamma_of_a_known_saliency() -> None:

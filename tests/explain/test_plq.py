@@ -16,13 +16,14 @@ from onnx import helper
 import fiqx_trt as fx
 from fiqx_trt.errors import DependencyError, InvalidInputError, ModelError, NotCalibratedError
 from fiqx_trt.explain import plq as module
-from fiqx_trt.explain.plq import PlqExplainer, node_scale, plq
+from fiqx_trt.explain.plq import PER, PlqExplainer, node_scale, plq
 from fiqx_trt.models import Model, load_model
 from fiqx_trt.models.gradients import WEIGHTS, gradients, open_gradient
 from fiqx_trt.models.torch_gradients import TorchGradientSession
 from fiqx_trt.quality.base import Quality
 from fiqx_trt.quality.magface import MagFace
 from reference import plq as reference
+from reference.local_contrast import local_contrast
 from support.nets import noise_faces, save, small_recogniser
 
 MEAN, STD = 110.0, 60.0
@@ -63,6 +64,48 @@ def test_maps_are_those_of_the_definition(model: Model, faces: np.ndarray, weigh
     assert found.maps.dtype == found.saliency.dtype == np.float32
     assert found.maps.shape == found.saliency.shape == (5, 32, 32)
     assert not found.clipped.any()
+
+
+def test_per_contrast_is_the_definition_by_the_local_contrast(model: Model, faces: np.ndarray) -> None:
+    faces = faces.copy()
+    faces[1] //= 9
+    quality = np.linspace(0.2, 0.9, len(faces))
+    found = plq(model, faces, quality=quality, gamma=5.0, per="contrast")
+    contrast = local_contrast(faces)
+    net = reference.SmallNet(small_recogniser())
+    for i, face in enumerate(faces):
+        want = reference.saliency(net, face, quality[i], "l1", mean=MEAN, std=STD) * contrast[i]
+        np.testing.assert_allclose(found.saliency[i], want, atol=2e-5 * np.abs(want).max())
+        np.testing.assert_allclose(found.maps[i], reference.quality_map(want, 5.0), atol=1e-4)
+    assert found.per == "contrast"
+    assert plq(model, faces, quality=quality, gamma=5.0).per == "intensity"
+
+
+@pytest.mark.parametrize("intensity", [0, 90, 255])
+@pytest.mark.parametrize("weights", ALL)
+def test_a_picture_of_one_colour_has_a_map_of_zeros_per_contrast(
+    model: Model, faces: np.ndarray, weights: str, intensity: int
+) -> None:
+    flat = faces.copy()
+    flat[2] = intensity
+    found = plq(model, flat, gamma=6.0, weights=weights, per="contrast")
+    assert (found.maps[2] == 0).all()
+    assert (found.saliency[2] == 0).all()
+    assert found.maps[[0, 1, 3, 4]].min(axis=0).max() > 0
+    assert np.isfinite(plq(model, flat, gamma=6.0, weights=weights, per="intensity").maps).all()
+
+
+@pytest.mark.parametrize("per", PER)
+def test_a_network_without_reaction_has_maps_of_zeros(tmp_path: Path, faces: np.ndarray, per: str) -> None:
+    network = small_recogniser()
+    for tensor in network.graph.initializer:
+        if tensor.name in ("w1", "w2"):
+            tensor.CopyFrom(onnx.numpy_helper.from_array(0 * onnx.numpy_helper.to_array(tensor), tensor.name))
+    options = {"mean": MEAN, "std": STD, "color": "rgb", "alpha": 30.0, "r": 0.55, **QUICK}
+    with load_model(save(network, tmp_path / "numb.onnx"), **options) as numb:
+        found = plq(numb, faces, quality=np.full(5, 0.5), gamma=6.0, per=per)
+    assert (found.maps == 0).all()
+    assert (found.saliency == 0).all()
 
 
 def test_colours_of_the_network_do_not_matter(path: Path, faces: np.ndarray) -> None:
@@ -116,11 +159,12 @@ def test_a_face_has_the_same_map_in_any_company(
 def _same_in_any_company(
     model: Model, faces: np.ndarray, weights: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole = plq(model, faces, weights=weights, gamma=6.0)
+    options = {"weights": weights, "gamma": 6.0, "per": "contrast"}  # per intensity is a factor of it
+    whole = plq(model, faces, **options)
     monkeypatch.setattr(module, "BLOCK", 2)
-    turned = plq(model, faces[::-1], weights=weights, gamma=6.0)
+    turned = plq(model, faces[::-1], **options)
     for i, face in enumerate(faces):
-        alone = plq(model, face[None], weights=weights, gamma=6.0)
+        alone = plq(model, face[None], **options)
         for other in (alone.maps[0], turned.maps[4 - i]):
             np.testing.assert_array_equal(whole.maps[i], other)
         assert alone.quality[0] == whole.quality[i] == turned.quality[4 - i]

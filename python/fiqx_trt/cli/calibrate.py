@@ -18,7 +18,7 @@ def calibrate(
     model: o.ModelName = o.DEFAULT_MODEL,
     estimator: o.Estimator = "closed-form",
     weights: Annotated[
-        str, typer.Option(help="Weighting of the quality node that γ is for: l1, sum, signed, exact.")
+        str, typer.Option(help="Weighting of the quality node that both γ are for: l1, sum, signed, exact.")
     ] = "l1",
     pixels: Annotated[
         bool, typer.Option("--pixels/--no-pixels", help="Measure γ and the regions of the face as well.")
@@ -87,12 +87,16 @@ def calibrate(
         "quantiles": quality_quantiles(qualities),
     }
     if measured is not None:
-        typer.echo(f"gamma = {measured.gamma:g}\nweights = {measured.weights}")
+        typer.echo(
+            f"gamma = {measured.gamma:g}\ngamma_contrast = {measured.gamma_contrast:g}\nweights = {measured.weights}"
+        )
         note += f"; γ for the weighting {measured.weights} on the best {measured.best} of {measured.faces}"
         found |= {
             "gamma": measured.gamma,
+            "gamma_contrast": measured.gamma_contrast,
             "gamma_weights": measured.weights,
             "regions": dict(measured.regions),
+            "regions_contrast": dict(measured.regions_contrast),
         }
     if dry_run:
         return

@@ -28,6 +28,15 @@ Gamma = Annotated[
         metavar="G", help="Scale of the pixel quality; default: the model's.", rich_help_panel=o.MODEL_PANEL
     ),
 ]
+PerName = Annotated[
+    str | None,
+    typer.Option(
+        "--per",
+        metavar="NAME",
+        help="What P is measured by: contrast or intensity (the paper's). (Default: intensity.)",
+        show_default=False,
+    ),
+]
 PresetName = Annotated[
     str | None,
     typer.Option(
@@ -43,6 +52,7 @@ def plq(
     inputs: o.Inputs,
     out: o.OutDirectory,
     weights: WeightsName = None,
+    per: PerName = None,
     clip: Annotated[
         float | None,
         typer.Option(
@@ -101,14 +111,17 @@ def plq(
     contract = o.model_fields(
         mean=mean, std=std, color=color, template=template, input_size=input_size, tap=tap
     )
-    fields, weighting = preset_fields(preset, weights, alpha=alpha, r=r, gamma=gamma)
+    per = per or ("intensity" if preset is not None or gamma is not None else None)
+    fields, weighting = preset_fields(preset, weights, alpha=alpha, r=r, gamma=gamma, per=per)
     run = TableRun(inputs, faces, runtime, mode, null, column, batch, quiet)
     with (
         FaceFiles(out, maps=maps, pictures=pictures) as files,
         o.open_model(model, runtime, {**contract, **fields}) as opened,
     ):
-        explainer = PlqExplainer(opened, cast(Any, weighting), clip=clip, method=quality)
-        ran = f"gradients in fp32; weighting {explainer.weights}, γ = {explainer.gamma:g}"
+        explainer = PlqExplainer(opened, cast(Any, weighting), clip=clip, method=quality, per=cast(Any, per))
+        ran = (
+            f"gradients in fp32; per {explainer.per}, weighting {explainer.weights}, γ = {explainer.gamma:g}"
+        )
         page = partial(plq_page, method=method)
         run.into(out / "plq.csv", PlqRows(explainer, files), opened, files=files, page=page, ran=ran)
 
@@ -120,17 +133,19 @@ def preset_fields(
     alpha: float | None,
     r: float | None,
     gamma: float | None,
+    per: str | None = None,
 ) -> tuple[dict[str, float], str]:
-    """Return α, r and γ that were given or are the preset's, and the weighting.
+    """Return α, r and the γ of a definition that were given or are the preset's, and the weighting.
 
     Raises
     ------
     InvalidInputError
-        The preset is unknown, or its γ belongs to another weighting.
+        The preset is unknown, or its γ belongs to another weighting or definition.
     """
     from fiqx_trt.models.calibration import PRESETS
 
-    given = {"alpha": alpha, "r": r, "gamma": gamma}
+    scale = "gamma_contrast" if per == "contrast" else "gamma"
+    given = {"alpha": alpha, "r": r, scale: gamma}
     fields = {name: value for name, value in given.items() if value is not None}
     if preset is None:
         return fields, weights or "l1"
@@ -141,5 +156,9 @@ def preset_fields(
         raise InvalidInputError(
             f"γ of the preset {preset} belongs to the weighting {numbers.weights!r}; give --gamma with --weights {weights}"
         )
-    standard = {"alpha": numbers.alpha, "r": numbers.r, "gamma": numbers.gamma}
+    if per == "contrast" and gamma is None:
+        raise InvalidInputError(
+            f"γ of the preset {preset} belongs to the paper's definition, --per intensity; give --gamma with --per contrast"
+        )
+    standard = {"alpha": numbers.alpha, "r": numbers.r, scale: numbers.gamma}
     return {**standard, **fields}, weights or numbers.weights

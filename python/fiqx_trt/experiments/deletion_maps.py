@@ -12,6 +12,7 @@ from fiqx_trt.errors import InvalidInputError
 from fiqx_trt.evaluate.deletion import cell_means
 from fiqx_trt.experiments.deletion import Probe, Probed
 from fiqx_trt.explain.plq import PlqExplainer, Weights
+from fiqx_trt.explain.scale import PAPER_PER
 from fiqx_trt.explain.scorecam import scorecam
 from fiqx_trt.faces.align import Template, template_by_name
 from fiqx_trt.quality.serfiq import SerFiq
@@ -29,7 +30,7 @@ BLOCK = 16
 
 
 def _pixel_quality(model: Model, weights: str) -> Maker:
-    explainer = PlqExplainer(model, cast(Weights, weights))
+    explainer = PlqExplainer(model, cast(Weights, weights), per=PAPER_PER)
     return lambda faces: np.asarray(explainer(faces).maps)
 
 

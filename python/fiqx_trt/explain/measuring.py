@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from fiqx_trt import kernels
 from fiqx_trt.explain.plq import node_scale
 from fiqx_trt.explain.regions import region_levels, region_masks, region_quantiles
+from fiqx_trt.explain.scale import PER, Per
+from fiqx_trt.kernels import Array
 from fiqx_trt.models.calibration import best_faces, calibrate_gamma
 from fiqx_trt.models.gradients import gradients
 from fiqx_trt.quality.serfiq import scale_quality
@@ -65,19 +67,21 @@ class PixelCalibration:
 
     Parameters
     ----------
-    gamma
-        γ of Terhörst et al., Eq. 6, for ``weights``.
+    gamma, gamma_contrast
+        γ of Terhörst et al., Eq. 6, for ``weights``, per intensity and per contrast.
     weights
         The weighting.
-    regions
-        Region → quantiles of its level (:data:`fiqx_trt.explain.regions.LEVELS`).
+    regions, regions_contrast
+        Region → quantiles of its level (:data:`fiqx_trt.explain.regions.LEVELS`), by the maps of each.
     best, faces
         How many faces gave γ, and the quantiles.
     """
 
     gamma: float
+    gamma_contrast: float
     weights: str
     regions: Mapping[str, tuple[float, ...]]
+    regions_contrast: Mapping[str, tuple[float, ...]]
     best: int
     faces: int
 
@@ -91,7 +95,7 @@ def measure_pixels(
     r: float,
     weights: str = "l1",
 ) -> PixelCalibration:
-    """Measure γ on the best tenth of the faces and the regions on all of them.
+    """Measure both γ on the best tenth of the faces and the regions on all of them.
 
     Parameters
     ----------
@@ -109,24 +113,47 @@ def measure_pixels(
     Raises
     ------
     InvalidInputError
-        Fewer than ten usable faces, or the network does not react to their middle.
+        Fewer than ten usable faces, or the network does not react to their middle, or they are of one colour there.
     """
     usable = np.isfinite(raw)
     faces, scaled = faces[usable], scale_quality(raw[usable], alpha=alpha, r=r)
     best = best_faces(scaled)
-    gamma = round(calibrate_gamma(_maps(model, faces[best], scaled[best], weights, 0.0).saliency), 3)
+    good = _maps(model, faces[best], scaled[best], weights, dict.fromkeys(PER, 0.0))
+    gammas = {per: round(calibrate_gamma(np.asarray(found.saliency)), 3) for per, found in good.items()}
     masks = region_masks(model.spec.template, model.spec.input_size)
-    parts = []
+    levels: dict[Per, list[dict[str, NDArray[np.float64]]]] = {per: [] for per in PER}
     for start in range(0, len(faces), BLOCK):
         part = slice(start, start + BLOCK)
-        found = _maps(model, faces[part], scaled[part], weights, gamma)
-        parts.append(region_levels(found.maps, found.saliency, masks))
-    levels = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-    return PixelCalibration(gamma, weights, region_quantiles(levels), len(best), len(faces))
+        for per, found in _maps(model, faces[part], scaled[part], weights, gammas).items():
+            levels[per].append(region_levels(np.asarray(found.maps), np.asarray(found.saliency), masks))
+    regions = {per: region_quantiles(_joined(parts)) for per, parts in levels.items()}
+    return PixelCalibration(
+        gammas["intensity"],
+        gammas["contrast"],
+        weights,
+        regions["intensity"],
+        regions["contrast"],
+        len(best),
+        len(faces),
+    )
 
 
 def _maps(
-    model: Model, faces: NDArray[np.uint8], scaled: NDArray[np.float64], weights: str, gamma: float
-) -> kernels.QualityMaps:
+    model: Model,
+    faces: NDArray[np.uint8],
+    scaled: NDArray[np.float64],
+    weights: str,
+    gammas: Mapping[Per, float],
+) -> dict[Per, kernels.QualityMaps]:
+    """Return the maps by each definition, of one run of the network."""
     run = gradients(model, faces, weights)
-    return kernels.pixel_quality(run.gradient, node_scale(run.embedding, scaled, weights), gamma=gamma)
+    scale = node_scale(run.embedding, scaled, weights)
+    contrasts: dict[Per, Array | None] = {"intensity": None, "contrast": kernels.local_contrast(faces)}
+    return {
+        per: kernels.pixel_quality(run.gradient, scale, contrast, gamma=gammas[per])
+        for per, contrast in contrasts.items()
+    }
+
+
+def _joined(parts: Sequence[Mapping[str, NDArray[np.float64]]]) -> dict[str, NDArray[np.float64]]:
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from fiqx_trt import kernels
 from fiqx_trt.errors import InvalidInputError, NotCalibratedError
+from fiqx_trt.explain.scale import PER, Per, resolve_gamma, resolve_per
 from fiqx_trt.kernels import Array
 from fiqx_trt.models.gradients import WEIGHTS, Gradients, Weights, check_weights, resident_gradients
 from fiqx_trt.models.model import Extracted
@@ -19,9 +20,8 @@ from fiqx_trt.runtime.place import HOST
 
 if TYPE_CHECKING:
     from fiqx_trt.models.model import Model
-    from fiqx_trt.models.spec import ModelSpec
 
-__all__ = ["WEIGHTS", "PixelQuality", "PlqExplainer", "Weights", "node_scale", "plq"]
+__all__ = ["PER", "WEIGHTS", "Per", "PixelQuality", "PlqExplainer", "Weights", "node_scale", "plq"]
 
 #: Faces whose gradients exist at one time.
 BLOCK = 64
@@ -37,17 +37,21 @@ class PixelQuality:
         ``(N, H, W)`` float32 in [0, 1]: P, never rescaled per image, so that maps can be compared. On the model's GPU where
         that was asked for.
     saliency
-        ``(N, H, W)`` float32: Ŝ, the mean absolute gradient over the colours, per unit of raw intensity. Where the maps are.
+        ``(N, H, W)`` float32: Ŝ, the mean absolute gradient over the colours, per unit of raw intensity or per local contrast
+        (``per``). Where the maps are.
     quality
         ``(N,)`` float64: the quality of each face that its node reproduces.
     clipped
         ``(N,)`` bool: whether the gradient was shortened.
+    per
+        ``"intensity"`` or ``"contrast"``: what P and Ŝ are measured by.
     """
 
     maps: Array
     saliency: Array
     quality: NDArray[np.float64]
     clipped: NDArray[np.bool_]
+    per: Per = "intensity"
 
     def __len__(self) -> int:
         """Return the number of faces."""
@@ -62,7 +66,7 @@ class PlqExplainer:
     ----------
     model
         A recognition model.
-    weights, gamma, clip, dropout
+    weights, gamma, clip, dropout, per
         As in :func:`plq`.
     method
         What gives the quality where none is handed over; it must give a scaled one.
@@ -81,13 +85,16 @@ class PlqExplainer:
     clip: float | None = None
     dropout: float = 0.5
     method: QualityMethod = field(default_factory=SerFiq)
+    per: Per | None = None
 
     def __post_init__(self) -> None:
         """Check the options once."""
         check_weights(self.weights)
         if self.clip is not None and not (np.isfinite(self.clip) and self.clip > 0):
             raise InvalidInputError(f"clip is {self.clip}; give a norm above 0, or None for no clipping")
-        object.__setattr__(self, "gamma", resolve_gamma(self.model.spec, self.weights, self.gamma))
+        per = resolve_per(self.model.spec, self.per, self.gamma)
+        object.__setattr__(self, "per", per)
+        object.__setattr__(self, "gamma", resolve_gamma(self.model.spec, self.weights, self.gamma, per))
 
     def __call__(
         self,
@@ -111,7 +118,12 @@ class PlqExplainer:
             for whole, part in ((maps, some.maps), (saliency, some.saliency)):
                 kernels.copy(part, kernels.rows(whole, start, stop), stream=self.model.place.stream)
         place.wait()
-        return PixelQuality(maps, saliency, found, clipped)
+        return PixelQuality(maps, saliency, found, clipped, self._per)
+
+    @property
+    def _per(self) -> Per:
+        assert self.per is not None  # filled in above
+        return self.per
 
     def _block(self, faces: NDArray[np.uint8], quality: NDArray[np.float64] | None) -> PixelQuality:
         """Explain a few faces; the maps, and whether they were clipped, stay where the model is."""
@@ -121,10 +133,13 @@ class PlqExplainer:
             quality = self._own_quality(faces, run)
         scale = place.upload(node_scale(place.fetch(run.embedding)[0], quality, self.weights))
         assert self.gamma is not None  # filled in above
+        contrast = None
+        if self._per == "contrast":
+            contrast = kernels.local_contrast(place.upload(faces), stream=place.stream)
         found = kernels.pixel_quality(
-            run.gradient, scale, gamma=self.gamma, clip=self.clip, stream=place.stream
+            run.gradient, scale, contrast, gamma=self.gamma, clip=self.clip, stream=place.stream
         )
-        return PixelQuality(found.maps, found.saliency, quality, found.clipped)
+        return PixelQuality(found.maps, found.saliency, quality, found.clipped, self._per)
 
     def _own_quality(self, faces: NDArray[np.uint8], run: Gradients) -> NDArray[np.float64]:
         none = np.empty((len(faces), 0, 0, 0), np.float32)
@@ -152,6 +167,7 @@ def plq(
     gamma: float | None = None,
     clip: float | None = None,
     dropout: float = 0.5,
+    per: Per | None = None,
     on_device: bool = False,
 ) -> PixelQuality:
     r"""Return the pixel-level quality of aligned faces.
@@ -161,8 +177,11 @@ def plq(
 
     .. math:: \hat S = \tfrac13 \sum_c |g_c|, \qquad P = 1 - \frac{1}{1 + 10^\gamma \hat S^2}
 
-    (Eq. 5 and 6). A high P says that the recogniser's answer rests on the pixel. The gradient is always float32, and a face's map
-    depends on that face alone, bit for bit.
+    (Eq. 5 and 6). That is the effect of changing a pixel by one intensity: a darker or flatter picture of the same face has
+    larger gradients. Per contrast, Ŝ is multiplied by the standard deviation of the grey intensity around the pixel
+    (:func:`fiqx_trt.kernels.local_contrast`): the effect of changing it by as much as its surroundings vary. A high P says
+    that the recogniser's answer rests on the pixel. The gradient is always float32, and a face's map depends on that face
+    alone, bit for bit.
 
     Parameters
     ----------
@@ -179,14 +198,16 @@ def plq(
         :math:`\hat Q \,\mathrm{sign}(e_i) / \|e\|_1`; gives Q̂ exactly and weighs every feature equally. ``"exact"``: no
         node, but the gradient of SER-FIQ's closed form in first order, :math:`-\sqrt{2t/(1+t)}`; Q̂ does not enter.
     gamma
-        γ of Eq. 6, between -30 and 30. It belongs to a model *and* a weighting: 7.5 (ArcFace) and 5.5 (FaceNet) of the
-        paper belong to ``"sum"`` (:data:`fiqx_trt.PRESETS`). ``None``: the model's own.
+        γ of Eq. 6, between -30 and 30. It belongs to a model, a weighting *and* ``per``: 7.5 (ArcFace) and 5.5 (FaceNet) of the
+        paper belong to ``"sum"`` per intensity (:data:`fiqx_trt.PRESETS`). ``None``: the model's own.
     clip
         Largest Euclidean norm of g over all pixels and colours; a longer gradient is shortened to it, and the face marked.
         ``None`` (default): no clipping. The problem it cures, gradients that explode (T 8.3), comes with ``"sum"``: the
         factor of the other weightings is at most Q̂.
     dropout
         Probability behind ``"exact"``.
+    per
+        ``"intensity"``: the paper's definition. ``"contrast"``: Ŝ by the local contrast. ``None``: ``"intensity"``.
     on_device
         Leave the maps and the saliency in the memory of the GPU that the model is on, as arrays that
         :class:`fiqx_trt.MapStatistics`, torch and CuPy take without a copy. Without one they are NumPy arrays all the same.
@@ -195,7 +216,7 @@ def plq(
     -------
     PixelQuality
         Where a face has no finite quality or the node no finite weight (an all-zero embedding), the map is 0 and the
-        quality what it was.
+        quality what it was. A picture of one colour has no contrast: per contrast its map is 0.
 
     Raises
     ------
@@ -214,7 +235,7 @@ def plq(
     ...     result.maps.shape, result.maps.min() >= 0
     ((N, 150, 150), True)
     """
-    return PlqExplainer(model, weights, gamma, clip, dropout)(faces, quality, on_device=on_device)
+    return PlqExplainer(model, weights, gamma, clip, dropout, per=per)(faces, quality, on_device=on_device)
 
 
 def node_scale(
@@ -249,37 +270,6 @@ def node_scale(
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         scale = np.asarray(quality, np.float64) * length / total
     return np.where(np.isfinite(scale), scale, 0.0)
-
-
-def resolve_gamma(spec: ModelSpec, weights: str, gamma: float | None) -> float:
-    """Return γ: the one given, or the model's own where it was measured with this weighting.
-
-    Raises
-    ------
-    InvalidInputError
-        The one given is out of range.
-    NotCalibratedError
-        There is none.
-    """
-    if gamma is not None:
-        if not abs(gamma) <= 30:
-            raise InvalidInputError(f"gamma is {gamma}; give a number from -30 to 30 (ArcFace's is 7.5)")
-        return float(gamma)
-    measure = f"run `fiqx-trt calibrate --weights {weights}` on typical faces"
-    cure = f"{measure}, or give --gamma (the keyword gamma in Python)"
-    if spec.gamma is None and not spec.calibrated:
-        raise NotCalibratedError(
-            f"the model {spec.name} has no γ, the scale of pixel quality, and no α and r, the scale of its quality; {measure}, "
-            "which finds all three, or give --alpha, --r and --gamma (keywords of load_model in Python), or --preset"
-        )
-    if spec.gamma is None:
-        raise NotCalibratedError(f"the model {spec.name} has no γ, the scale of pixel quality; {cure}")
-    if spec.gamma_weights not in ("", weights):
-        raise NotCalibratedError(
-            f"γ = {spec.gamma:g} of the model {spec.name} was measured with the weighting {spec.gamma_weights!r}, not with "
-            f"{weights!r}; {cure}"
-        )
-    return spec.gamma
 
 
 def _given_quality(quality: Quality | NDArray[np.floating], count: int) -> NDArray[np.float64]:

@@ -48,6 +48,7 @@ def load_model(
     alpha: float | None = None,
     r: float | None = None,
     gamma: float | None = None,
+    gamma_contrast: float | None = None,
 ) -> Model:
     """Open a recognition model.
 
@@ -66,7 +67,7 @@ def load_model(
         holds for every channel.
     image, embedding, pre_dropout, features
         Names of tensors in the graph, where the taps found by themselves are not the wanted ones.
-    alpha, r, gamma
+    alpha, r, gamma, gamma_contrast
         Calibration. With an ``alpha`` or ``r`` given here, qualities of any estimator are scaled, and there are no percentiles.
 
     Returns
@@ -100,6 +101,7 @@ def load_model(
         "alpha": alpha,
         "r": r,
         "gamma": gamma,
+        "gamma_contrast": gamma_contrast,
     }
     spec, _, graph = _resolve(model, {name: value for name, value in given.items() if value is not None})
     if spec.guesses:
@@ -204,8 +206,9 @@ def _resolve(model: str | Path, given: Mapping[str, Any]) -> tuple[ModelSpec, Pa
     source, path, fields = _find(model)
     if path is not None and sidecar_path(path).is_file():
         fields = {**fields, **_stated(read_sidecar(sidecar_path(path)))}
-    if "gamma" in given:  # not the γ that these were measured with
-        fields = {name: v for name, v in fields.items() if name not in ("gamma_weights", "regions")}
+    for gamma, regions in (("gamma", "regions"), ("gamma_contrast", "regions_contrast")):
+        if gamma in given:  # not the γ that these were measured with
+            fields = {name: v for name, v in fields.items() if name not in ("gamma_weights", regions)}
     if "alpha" in given or "r" in given:  # a scale of the user's own: no estimator is known of it
         fields = {name: v for name, v in fields.items() if name not in ("estimator", "quantiles")}
     fields.update(given)

@@ -17,7 +17,7 @@ from fiqx_trt.text import field_words
 __all__ = ["ModelSpec", "sidecar_path"]
 
 Color: TypeAlias = Literal["rgb", "bgr", "gray"]
-OPTIONAL_NUMBERS = ("alpha", "r", "gamma")
+OPTIONAL_NUMBERS = ("alpha", "r", "gamma", "gamma_contrast")
 
 
 @dataclass(frozen=True)
@@ -42,12 +42,16 @@ class ModelSpec:
     alpha, r
         Scaling of the quality, ``Q̂ = σ(α (Q - r))`` (Terhörst et al., Eq. 2); ``None`` where the model is not calibrated.
     gamma
-        Exponent of the pixel-quality map (Terhörst et al., Eq. 6); ``None`` where the model is not calibrated.
+        Exponent of the pixel-quality map (Terhörst et al., Eq. 6), per intensity; ``None`` where the model is not calibrated.
+    gamma_contrast
+        The same of the map per contrast (:func:`fiqx_trt.plq`).
     gamma_weights
-        The weighting of the quality node that ``gamma`` was measured with (:func:`fiqx_trt.plq`); empty where that is not known.
+        The weighting of the quality node that both were measured with (:func:`fiqx_trt.plq`); empty where that is not known.
     regions
         Region of the face → 10th, 50th and 90th percentile of its level over the calibration faces
-        (:func:`fiqx_trt.explain.regions.region_levels`); empty where they were not measured.
+        (:func:`fiqx_trt.explain.regions.region_levels`) of the map per intensity; empty where they were not measured.
+    regions_contrast
+        The same of the map per contrast.
     estimator
         The estimator of SER-FIQ that α, r and the quantiles were measured with, as
         :attr:`fiqx_trt.quality.serfiq.SerFiq.setting` says it (``"closed-form, dropout 0.5"``), or its name alone; empty where
@@ -84,8 +88,10 @@ class ModelSpec:
     alpha: float | None = None
     r: float | None = None
     gamma: float | None = None
+    gamma_contrast: float | None = None
     gamma_weights: str = ""
     regions: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+    regions_contrast: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     estimator: str = ""
     quantiles: tuple[float, ...] = ()
     cosines: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
@@ -202,7 +208,7 @@ def _typed(origin: str, name: str, value: Any) -> Any:
         if name == "input_size":
             height, width = value
             return int(height), int(width)
-        if name in ("cosines", "regions"):
+        if name in ("cosines", "regions", "regions_contrast"):
             return {str(part): tuple(map(float, numbers)) for part, numbers in value.items()}
         if name == "validity":
             return {str(method): Validity.from_fields(entry) for method, entry in value.items()}

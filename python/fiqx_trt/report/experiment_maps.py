@@ -11,6 +11,7 @@ from fiqx_trt.evaluate.proportions import wilson
 from fiqx_trt.experiments.face_set import FaceSet
 from fiqx_trt.explain.plq import PlqExplainer
 from fiqx_trt.explain.regions import REGIONS, summarise
+from fiqx_trt.explain.scale import PAPER_PER
 from fiqx_trt.report.experiment_files import about, short_name, write_rows, write_summary
 from fiqx_trt.report.pages.experiment import Investigation
 from fiqx_trt.report.pages.experiment_maps import comparison_page
@@ -35,7 +36,7 @@ def run_comparison(
     NotCalibratedError
         There is no Q̂ or no γ.
     """
-    explainer = PlqExplainer(model, cast(Any, weights))
+    explainer = PlqExplainer(model, cast(Any, weights), per=PAPER_PER)
     found = compare_faces(explainer, faces.images)
     reference = model.spec.regions if weights == (model.spec.gamma_weights or weights) else {}
     rows = []

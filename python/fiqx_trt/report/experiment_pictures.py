@@ -17,6 +17,7 @@ from fiqx_trt.evaluate.proportions import wilson
 from fiqx_trt.evaluate.weightings import Weighings, measure_weighings
 from fiqx_trt.experiments.face_set import FaceSet
 from fiqx_trt.explain.plq import PlqExplainer
+from fiqx_trt.explain.scale import PAPER_PER
 from fiqx_trt.report.experiment_files import Progress, about, short_name, write_rows, write_summary
 from fiqx_trt.report.pages.experiment import Investigation
 from fiqx_trt.report.pages.experiment_pictures import inpainting_page, masks_page
@@ -161,7 +162,7 @@ def run_inpainting(
     NotCalibratedError
         There is no Q̂ or no γ.
     """
-    explainer = PlqExplainer(model, cast(Any, weights))
+    explainer = PlqExplainer(model, cast(Any, weights), per=PAPER_PER)
     results, regions, filled = inpaint_faces(explainer, faces.images, seeds=seeds)
     if not results:
         raise InvalidInputError("no face has a low area between 1 % and 40 % of its size; give other faces")

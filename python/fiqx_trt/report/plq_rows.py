@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from fiqx_trt.explain.appearance import Appearance, appearance
 from fiqx_trt.explain.plq import PixelQuality, PlqExplainer
 from fiqx_trt.explain.regions import REGIONS, WHOLE, levels_of_means, region_masks, region_means, summarise
 from fiqx_trt.report.explained_rows import Explained, ExplainedRows
@@ -37,17 +38,20 @@ class PlqRows(ExplainedRows):
         spec = explainer.model.spec
         self._masks = region_masks(spec.template, spec.input_size)
         # Quantiles of another γ or weighting say nothing about these maps' mean; the regions' levels do not depend on them.
-        same = explainer.gamma == spec.gamma and explainer.weights == (
-            spec.gamma_weights or explainer.weights
+        gamma, regions = (
+            (spec.gamma_contrast, spec.regions_contrast)
+            if explainer.per == "contrast"
+            else (spec.gamma, spec.regions)
         )
-        self._reference = spec.regions if same else {}
+        same = explainer.gamma == gamma and explainer.weights == (spec.gamma_weights or explainer.weights)
+        self._reference = regions if same else {}
 
     @property
     def _columns(self) -> tuple[Column, ...]:
-        numbers = ("quality", "plq", *(f"plq_{name}" for name in REGIONS))
+        numbers = ("quality", "plq", *(f"plq_{name}" for name in REGIONS), "grey", "contrast")
         return (
             *(Column(name, "float") for name in numbers),
-            Column("clipped", "int"),
+            *(Column(name, "int") for name in ("clipped", "dark", "flat")),
             Column("low", "str"),
             Column("summary", "str"),
         )
@@ -56,6 +60,7 @@ class PlqRows(ExplainedRows):
     def _parameters(self) -> Mapping[str, object]:
         explainer = self._explainer
         return {
+            "plq.per": explainer.per,
             "plq.weights": explainer.weights,
             "plq.gamma": explainer.gamma,
             "plq.clip": explainer.clip,
@@ -70,31 +75,50 @@ class PlqRows(ExplainedRows):
         return PIXEL_QUALITY
 
     def _explain(self, faces: NDArray[np.uint8]) -> Iterable[Explained]:
-        return self._each(self._explainer(faces))
+        return self._each(self._explainer(faces), appearance(faces))
 
-    def _each(self, result: PixelQuality) -> Iterable[Explained]:
+    def _each(self, result: PixelQuality, look: Appearance) -> Iterable[Explained]:
         means = region_means(result.maps, self._masks)
         levels = levels_of_means(means, region_means(result.saliency, self._masks))
         for i in range(len(result.maps)):
             yield self._one(
-                result, i, *({name: float(v[i]) for name, v in x.items()} for x in (means, levels))
+                result, look, i, *({name: float(v[i]) for name, v in x.items()} for x in (means, levels))
             )
 
     def _one(
-        self, result: PixelQuality, i: int, means: Mapping[str, float], levels: Mapping[str, float]
+        self,
+        result: PixelQuality,
+        look: Appearance,
+        i: int,
+        means: Mapping[str, float],
+        levels: Mapping[str, float],
     ) -> Explained:
         quality = float(result.quality[i])
         if not np.isfinite(quality):
             error = "the quality is not a finite number for this face"
             return Explained({"status": "not_finite", "error": error})
         told = summarise(levels, self._reference)
+        empty = not result.saliency[i].any()
+        text = _remark(told.text, look, i, empty=empty)
         row = {
             "quality": quality,
             "plq": means[WHOLE],
             **{f"plq_{name}": means[name] for name in REGIONS if np.isfinite(means[name])},
+            "grey": float(look.grey[i]),
+            "contrast": float(look.contrast[i]),
             "clipped": int(result.clipped[i]),
+            "dark": int(look.dark[i]),
+            "flat": int(look.flat[i] or empty),
             "low": " ".join(told.low) or None,
-            "summary": told.text,
+            "summary": text,
         }
         arrays = {"map": result.maps[i], "saliency": result.saliency[i], "quality": quality}
-        return Explained(row, arrays, f"quality {quality:.2f}", told.text)
+        return Explained(row, arrays, f"quality {quality:.2f}", text)
+
+
+def _remark(text: str, look: Appearance, i: int, *, empty: bool) -> str:
+    """Say in words what the marks of a row mean beside what lies low."""
+    if empty and look.contrast[i] == 0:
+        return "the picture is of one colour"
+    marks = [word for word, marked in (("dark", look.dark[i]), ("flat", look.flat[i])) if marked]
+    return f"{text}; the picture is {' and '.join(marks)}" if marks else text

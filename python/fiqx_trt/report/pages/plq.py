@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fiqx_trt.explain.appearance import DARK, FLAT
 from fiqx_trt.explain.regions import REGIONS, WHOLE
 from fiqx_trt.report.explained_summary import ExplainedSummary
 from fiqx_trt.report.html import Page, Table
@@ -41,15 +42,16 @@ def plq_page(done: ExplainedTable, *, method: str = "serfiq") -> Page:
     method
         The quality method behind the maps.
     """
-    found = done.summary("quality", {**dict.fromkeys(_COLUMNS, 2), "clipped": 0})
+    found = done.summary("quality", {**dict.fromkeys(_COLUMNS, 2), "clipped": 0, "dark": 0, "flat": 0})
     settings = done.meta.parameters
     compared = any(name.startswith("plq.usual.") for name in settings)
     words = Words(
         kind="plq",
         title="Which pixels make a face useful",
         lead=f"Which pixels of every face serve the recogniser, and which regions lie low? {_middle(found)}",
-        formulas=_formulas(method),
-        note=f"Here the weighting w is {settings['plq.weights']} and γ = {plain(settings['plq.gamma'])}.",
+        formulas=_formulas(method, str(settings["plq.per"])),
+        note=f"Here P is per {settings['plq.per']}, the weighting w is {settings['plq.weights']} and γ = "
+        f"{plain(settings['plq.gamma'])}.",
         notes=_notes(found, compared=compared),
         facts=[("quality method", method), ("gradients", "fp32")],
     )
@@ -87,8 +89,8 @@ def _spread(found: ExplainedSummary, *, compared: bool) -> Table:
 
 def _notes(found: ExplainedSummary, *, compared: bool) -> list[str]:
     notes = [
-        "P says what serves this recogniser, not what a person would call a good picture. Maps of other models, weightings or γ "
-        "do not compare with these."
+        "P says what serves this recogniser, not what a person would call a good picture. Maps of other models, weightings, "
+        "definitions (--per) or γ do not compare with these."
     ]
     if not compared:
         notes.append(
@@ -97,18 +99,31 @@ def _notes(found: ExplainedSummary, *, compared: bool) -> list[str]:
         )
     if clipped := found.spreads["clipped"].counts[1.0]:
         notes.append(f"The gradient of {clipped} faces was shortened (--clip); their maps are too low.")
+    if dark := found.spreads["dark"].counts[1.0]:
+        notes.append(
+            f"{dark} faces are marked dark: their mean grey lies below {DARK:g} of 255. The darker a picture, the larger its "
+            "gradient per intensity, so green there does not mean a good picture."
+        )
+    if flat := found.spreads["flat"].counts[1.0]:
+        notes.append(
+            f"{flat} faces are marked flat: the grey around their pixels deviates by less than {FLAT:g} of 255 on average, or "
+            "the network does not react. There is little that a map could tell apart."
+        )
     return notes
 
 
-def _formulas(method: str) -> list[tuple[str, ...]]:
+def _formulas(method: str, per: str) -> list[tuple[str, ...]]:
     other = ("Q̂", "see the method", f"the scaled quality by {method}, 0 to 1", "")
     node = "the quality node on the embedding e; its weights w make it give Q̂"
     level = "what is compared with the calibration faces: Q̂ and γ cancel"
     colours = "over the three colours of the pixel I, per unit of intensity"
+    contrast = "standard deviation of the grey intensity in the 9 × 9 pixels around: the effect of a change as large as that"
+    per_contrast = [("Ŝ per contrast", "Ŝ · C", f"in place of Ŝ below; C: {contrast}", "this program")]
     return [
         QUALITY if method == "serfiq" else other,
         ("M", "Σ wᵢ eᵢ", node, f"{PAPER}, Eq. 3"),
         ("Ŝ", "⅓ Σ |∂M/∂I|", colours, f"{PAPER}, Eq. 4 and 5"),
+        *(per_contrast if per == "contrast" else []),
         PIXEL_QUALITY,
         ("level", "mean Ŝ of the region / mean Ŝ of the face", level, "this program"),
     ]

@@ -1,0 +1,77 @@
+"""The scale of pixel quality: whether P is per intensity or per contrast, and the γ that belongs to it."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Literal
+
+from fiqx_trt.errors import InvalidInputError, NotCalibratedError
+
+if TYPE_CHECKING:
+    from fiqx_trt.models.spec import ModelSpec
+
+__all__ = ["PAPER_PER", "PER", "Per", "check_per", "resolve_gamma", "resolve_per"]
+
+logger = logging.getLogger(__name__)
+
+Per = Literal["intensity", "contrast"]
+#: What a change of a pixel is measured by, the paper's first.
+PER: tuple[Per, ...] = ("intensity", "contrast")
+#: The paper's, which its experiments use and its γ belong to.
+PAPER_PER: Per = "intensity"
+
+
+def check_per(per: str) -> None:
+    """Refuse a definition that does not exist."""
+    if per not in PER:
+        raise InvalidInputError(f"per is {per!r} (--per); choose one of {', '.join(PER)}")
+
+
+def resolve_per(spec: ModelSpec, per: Per | None, gamma: float | None) -> Per:
+    """Return the definition of P: the one asked for, or the one whose γ is there.
+
+    A γ that is given without a definition belongs to the paper's, ``"intensity"``.
+
+    Raises
+    ------
+    InvalidInputError
+        The one asked for does not exist.
+    """
+    if per is not None:
+        check_per(per)
+        return per
+    return PAPER_PER
+
+
+def resolve_gamma(spec: ModelSpec, weights: str, gamma: float | None, per: Per = "intensity") -> float:
+    """Return γ: the one given, or the model's own where it was measured with this weighting.
+
+    Raises
+    ------
+    InvalidInputError
+        The one given is out of range.
+    NotCalibratedError
+        There is none.
+    """
+    if gamma is not None:
+        if not abs(gamma) <= 30:
+            raise InvalidInputError(f"gamma is {gamma}; give a number from -30 to 30 (ArcFace's is 7.5)")
+        return float(gamma)
+    own = spec.gamma_contrast if per == "contrast" else spec.gamma
+    measure = f"run `fiqx-trt calibrate --weights {weights}` on typical faces"
+    cure = f"{measure}, or give --gamma (the keyword gamma in Python)"
+    if own is None and not spec.calibrated:
+        raise NotCalibratedError(
+            f"the model {spec.name} has no γ, the scale of pixel quality, and no α and r, the scale of its quality; {measure}, "
+            "which finds all three, or give --alpha, --r and --gamma (keywords of load_model in Python), or --preset"
+        )
+    if own is None:
+        kind = "pixel quality per contrast" if per == "contrast" else "pixel quality"
+        other = ", or --per intensity" if per == "contrast" and spec.gamma is not None else ""
+        raise NotCalibratedError(f"the model {spec.name} has no γ, the scale of {kind}; {cure}{other}")
+    if spec.gamma_weights not in ("", weights):
+        raise NotCalibratedError(
+            f"γ = {own:g} of the model {spec.name} was measured with the weighting {spec.gamma_weights!r}, not with "
+            f"{weights!r}; {cure}"
+        )
+    return own
