@@ -98,6 +98,11 @@ def test_what_runs_at_once_is_calibrated_for_the_default_estimator(name: str) ->
     assert spec.gamma is not None
     assert spec.gamma_weights == "l1"
     assert set(spec.regions) == {"forehead", "eyes", "nose", "mouth", "cheeks", "background", "face"}
+    assert spec.usual is not None
+    assert (spec.usual.grid, spec.usual.faces, spec.usual.weights) == ((14, 14), 51, "l1")
+    assert set(spec.usual.regions) == {"forehead", "eyes", "lower-face", "nose", "mouth", "cheeks"}
+    assert spec.usual.alarm is not None
+    assert -4.0 < spec.usual.alarm < -1.0
 
 
 def test_quality_networks_are_fed_as_their_own_programs_feed_them() -> None:

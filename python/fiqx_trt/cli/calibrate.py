@@ -97,6 +97,7 @@ def calibrate(
             "gamma_weights": measured.weights,
             "regions": dict(measured.regions),
             "regions_contrast": dict(measured.regions_contrast),
+            "usual": measured.usual,
         }
     if dry_run:
         return

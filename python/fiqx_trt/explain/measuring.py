@@ -1,4 +1,4 @@
-"""What a calibration measures of pixel quality: γ, and how the regions of the face usually lie."""
+"""What a calibration measures of pixel quality: γ, how the regions of the face usually lie, and what is usual at every pixel."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from fiqx_trt import kernels
 from fiqx_trt.explain.plq import node_scale
+from fiqx_trt.explain.region_words import UsualPixels
 from fiqx_trt.explain.regions import region_levels, region_masks, region_quantiles
 from fiqx_trt.explain.scale import PER, Per
 from fiqx_trt.kernels import Array
@@ -20,6 +21,7 @@ from fiqx_trt.quality.serfiq import scale_quality
 
 if TYPE_CHECKING:
     from fiqx_trt.models.model import Model
+    from fiqx_trt.models.usual import Usual
 
 __all__ = ["FaceSample", "PixelCalibration", "measure_pixels"]
 
@@ -75,6 +77,8 @@ class PixelCalibration:
         Region → quantiles of its level (:data:`fiqx_trt.explain.regions.LEVELS`), by the maps of each.
     best, faces
         How many faces gave γ, and the quantiles.
+    usual
+        What is usual at every pixel, over all faces; ``None`` where the network reacts to none of them.
     """
 
     gamma: float
@@ -84,6 +88,7 @@ class PixelCalibration:
     regions_contrast: Mapping[str, tuple[float, ...]]
     best: int
     faces: int
+    usual: Usual | None
 
 
 def measure_pixels(
@@ -122,10 +127,13 @@ def measure_pixels(
     gammas = {per: round(calibrate_gamma(np.asarray(found.saliency)), 3) for per, found in good.items()}
     masks = region_masks(model.spec.template, model.spec.input_size)
     levels: dict[Per, list[dict[str, NDArray[np.float64]]]] = {per: [] for per in PER}
+    pixels = UsualPixels(weights)
     for start in range(0, len(faces), BLOCK):
         part = slice(start, start + BLOCK)
-        for per, found in _maps(model, faces[part], scaled[part], weights, gammas).items():
+        some = _maps(model, faces[part], scaled[part], weights, gammas)
+        for per, found in some.items():
             levels[per].append(region_levels(np.asarray(found.maps), np.asarray(found.saliency), masks))
+        pixels.add(*(np.asarray(some[per].saliency) for per in PER))
     regions = {per: region_quantiles(_joined(parts)) for per, parts in levels.items()}
     return PixelCalibration(
         gammas["intensity"],
@@ -135,6 +143,7 @@ def measure_pixels(
         regions["contrast"],
         len(best),
         len(faces),
+        pixels.usual(scaled, model.spec.template, model.spec.input_size),
     )
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
+import logging
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -10,6 +13,13 @@ from numpy.typing import NDArray
 
 from fiqx_trt import kernels
 from fiqx_trt.errors import InvalidInputError, NotCalibratedError
+from fiqx_trt.explain.deviation import (
+    Deviation,
+    deviation,
+    missing_usual,
+    relative_maps,
+    usual_of,
+)
 from fiqx_trt.explain.scale import PER, Per, resolve_gamma, resolve_per
 from fiqx_trt.kernels import Array
 from fiqx_trt.models.gradients import WEIGHTS, Gradients, Weights, check_weights, resident_gradients
@@ -20,8 +30,11 @@ from fiqx_trt.runtime.place import HOST
 
 if TYPE_CHECKING:
     from fiqx_trt.models.model import Model
+    from fiqx_trt.models.usual import Usual
 
 __all__ = ["PER", "WEIGHTS", "Per", "PixelQuality", "PlqExplainer", "Weights", "node_scale", "plq"]
+
+logger = logging.getLogger(__name__)
 
 #: Faces whose gradients exist at one time.
 BLOCK = 64
@@ -45,6 +58,15 @@ class PixelQuality:
         ``(N,)`` bool: whether the gradient was shortened.
     per
         ``"intensity"`` or ``"contrast"``: what P and Ŝ are measured by.
+    deviation
+        ``(N, H, W)`` float32, on the host: how far every pixel lies from what is usual there, in standard deviations over the
+        calibration faces, negative where it serves less (:func:`fiqx_trt.explain.deviation.deviation`). ``None`` where the model
+        has no such statistics of this weighting (``fiqx-trt calibrate`` measures them), or where maps were left on a GPU.
+    deviates
+        Which map deviates, by face: ``"intensity"``, ``"contrast"``, or ``""`` where nothing can be said and the deviation
+        is 0 (a picture of one colour, a network that does not react). Empty without a deviation.
+    deviation_grids
+        ``(N, h, w)`` float32: the deviation on the grid of the statistics; ``None`` without.
     """
 
     maps: Array
@@ -52,6 +74,9 @@ class PixelQuality:
     quality: NDArray[np.float64]
     clipped: NDArray[np.bool_]
     per: Per = "intensity"
+    deviation: NDArray[np.float32] | None = None
+    deviates: tuple[str, ...] = ()
+    deviation_grids: NDArray[np.float32] | None = None
 
     def __len__(self) -> int:
         """Return the number of faces."""
@@ -95,6 +120,8 @@ class PlqExplainer:
         per = resolve_per(self.model.spec, self.per, self.gamma)
         object.__setattr__(self, "per", per)
         object.__setattr__(self, "gamma", resolve_gamma(self.model.spec, self.weights, self.gamma, per))
+        if missing := missing_usual(self.model.spec, self.weights):
+            logger.info("%s", missing)
 
     def __call__(
         self,
@@ -110,36 +137,56 @@ class PlqExplainer:
         count, size = len(faces), self.model.spec.input_size
         maps, saliency = (place.empty((count, *size), np.float32) for _ in range(2))
         found, clipped = np.empty(count), np.empty(count, np.bool_)
+        usual = None if on_device else usual_of(self.model.spec, self.weights)
+        parts = [] if usual is None else [deviation(relative_maps(*(np.empty((0, *size)),) * 2), usual)]
         for start in range(0, count, BLOCK):
             stop = min(start + BLOCK, count)
-            some = self._block(faces[start:stop], None if given is None else given[start:stop])
+            some, both = self._block(faces[start:stop], None if given is None else given[start:stop], usual)
             found[start:stop] = some.quality
             (clipped[start:stop],) = self.model.place.fetch(some.clipped)
             for whole, part in ((maps, some.maps), (saliency, some.saliency)):
                 kernels.copy(part, kernels.rows(whole, start, stop), stream=self.model.place.stream)
+            if usual is not None:
+                parts.append(deviation(relative_maps(*self.model.place.fetch(*both)), usual))
         place.wait()
-        return PixelQuality(maps, saliency, found, clipped, self._per)
+        result = PixelQuality(maps, saliency, found, clipped, self._per)
+        return _with_deviations(result, parts)
 
     @property
     def _per(self) -> Per:
         assert self.per is not None  # filled in above
         return self.per
 
-    def _block(self, faces: NDArray[np.uint8], quality: NDArray[np.float64] | None) -> PixelQuality:
-        """Explain a few faces; the maps, and whether they were clipped, stay where the model is."""
+    def _block(
+        self, faces: NDArray[np.uint8], quality: NDArray[np.float64] | None, usual: Usual | None
+    ) -> tuple[PixelQuality, tuple[Array, ...]]:
+        """Explain a few faces; the maps, and whether they were clipped, stay where the model is.
+
+        So does the saliency by both definitions, where it is compared with what is usual.
+        """
         place = self.model.place
         run = resident_gradients(self.model, faces, self.weights, dropout=self.dropout)
         if quality is None:
             quality = self._own_quality(faces, run)
         scale = place.upload(node_scale(place.fetch(run.embedding)[0], quality, self.weights))
         assert self.gamma is not None  # filled in above
-        contrast = None
-        if self._per == "contrast":
-            contrast = kernels.local_contrast(place.upload(faces), stream=place.stream)
-        found = kernels.pixel_quality(
-            run.gradient, scale, contrast, gamma=self.gamma, clip=self.clip, stream=place.stream
-        )
-        return PixelQuality(found.maps, found.saliency, quality, found.clipped, self._per)
+        wanted = (self._per,) if usual is None else PER
+        by = {
+            per: kernels.pixel_quality(
+                run.gradient,
+                scale,
+                kernels.local_contrast(place.upload(faces), stream=place.stream)
+                if per == "contrast"
+                else None,
+                gamma=self.gamma,
+                clip=self.clip,
+                stream=place.stream,
+            )
+            for per in wanted
+        }
+        own = by[self._per]
+        both = tuple(by[per].saliency for per in wanted)
+        return PixelQuality(own.maps, own.saliency, quality, own.clipped, self._per), both
 
     def _own_quality(self, faces: NDArray[np.uint8], run: Gradients) -> NDArray[np.float64]:
         none = np.empty((len(faces), 0, 0, 0), np.float32)
@@ -156,6 +203,17 @@ class PlqExplainer:
         raise InvalidInputError(
             f"{self.method.name} gives no quality in [0, 1] to explain; scale it and hand it over as `quality`"
         )
+
+
+def _with_deviations(result: PixelQuality, parts: Sequence[Deviation]) -> PixelQuality:
+    if not parts:
+        return result
+    return dataclasses.replace(
+        result,
+        deviation=np.concatenate([part.maps for part in parts]),
+        deviates=tuple(name for part in parts for name in part.deviates),
+        deviation_grids=np.concatenate([part.grids for part in parts]),
+    )
 
 
 def plq(

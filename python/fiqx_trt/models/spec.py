@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, TypeAlias, get_args
 
 from fiqx_trt.errors import InvalidInputError, ModelError
 from fiqx_trt.files import parse_json, read_regular, write_atomic
+from fiqx_trt.models.usual import Usual
 from fiqx_trt.models.validity import Validity
 from fiqx_trt.text import field_words
 
@@ -52,6 +53,9 @@ class ModelSpec:
         (:func:`fiqx_trt.explain.regions.region_levels`) of the map per intensity; empty where they were not measured.
     regions_contrast
         The same of the map per contrast.
+    usual
+        What is usual of the saliency at every pixel of a face, and of its regions, over the calibration faces
+        (:func:`fiqx_trt.plq` gives the deviation from it); ``None`` where it was not measured.
     estimator
         The estimator of SER-FIQ that α, r and the quantiles were measured with, as
         :attr:`fiqx_trt.quality.serfiq.SerFiq.setting` says it (``"closed-form, dropout 0.5"``), or its name alone; empty where
@@ -92,6 +96,7 @@ class ModelSpec:
     gamma_weights: str = ""
     regions: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     regions_contrast: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+    usual: Usual | None = None
     estimator: str = ""
     quantiles: tuple[float, ...] = ()
     cosines: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
@@ -197,6 +202,14 @@ def typed_fields(fields: Mapping[str, Any], origin: str) -> dict[str, Any]:
     return {name: _typed(origin, name, value) for name, value in fields.items()}
 
 
+def _validity(entries: Any) -> dict[str, Validity]:
+    return {str(method): Validity.from_fields(entry) for method, entry in entries.items()}
+
+
+#: Fields whose values have a type of their own.
+_READERS: Mapping[str, Callable[[Any], Any]] = {"validity": _validity, "usual": Usual.from_fields}
+
+
 def _typed(origin: str, name: str, value: Any) -> Any:
     try:
         if name in OPTIONAL_NUMBERS:
@@ -210,8 +223,8 @@ def _typed(origin: str, name: str, value: Any) -> Any:
             return int(height), int(width)
         if name in ("cosines", "regions", "regions_contrast"):
             return {str(part): tuple(map(float, numbers)) for part, numbers in value.items()}
-        if name == "validity":
-            return {str(method): Validity.from_fields(entry) for method, entry in value.items()}
+        if name in _READERS:
+            return _READERS[name](value)
         if name == "guesses":
             return tuple(str(v) for v in value)
     except (AttributeError, KeyError, OverflowError, TypeError, ValueError) as error:

@@ -1,0 +1,196 @@
+"""Which regions of a face deviate from the usual, in words that one good face in twenty gets at all."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fiqx_trt.explain.deviation import (
+    LEAST_STD,
+    UsualStatistics,
+    deviation_grids,
+    relative_maps,
+)
+from fiqx_trt.explain.regions import region_masks
+from fiqx_trt.models.usual import Usual
+
+__all__ = [
+    "LEVEL",
+    "LOWER_FACE",
+    "NAMED",
+    "RegionWords",
+    "UsualPixels",
+    "region_deviations",
+    "region_words",
+    "with_regions",
+]
+
+#: The share of good faces that get any word.
+LEVEL = 0.05
+#: Nose, mouth and cheeks as one: what a mask covers.
+LOWER_FACE = "lower-face"
+#: What can be named, in the order of reports. The background is no fault of a face.
+NAMED = ("forehead", "eyes", LOWER_FACE, "nose", "mouth", "cheeks")
+_PARTS = ("nose", "mouth", "cheeks")
+#: The share of the calibration faces, those of the highest quality, that are good.
+GOOD = 0.5
+
+
+@dataclass(frozen=True)
+class RegionWords:
+    """What is said of one face.
+
+    Parameters
+    ----------
+    low
+        Names of :data:`NAMED`, the most unusual first.
+    text
+        One line for a person.
+    """
+
+    low: tuple[str, ...]
+    text: str
+
+
+def region_deviations(
+    grids: NDArray[np.floating], template: str, size: tuple[int, int]
+) -> dict[str, NDArray[np.float64]]:
+    """Return the mean deviation of every region that can be named.
+
+    Parameters
+    ----------
+    grids
+        ``(N, h, w)`` deviation on a grid (:attr:`fiqx_trt.PixelQuality.deviation_grids`).
+    template, size
+        What the faces are aligned to, and their height and width.
+
+    Returns
+    -------
+    dict
+        Name of :data:`NAMED` → ``(N,)`` float64; a cell counts by the share of it that lies in the region. Regions that the
+        template leaves out of the picture are missing.
+    """
+    masks = region_masks(template, size)
+    parts = {**masks, LOWER_FACE: masks["nose"] | masks["mouth"] | masks["cheeks"]}
+    means = {}
+    for name in NAMED:
+        share = _cell_shares(parts[name], grids.shape[1:])
+        if share.sum() > 0:
+            # A product and a sum per face, never a matrix product: the number of faces changes no bit.
+            means[name] = np.array([float((one * share).sum()) for one in grids]) / share.sum()
+    return means
+
+
+def _cell_shares(mask: NDArray[np.bool_], grid: tuple[int, ...]) -> NDArray[np.float64]:
+    from fiqx_trt.opencv import cv2
+
+    cells = cv2.resize(mask.astype(np.float64), (grid[1], grid[0]), interpolation=cv2.INTER_AREA)
+    return np.asarray(cells, np.float64)
+
+
+def with_regions(
+    usual: Usual, deviations: Mapping[str, NDArray[np.float64]], quality: NDArray[np.float64]
+) -> Usual:
+    """Return statistics with those of the regions, measured on the better half of the calibration faces.
+
+    Parameters
+    ----------
+    usual
+        What the deviations are from.
+    deviations
+        From :func:`region_deviations`.
+    quality
+        ``(N,)`` quality of these faces.
+    """
+    good = quality >= np.quantile(quality, 1 - GOOD)
+    regions = {
+        name: (float(f"{values[good].mean():.4g}"), float(f"{values[good].std():.4g}"))
+        for name, values in deviations.items()
+    }
+    measured = dataclasses.replace(usual, regions=regions)
+    lowest = np.min(list(_standardised(measured, deviations).values()), axis=0)[good]
+    return dataclasses.replace(measured, alarm=float(f"{np.quantile(lowest, LEVEL):.4g}"))
+
+
+class UsualPixels:
+    """What is usual of a model's faces, from blocks of them: the grids are kept for the regions, 1.6 kB a face.
+
+    Parameters
+    ----------
+    weights
+        The weighting whose saliency is added.
+    """
+
+    def __init__(self, weights: str) -> None:
+        self._weights = weights
+        self._statistics = UsualStatistics()
+        self._grids: list[dict[str, NDArray[np.float32]]] = []
+        self._dead: list[NDArray[np.bool_]] = []
+
+    def add(self, intensity: NDArray[np.float32], contrast: NDArray[np.float32]) -> None:
+        """Add faces by their Ŝ per intensity and per contrast, ``(n, H, W)`` each."""
+        relative = relative_maps(intensity, contrast)
+        self._statistics.push(relative)
+        self._grids.append(relative.grids(self._statistics.grid))
+        self._dead.append(relative.dead)
+
+    def usual(self, quality: NDArray[np.float64], template: str, size: tuple[int, int]) -> Usual | None:
+        """Return the statistics with those of the regions; ``None`` where the network reacts to no face.
+
+        Parameters
+        ----------
+        quality
+            ``(N,)`` quality of all faces added.
+        template, size
+            What they are aligned to, and their height and width.
+        """
+        if not self._statistics.count:
+            return None
+        usual = self._statistics.usual(self._weights)
+        alive = ~np.concatenate(self._dead)
+        grids = np.concatenate([deviation_grids(one, usual) for one in self._grids])[alive]
+        return with_regions(usual, region_deviations(grids, template, size), quality[alive])
+
+
+def _standardised(
+    usual: Usual, deviations: Mapping[str, NDArray[np.float64]]
+) -> dict[str, NDArray[np.float64]]:
+    known = {name: usual.regions[name] for name in deviations if name in usual.regions}
+    return {name: (deviations[name] - mean) / max(std, LEAST_STD) for name, (mean, std) in known.items()}
+
+
+def region_words(
+    usual: Usual, deviations: Mapping[str, NDArray[np.float64]], deviates: tuple[str, ...]
+) -> list[RegionWords]:
+    """Say which regions of every face are unusual.
+
+    Every region is compared with itself on the good calibration faces, and all of them with one threshold, which the lowest
+    region of 5 % of those faces reaches. The lower face is named in place of its parts, unless only one of them is unusual.
+    """
+    levels = _standardised(usual, deviations)
+    return [
+        _of_face({name: float(values[i]) for name, values in levels.items()}, usual, source)
+        for i, source in enumerate(deviates)
+    ]
+
+
+def _of_face(levels: Mapping[str, float], usual: Usual, source: str) -> RegionWords:
+    if not source:
+        return RegionWords(
+            (), "nothing can be said: the picture is flat, or the network does not react to it"
+        )
+    if usual.alarm is None or not levels:
+        return RegionWords((), "the model's regions were not measured (fiqx-trt calibrate)")
+    low = [name for name in sorted(levels, key=levels.__getitem__) if levels[name] < usual.alarm]
+    # One part alone tells where to look; of several of them, the lower face is what they have in common.
+    parts = [name for name in low if name in _PARTS]
+    left_out = (LOWER_FACE,) if len(parts) == 1 else _PARTS if LOWER_FACE in low else ()
+    low = [name for name in low if name not in left_out]
+    if not low:
+        return RegionWords((), "no region is unusual")
+    told = ", ".join(f"{name.replace('-', ' ')} ({-levels[name]:.1f} σ)" for name in low)
+    return RegionWords(tuple(low), f"below the usual: {told}; by {source}")
