@@ -42,9 +42,12 @@ def test_assess_measures_records_and_is_repeatable(
         "closed-form",
     )
     assert "how far serfiq foresees comparison scores on small has not been measured" in before.err
-    result = cli(
-        "assess", people, "--identities", "folder", "--model", recogniser, "--out", out, "--taps", *OPTIONS
-    )
+    given = ("--identities", "folder", "--model", recogniser)
+    few = cli("assess", people, *given, "--out", tmp_path / "few", *OPTIONS)
+    assert few.code == 0, few.err
+    assert "not written into the model's sidecar: 12 faces say too little" in few.err
+    assert "validity" not in json.loads(recogniser.with_suffix(".json").read_text())
+    result = cli("assess", people, *given, "--record", "--out", out, "--taps", *OPTIONS)
     assert result.code == 0, result.err
     assert "untouched, other" in result.out
     assert f"wrote the validity into {recogniser.with_suffix('.json')}" in result.err

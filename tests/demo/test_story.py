@@ -28,7 +28,7 @@ def test_a_higher_quality_is_explained_by_what_the_recogniser_noticed() -> None:
     mild, wrong = surprises(steps(("blur", 0.5, 0.85, 0.97), ("noise", 1.0, 0.9, 0.2)), COSINES)
     assert mild == (
         "blur 50%: quality 0.85, more than the untouched face's 0.80. The recogniser hardly notices this change (cosine 0.97), "
-        "so the two qualities are close."
+        "so the difference means little."
     )
     assert wrong.endswith("The recogniser does notice the change (cosine 0.20): the method errs here.")
 

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 __all__ = ["assess"]
 
+#: Fewer faces are an example, and leave what is known of a model alone.
+RECORDED_FACES = 30
 DEFAULT_METHODS = ("serfiq", "magface", "flip")
 
 
@@ -46,8 +48,13 @@ def assess(
         bool, typer.Option("--taps", help="Compare the vectors in which serfiq can put its noise as well.")
     ] = False,
     record: Annotated[
-        bool, typer.Option("--record/--no-record", help="Write the result into the model's sidecar.")
-    ] = True,
+        bool | None,
+        typer.Option(
+            "--record/--no-record",
+            help=f"Write the result into the model's sidecar. (Default: with {RECORDED_FACES} or more faces.)",
+            show_default=False,
+        ),
+    ] = None,
     model: o.ModelName = o.DEFAULT_MODEL,
     aligned: o.Aligned = False,
     detector: o.DetectorName = None,
@@ -104,7 +111,12 @@ def assess(
                 f"serfiq with noise in {vector}: Spearman {value.value:.2f} [{value.low:.2f}, {value.high:.2f}]"
             )
         say(f"wrote {out}, see report.html there")
-    if record:
+    if record is None and result.faces < RECORDED_FACES:
+        say(
+            f"not written into the model's sidecar: {result.faces} faces say too little; assess {RECORDED_FACES} or more, "
+            "or give --record"
+        )
+    elif record is not False:
         _record(model, fields, result, methods, inputs)
 
 

@@ -75,7 +75,7 @@ def surprises(steps: Sequence[Step], cosines: Mapping[str, tuple[float, ...]]) -
 def _above(step: Step, untouched: Step, cosines: Mapping[str, tuple[float, ...]]) -> str:
     text = f"{_name(step)}: quality {step.scaled:.2f}, more than the untouched face's {untouched.scaled:.2f}."
     if verdict(step.similarity, cosines) == SAME:
-        return f"{text} The recogniser hardly notices this change (cosine {step.similarity:.2f}), so the two qualities are close."
+        return f"{text} The recogniser hardly notices this change (cosine {step.similarity:.2f}), so the difference means little."
     return (
         f"{text} The recogniser does notice the change (cosine {step.similarity:.2f}): the method errs here."
     )
