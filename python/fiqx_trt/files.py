@@ -28,6 +28,7 @@ __all__ = [
     "read_regular",
     "replacing",
     "write_atomic",
+    "write_settled",
     "write_whole",
 ]
 
@@ -166,6 +167,20 @@ def write_whole(path: Path, data: bytes, *, temporary: Path | None = None) -> No
         raise OutputError(
             f"cannot write {shown(path)}: {error.strerror or error}; choose another place"
         ) from error
+
+
+def write_settled(path: Path, data: bytes) -> None:
+    """Write a result in one step; a file that has these very bytes is left alone.
+
+    A killed run leaves a name that the next one writes over, so that the folder becomes that of one run.
+
+    Raises
+    ------
+    OutputError
+        The file system refuses; the old file, if any, is left.
+    """
+    if not (path.is_file() and path.read_bytes() == data):
+        write_whole(path, data, temporary=path.with_name(f".{path.name}.tmp"))
 
 
 @contextlib.contextmanager

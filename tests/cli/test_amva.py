@@ -58,6 +58,18 @@ def test_all_maps_and_figures(cli, crops: Path, recogniser: Path, scores: Path, 
     assert row[2] == f"{high.std(axis=0).mean():.4f}"
     assert "with the plain mean activation (no masked passes)" in page.text
     assert "A group has only 3 images." in page.text
+    shares = next(found for found in page.tables if "shared variation, H" in found[0])
+    with fx.load_model(recogniser, precision="fp32") as model:
+        plain = fx.scorecam(model, noise_faces(12), weights="uniform").astype(np.float64)
+    own = np.array(
+        [np.corrcoef(one.ravel(), two.ravel())[0, 1] for one, two in zip(maps, plain, strict=True)]
+    )
+    groups = own[order[-3:]], own[order[:3]]
+    row = next(row for row in shares if row[0] == "serfiq")
+    assert [float(cell) for cell in row[1:3]] == pytest.approx([g.mean() for g in groups], abs=1e-4)
+    assert [float(cell.strip("<> %")) for cell in row[3:]] == pytest.approx(
+        [100 * np.square(g).mean() for g in groups], abs=1
+    )
     assert json.loads(recogniser.with_suffix(".json").read_text())["template"] in page.text
 
 

@@ -7,9 +7,11 @@ import re
 from pathlib import Path
 
 import cv2
+import numpy as np
 import pytest
 
 from fiqx_trt.report.html import visible
+from support.files import arrays
 from support.nets import noise_faces
 from support.pages import Read, read_page, read_report
 
@@ -112,13 +114,46 @@ def test_the_report_of_cam(cli, many: Path, recogniser: Path, tmp_path: Path) ->
     assert (f"{flat} of {len(rows)} maps have no contrast" in read.text) == bool(flat)
 
 
+def test_differences_are_those_to_the_mean_of_the_stored_maps(
+    cli, many: Path, recogniser: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    options = ("cam", many, "--aligned", "--model", recogniser, *OPTIONS["cam"], "--out", out)
+    assert cli(*options).code == 3
+    rows = [row for row in table_of(out, "cam") if row["status"] == "ok" and row["flat"] == "0"]
+    stored = {row["path"]: arrays(out / "maps" / row["maps"])["map"].astype(np.float64) for row in rows}
+    mean = sum(stored.values()) / len(stored)
+    found = arrays(out / "differences.npz")
+    np.testing.assert_allclose(found["mean"], mean, atol=1e-12)
+    ranked = sorted(rows, key=lambda row: float(row["uniform_correlation"]))
+    shown = [*ranked[:5], *ranked[-5:]]
+    np.testing.assert_array_equal(found["maps"], [stored[row["path"]] for row in shown])
+    np.testing.assert_allclose(found["differences"], found["maps"] - mean, atol=1e-12)
+    read = read_report(out)
+    assert "What is not in every map" in read.headings
+    assert f"its ends are ±{np.abs(found['differences']).max():.2f}" in read.text
+    before = (out / "differences.png").read_bytes()
+    for name in ("differences.png", "differences.npz"):
+        (out / name).unlink()
+    assert cli(*options, "--resume").code == 3
+    assert (out / "differences.png").read_bytes() == before
+    alike = tmp_path / "alike"
+    assert cli(*options[:-1], alike, "--weights", "uniform").code == 3
+    first = [row for row in table_of(alike, "cam") if row["status"] == "ok" and row["flat"] == "0"][:10]
+    want = [arrays(alike / "maps" / row["maps"])["map"] for row in first]
+    np.testing.assert_array_equal(arrays(alike / "differences.npz")["maps"], want)
+    bare = tmp_path / "bare"
+    assert cli(*options[:-1], bare, "--no-maps", "--weights", "uniform").code == 3
+    assert not list(bare.glob("differences*"))
+
+
 def test_uniform_weights_are_called_so(cli, many: Path, recogniser: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     options = ("--model", recogniser, *OPTIONS["cam"], "--weights", "uniform", "--out", out)
     assert cli("cam", many, "--aligned", *options).code == 3
     read = read_report(out)
     assert "Some faces" in read.headings
-    assert len(read.pictures) == 12
+    assert len(read.pictures) == 13
     assert "With --weights uniform every map is the plain mean activation itself" in read.text
     assert "sₖ" not in read.text
 

@@ -19,7 +19,7 @@ from fiqx_trt.experiments.deletion import (
     delete_and_insert,
     mean_name,
 )
-from fiqx_trt.experiments.deletion_maps import centre_prior, map_cells, model_probe
+from fiqx_trt.experiments.deletion_maps import centre_prior, default_maps, map_cells, model_probe
 from fiqx_trt.experiments.deletion_worth import areas, comparisons, verdict
 from fiqx_trt.explain.plq import plq
 from fiqx_trt.explain.scorecam import scorecam
@@ -179,8 +179,9 @@ def test_means_and_lines_are_those_of_the_faces(faces: np.ndarray, noise: np.nda
         assert one.difference.value == pytest.approx(mine - other)
         assert one.difference.low <= one.difference.value <= one.difference.high
     line = verdict([one for one in comparisons(result) if one.name == "truth"])
-    assert line.startswith("truth beats the centre prior: insertion − deletion 0.")
-    assert "does not beat the mean truth of other faces" in line
+    assert line.startswith("truth beats the centre prior (+0.")
+    assert "does not beat the mean truth of other faces (+0.000 [+0.000, +0.000])" in line
+    assert line.endswith(f"its own {gains[result.orders.index('truth')]:.3f}")
 
 
 def test_the_middle_of_the_prior_is_the_middle_of_the_face() -> None:
@@ -196,10 +197,12 @@ def test_a_model_is_asked_for_its_maps_embeddings_and_qualities(tmp_path) -> Non
     path = save(small_recogniser(), tmp_path / "small.onnx")
     options = {"mean": 127.5, "std": 60.0, "color": "rgb", "backend": "onnxruntime", "threads": 1}
     faces = noise_faces(18, seed=2)
-    with fx.load_model(path, alpha=30.0, r=0.5, gamma=8.0, **options) as model:
-        found = map_cells(model, faces, ["plq", "uniform", "cam"], cells=CELLS)
+    with fx.load_model(path, alpha=30.0, r=0.5, gamma=8.0, gamma_contrast=6.0, **options) as model:
+        assert default_maps(model) == ("plq", "plq-contrast", "uniform")
+        found = map_cells(model, faces, [*default_maps(model), "cam"], cells=CELLS)
         want = {
-            "plq": plq(model, faces).maps,
+            "plq": plq(model, faces, per="intensity").maps,
+            "plq-contrast": plq(model, faces, per="contrast").maps,
             "uniform": scorecam(model, faces, weights="uniform"),
             "cam": scorecam(model, faces),
         }
@@ -213,7 +216,7 @@ def test_a_model_is_asked_for_its_maps_embeddings_and_qualities(tmp_path) -> Non
         with pytest.raises(InvalidInputError, match=r"map \(--map\) is 'sun'; choose from plq"):
             map_cells(model, faces, ["sun"], cells=CELLS)
         with pytest.raises(InvalidInputError, match=r"cells \(--cells\) is 99 for faces of 32 × 32 px"):
-            map_cells(model, faces, cells=99)
+            map_cells(model, faces, ["uniform"], cells=99)
 
 
 def test_numbers_that_do_not_fit_are_refused(faces: np.ndarray, noise: np.ndarray) -> None:

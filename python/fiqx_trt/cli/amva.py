@@ -250,6 +250,7 @@ def _made(
         facts,
         [*skipped_notes(tables), *model_cautions(model.spec)],
         [score_table(tables)],
+        found.positions,
     )
 
 

@@ -75,9 +75,9 @@ def cam(
     Exit status: 0 every row ok, 3 finished but some rows failed, 2 wrong usage, 1 could not run, 130 interrupted, 143 terminated.
     """
     from fiqx_trt.explain.recipe import recipe
+    from fiqx_trt.report.cam_report import cam_report
     from fiqx_trt.report.cam_rows import CamOptions, CamRows
     from fiqx_trt.report.face_files import FaceFiles
-    from fiqx_trt.report.pages.cam import cam_page
 
     mode = choose_mode(resume=resume, overwrite=overwrite, retry=retry_failed)
     options = CamOptions(target, weights, preset, align_corners, layer)
@@ -94,5 +94,5 @@ def cam(
         FaceFiles(out, maps=maps, pictures=pictures) as files,
         o.open_model(model, runtime, fields) as opened,
     ):
-        page = partial(cam_page, recipe=chosen)
+        page = partial(cam_report, recipe=chosen)
         run.into(out / "cam.csv", CamRows(opened, options, files), opened, files=files, page=page)

@@ -219,8 +219,8 @@ def deletion(
         typer.Option(
             "--map",
             metavar="NAME",
-            help="Map to judge; may be repeated: plq, uniform (plain mean activation), cam (Score-CAM, slow). (Default: all but "
-            "cam.)",
+            help="Map to judge; may be repeated: plq, plq-contrast, uniform (plain mean activation), cam (Score-CAM, slow). "
+            "(Default: all but cam.)",
             show_default=False,
         ),
     ] = None,
@@ -262,7 +262,6 @@ def deletion(
     """Remove and show cells of faces in the order of maps, of a centre prior, of mean maps and of chance: what maps are worth."""
     from fiqx_trt.evaluate.identities import identities_of
     from fiqx_trt.experiments.deletion import DeletionOptions
-    from fiqx_trt.experiments.deletion_maps import DEFAULT_MAPS
     from fiqx_trt.report.deletion_files import run_deletion
     from fiqx_trt.report.experiment_files import start
 
@@ -277,12 +276,12 @@ def deletion(
     with o.open_model(model, runtime, {**contract, **_fields(alpha, r, gamma)}) as opened:
         faces = _faces(opened, inputs, found, runtime, limit)
         people = None if identities is None else identities_of(faces.paths, identities)
-        with open_progress(len(faces), quiet=quiet) as progress:
+        with open_progress(None, quiet=quiet) as progress:
             done = run_deletion(
                 opened,
                 faces,
                 out,
-                maps=tuple(dict.fromkeys(maps)) if maps else DEFAULT_MAPS,
+                maps=None if maps is None else tuple(dict.fromkeys(maps)),
                 weights=weights,
                 people=people,
                 options=options,

@@ -12,7 +12,7 @@ from fiqx_trt.errors import InvalidInputError
 from fiqx_trt.evaluate.deletion import cell_means
 from fiqx_trt.experiments.deletion import Probe, Probed
 from fiqx_trt.explain.plq import PlqExplainer, Weights
-from fiqx_trt.explain.scale import PAPER_PER
+from fiqx_trt.explain.scale import PAPER_PER, Per
 from fiqx_trt.explain.scorecam import scorecam
 from fiqx_trt.faces.align import Template, template_by_name
 from fiqx_trt.quality.serfiq import SerFiq
@@ -20,7 +20,7 @@ from fiqx_trt.quality.serfiq import SerFiq
 if TYPE_CHECKING:
     from fiqx_trt.models.model import Model
 
-__all__ = ["DEFAULT_MAPS", "MAPS", "centre_prior", "map_cells", "model_probe"]
+__all__ = ["MAPS", "centre_prior", "default_maps", "map_cells", "model_probe"]
 
 Doubles = NDArray[np.float64]
 Faces = NDArray[np.uint8]
@@ -29,9 +29,13 @@ Maker = Callable[[Faces], NDArray[np.floating]]
 BLOCK = 16
 
 
-def _pixel_quality(model: Model, weights: str) -> Maker:
-    explainer = PlqExplainer(model, cast(Weights, weights), per=PAPER_PER)
+def _pixel_quality(model: Model, weights: str, per: Per = PAPER_PER) -> Maker:
+    explainer = PlqExplainer(model, cast(Weights, weights), per=per)
     return lambda faces: np.asarray(explainer(faces).maps)
+
+
+def _per_contrast(model: Model, weights: str) -> Maker:
+    return _pixel_quality(model, weights, "contrast")
 
 
 def _score_cam(model: Model, weights: str) -> Maker:
@@ -45,17 +49,22 @@ def _uniform(model: Model, weights: str) -> Maker:
 #: Name → what makes the maps of a model; Score-CAM runs the network once for each channel of its layer.
 MAPS: Mapping[str, Callable[[Model, str], Maker]] = {
     "plq": _pixel_quality,
+    "plq-contrast": _per_contrast,
     "cam": _score_cam,
     "uniform": _uniform,
 }
-#: Those that are cheap.
-DEFAULT_MAPS = tuple(name for name in MAPS if name != "cam")
+
+
+def default_maps(model: Model) -> tuple[str, ...]:
+    """Return the maps that are cheap, and for which the model has what they need."""
+    contrast = ("plq-contrast",) if model.spec.gamma_contrast is not None else ()
+    return ("plq", *contrast, "uniform")
 
 
 def map_cells(
     model: Model,
     faces: Faces,
-    names: Sequence[str] = DEFAULT_MAPS,
+    names: Sequence[str],
     *,
     cells: int,
     weights: str = "l1",

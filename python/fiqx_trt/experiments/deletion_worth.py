@@ -100,14 +100,13 @@ def verdict(found: list[Comparison]) -> str:
     --------
     >>> one = Band(0.44, 0.41, 0.47), Band(0.46, 0.43, 0.49), Band(-0.02, -0.03, -0.01)
     >>> verdict([Comparison("plq", "centre prior", "similarity", *one)])
-    'plq is worse than the centre prior: insertion − deletion 0.440 against 0.460, difference −0.020 [−0.030, −0.010]'
+    'plq is worse than the centre prior (−0.020 [−0.030, −0.010]), by insertion − deletion, its own 0.440'
     """
-    parts = [
-        f"{one.word} {_named(one.baseline)}: {'insertion − deletion ' if k == 0 else ''}{_number(one.gain.value)} against "
-        f"{_number(one.baseline_gain.value)}, difference {_signed(one.difference)}"
-        for k, one in enumerate(found)
-    ]
-    return f"{found[0].name}{WORDS[found[0].measure]} {'; '.join(parts)}"
+    parts = [f"{one.word} {_named(one.baseline)} ({_signed(one.difference)})" for one in found]
+    own = _number(found[0].gain.value)
+    return (
+        f"{found[0].name}{WORDS[found[0].measure]} {', '.join(parts)}, by insertion − deletion, its own {own}"
+    )
 
 
 def _named(baseline: str) -> str:
@@ -116,14 +115,12 @@ def _named(baseline: str) -> str:
     return f"the {baseline} of other faces" if baseline.startswith(mean_name("")) else f"the {baseline}"
 
 
-def _number(value: float) -> str:
-    return f"{value:.3f}".replace("-", "−") if np.isfinite(value) else "–"
+def _number(value: float, sign: str = "") -> str:
+    return f"{round(value, 3) + 0.0:{sign}.3f}".replace("-", "−") if np.isfinite(value) else "–"
 
 
 def _signed(band: Band) -> str:
-    value, low, high = (
-        f"{x:+.3f}".replace("-", "−") if np.isfinite(x) else "–" for x in (band.value, band.low, band.high)
-    )
+    value, low, high = (_number(x, "+") for x in (band.value, band.low, band.high))
     return value if "–" in (low, high) else f"{value} [{low}, {high}]"
 
 

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fiqx_trt.amva.result import write_arrays
 from fiqx_trt.errors import DependencyError, InvalidInputError, OutputError
+from fiqx_trt.files import write_settled
 
 try:
     import matplotlib
@@ -138,7 +139,7 @@ class Picture:
     dpi: int = 200
 
     def save(self, path: Path) -> list[Path]:
-        """Write ``<path>.png`` and ``<path>.npz``; a suffix of the path is replaced.
+        """Write ``<path>.png`` and ``<path>.npz``, each in one step; a suffix of the path is replaced.
 
         Raises
         ------
@@ -148,12 +149,15 @@ class Picture:
         picture, arrays = Path(path).with_suffix(".png"), Path(path).with_suffix(".npz")
         try:
             picture.parent.mkdir(parents=True, exist_ok=True)
-            self.figure.savefig(picture, dpi=self.dpi, metadata={"Software": None})
-            write_arrays(arrays, self.data)
         except OSError as error:
             raise OutputError(
                 f"cannot write the figure {picture}: {error.strerror or error}; choose another folder"
             ) from error
+        pixels, values = BytesIO(), BytesIO()
+        self.figure.savefig(pixels, format="png", dpi=self.dpi, metadata={"Software": None})
+        np.savez_compressed(values, **self.data)  # type: ignore[arg-type]  # no array is called allow_pickle
+        write_settled(picture, pixels.getvalue())
+        write_settled(arrays, values.getvalue())
         return [picture, arrays]
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from fiqx_trt.evaluate.deletion import cell_means
 from fiqx_trt.experiments.deletion import Deletion, DeletionOptions, delete_and_insert
-from fiqx_trt.experiments.deletion_maps import DEFAULT_MAPS, centre_prior, map_cells, model_probe
+from fiqx_trt.experiments.deletion_maps import centre_prior, default_maps, map_cells, model_probe
 from fiqx_trt.experiments.deletion_worth import Area, areas, comparisons, verdict
 from fiqx_trt.report.deletion_figure import areas_figure
 from fiqx_trt.report.experiment_files import Progress, about, write_rows, write_summary
@@ -38,7 +38,7 @@ def run_deletion(
     faces: FaceSet,
     out: Path,
     *,
-    maps: Sequence[str] = DEFAULT_MAPS,
+    maps: Sequence[str] | None = None,
     weights: str = "l1",
     people: Sequence[str] | None = None,
     options: DeletionOptions | None = None,
@@ -54,7 +54,7 @@ def run_deletion(
     out
         The folder.
     maps
-        Of :data:`fiqx_trt.experiments.deletion_maps.MAPS`.
+        Of :data:`fiqx_trt.experiments.deletion_maps.MAPS`; ``None``: :func:`fiqx_trt.experiments.deletion_maps.default_maps`.
     weights
         Weighting of pixel-level quality.
     people
@@ -62,7 +62,7 @@ def run_deletion(
     options
         How cells are removed.
     progress
-        Called with the number of faces done and of all.
+        Called with what is done and what there is: the maps of every face, then its curves.
     asked
         The command.
 
@@ -74,11 +74,32 @@ def run_deletion(
         There is no Q̂ or no γ for a map of pixel-level quality.
     """
     options = options or DeletionOptions()
-    cells = map_cells(model, faces.images, maps, cells=options.cells, weights=weights)
+    names, count = maps or default_maps(model), len(faces)
+    total, tell = count * (len(names) + 1), progress or (lambda done, total: None)
+    cells = map_cells(
+        model,
+        faces.images,
+        names,
+        cells=options.cells,
+        weights=weights,
+        progress=lambda done, _: tell(done, total),
+    )
     prior = cell_means(centre_prior(model.spec.template, model.spec.input_size), options.cells)
     result = delete_and_insert(
-        model_probe(model), faces.images, cells, prior, people=people, options=options, progress=progress
+        model_probe(model),
+        faces.images,
+        cells,
+        prior,
+        people=people,
+        options=options,
+        progress=lambda done, _: tell(total - count + done, total),
     )
+    return _write(model, faces, out, result, weights, asked or Asked())
+
+
+def _write(
+    model: Model, faces: FaceSet, out: Path, result: Deletion, weights: str, asked: Asked
+) -> DeletionRun:
     found = areas(result)
     measures = [name for name in ("similarity", "genuine") if name in result.curves]
     compared = [one for measure in measures for one in comparisons(result, measure)]
@@ -87,7 +108,8 @@ def run_deletion(
         for measure in measures
         for name in result.maps
     ]
-    parameters = {"weights": weights, "gamma": model.spec.gamma, **asdict(options), "fills": result.fills}
+    gammas = {"gamma": model.spec.gamma, "gamma_contrast": model.spec.gamma_contrast}
+    parameters = {"weights": weights, **gammas, **asdict(result.options), "fills": result.fills}
     summary = {
         **about(model, faces, parameters),
         "people": result.people,
@@ -98,7 +120,7 @@ def run_deletion(
     for measure in measures:
         areas_figure(result, found, measure).save(out / f"areas-{measure}")
     write_rows(out / "deletion.csv", list(_rows(faces, result)))
-    save_page(deletion_page(Investigation(model, faces, summary, out, asked or Asked()), result, found), out)
+    save_page(deletion_page(Investigation(model, faces, summary, out, asked), result, found), out)
     write_summary(out, summary)
     return DeletionRun(result, found, lines)
 

@@ -20,10 +20,12 @@ __all__ = [
     "PIXEL_QUALITY",
     "FacePicture",
     "MapStyle",
+    "face_of",
     "map_colors",
     "overlay_map",
     "panels_of",
     "quality_colors",
+    "read_panels",
 ]
 
 Pixels = NDArray[np.uint8]
@@ -192,6 +194,22 @@ def _lefts(width: int) -> list[int]:
 def panels_of(picture: Pixels) -> Pixels:
     """Return the part of a drawn picture that holds face, map and overlay, without the lines of text."""
     return picture[GAP + LINE : -(2 * LINE + GAP - 4), GAP:-GAP]
+
+
+def read_panels(path: Path) -> Pixels | None:
+    """Return the panels of a picture that was written, in OpenCV's order of colours; ``None`` where it cannot be read."""
+    try:
+        data = np.fromfile(path, np.uint8)
+    except OSError:
+        return None
+    whole = cv2.imdecode(data, cv2.IMREAD_COLOR) if data.size else None
+    panels = None if whole is None else panels_of(whole)
+    return panels if panels is not None and panels.size else None
+
+
+def face_of(panels: Pixels) -> Pixels:
+    """Return the face of such panels, RGB."""
+    return np.ascontiguousarray(panels[:, : (panels.shape[1] - 2 * GAP) // 3, ::-1])
 
 
 @lru_cache(maxsize=8)

@@ -63,6 +63,8 @@ class MapsMade:
         What a reader should know of the model and of the inputs.
     scores
         The table of the score files.
+    positions
+        ``(N,)`` position of every map's image in the result's paths; empty where it is not known.
     """
 
     correlation: NDArray[np.float64]
@@ -70,6 +72,7 @@ class MapsMade:
     facts: Sequence[tuple[str, str]]
     notes: Sequence[str] = ()
     scores: Sequence[Table] = field(default=())
+    positions: Sequence[int] = ()
 
 
 def amva_page(result: Amva, folder: Path, asked: Asked, made: MapsMade) -> Page:
@@ -87,7 +90,7 @@ def amva_page(result: Amva, folder: Path, asked: Asked, made: MapsMade) -> Page:
         title="Activation maps of good and of bad images",
         lead=lead,
         sections=[
-            Section("In short", _numbers(result)),
+            Section("In short", [*_numbers(result), *_uniform_share(result, made)]),
             cautions(asked, notes),
             Section("Maps", map_figures(result, folder, folder)),
             Section("Between methods", _between(result, folder)),
@@ -127,6 +130,27 @@ def _numbers(result: Amva) -> list[Part]:
     )
     table = Table("How much the activation maps of both groups vary.", header, rows, note)
     return [*_sentences(result), table]
+
+
+def _uniform_share(result: Amva, made: MapsMade) -> list[Part]:
+    """Return how much of the maps of each group is the plain mean activation."""
+    place = {position: row for row, position in enumerate(made.positions)}
+    rows = []
+    for name, one in result.methods.items() if place else ():
+        groups = [
+            made.correlation[[place[int(i)] for i in group]] for group in (one.groups.high, one.groups.low)
+        ]
+        known = [values[np.isfinite(values)] for values in groups]
+        means = [decimal(float(values.mean()) if len(values) else None) for values in known]
+        shares = [percent(float(np.square(values).mean()) if len(values) else None) for values in known]
+        rows.append((method_name(name, higher=one.groups.higher_is_better), *means, *shares))
+    header = ("method", "correlation, H", "correlation, L", "shared variation, H", "shared variation, L")
+    note = (
+        "Correlation over the pixels of each map with the plain mean activation of the same face, which needs no masked pass; "
+        "shared variation: its square. Means over the maps of a group; maps without contrast are left out. What is shared says "
+        "where the network is active at all."
+    )
+    return [Table("How much of a map is the plain mean activation.", header, rows, note)] if rows else []
 
 
 def _sentences(result: Amva) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from fiqx_trt.report.explained_summary import ExplainedSummary
-from fiqx_trt.report.html import Page, Table
+from fiqx_trt.report.html import Page, Section, Table
 from fiqx_trt.report.pages.explained import (
     SHARES,
     ExplainedTable,
@@ -14,13 +14,13 @@ from fiqx_trt.report.pages.explained import (
     faces_sections,
     spread_cells,
 )
-from fiqx_trt.report.pages.parts import decimal, uniform_caution
+from fiqx_trt.report.pages.parts import decimal, picture, uniform_caution
 from fiqx_trt.rows import Row
 
 if TYPE_CHECKING:
     from fiqx_trt.explain.recipe import Recipe
 
-__all__ = ["cam_page"]
+__all__ = ["cam_page", "cam_summary"]
 
 READING = (
     "From left to right: the face as the network sees it, its activation map, and the map over the grey face; dark blue is 0, "
@@ -43,19 +43,27 @@ WEIGHTS = {
 }
 
 
-def cam_page(done: ExplainedTable, *, recipe: Recipe) -> Page:
+def cam_summary(done: ExplainedTable) -> ExplainedSummary:
+    """Read what the page says of a table of activation maps."""
+    return done.summary("uniform_correlation", {"uniform_correlation": 3, "effective_channels": 1, "flat": 0})
+
+
+def cam_page(
+    done: ExplainedTable, found: ExplainedSummary, *, recipe: Recipe, averaged: int = 0, spread: float = 0.0
+) -> Page:
     """Return the report of a complete table of activation maps.
 
     Parameters
     ----------
-    done
-        The table.
+    done, found
+        The table, and what is known of it (:func:`cam_summary`).
     recipe
         The definition the maps follow.
+    averaged
+        Maps that the mean map in ``differences.png`` is made of; 0 where that figure was not drawn.
+    spread
+        Largest difference to the mean map in that figure.
     """
-    found = done.summary(
-        "uniform_correlation", {"uniform_correlation": 3, "effective_channels": 1, "flat": 0}
-    )
     words = Words(
         kind="cam",
         title="Where the recogniser looks",
@@ -71,7 +79,23 @@ def cam_page(done: ExplainedTable, *, recipe: Recipe) -> Page:
         reading=[READING],
         lines=_lines,
     )
+    if averaged:
+        faces = [_differences(done, averaged, spread), *faces]
     return explained_page(done, found, words, _spread(found), faces)
+
+
+def _differences(done: ExplainedTable, averaged: int, spread: float) -> Section:
+    figure = picture(
+        done.folder / "differences.png",
+        done.folder,
+        alt="The mean map, then columns of faces: the face, its activation map, and the difference to the mean map.",
+        caption=f"Activation maps beside their mean over {averaged} faces of this run, and the difference of each to it. The "
+        "faces are the first of those at both ends below.",
+        reading="Red: the recogniser is more active here than in the usual face; blue: less; white: as usual. One scale holds "
+        f"for all differences; its ends are ±{decimal(spread, 2)}, where maps run from 0 to 1. A face whose difference is pale "
+        "looks to the recogniser like any other, however telling its own map may seem.",
+    )
+    return Section("What is not in every map", [figure])
 
 
 def _middle(found: ExplainedSummary, recipe: Recipe) -> str:

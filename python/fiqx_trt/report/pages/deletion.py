@@ -111,6 +111,18 @@ def _formulas() -> list[tuple[str, str, str, str]]:
         ("area", "∫ of the curve from 0 to 1, by trapezia", area, RISE),
         ("insertion − deletion", "the mean over the fills", "0 for chance, high is good", "this program"),
         ("centre prior", "exp(−r² / 2d²), r: distance to the face's middle", prior, "this program"),
+        (
+            "plq-contrast",
+            "P with Ŝ times the local contrast",
+            "the effect of changing a pixel by its own contrast",
+            "this program",
+        ),
+        (
+            "uniform, cam",
+            "mean activation, Score-CAM",
+            "where the network is active",
+            "Wang et al., CVPRW 2020",
+        ),
         ("mean …", "mean of the other faces' maps", "what a map says of any face", "this program"),
     ]
 

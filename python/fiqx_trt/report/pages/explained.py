@@ -222,15 +222,11 @@ def _card(folder: Path, row: Row, title: str, *lines: str) -> Card:
 
 def _small(path: Path) -> tuple[bytes, tuple[int, int]]:
     """Return the panels of a face's picture as a small JPEG, and its size; nothing where the picture cannot be read."""
-    import numpy as np
-
     from fiqx_trt.opencv import cv2
-    from fiqx_trt.report.face_picture import panels_of
+    from fiqx_trt.report.face_picture import read_panels
 
-    data = np.fromfile(path, np.uint8)
-    whole = cv2.imdecode(data, cv2.IMREAD_COLOR) if data.size else None
-    panels = None if whole is None else panels_of(whole)
-    if panels is None or not panels.size:
+    panels = read_panels(path)
+    if panels is None:
         return b"", (0, 0)
     size = (SMALL, round(panels.shape[0] * SMALL / panels.shape[1]))
     small = cv2.resize(panels, size, interpolation=cv2.INTER_AREA)

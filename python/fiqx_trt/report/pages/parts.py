@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from fiqx_trt import __version__
 from fiqx_trt.errors import OutputError
-from fiqx_trt.files import write_whole
+from fiqx_trt.files import write_settled
 from fiqx_trt.report.html import Facts, Figure, Files, Notes, Page, Section, Table
 from fiqx_trt.rows import RunMeta, meta_path
 from fiqx_trt.zoo import EMBEDDED_MODEL
@@ -99,11 +99,8 @@ def save_page(page: Page, folder: Path) -> Path:
     OutputError
         The folder cannot be written.
     """
-    path, content = folder / REPORT, page.html().encode()
-    if not (path.is_file() and path.read_bytes() == content):
-        # A killed run leaves a name that the next one writes over, so that the folder becomes that of one run.
-        write_whole(path, content, temporary=folder / f".{REPORT}.tmp")
-    return path
+    write_settled(folder / REPORT, page.html().encode())
+    return folder / REPORT
 
 
 def page_foot() -> str:
@@ -223,10 +220,11 @@ def model_cautions(spec: ModelSpec) -> list[str]:
 
 
 def uniform_caution(correlation: float, channels: float) -> str:
-    """Say how activation maps differ, on average, from the plain mean activation."""
+    """Say how activation maps differ, on average, from the plain mean activation; a squared correlation is shared variance."""
     text = (
         f"The maps correlate {decimal(correlation)} on average with the plain mean activation (no masked passes), and rest on "
-        f"{channels:.0f} effective channels."
+        f"{channels:.0f} effective channels. A map of that correlation has {percent(correlation**2)} of its variation over the "
+        "pixels in common with the plain map."
     )
     if correlation > NEARLY_UNIFORM:
         text += " So they show where the network is active at all, hardly what speaks for this face."
