@@ -46,7 +46,11 @@ def test_rows_maps_and_pictures_hold_what_the_library_computes(
         assert 0 <= float(row["plq_nose"]) <= 1
         picture = cv2.imread(str(out / "pictures" / row["picture"]))
         assert picture.shape[1] > 3 * 200
+        assert "deviation" not in stored
+        assert (row["low"], row["deviates"]) == ("", "")
     assert len({row["picture"] for row in rows}) == 12
+    assert "does not know what is usual with the weighting l1" in result.err
+    assert "run `fiqx-trt calibrate --weights l1` on typical faces" in result.err
     assert "12 ok" in result.err
     assert "gradients in fp32; per intensity, weighting l1, γ = 8" in result.err
     meta = json.loads((out / "plq.csv.meta.json").read_text())
@@ -314,6 +318,7 @@ def test_calibrate_writes_gamma_and_plq_uses_it(cli, crops: Path, recogniser: Pa
     assert set(fields["regions"]) >= {"nose", "face"}
     assert f"gamma_contrast = {fields['gamma_contrast']:g}" in result.out
     assert set(fields["regions_contrast"]) == set(fields["regions"])
+    assert (fields["usual"]["faces"], fields["usual"]["weights"]) == (12, "signed")
     out = tmp_path / "plq"
     run = cli(
         "plq",
@@ -330,7 +335,14 @@ def test_calibrate_writes_gamma_and_plq_uses_it(cli, crops: Path, recogniser: Pa
     )
     assert run.code == 0, run.err
     assert f"γ = {fields['gamma']:g}" in run.err
-    assert all(row["summary"] for row in read(out / "plq.csv"))
+    rows = read(out / "plq.csv")
+    assert all(row["summary"] for row in rows)
+    assert {row["deviates"] for row in rows} <= {"intensity", "contrast"}
+    assert maps_of(out, rows[0])["deviation"].shape == (32, 32)
+    assert "Look for orange" in (out / "report.html").read_text()
+    assert "does not know what is usual" not in run.err
+    meta = json.loads((out / "plq.csv.meta.json").read_text())["parameters"]
+    assert (meta["plq.usual.faces"], meta["plq.usual.alarm"]) == (12, fields["usual"]["alarm"])
     refused = cli(
         "plq", crops, "--aligned", "--out", tmp_path / "y", "--model", recogniser, "--backend", "onnxruntime"
     )

@@ -200,6 +200,24 @@ def test_a_pixel_of_the_map_is_one_square_of_one_colour(side: int) -> None:
     assert 36 % 2 == (24 + scale * side) % 2 == 0
 
 
+def test_the_deviation_has_a_panel_and_a_scale_of_its_own() -> None:
+    rng = np.random.default_rng(0)
+    values, face = rng.random((112, 112)), np.full((112, 112, 3), 100, np.uint8)
+    deviation = np.zeros((112, 112), np.float32)
+    deviation[:56], deviation[56:80] = -9.0, 9.0
+    plain = FacePicture(face, values).draw()
+    picture = FacePicture(face, values, deviation=deviation).draw()
+    assert picture.shape[1] - plain.shape[1] == 224 + 12
+    np.testing.assert_array_equal(picture[: 36 + 224, : plain.shape[1] - 12], plain[: 36 + 224, :-12])
+    panel = picture[36 : 36 + 224, plain.shape[1] : plain.shape[1] + 224]
+    less, more, usual = panel[20, 100], panel[135, 100], panel[200, 100]
+    ends = 255 * colormaps["PuOr"]([0, 255, 128])[:, :3]
+    for found, end in zip((less, more, usual), ends, strict=True):
+        np.testing.assert_allclose(found, 0.6 * end + 0.4 * 100, atol=3)
+    assert less[0] > less[2]  # orange: what serves less
+    assert more[2] > more[0]
+
+
 def test_pictures_written_hold_what_was_drawn(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     faces = [rng.integers(0, 256, (side, side, 3), np.uint8) for side in (32, 40, 32)]

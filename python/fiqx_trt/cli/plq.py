@@ -8,6 +8,7 @@ from typing import Annotated, Any, cast
 import typer
 
 from fiqx_trt.cli import options as o
+from fiqx_trt.cli.console import say
 from fiqx_trt.cli.table_run import TableRun, choose_mode
 from fiqx_trt.errors import InvalidInputError
 
@@ -93,11 +94,12 @@ def plq(
     retry_failed: o.RetryFailed = False,
     quiet: o.Quiet = False,
 ) -> None:
-    """Explain every face: float maps, a picture each, a table that says which regions lie low, and report.html.
+    """Explain every face: float maps, a picture each, a table that says which regions serve less than usual, and report.html.
 
     Gradients run in float32. Exit status: 0 every row ok, 3 finished but some rows failed, 2 wrong usage, 1 could not run,
     130 interrupted, 143 terminated.
     """
+    from fiqx_trt.explain.deviation import missing_usual
     from fiqx_trt.explain.plq import PlqExplainer
     from fiqx_trt.quality import MethodOptions, create_method
     from fiqx_trt.report.face_files import FaceFiles
@@ -119,6 +121,8 @@ def plq(
         o.open_model(model, runtime, {**contract, **fields}) as opened,
     ):
         explainer = PlqExplainer(opened, cast(Any, weighting), clip=clip, method=quality, per=cast(Any, per))
+        if missing := missing_usual(opened.spec, explainer.weights):
+            say(missing)
         ran = (
             f"gradients in fp32; per {explainer.per}, weighting {explainer.weights}, γ = {explainer.gamma:g}"
         )

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fiqx_trt.errors import InvalidInputError
-from fiqx_trt.explain.regions import region_levels, region_masks, region_means
+from fiqx_trt.explain.region_words import RegionWords, words_of
+from fiqx_trt.explain.regions import region_masks, region_means
 
 if TYPE_CHECKING:
     from fiqx_trt.explain.plq import PlqExplainer
@@ -32,8 +33,8 @@ class ComparedFace:
         Cosine between its embedding and the reference's; 1 for the reference.
     means
         Region → mean pixel quality.
-    levels
-        Region → level, as :func:`fiqx_trt.explain.regions.summarise` wants them.
+    words
+        Which of its regions are unusual.
     losses
         Region → the reference's mean pixel quality minus this one's.
     """
@@ -42,7 +43,7 @@ class ComparedFace:
     quality_map: NDArray[np.float32]
     similarity: float
     means: Mapping[str, float]
-    levels: Mapping[str, float]
+    words: RegionWords
     losses: Mapping[str, float]
 
 
@@ -69,14 +70,14 @@ def compare_faces(explainer: PlqExplainer, faces: NDArray[np.uint8]) -> list[Com
     similarity = (unit * unit[0]).sum(axis=1)
     masks = region_masks(model.spec.template, model.spec.input_size)
     means = region_means(found.maps, masks)
-    levels = region_levels(found.maps, found.saliency, masks)
+    words = words_of(found, model.spec, explainer.weights)
     return [
         ComparedFace(
             float(found.quality[i]),
             found.maps[i],
             float(similarity[i]),
             {name: float(values[i]) for name, values in means.items()},
-            {name: float(values[i]) for name, values in levels.items()},
+            words[i],
             {name: float(values[0] - values[i]) for name, values in means.items()},
         )
         for i in range(len(faces))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,9 +15,14 @@ from fiqx_trt.explain.deviation import (
     UsualStatistics,
     deviation_grids,
     relative_maps,
+    usual_of,
 )
 from fiqx_trt.explain.regions import region_masks
 from fiqx_trt.models.usual import Usual
+
+if TYPE_CHECKING:
+    from fiqx_trt.explain.plq import PixelQuality
+    from fiqx_trt.models.spec import ModelSpec
 
 __all__ = [
     "LEVEL",
@@ -35,6 +41,8 @@ LEVEL = 0.05
 LOWER_FACE = "lower-face"
 #: What can be named, in the order of reports. The background is no fault of a face.
 NAMED = ("forehead", "eyes", LOWER_FACE, "nose", "mouth", "cheeks")
+#: What is said where the model cannot tell.
+UNKNOWN = "the model does not know what is usual (fiqx-trt calibrate)"
 _PARTS = ("nose", "mouth", "cheeks")
 #: The share of the calibration faces, those of the highest quality, that are good.
 GOOD = 0.5
@@ -184,7 +192,7 @@ def _of_face(levels: Mapping[str, float], usual: Usual, source: str) -> RegionWo
             (), "nothing can be said: the picture is flat, or the network does not react to it"
         )
     if usual.alarm is None or not levels:
-        return RegionWords((), "the model's regions were not measured (fiqx-trt calibrate)")
+        return RegionWords((), UNKNOWN)
     low = [name for name in sorted(levels, key=levels.__getitem__) if levels[name] < usual.alarm]
     # One part alone tells where to look; of several of them, the lower face is what they have in common.
     parts = [name for name in low if name in _PARTS]
@@ -194,3 +202,20 @@ def _of_face(levels: Mapping[str, float], usual: Usual, source: str) -> RegionWo
         return RegionWords((), "no region is unusual")
     told = ", ".join(f"{name.replace('-', ' ')} ({-levels[name]:.1f} σ)" for name in low)
     return RegionWords(tuple(low), f"below the usual: {told}; by {source}")
+
+
+def words_of(found: PixelQuality, spec: ModelSpec, weights: str) -> list[RegionWords]:
+    """Say which regions of explained faces are unusual (:func:`region_words`), or that this model cannot tell.
+
+    Parameters
+    ----------
+    found
+        From :func:`fiqx_trt.plq`.
+    spec, weights
+        The model's contract and the weighting of ``found``.
+    """
+    usual = usual_of(spec, weights)
+    if usual is None or found.deviation_grids is None:
+        return [RegionWords((), UNKNOWN)] * len(found)
+    deviations = region_deviations(found.deviation_grids, spec.template, spec.input_size)
+    return region_words(usual, deviations, found.deviates)

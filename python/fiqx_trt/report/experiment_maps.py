@@ -10,7 +10,7 @@ from fiqx_trt.evaluate.comparing import compare_faces
 from fiqx_trt.evaluate.proportions import wilson
 from fiqx_trt.experiments.face_set import FaceSet
 from fiqx_trt.explain.plq import PlqExplainer
-from fiqx_trt.explain.regions import REGIONS, summarise
+from fiqx_trt.explain.regions import REGIONS
 from fiqx_trt.explain.scale import PAPER_PER
 from fiqx_trt.report.experiment_files import about, short_name, write_rows, write_summary
 from fiqx_trt.report.pages.experiment import Investigation
@@ -38,10 +38,9 @@ def run_comparison(
     """
     explainer = PlqExplainer(model, cast(Any, weights), per=PAPER_PER)
     found = compare_faces(explainer, faces.images)
-    reference = model.spec.regions if weights == (model.spec.gamma_weights or weights) else {}
     rows = []
     for i, face in enumerate(found):
-        told = summarise(face.levels, reference)
+        told = face.words
         means = {f"plq_{name}": face.means[name] for name in REGIONS}
         losses = {f"loss_{name}": face.losses[name] for name in REGIONS}
         numbers = {"quality": face.quality, "similarity": face.similarity, **means, **losses}

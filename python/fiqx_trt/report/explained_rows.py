@@ -33,7 +33,8 @@ class Explained:
     row
         Columns behind those of every table.
     arrays
-        Name → array for the file of maps; the first is drawn. Empty: the face has no files.
+        Name → array for the file of maps; the first is drawn, and one called ``deviation`` beside it. Empty: the face has
+        no files.
     score, remark
         Lines of the picture.
     """
@@ -116,11 +117,11 @@ class ExplainedRows(ABC):
             return None
         name = record.path.replace("\\", "/").rsplit("/", 1)[-1]
         name += f" · face {record.face}" if record.face else ""
-        values = next(iter(arrays.values()))
+        values, deviation = next(iter(arrays.values())), arrays.get("deviation")
 
         def save(path: Path) -> None:
             from fiqx_trt.report.face_picture import FacePicture
 
-            FacePicture(face, values, self._style, name, found.score, found.remark).save(path)
+            FacePicture(face, values, self._style, name, found.score, found.remark, deviation).save(path)
 
         return save

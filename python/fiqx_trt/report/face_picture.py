@@ -17,6 +17,7 @@ from fiqx_trt.report.text_line import write_line
 
 __all__ = [
     "ACTIVATION",
+    "DEVIATION",
     "PIXEL_QUALITY",
     "FacePicture",
     "MapStyle",
@@ -48,7 +49,7 @@ ENCODING = {
 
 @dataclass(frozen=True)
 class MapStyle:
-    """How a kind of map with values in [0, 1] is drawn; never rescaled.
+    """How a kind of map is drawn; never rescaled.
 
     Parameters
     ----------
@@ -58,16 +59,22 @@ class MapStyle:
         Name of matplotlib's colour map.
     opacity
         Share of the map's colour in the overlay.
+    ends
+        Values that the first and the last colour stand for.
     """
 
     title: str
     colors: str
     opacity: float
+    ends: tuple[float, float] = (0.0, 1.0)
 
 
 #: Red (0) over yellow to green (1), ColorBrewer's.
 PIXEL_QUALITY = MapStyle("pixel-level quality", "RdYlGn", 0.5)
 ACTIVATION = MapStyle("activation", "viridis", 0.55)
+#: Orange (less than usual) over white to purple (more), ColorBrewer's: told apart without colour vision of red and green, and
+#: the ends by their hue alone where only lightness is seen; what is wrong is orange, and nothing wrong is purple.
+DEVIATION = MapStyle("deviation (orange: less than usual)", "PuOr", 0.6, (-4.0, 4.0))
 
 
 @lru_cache(maxsize=8)
@@ -77,8 +84,10 @@ def _table(name: str) -> Pixels:
 
 
 def map_colors(values: NDArray[np.floating], style: MapStyle) -> Pixels:
-    """Return the colours of values in [0, 1], ``(H, W)`` → ``(H, W, 3)`` uint8 RGB; others take the nearer end's."""
-    levels = cv2.convertScaleAbs(np.maximum(values, 0.0), alpha=255.0)  # too large ones saturate
+    """Return the colours of values, ``(H, W)`` → ``(H, W, 3)`` uint8 RGB; those beyond an end of the scale take its colour."""
+    low, high = style.ends
+    shares = values if style.ends == (0.0, 1.0) else (values - low) / (high - low)
+    levels = cv2.convertScaleAbs(np.maximum(shares, 0.0), alpha=255.0)  # too large ones saturate
     return cv2.applyColorMap(levels, _table(style.colors))  # type: ignore[no-any-return]
 
 
@@ -113,6 +122,8 @@ class FacePicture:
         What kind of map it is.
     name, score, remark
         Above the face, below it, and below everything; cut off where they are too long.
+    deviation
+        ``(H, W)`` in standard deviations, drawn over the grey face in a panel of its own; ``None`` for no such panel.
     """
 
     face: Pixels
@@ -121,9 +132,10 @@ class FacePicture:
     name: str = ""
     score: str = ""
     remark: str = ""
+    deviation: NDArray[np.floating] | None = None
 
     def draw(self) -> Pixels:
-        """Return face, map, overlay, the scale of the colours and the lines of text, uint8 RGB."""
+        """Return face, map, overlay, deviation where there is one, the scale of the colours and the lines of text, uint8 RGB."""
         canvas = np.empty_like(self._sheet)
         self._draw(canvas)
         return canvas[:, :, ::-1]
@@ -158,20 +170,24 @@ class FacePicture:
 
     @property
     def _sheet(self) -> Pixels:
-        return _sheet(*self._size, self.style)
+        styles = (self.style,) if self.deviation is None else (self.style, DEVIATION)
+        return _sheet(*self._size, styles)
 
     def _draw(self, canvas: Pixels) -> None:
         """Draw on an array like the sheet; its colours are in OpenCV's order, blue first."""
         np.copyto(canvas, self._sheet)
         height, width = self._size
         colors = map_colors(self.values, self.style)
-        panels = (
+        panels = [
             (self.face, cv2.INTER_CUBIC),
             (colors, cv2.INTER_NEAREST),
             (overlay_map(self.face, colors, self.style), cv2.INTER_LINEAR),
-        )
+        ]
+        if self.deviation is not None:
+            over = overlay_map(self.face, map_colors(self.deviation, DEVIATION), DEVIATION)
+            panels.append((over, cv2.INTER_LINEAR))
         top = GAP + LINE
-        for left, (panel, way) in zip(_lefts(width), panels, strict=True):
+        for left, (panel, way) in zip(_lefts(width, len(panels)), panels, strict=True):
             place = canvas[top : top + height, left : left + width]
             cv2.resize(_swapped(panel), (width, height), dst=place, interpolation=way)
         line = top + height + LINE - 4
@@ -187,8 +203,8 @@ def _swapped(colors: Pixels) -> Pixels:
     return cv2.cvtColor(colors, cv2.COLOR_RGB2BGR)  # type: ignore[no-any-return]
 
 
-def _lefts(width: int) -> list[int]:
-    return [GAP + i * (width + GAP) for i in range(3)]
+def _lefts(width: int, panels: int) -> list[int]:
+    return [GAP + i * (width + GAP) for i in range(panels)]
 
 
 def panels_of(picture: Pixels) -> Pixels:
@@ -213,15 +229,25 @@ def face_of(panels: Pixels) -> Pixels:
 
 
 @lru_cache(maxsize=8)
-def _sheet(height: int, width: int, style: MapStyle) -> Pixels:
+def _sheet(height: int, width: int, styles: tuple[MapStyle, ...]) -> Pixels:
     """Return what all pictures of a size have in common: paper, titles, and the colours with the numbers of both ends."""
-    sheet = np.full((GAP + LINE + height + 2 * LINE + GAP - 4, 3 * width + 4 * GAP, 3), 255, np.uint8)
-    _, left, right = _lefts(width)
-    write_line(sheet, left, GAP + 14, style.title, width, tone=INK)
+    panels = 2 + len(styles)
+    sheet = np.full(
+        (GAP + LINE + height + 2 * LINE + GAP - 4, panels * (width + GAP) + GAP, 3), 255, np.uint8
+    )
+    _, left, right, *more = _lefts(width, panels)
     write_line(sheet, right, GAP + 14, "overlay", width, tone=INK)
-    room, top = min(22, width // 4), GAP + LINE + height + LINE - 14
-    ramp = map_colors(np.linspace(0, 1, width - 2 * room)[np.newaxis], style)
-    sheet[top : top + 10, left + room : left + width - room] = _swapped(ramp)
-    write_line(sheet, left, top + 10, "0", room, tone=FAINT)
-    write_line(sheet, left + width - room + 9, top + 10, "1", room, tone=FAINT)
+    for at, style in zip([left, *more], styles, strict=True):
+        write_line(sheet, at, GAP + 14, style.title, width, tone=INK)
+        _scale(sheet, at, GAP + LINE + height + LINE - 14, width, style)
     return sheet
+
+
+def _scale(sheet: Pixels, left: int, top: int, width: int, style: MapStyle) -> None:
+    """Draw the colours of a style below its panel, with the numbers of both ends."""
+    room = min(22 if style.ends[0] >= 0 else 30, width // 4)
+    ramp = map_colors(np.linspace(*style.ends, width - 2 * room)[np.newaxis], style)
+    sheet[top : top + 10, left + room : left + width - room] = _swapped(ramp)
+    low, high = style.ends
+    write_line(sheet, left, top + 10, f"{low:g}".replace("-", "−"), room, tone=FAINT)
+    write_line(sheet, left + width - room + 9, top + 10, f"{high:g}", room, tone=FAINT)

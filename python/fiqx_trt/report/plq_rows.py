@@ -9,8 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fiqx_trt.explain.appearance import Appearance, appearance
+from fiqx_trt.explain.deviation import usual_of
 from fiqx_trt.explain.plq import PixelQuality, PlqExplainer
-from fiqx_trt.explain.regions import REGIONS, WHOLE, levels_of_means, region_masks, region_means, summarise
+from fiqx_trt.explain.region_words import RegionWords, words_of
+from fiqx_trt.explain.regions import REGIONS, WHOLE, region_masks, region_means
 from fiqx_trt.report.explained_rows import Explained, ExplainedRows
 from fiqx_trt.rows import Column
 
@@ -37,14 +39,7 @@ class PlqRows(ExplainedRows):
         self._explainer = explainer
         spec = explainer.model.spec
         self._masks = region_masks(spec.template, spec.input_size)
-        # Quantiles of another γ or weighting say nothing about these maps' mean; the regions' levels do not depend on them.
-        gamma, regions = (
-            (spec.gamma_contrast, spec.regions_contrast)
-            if explainer.per == "contrast"
-            else (spec.gamma, spec.regions)
-        )
-        same = explainer.gamma == gamma and explainer.weights == (spec.gamma_weights or explainer.weights)
-        self._reference = regions if same else {}
+        self._usual = usual_of(spec, explainer.weights)
 
     @property
     def _columns(self) -> tuple[Column, ...]:
@@ -53,6 +48,7 @@ class PlqRows(ExplainedRows):
             *(Column(name, "float") for name in numbers),
             *(Column(name, "int") for name in ("clipped", "dark", "flat")),
             Column("low", "str"),
+            Column("deviates", "str"),
             Column("summary", "str"),
         )
 
@@ -64,9 +60,14 @@ class PlqRows(ExplainedRows):
             "plq.weights": explainer.weights,
             "plq.gamma": explainer.gamma,
             "plq.clip": explainer.clip,
-            **{f"plq.usual.{name}": list(levels) for name, levels in self._reference.items()},
+            **self._compared,
             **explainer.method.parameters,
         }
+
+    @property
+    def _compared(self) -> Mapping[str, object]:
+        usual = self._usual
+        return {} if usual is None else {"plq.usual.faces": usual.faces, "plq.usual.alarm": usual.alarm}
 
     @property
     def _style(self) -> MapStyle:
@@ -79,25 +80,17 @@ class PlqRows(ExplainedRows):
 
     def _each(self, result: PixelQuality, look: Appearance) -> Iterable[Explained]:
         means = region_means(result.maps, self._masks)
-        levels = levels_of_means(means, region_means(result.saliency, self._masks))
-        for i in range(len(result.maps)):
-            yield self._one(
-                result, look, i, *({name: float(v[i]) for name, v in x.items()} for x in (means, levels))
-            )
+        words = words_of(result, self._explainer.model.spec, self._explainer.weights)
+        for i, told in enumerate(words):
+            yield self._one(result, look, i, {name: float(values[i]) for name, values in means.items()}, told)
 
     def _one(
-        self,
-        result: PixelQuality,
-        look: Appearance,
-        i: int,
-        means: Mapping[str, float],
-        levels: Mapping[str, float],
+        self, result: PixelQuality, look: Appearance, i: int, means: Mapping[str, float], told: RegionWords
     ) -> Explained:
         quality = float(result.quality[i])
         if not np.isfinite(quality):
             error = "the quality is not a finite number for this face"
             return Explained({"status": "not_finite", "error": error})
-        told = summarise(levels, self._reference)
         empty = not result.saliency[i].any()
         text = _remark(told.text, look, i, empty=empty)
         row = {
@@ -110,9 +103,12 @@ class PlqRows(ExplainedRows):
             "dark": int(look.dark[i]),
             "flat": int(look.flat[i] or empty),
             "low": " ".join(told.low) or None,
+            "deviates": (result.deviates[i] or None) if result.deviates else None,
             "summary": text,
         }
         arrays = {"map": result.maps[i], "saliency": result.saliency[i], "quality": quality}
+        if result.deviation is not None:
+            arrays["deviation"] = result.deviation[i]
         return Explained(row, arrays, f"quality {quality:.2f}", text)
 
 

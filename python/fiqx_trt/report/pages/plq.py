@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from fiqx_trt.explain.appearance import DARK, FLAT
-from fiqx_trt.explain.regions import REGIONS, WHOLE
+from fiqx_trt.explain.region_words import LOWER_FACE, NAMED
+from fiqx_trt.explain.regions import REGIONS
 from fiqx_trt.report.explained_summary import ExplainedSummary
 from fiqx_trt.report.html import Page, Table
 from fiqx_trt.report.pages.experiment import PAPER, PIXEL_QUALITY, QUALITY
@@ -23,7 +24,13 @@ __all__ = ["plq_page"]
 READING = (
     "From left to right: the face as the network sees it, its pixel-level quality P, and P over the grey face. Red pixels (0) do "
     "not serve the recogniser, green ones (1) do. The colours are never rescaled, so faces can be compared, and a face of low "
-    "quality is red everywhere. The words below name regions that lie low even for that: relative to the rest of the face."
+    "quality is red everywhere."
+)
+DEVIATING = (
+    "The last panel shows where a face deviates from the usual: orange pixels serve less than the same pixels of the calibration "
+    "faces, white ones as much, purple ones more, from −4 to 4 standard deviations. Look for orange: what covers a face or "
+    "destroys its detail is orange, while the rim of a face, always red in P, is white. The words name the regions that are "
+    "less useful than usual, and whether it is the saliency per intensity or per contrast that fell."
 )
 _COLUMNS = {
     "quality": "quality Q̂",
@@ -48,7 +55,7 @@ def plq_page(done: ExplainedTable, *, method: str = "serfiq") -> Page:
     words = Words(
         kind="plq",
         title="Which pixels make a face useful",
-        lead=f"Which pixels of every face serve the recogniser, and which regions lie low? {_middle(found)}",
+        lead=f"Which pixels of every face serve the recogniser, and which regions serve less than usual? {_middle(found)}",
         formulas=_formulas(method, str(settings["plq.per"])),
         note=f"Here P is per {settings['plq.per']}, the weighting w is {settings['plq.weights']} and γ = "
         f"{plain(settings['plq.gamma'])}.",
@@ -56,7 +63,11 @@ def plq_page(done: ExplainedTable, *, method: str = "serfiq") -> Page:
         facts=[("quality method", method), ("gradients", "fp32")],
     )
     faces = faces_sections(
-        done, found, ends=("The lowest qualities", "The highest qualities"), reading=[READING], lines=_lines
+        done,
+        found,
+        ends=("The lowest qualities", "The highest qualities"),
+        reading=[READING, DEVIATING] if compared else [READING],
+        lines=_lines,
     )
     return explained_page(done, found, words, _spread(found, compared=compared), faces)
 
@@ -72,18 +83,19 @@ def _lines(row: Row) -> tuple[str, ...]:
 
 def _spread(found: ExplainedSummary, *, compared: bool) -> Table:
     def low(column: str) -> str:
-        name = {"plq": WHOLE}.get(column, column.removeprefix("plq_"))
-        return percent(found.low[name] / found.faces) if compared and column != "quality" else "–"
+        name = column.removeprefix("plq_")
+        return percent(found.low[name] / found.faces) if compared and name in NAMED else "–"
 
     rows = [(words, *spread_cells(found.spreads[name]), low(name)) for name, words in _COLUMNS.items()]
     note = "Half of the faces have at most the median, a tenth at most what stands below 10 %. "
     note += (
-        "A region lies low where it is below 90 % of the calibration faces, relative to its face."
+        f"Nose, mouth and cheeks together, the lower face, were named in {percent(found.low[LOWER_FACE] / found.faces)}. "
+        "The threshold is such that one in twenty good faces gets any word; the background is never named."
         if compared
-        else "None is called low: the model has no calibration faces with this γ and weighting."
+        else "None is named: the model does not know what is usual with this weighting."
     )
     return Table(
-        "How quality and pixel quality are spread over the faces.", ("", *SHARES, "lies low in"), rows, note
+        "How quality and pixel quality are spread over the faces.", ("", *SHARES, "named in"), rows, note
     )
 
 
@@ -94,8 +106,8 @@ def _notes(found: ExplainedSummary, *, compared: bool) -> list[str]:
     ]
     if not compared:
         notes.append(
-            "The model has no calibration faces with this γ and weighting, so the words name the lowest region of every face "
-            "and cannot say whether that is unusual; fiqx-trt calibrate measures them."
+            "The model does not know what is usual with this weighting, so no region is named and there is no map of the "
+            "deviation; fiqx-trt calibrate measures it."
         )
     if clipped := found.spreads["clipped"].counts[1.0]:
         notes.append(f"The gradient of {clipped} faces was shortened (--clip); their maps are too low.")
@@ -115,7 +127,10 @@ def _notes(found: ExplainedSummary, *, compared: bool) -> list[str]:
 def _formulas(method: str, per: str) -> list[tuple[str, ...]]:
     other = ("Q̂", "see the method", f"the scaled quality by {method}, 0 to 1", "")
     node = "the quality node on the embedding e; its weights w make it give Q̂"
-    level = "what is compared with the calibration faces: Q̂ and γ cancel"
+    relative = "smoothed logarithm of Ŝ over its median in the face: Q̂ and γ cancel; by both definitions of Ŝ"
+    deviation = (
+        "the lower of both; μ, σ: mean and standard deviation over the calibration faces at this pixel"
+    )
     colours = "over the three colours of the pixel I, per unit of intensity"
     contrast = "standard deviation of the grey intensity in the 9 × 9 pixels around: the effect of a change as large as that"
     per_contrast = [("Ŝ per contrast", "Ŝ · C", f"in place of Ŝ below; C: {contrast}", "this program")]
@@ -125,5 +140,6 @@ def _formulas(method: str, per: str) -> list[tuple[str, ...]]:
         ("Ŝ", "⅓ Σ |∂M/∂I|", colours, f"{PAPER}, Eq. 4 and 5"),
         *(per_contrast if per == "contrast" else []),
         PIXEL_QUALITY,
-        ("level", "mean Ŝ of the region / mean Ŝ of the face", level, "this program"),
+        ("ℓ", "G * log(Ŝ / median Ŝ)", relative, "this program"),
+        ("deviation", "min (ℓ − μ) / σ", deviation, "this program"),
     ]
