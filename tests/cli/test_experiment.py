@@ -196,8 +196,9 @@ def test_deletion(cli, crops: Path, recogniser: Path, tmp_path: Path) -> None:
     )
     assert found["insertion"]["value"] == pytest.approx(np.mean(values))
     page = read_report(out)
-    assert [row[0] for row in page.tables[0][1:]] == orders
-    assert page.tables[0][1][5].startswith(f"{np.mean(values):.3f} [")
+    assert [row[0] for row in page.tables[0][1:]] == [name for name in orders for _ in range(3)]
+    assert page.tables[0][2][1] == "blurred face"
+    assert page.tables[0][2][3].startswith(f"{np.mean(values):.3f} [")
     assert len(summary["worth"]) == 2
     for line in summary["worth"]:
         assert line in page.text

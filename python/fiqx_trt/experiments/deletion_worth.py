@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,7 +10,7 @@ import numpy as np
 from fiqx_trt.evaluate.mean_bands import Band, mean_bands
 from fiqx_trt.experiments.deletion import CENTRE, CHANCE, Deletion, mean_name
 
-__all__ = ["Area", "Comparison", "areas", "comparisons", "verdict"]
+__all__ = ["Area", "Comparison", "areas", "comparisons", "verdict", "words"]
 
 WORDS = {"similarity": "", "genuine": " for other pictures of the same person"}
 
@@ -93,7 +94,19 @@ def comparisons(result: Deletion, measure: str = "similarity") -> list[Compariso
     ]
 
 
-def verdict(found: list[Comparison]) -> str:
+def words(found: Sequence[Comparison]) -> str:
+    """Return what comparisons of one map say, without numbers.
+
+    Examples
+    --------
+    >>> none = Band(0.1, float("nan"), float("nan"))
+    >>> words([Comparison("plq", "centre prior", "similarity", none, none, none)])
+    'plq does not beat the centre prior'
+    """
+    return f"{found[0].name} {', '.join(f'{one.word} {_named(one.baseline)}' for one in found)}"
+
+
+def verdict(found: Sequence[Comparison]) -> str:
     """Return one line on a map from its comparisons, all of one map and one measure.
 
     Examples

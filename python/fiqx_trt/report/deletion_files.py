@@ -120,7 +120,9 @@ def _write(
     for measure in measures:
         areas_figure(result, found, measure).save(out / f"areas-{measure}")
     write_rows(out / "deletion.csv", list(_rows(faces, result)))
-    save_page(deletion_page(Investigation(model, faces, summary, out, asked), result, found), out)
+    run = Investigation(model, faces, summary, out, asked)
+    own = [one for one in compared if one.measure == "similarity"]
+    save_page(deletion_page(run, result, found, own), out)
     write_summary(out, summary)
     return DeletionRun(result, found, lines)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from fiqx_trt.experiments.deletion_worth import Area
+from fiqx_trt.experiments.deletion_worth import Area, Comparison, words
 from fiqx_trt.report.deletion_figure import FILL_WORDS
 from fiqx_trt.report.html import Figure, Notes, Page, Section, Table
 from fiqx_trt.report.pages.experiment import Investigation, experiment_page
@@ -22,9 +22,12 @@ MEASURES = {
     "similarity": "cosine to the untouched face",
     "genuine": "cosine to other pictures of the same person",
 }
+SHORT = {"similarity": "itself", "genuine": "other pictures"}
 
 
-def deletion_page(run: Investigation, result: Deletion, found: Sequence[Area]) -> Page:
+def deletion_page(
+    run: Investigation, result: Deletion, found: Sequence[Area], compared: Sequence[Comparison]
+) -> Page:
     """Return the report of deletion and insertion.
 
     Parameters
@@ -33,20 +36,25 @@ def deletion_page(run: Investigation, result: Deletion, found: Sequence[Area]) -
         The experiment, with ``worth``, a line on each map, in its summary.
     result, found
         The curves, and their areas with bands.
+    compared
+        Every map beside its baselines in the cosine to the untouched face.
     """
     measures = [name for name in MEASURES if name in result.curves]
+    worth = "; ".join(words([one for one in compared if one.name == name]) for name in result.maps)
     lead = (
         "Does the recogniser lose a face sooner when its cells vanish in the order of a map than in the order of their distance "
-        f"to the middle of the face? On {len(run.faces)} faces with {run.model.spec.name}: {run.summary['worth'][0]}."
+        f"to the middle of the face? On {len(run.faces)} faces with {run.model.spec.name}: {worth}."
     )
-    tables = [_table(result, found, measure) for measure in measures]
     return experiment_page(
         run,
         "deletion",
         "What the maps are worth",
         lead,
         [
-            Section("In short", [Notes([f"{line}." for line in run.summary["worth"]]), *tables]),
+            Section(
+                "In short",
+                [Notes([f"{line}." for line in run.summary["worth"]]), _table(result, found, measures)],
+            ),
             Section("Figures", [_figure(run, result, measure) for measure in measures]),
         ],
         formulas=_formulas(),
@@ -63,27 +71,29 @@ def area_cell(band: Band) -> str:
     return interval(band.value, band.low, band.high, 3)
 
 
-def _table(result: Deletion, found: Sequence[Area], measure: str) -> Table:
-    shown = {(one.order, one.fill): one for one in found if one.measure == measure}
+def _table(result: Deletion, found: Sequence[Area], measures: Sequence[str]) -> Table:
+    shown = {(one.order, one.fill, one.measure): one for one in found}
     rows = [
         (
             order,
-            *(area_cell(shown[order, fill].deletion) for fill in result.fills),
-            *(area_cell(shown[order, fill].insertion) for fill in result.fills),
+            FILL_WORDS[fill],
+            *(
+                area_cell(band)
+                for measure in measures
+                for band in (shown[order, fill, measure].deletion, shown[order, fill, measure].insertion)
+            ),
         )
         for order in result.orders
+        for fill in result.fills
     ]
-    header = (
-        "order",
-        *(f"deletion, {FILL_WORDS[fill]}" for fill in result.fills),
-        *(f"insertion, {FILL_WORDS[fill]}" for fill in result.fills),
-    )
+    columns = [f"{kind}, {SHORT[measure]}" for measure in measures for kind in ("deletion", "insertion")]
     note = (
         f"Deletion: lower is better; insertion: higher is better. In brackets: {100 * result.options.level:g} % bootstrap bands "
         f"over {'people' if result.people else 'faces'}. Maps of the same faces vary together: the comparisons above are face by "
         "face, and sharper than the bands here."
     )
-    return Table(f"Mean area under the curves: {MEASURES[measure]}.", header, rows, note)
+    measured = " and ".join(MEASURES[measure] for measure in measures)
+    return Table(f"Mean area under the curves of {measured}.", ("order", "cells show", *columns), rows, note)
 
 
 def _figure(run: Investigation, result: Deletion, measure: str) -> Figure:
