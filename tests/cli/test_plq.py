@@ -266,7 +266,7 @@ def test_per_contrast_is_recorded_and_dark_and_flat_faces_are_marked(
         (
             ("--per", "contrast"),
             1,
-            "has no γ, the scale of pixel quality per contrast; run `fiqx-trt calibrate --weights l1`",
+            "has no γ, the scale of pixel quality; run `fiqx-trt calibrate --weights l1`",
         ),
         (("--per", "hue"), 2, "per is 'hue' (--per); choose one of intensity, contrast"),
         (
@@ -334,7 +334,7 @@ def test_calibrate_writes_gamma_and_plq_uses_it(cli, crops: Path, recogniser: Pa
         "signed",
     )
     assert run.code == 0, run.err
-    assert f"γ = {fields['gamma']:g}" in run.err
+    assert f"per contrast, weighting signed, γ = {fields['gamma_contrast']:g}" in run.err
     rows = read(out / "plq.csv")
     assert all(row["summary"] for row in rows)
     assert {row["deviates"] for row in rows} <= {"intensity", "contrast"}

@@ -16,6 +16,7 @@ from onnx import helper
 import fiqx_trt as fx
 from fiqx_trt.errors import DependencyError, InvalidInputError, ModelError, NotCalibratedError
 from fiqx_trt.explain import plq as module
+from fiqx_trt.explain import scale
 from fiqx_trt.explain.plq import PER, PlqExplainer, node_scale, plq
 from fiqx_trt.models import Model, load_model
 from fiqx_trt.models.gradients import WEIGHTS, gradients, open_gradient
@@ -106,6 +107,47 @@ def test_a_network_without_reaction_has_maps_of_zeros(tmp_path: Path, faces: np.
         found = plq(numb, faces, quality=np.full(5, 0.5), gamma=6.0, per=per)
     assert (found.maps == 0).all()
     assert (found.saliency == 0).all()
+
+
+def test_the_definition_is_that_of_the_gamma_that_is_there(
+    path: Path, faces: np.ndarray, caplog: pytest.LogCaptureFixture
+) -> None:
+    options = {
+        "mean": MEAN,
+        "std": STD,
+        "color": "rgb",
+        "alpha": 30.0,
+        "r": 0.55,
+        "template": "arcface",
+        **QUICK,
+    }
+    quality = np.full(5, 0.5)
+    scale._tell_of_the_paper.cache_clear()
+    with load_model(path, gamma=6.0, gamma_contrast=4.0, **options) as both:
+        assert PlqExplainer(both).per == "contrast"
+        assert PlqExplainer(both).gamma == 4.0
+        assert PlqExplainer(both, per="intensity").gamma == 6.0
+        assert PlqExplainer(both, gamma=7.0).per == "intensity"
+        default = plq(both, faces, quality=quality)
+        np.testing.assert_array_equal(
+            default.maps, plq(both, faces, quality=quality, gamma=4.0, per="contrast").maps
+        )
+    assert not caplog.messages
+    with load_model(path, gamma=6.0, **options) as paper:
+        assert PlqExplainer(paper).per == PlqExplainer(paper).per == "intensity"
+        with pytest.raises(
+            NotCalibratedError,
+            match="small has no γ, the scale of pixel quality per contrast; run `fiqx-trt calibrate",
+        ):
+            PlqExplainer(paper, per="contrast")
+    assert caplog.messages == [
+        "small has no γ per contrast, so its pixel quality is per intensity; run `fiqx-trt calibrate` on typical faces"
+    ]
+    with (
+        load_model(path, gamma_contrast=4.0, **options) as ours,
+        pytest.raises(NotCalibratedError, match="has no γ"),
+    ):
+        PlqExplainer(ours, per="intensity")
 
 
 def test_colours_of_the_network_do_not_matter(path: Path, faces: np.ndarray) -> None:
@@ -424,7 +466,8 @@ def test_gradients_are_float32_whatever_the_model_runs_in(path: Path) -> None:
 # --- the faces of the paper's authors ---------------------------------------------------------------------------------
 
 
-def test_a_covered_area_lies_below_the_uncovered_face(shared_faces: Path) -> None:
+@pytest.mark.parametrize("per", PER)
+def test_a_covered_area_lies_below_the_uncovered_face(shared_faces: Path, per: str) -> None:
     from fiqx_trt.explain.regions import region_levels, region_masks, region_means, summarise
     from fiqx_trt.faces.prepare import FacePreparer
     from fiqx_trt.faces.sources import Source
@@ -435,12 +478,13 @@ def test_a_covered_area_lies_below_the_uncovered_face(shared_faces: Path) -> Non
         faces = np.stack(
             [prepare(Source(str(shared_faces / "plq-aligned" / f"{n}.png")))[0].image for n in names]
         )
-        found = plq(model, faces)
+        found = plq(model, faces, per=per)
         masks = region_masks(model.spec.template, model.spec.input_size)
         means = region_means(found.maps, masks)
         levels = region_levels(found.maps, found.saliency, masks)
         told = [summarise({k: float(v[i]) for k, v in levels.items()}, model.spec.regions) for i in range(2)]
     assert means["mouth"][0] < 0.7 * means["eyes"][0]
     assert means["forehead"][1] < 0.5 * min(means[name][1] for name in ("eyes", "nose", "mouth", "cheeks"))
-    assert "mouth" in told[0].low
-    assert told[1].low[0] == "forehead"
+    if per == "intensity":  # what the regions of the spec belong to
+        assert "mouth" in told[0].low
+        assert told[1].low[0] == "forehead"

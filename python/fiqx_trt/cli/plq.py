@@ -34,7 +34,7 @@ PerName = Annotated[
     typer.Option(
         "--per",
         metavar="NAME",
-        help="What P is measured by: contrast or intensity (the paper's). (Default: intensity.)",
+        help="What P is measured by: contrast or intensity (the paper's). (Default: contrast; intensity with --gamma, --preset.)",
         show_default=False,
     ),
 ]

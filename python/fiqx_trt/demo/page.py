@@ -13,7 +13,7 @@ from fiqx_trt.evaluate.correlation import rank_correlation
 from fiqx_trt.experiments.degradations import DEGRADATIONS
 from fiqx_trt.report.html import Figure, Files, Notes, Page, Section, Table
 from fiqx_trt.report.pages.amva import MAP_FORMULAS, map_cautions, map_figures
-from fiqx_trt.report.pages.experiment import PIXEL_QUALITY, QUALITY
+from fiqx_trt.report.pages.experiment import PER_CONTRAST, PIXEL_QUALITY, QUALITY
 from fiqx_trt.report.pages.parts import (
     Asked,
     cautions,
@@ -119,6 +119,7 @@ _FORMULAS = Table(
     (
         QUALITY,
         PIXEL_QUALITY,
+        PER_CONTRAST,
         ("activation", "Σ sₖ Aₖ", "channels Aₖ of the last layer, weighed by how alike the face stays under each as a mask",
          "Wang et al., Score-CAM, 2020"),
         ("cosine", "⟨e(face), e(untouched)⟩", "what the recogniser made of the face; 1: it sees no difference", "–"),
@@ -208,11 +209,11 @@ def _maps(out: Path, steps: Sequence[Step]) -> Figure:
         out,
         alt=f"Columns: the untouched face and, at full strength, {kinds}. Rows: the face, its map of pixel quality from red to "
         "green, and its activation map over the grey face.",
-        caption="Face, pixel-level quality (Terhörst et al., Eq. 3 to 7; red 0 to green 1, never rescaled) and activation "
+        caption="Face, pixel-level quality per contrast (after Terhörst et al.; red 0 to green 1, never rescaled) and activation "
         "(Score-CAM, each map from its own minimum to its maximum).",
         reading="Green pixels carry the recogniser's answer, red ones do not; a bad face should turn red as a whole, a covered "
-        "one where it is covered. The activation says where the network is active, "
-        "whether or not that helps: it is scaled per face.",
+        "one where it is covered; noise and JPEG add contrast of their own, and such a face may stay "
+        "green. The activation says where the network is active, whether or not that helps: it is scaled per face.",
     )
 
 

@@ -265,7 +265,8 @@ def plq(
     dropout
         Probability behind ``"exact"``.
     per
-        ``"intensity"``: the paper's definition. ``"contrast"``: Ŝ by the local contrast. ``None``: ``"intensity"``.
+        ``"intensity"``: the paper's definition. ``"contrast"``: Ŝ by the local contrast. ``None``: per contrast, but per
+        intensity with a ``gamma`` given here, and for a model that has a γ per intensity alone.
     on_device
         Leave the maps and the saliency in the memory of the GPU that the model is on, as arrays that
         :class:`fiqx_trt.MapStatistics`, torch and CuPy take without a copy. Without one they are NumPy arrays all the same.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from functools import cache
 from typing import TYPE_CHECKING, Literal
 
 from fiqx_trt.errors import InvalidInputError, NotCalibratedError
@@ -28,9 +29,10 @@ def check_per(per: str) -> None:
 
 
 def resolve_per(spec: ModelSpec, per: Per | None, gamma: float | None) -> Per:
-    """Return the definition of P: the one asked for, or the one whose γ is there.
+    """Return the definition of P: the one asked for, else per contrast.
 
-    A γ that is given without a definition belongs to the paper's, ``"intensity"``.
+    A γ that is given without a definition belongs to the paper's, ``"intensity"``; and where the model has a γ of that one alone,
+    it is used, and a line says so.
 
     Raises
     ------
@@ -40,7 +42,21 @@ def resolve_per(spec: ModelSpec, per: Per | None, gamma: float | None) -> Per:
     if per is not None:
         check_per(per)
         return per
-    return PAPER_PER
+    if gamma is not None:
+        return PAPER_PER
+    if spec.gamma_contrast is None and spec.gamma is not None:
+        _tell_of_the_paper(spec.name)
+        return PAPER_PER
+    return "contrast"
+
+
+@cache
+def _tell_of_the_paper(name: str) -> None:
+    """Say once per model why its pixel quality is per intensity."""
+    logger.warning(
+        "%s has no γ per contrast, so its pixel quality is per intensity; run `fiqx-trt calibrate` on typical faces",
+        name,
+    )
 
 
 def resolve_gamma(spec: ModelSpec, weights: str, gamma: float | None, per: Per = "intensity") -> float:
@@ -66,9 +82,11 @@ def resolve_gamma(spec: ModelSpec, weights: str, gamma: float | None, per: Per =
             "which finds all three, or give --alpha, --r and --gamma (keywords of load_model in Python), or --preset"
         )
     if own is None:
-        kind = "pixel quality per contrast" if per == "contrast" else "pixel quality"
-        other = ", or --per intensity" if per == "contrast" and spec.gamma is not None else ""
-        raise NotCalibratedError(f"the model {spec.name} has no γ, the scale of {kind}; {cure}{other}")
+        alone = per == "contrast" and spec.gamma is not None
+        kind, other = (" per contrast", ", or --per intensity") if alone else ("", "")
+        raise NotCalibratedError(
+            f"the model {spec.name} has no γ, the scale of pixel quality{kind}; {cure}{other}"
+        )
     if spec.gamma_weights not in ("", weights):
         raise NotCalibratedError(
             f"γ = {own:g} of the model {spec.name} was measured with the weighting {spec.gamma_weights!r}, not with "

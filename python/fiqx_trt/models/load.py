@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 __all__ = ["guess_message", "load_graph", "load_model", "load_spec", "state_fields", "update_sidecar"]
 
 logger = logging.getLogger(__name__)
+#: What a calibration measures of pixel quality, all of it for one weighting.
+MEASURED_PIXELS = ("gamma", "gamma_contrast", "gamma_weights", "regions", "regions_contrast")
 
 
 def load_model(
@@ -69,6 +71,7 @@ def load_model(
         Names of tensors in the graph, where the taps found by themselves are not the wanted ones.
     alpha, r, gamma, gamma_contrast
         Calibration. With an ``alpha`` or ``r`` given here, qualities of any estimator are scaled, and there are no percentiles.
+        With a ``gamma`` or ``gamma_contrast`` given here, no other number of pixel quality is taken from the sidecar.
 
     Returns
     -------
@@ -206,9 +209,10 @@ def _resolve(model: str | Path, given: Mapping[str, Any]) -> tuple[ModelSpec, Pa
     source, path, fields = _find(model)
     if path is not None and sidecar_path(path).is_file():
         fields = {**fields, **_stated(read_sidecar(sidecar_path(path)))}
-    for gamma, regions in (("gamma", "regions"), ("gamma_contrast", "regions_contrast")):
-        if gamma in given:  # not the γ that these were measured with
-            fields = {name: v for name, v in fields.items() if name not in ("gamma_weights", regions)}
+    if (
+        "gamma" in given or "gamma_contrast" in given
+    ):  # a γ of the user's own: its weighting and regions are not known
+        fields = {name: v for name, v in fields.items() if name not in MEASURED_PIXELS}
     if "alpha" in given or "r" in given:  # a scale of the user's own: no estimator is known of it
         fields = {name: v for name, v in fields.items() if name not in ("estimator", "quantiles")}
     fields.update(given)

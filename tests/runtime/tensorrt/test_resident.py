@@ -175,7 +175,8 @@ def test_a_face_that_makes_no_map(device: dict[str, Any], tmp_path: Path) -> Non
 @pytest.mark.parametrize("weights", WEIGHTS)
 def test_plq(model: Model, weights: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(plq_module, "BLOCK", 2)
-    for options in ({}, {"quality": np.linspace(0.2, 0.9, COUNT), "clip": 0.01}):
+    given = {"quality": np.linspace(0.2, 0.9, COUNT), "clip": 0.01}
+    for options in ({}, given, {**given, "per": "contrast"}):
         here, there = both(model, lambda o=options: plq(model, FACES, weights=weights, gamma=6.0, **o))
         for name in ("maps", "saliency", "quality", "clipped"):
             same(getattr(here, name), getattr(there, name))

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from fiqx_trt.experiments.face_set import FaceSet
     from fiqx_trt.models.model import Model
 
-__all__ = ["PIXEL_QUALITY", "QUALITY", "Investigation", "experiment_page"]
+__all__ = ["PER_CONTRAST", "PIXEL_QUALITY", "QUALITY", "Investigation", "experiment_page"]
 
 PAPER = "Terhörst et al."
 QUALITY = (
@@ -39,6 +39,12 @@ PIXEL_QUALITY = (
     "1 − 1/(1 + 10^γ Ŝ²)",
     "pixel quality, 0 to 1; Ŝ: how strongly the pixel moves a quality node",
     f"{PAPER}, Eq. 3 to 7",
+)
+PER_CONTRAST = (
+    "Ŝ per contrast",
+    "Ŝ · C",
+    "in place of Ŝ in P; C: deviation of the grey intensity in the 9 × 9 pixels around, the effect of a change as large as that",
+    "this program",
 )
 
 

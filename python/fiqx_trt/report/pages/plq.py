@@ -7,7 +7,7 @@ from fiqx_trt.explain.region_words import LOWER_FACE, NAMED
 from fiqx_trt.explain.regions import REGIONS
 from fiqx_trt.report.explained_summary import ExplainedSummary
 from fiqx_trt.report.html import Page, Table
-from fiqx_trt.report.pages.experiment import PAPER, PIXEL_QUALITY, QUALITY
+from fiqx_trt.report.pages.experiment import PAPER, PER_CONTRAST, PIXEL_QUALITY, QUALITY
 from fiqx_trt.report.pages.explained import (
     SHARES,
     ExplainedTable,
@@ -132,13 +132,11 @@ def _formulas(method: str, per: str) -> list[tuple[str, ...]]:
         "the lower of both; μ, σ: mean and standard deviation over the calibration faces at this pixel"
     )
     colours = "over the three colours of the pixel I, per unit of intensity"
-    contrast = "standard deviation of the grey intensity in the 9 × 9 pixels around: the effect of a change as large as that"
-    per_contrast = [("Ŝ per contrast", "Ŝ · C", f"in place of Ŝ below; C: {contrast}", "this program")]
     return [
         QUALITY if method == "serfiq" else other,
         ("M", "Σ wᵢ eᵢ", node, f"{PAPER}, Eq. 3"),
         ("Ŝ", "⅓ Σ |∂M/∂I|", colours, f"{PAPER}, Eq. 4 and 5"),
-        *(per_contrast if per == "contrast" else []),
+        *([PER_CONTRAST] if per == "contrast" else []),
         PIXEL_QUALITY,
         ("ℓ", "G * log(Ŝ / median Ŝ)", relative, "this program"),
         ("deviation", "min (ℓ − μ) / σ", deviation, "this program"),
