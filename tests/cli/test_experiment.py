@@ -47,6 +47,7 @@ def test_masks(cli, crops: Path, recogniser: Path, tmp_path: Path) -> None:
             assert entry["weights"][name]["mean_loss_inside"] == pytest.approx(np.mean(inside), abs=1e-5)
             with np.load(out / "figure-5-masks.npz") as data:
                 np.testing.assert_array_equal(data[f"pixel quality, {name}__{size}"], inside)
+    assert summary["pointing"] is None  # this model does not know what is usual
     assert len(summary["ranking"]) == 4
     assert len(summary["color_study"]["colors"]) == 12
     again = tmp_path / "again"
@@ -282,3 +283,37 @@ def test_the_contract_of_the_model_can_be_stated(
     assert result.code in (1, 2)
     assert message in result.err
     assert result.err.count("\n") == 1
+
+
+def test_masks_say_whether_the_deviation_points(cli, crops: Path, recogniser: Path, tmp_path: Path) -> None:
+    calibrated = cli("calibrate", crops, "--aligned", "--model", recogniser, "--backend", "onnxruntime")
+    assert calibrated.code == 0, calibrated.err
+    for name in ("08.png", "09.png"):
+        (crops / name).unlink()
+    out = tmp_path / "masks"
+    options = (
+        "--model",
+        recogniser,
+        "--repeats",
+        1,
+        "--sizes",
+        "20",
+        "--no-colors",
+        "--weights",
+        "l1",
+        *OPTIONS,
+    )
+    result = cli("experiment", "masks", crops, "--aligned", "--out", out, *options)
+    assert result.code == 0, result.err
+    found = json.loads((out / "summary.json").read_text())["pointing"]
+    rows = read(out / "pointing.csv")
+    assert len(rows) == 10 * 3 * 4
+    for name, column in (("deviation", "deviation"), ("low P", "low_p"), ("change of P", "change_of_p")):
+        areas = [float(r[column]) for r in rows if (r["side_percent"], r["kind"]) == ("30", "noise")]
+        assert found["squares"]["30"]["noise"][name] == pytest.approx(np.mean(areas), abs=1e-4)
+    words = [r for r in read(out / "regions.csv") if (r["region"], r["kind"]) == ("eyes", "black")]
+    hits = sum("eyes" in r["named"].split() for r in words)
+    assert found["regions"]["eyes"]["black"]["hit"]["count"] == hits
+    page = read_report(out)
+    assert "Where something is wrong" in page.headings
+    assert f"{found['squares']['30']['noise']['deviation']:.2f}" in page.text

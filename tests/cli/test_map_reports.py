@@ -66,7 +66,7 @@ def test_the_report_of_plq(cli, many: Path, recogniser: Path, tmp_path: Path) ->
     assert spreads[1][4] == f"{qualities[17]:.2f}"
     assert {row[-1] for row in spreads[1:]} == {"–"}
     for text in (
-        "no calibration faces with this γ",
+        "does not know what is usual with this weighting",
         "weighting w is l1 and γ = 8.",
         "Terhörst et al., Eq. 3 to 7",
     ):

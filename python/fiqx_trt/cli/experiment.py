@@ -56,6 +56,13 @@ def masks(
     colors: Annotated[
         bool, typer.Option("--colors/--no-colors", help="Compare twelve colours of masks as well.")
     ] = True,
+    pointing: Annotated[
+        bool,
+        typer.Option(
+            "--pointing/--no-pointing",
+            help="Disturb squares and regions in four ways as well, to see whether the deviation points at them.",
+        ),
+    ] = True,
     min_quality: Annotated[
         float, typer.Option(metavar="Q", help="Mask only faces of at least this scaled quality.")
     ] = 0.0,
@@ -100,6 +107,7 @@ def masks(
                 sizes=_sizes(sizes),
                 repeats=repeats,
                 colors=colors,
+                pointing=pointing,
                 min_quality=min_quality,
                 seed=seed,
                 progress=lambda done, total: progress(done=done, failed=0),

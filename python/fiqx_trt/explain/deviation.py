@@ -30,6 +30,7 @@ __all__ = [
     "deviation_grids",
     "missing_usual",
     "relative_maps",
+    "smoothed",
     "usual_of",
 ]
 
@@ -103,11 +104,12 @@ def _relative(*both: NDArray[np.floating]) -> NDArray[np.float32] | None:
         middle = float(np.median(values))
         if not (np.isfinite(middle) and middle > 0.0):
             return None
-        maps.append(_smoothed(np.log(np.maximum(values / middle, FLOOR))))
+        maps.append(smoothed(np.log(np.maximum(values / middle, FLOOR))))
     return np.stack(maps).astype(np.float32)
 
 
-def _smoothed(values: NDArray[np.float64]) -> NDArray[np.float64]:
+def smoothed(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return a map ``(H, W)`` smoothed by a Gaussian of 3 pixels at a height of 112, and as much of any other height."""
     from fiqx_trt.opencv import cv2
 
     sigma = SMOOTHING * values.shape[0] / SCALE

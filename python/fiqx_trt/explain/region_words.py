@@ -28,11 +28,14 @@ __all__ = [
     "LEVEL",
     "LOWER_FACE",
     "NAMED",
+    "PARTS",
     "RegionWords",
     "UsualPixels",
+    "named_masks",
     "region_deviations",
     "region_words",
     "with_regions",
+    "words_of",
 ]
 
 #: The share of good faces that get any word.
@@ -43,7 +46,8 @@ LOWER_FACE = "lower-face"
 NAMED = ("forehead", "eyes", LOWER_FACE, "nose", "mouth", "cheeks")
 #: What is said where the model cannot tell.
 UNKNOWN = "the model does not know what is usual (fiqx-trt calibrate)"
-_PARTS = ("nose", "mouth", "cheeks")
+#: What the lower face is made of.
+PARTS = ("nose", "mouth", "cheeks")
 #: The share of the calibration faces, those of the highest quality, that are good.
 GOOD = 0.5
 
@@ -64,6 +68,13 @@ class RegionWords:
     text: str
 
 
+def named_masks(template: str, size: tuple[int, int]) -> dict[str, NDArray[np.bool_]]:
+    """Return the pixels ``(H, W)`` of every region of :data:`NAMED`."""
+    masks = region_masks(template, size)
+    lower = masks["nose"] | masks["mouth"] | masks["cheeks"]
+    return {name: lower if name == LOWER_FACE else masks[name] for name in NAMED}
+
+
 def region_deviations(
     grids: NDArray[np.floating], template: str, size: tuple[int, int]
 ) -> dict[str, NDArray[np.float64]]:
@@ -82,8 +93,7 @@ def region_deviations(
         Name of :data:`NAMED` → ``(N,)`` float64; a cell counts by the share of it that lies in the region. Regions that the
         template leaves out of the picture are missing.
     """
-    masks = region_masks(template, size)
-    parts = {**masks, LOWER_FACE: masks["nose"] | masks["mouth"] | masks["cheeks"]}
+    parts = named_masks(template, size)
     means = {}
     for name in NAMED:
         share = _cell_shares(parts[name], grids.shape[1:])
@@ -195,8 +205,8 @@ def _of_face(levels: Mapping[str, float], usual: Usual, source: str) -> RegionWo
         return RegionWords((), UNKNOWN)
     low = [name for name in sorted(levels, key=levels.__getitem__) if levels[name] < usual.alarm]
     # One part alone tells where to look; of several of them, the lower face is what they have in common.
-    parts = [name for name in low if name in _PARTS]
-    left_out = (LOWER_FACE,) if len(parts) == 1 else _PARTS if LOWER_FACE in low else ()
+    parts = [name for name in low if name in PARTS]
+    left_out = (LOWER_FACE,) if len(parts) == 1 else PARTS if LOWER_FACE in low else ()
     low = [name for name in low if name not in left_out]
     if not low:
         return RegionWords((), "no region is unusual")

@@ -13,9 +13,11 @@ from fiqx_trt.errors import InvalidInputError
 from fiqx_trt.evaluate.inpainting import INPAINTERS, OUTCOMES, InpaintedFace, inpaint_faces
 from fiqx_trt.evaluate.mask_summary import summarise_colors, summarise_masks
 from fiqx_trt.evaluate.masking import COLORS, MaskedFace, cover, random_masks
+from fiqx_trt.evaluate.pointing import name_regions, point_at_squares, summarise_pointing
 from fiqx_trt.evaluate.proportions import wilson
 from fiqx_trt.evaluate.weightings import Weighings, measure_weighings
 from fiqx_trt.experiments.face_set import FaceSet
+from fiqx_trt.explain.deviation import usual_of
 from fiqx_trt.explain.plq import PlqExplainer
 from fiqx_trt.explain.scale import PAPER_PER
 from fiqx_trt.report.experiment_files import Progress, about, short_name, write_rows, write_summary
@@ -32,6 +34,8 @@ __all__ = ["run_inpainting", "run_masks"]
 #: Size, in pixels of a 112-pixel face, at which colours are compared.
 COLOR_SIZE = 30
 EXAMPLES = 3
+#: Faces whose squares and regions are disturbed in every way, 36 pictures each.
+POINTING_FACES = 64
 #: Masks of one size that make a share worth reading.
 ENOUGH = 200
 
@@ -45,6 +49,7 @@ def run_masks(
     sizes: Sequence[int],
     repeats: int | None = None,
     colors: bool = True,
+    pointing: bool = True,
     min_quality: float = 0.0,
     seed: int = 0,
     progress: Progress | None = None,
@@ -53,7 +58,8 @@ def run_masks(
     """Cover random squares of faces; write rows, ``summary.json``, figures and a page; return the summary.
 
     Every weighting gets its own γ from these faces, so that they compare fairly. ``repeats=None`` draws as many masks
-    per face as make 200 of each size: fewer tell little.
+    per face as make 200 of each size: fewer tell little. With ``pointing``, and a model that knows what is usual, squares and
+    regions of the first 64 faces are disturbed as well, to see whether the deviation points at them.
 
     Raises
     ------
@@ -92,10 +98,36 @@ def run_masks(
         )
         summary["color_study"] = summarise_colors(painted)
         write_rows(out / "colors.csv", [_mask_row(faces, result) for result in painted])
+    if pointing:
+        summary["pointing"] = _pointing(model, faces, weighings, out, seed=seed, progress=progress)
     _mask_figures(model, faces, results, weighings, out)
     save_page(masks_page(Investigation(model, faces, summary, out, asked or Asked())), out)
     write_summary(out, summary)
     return summary
+
+
+def _pointing(
+    model: Model, faces: FaceSet, weighings: Weighings, out: Path, *, seed: int, progress: Progress | None
+) -> dict[str, Any] | None:
+    """Measure whether the deviation points at disturbed areas; ``None`` where the model does not know what is usual."""
+    known = [name for name in weighings.gammas if usual_of(model.spec, name) is not None]
+    if not known:
+        return None
+    explainer = PlqExplainer(model, cast(Any, known[0]), weighings.gammas[known[0]], per="intensity")
+    some = faces.images[:POINTING_FACES]
+    pointed = point_at_squares(explainer, some, seed=seed, progress=progress)
+    named = name_regions(explainer, some, seed=seed)
+    rows = [
+        {**faces.row(p.face), "side_percent": p.share, "kind": p.kind, "deviates": p.deviates}
+        | {name.replace(" ", "_").lower(): area for name, area in p.areas.items()}
+        for p in pointed
+    ]
+    write_rows(out / "pointing.csv", rows)
+    words = [
+        {**faces.row(n.face), "region": n.region, "kind": n.kind, "named": " ".join(n.low)} for n in named
+    ]
+    write_rows(out / "regions.csv", words)
+    return {"weights": known[0], **summarise_pointing(pointed, named)}
 
 
 def _mask_row(faces: FaceSet, result: MaskedFace) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from typing import Any
 from fiqx_trt.report.html import Figure, Page, Part, Section, Table
 from fiqx_trt.report.pages.experiment import Investigation, experiment_page
 from fiqx_trt.report.pages.parts import decimal, percent, picture, share
+from fiqx_trt.report.pages.pointing import POINTING_FILES, pointing_parts
 
 __all__ = ["inpainting_page", "masks_page"]
 
@@ -31,6 +32,7 @@ def masks_page(run: Investigation) -> Page:
     sections = [
         Section("In short", parts),
         Section("Figures", [_losses(out, sizes, best), _mask_examples(out)]),
+        Section("Where something is wrong", pointing_parts(summary)),
         Section("Colours of the mask", [_colors(summary["color_study"])] if "color_study" in summary else []),
     ]
     return experiment_page(
@@ -51,6 +53,7 @@ def masks_page(run: Investigation) -> Page:
         files=[
             ("masks.csv", "a row for every mask"),
             ("colors.csv", "a row for every coloured mask"),
+            *POINTING_FILES[: 2 if summary.get("pointing") else 0],
             ("figure-5-masks.npz", "the losses of the first figure"),
             ("figure-6-examples.npz", "faces and maps of the second figure"),
         ],
