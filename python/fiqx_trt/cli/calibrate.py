@@ -96,7 +96,6 @@ def calibrate(
             "gamma_contrast": measured.gamma_contrast,
             "gamma_weights": measured.weights,
             "regions": dict(measured.regions),
-            "regions_contrast": dict(measured.regions_contrast),
             "usual": measured.usual,
         }
     if dry_run:

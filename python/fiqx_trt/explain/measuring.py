@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -73,8 +73,8 @@ class PixelCalibration:
         γ of Terhörst et al., Eq. 6, for ``weights``, per intensity and per contrast.
     weights
         The weighting.
-    regions, regions_contrast
-        Region → quantiles of its level (:data:`fiqx_trt.explain.regions.LEVELS`), by the maps of each.
+    regions
+        Region → quantiles of its level per intensity (:data:`fiqx_trt.explain.regions.LEVELS`).
     best, faces
         How many faces gave γ, and the quantiles.
     usual
@@ -85,7 +85,6 @@ class PixelCalibration:
     gamma_contrast: float
     weights: str
     regions: Mapping[str, tuple[float, ...]]
-    regions_contrast: Mapping[str, tuple[float, ...]]
     best: int
     faces: int
     usual: Usual | None
@@ -126,21 +125,20 @@ def measure_pixels(
     good = _maps(model, faces[best], scaled[best], weights, dict.fromkeys(PER, 0.0))
     gammas = {per: round(calibrate_gamma(np.asarray(found.saliency)), 3) for per, found in good.items()}
     masks = region_masks(model.spec.template, model.spec.input_size)
-    levels: dict[Per, list[dict[str, NDArray[np.float64]]]] = {per: [] for per in PER}
+    levels = []
     pixels = UsualPixels(weights)
     for start in range(0, len(faces), BLOCK):
         part = slice(start, start + BLOCK)
         some = _maps(model, faces[part], scaled[part], weights, gammas)
-        for per, found in some.items():
-            levels[per].append(region_levels(np.asarray(found.maps), np.asarray(found.saliency), masks))
+        own = some["intensity"]
+        levels.append(region_levels(np.asarray(own.maps), np.asarray(own.saliency), masks))
         pixels.add(*(np.asarray(some[per].saliency) for per in PER))
-    regions = {per: region_quantiles(_joined(parts)) for per, parts in levels.items()}
+    joined = {name: np.concatenate([part[name] for part in levels]) for name in levels[0]}
     return PixelCalibration(
         gammas["intensity"],
         gammas["contrast"],
         weights,
-        regions["intensity"],
-        regions["contrast"],
+        region_quantiles(joined),
         len(best),
         len(faces),
         pixels.usual(scaled, model.spec.template, model.spec.input_size),
@@ -162,7 +160,3 @@ def _maps(
         per: kernels.pixel_quality(run.gradient, scale, contrast, gamma=gammas[per])
         for per, contrast in contrasts.items()
     }
-
-
-def _joined(parts: Sequence[Mapping[str, NDArray[np.float64]]]) -> dict[str, NDArray[np.float64]]:
-    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}

@@ -27,7 +27,7 @@ __all__ = ["guess_message", "load_graph", "load_model", "load_spec", "state_fiel
 
 logger = logging.getLogger(__name__)
 #: What a calibration measures of pixel quality, all of it for one weighting.
-MEASURED_PIXELS = ("gamma", "gamma_contrast", "gamma_weights", "regions", "regions_contrast")
+MEASURED_PIXELS = ("gamma", "gamma_contrast", "gamma_weights", "regions")
 
 
 def load_model(

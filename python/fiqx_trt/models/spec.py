@@ -51,8 +51,6 @@ class ModelSpec:
     regions
         Region of the face → 10th, 50th and 90th percentile of its level over the calibration faces
         (:func:`fiqx_trt.explain.regions.region_levels`) of the map per intensity; empty where they were not measured.
-    regions_contrast
-        The same of the map per contrast.
     usual
         What is usual of the saliency at every pixel of a face, and of its regions, over the calibration faces
         (:func:`fiqx_trt.plq` gives the deviation from it); ``None`` where it was not measured.
@@ -95,7 +93,6 @@ class ModelSpec:
     gamma_contrast: float | None = None
     gamma_weights: str = ""
     regions: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
-    regions_contrast: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     usual: Usual | None = None
     estimator: str = ""
     quantiles: tuple[float, ...] = ()
@@ -221,7 +218,7 @@ def _typed(origin: str, name: str, value: Any) -> Any:
         if name == "input_size":
             height, width = value
             return int(height), int(width)
-        if name in ("cosines", "regions", "regions_contrast"):
+        if name in ("cosines", "regions"):
             return {str(part): tuple(map(float, numbers)) for part, numbers in value.items()}
         if name in _READERS:
             return _READERS[name](value)
