@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["cam_report"]
 
 #: Faces of either end in the figure.
-SHOWN = 5
+SHOWN = 3
 #: Letters of a file name below a map.
 LETTERS = 14
 

@@ -92,8 +92,8 @@ def _differences(done: ExplainedTable, averaged: int, spread: float) -> Section:
         caption=f"Activation maps beside their mean over {averaged} faces of this run, and the difference of each to it. The "
         "faces are the first of those at both ends below.",
         reading="Red: the recogniser is more active here than in the usual face; blue: less; white: as usual. One scale holds "
-        f"for all differences; its ends are ±{decimal(spread, 2)}, where maps run from 0 to 1. A face whose difference is pale "
-        "looks to the recogniser like any other, however telling its own map may seem.",
+        f"for all differences; its ends are ±{decimal(spread, 2)}, where maps run from 0 to 1. Where a difference is pale, "
+        "the map says what the mean map says already.",
     )
     return Section("What is not in every map", [figure])
 

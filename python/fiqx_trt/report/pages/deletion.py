@@ -145,6 +145,6 @@ def _notes(result: Deletion) -> list[str]:
         f"{', '.join(FILL_WORDS[fill] for fill in result.fills)}. None of them is what the recogniser has learnt.",
         f"The mean maps are {left_out}. A map that does not beat its own mean says nothing of the single face; one that does not "
         "beat the centre prior says no more than where a face is.",
-        f"Chance is the mean of {options.randoms} random orders of each face; a reversed random order is one too, so that its "
+        f"Chance: {options.randoms} random orders of each face, averaged; a reversed random order is one too, so that its "
         "two areas are equal.",
     ]
