@@ -315,7 +315,7 @@ def test_calibrate_writes_gamma_and_plq_uses_it(cli, crops: Path, recogniser: Pa
     fields = json.loads(recogniser.with_suffix(".json").read_text())
     assert fields["gamma_weights"] == "signed"
     assert "γ for the weighting signed on the best 1 of 12" in fields["calibration"]
-    assert set(fields["regions"]) >= {"nose", "face"}
+    assert set(fields["usual"]["regions"]) >= {"nose", "lower-face"}
     assert f"gamma_contrast = {fields['gamma_contrast']:g}" in result.out
     assert (fields["usual"]["faces"], fields["usual"]["weights"]) == (12, "signed")
     out = tmp_path / "plq"

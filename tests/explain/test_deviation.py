@@ -224,6 +224,8 @@ def test_the_statistics_come_back_from_a_sidecar(calibrated: Path, tmp_path: Pat
     assert read_sidecar(path)["usual"] == usual
     ModelSpec("x").save(path)
     assert read_sidecar(path)["usual"] is None
+    path.write_text('{"regions": {"nose": [0.1, 0.2, 0.3]}}')  # of an earlier version
+    assert read_sidecar(path) == {}
 
 
 @pytest.mark.parametrize(

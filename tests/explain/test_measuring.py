@@ -10,7 +10,6 @@ import pytest
 import fiqx_trt as fx
 from fiqx_trt.errors import InvalidInputError
 from fiqx_trt.explain.measuring import FaceSample, measure_pixels
-from fiqx_trt.explain.regions import REGIONS
 from fiqx_trt.models.calibration import best_faces, calibrate_gamma
 from fiqx_trt.quality.serfiq import scale_quality
 from support.nets import noise_faces, save, small_recogniser
@@ -62,9 +61,8 @@ def test_gamma_puts_the_median_of_the_best_faces_at_four_fifths(tmp_path: Path, 
     for by in maps.values():
         assert np.median(by[best][:, 8:24, 8:24]) == pytest.approx(0.8, abs=2e-3)
     assert found.gamma_contrast < found.gamma  # the contrast of noise is many intensities
-    assert set(REGIONS) < set(found.regions)
-    for low, middle, high in found.regions.values():
-        assert low <= middle <= high
+    assert found.usual is not None
+    assert (found.usual.faces, found.usual.weights) == (30, weights)
 
 
 def test_gamma_of_a_known_saliency() -> None:

@@ -269,7 +269,11 @@ RANGES = b"x\n-1 1\n1 0 2.5\n2 -1 3\n"
 SIDECAR = json.dumps(
     {
         "name": "m", "input_size": [32, 32], "mean": [127.5] * 3, "std": [127.5] * 3, "color": "rgb",
-        "template": "arcface", "alpha": 100.0, "r": 0.5, "gamma": 2.0, "regions": {"nose": [0.1, 0.2, 0.3]},
+        "template": "arcface", "alpha": 100.0, "r": 0.5, "gamma": 2.0,
+        "usual": {
+            "grid": [1, 2], "faces": 9, "weights": "l1", "alarm": -2.5, "regions": {"nose": [0.1, 0.2]},
+            **{name: {"intensity": [0.1, 0.2], "contrast": [0.3, 0.4]} for name in ("mean", "std")},
+        },
         "quantiles": [0.1, 0.2], "guesses": ["mean"], "source": "x",
     }
 ).encode()  # fmt: skip

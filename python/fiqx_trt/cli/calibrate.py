@@ -21,7 +21,7 @@ def calibrate(
         str, typer.Option(help="Weighting of the quality node that both γ are for: l1, sum, signed, exact.")
     ] = "l1",
     pixels: Annotated[
-        bool, typer.Option("--pixels/--no-pixels", help="Measure γ and the regions of the face as well.")
+        bool, typer.Option("--pixels/--no-pixels", help="Measure γ and what is usual at every pixel as well.")
     ] = True,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the numbers, write nothing.")] = False,
     aligned: o.Aligned = False,
@@ -95,7 +95,6 @@ def calibrate(
             "gamma": measured.gamma,
             "gamma_contrast": measured.gamma_contrast,
             "gamma_weights": measured.weights,
-            "regions": dict(measured.regions),
             "usual": measured.usual,
         }
     if dry_run:

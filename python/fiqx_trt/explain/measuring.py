@@ -1,4 +1,4 @@
-"""What a calibration measures of pixel quality: γ, how the regions of the face usually lie, and what is usual at every pixel."""
+"""What a calibration measures of pixel quality: γ, and what is usual at every pixel."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from fiqx_trt import kernels
 from fiqx_trt.explain.plq import node_scale
 from fiqx_trt.explain.region_words import UsualPixels
-from fiqx_trt.explain.regions import region_levels, region_masks, region_quantiles
 from fiqx_trt.explain.scale import PER, Per
 from fiqx_trt.kernels import Array
 from fiqx_trt.models.calibration import best_faces, calibrate_gamma
@@ -73,10 +72,8 @@ class PixelCalibration:
         γ of Terhörst et al., Eq. 6, for ``weights``, per intensity and per contrast.
     weights
         The weighting.
-    regions
-        Region → quantiles of its level per intensity (:data:`fiqx_trt.explain.regions.LEVELS`).
     best, faces
-        How many faces gave γ, and the quantiles.
+        How many faces gave γ, and how many there are.
     usual
         What is usual at every pixel, over all faces; ``None`` where the network reacts to none of them.
     """
@@ -84,7 +81,6 @@ class PixelCalibration:
     gamma: float
     gamma_contrast: float
     weights: str
-    regions: Mapping[str, tuple[float, ...]]
     best: int
     faces: int
     usual: Usual | None
@@ -99,7 +95,7 @@ def measure_pixels(
     r: float,
     weights: str = "l1",
 ) -> PixelCalibration:
-    """Measure both γ on the best tenth of the faces and the regions on all of them.
+    """Measure both γ on the best tenth of the faces and what is usual on all of them.
 
     Parameters
     ----------
@@ -124,21 +120,15 @@ def measure_pixels(
     best = best_faces(scaled)
     good = _maps(model, faces[best], scaled[best], weights, dict.fromkeys(PER, 0.0))
     gammas = {per: round(calibrate_gamma(np.asarray(found.saliency)), 3) for per, found in good.items()}
-    masks = region_masks(model.spec.template, model.spec.input_size)
-    levels = []
     pixels = UsualPixels(weights)
     for start in range(0, len(faces), BLOCK):
         part = slice(start, start + BLOCK)
         some = _maps(model, faces[part], scaled[part], weights, gammas)
-        own = some["intensity"]
-        levels.append(region_levels(np.asarray(own.maps), np.asarray(own.saliency), masks))
         pixels.add(*(np.asarray(some[per].saliency) for per in PER))
-    joined = {name: np.concatenate([part[name] for part in levels]) for name in levels[0]}
     return PixelCalibration(
         gammas["intensity"],
         gammas["contrast"],
         weights,
-        region_quantiles(joined),
         len(best),
         len(faces),
         pixels.usual(scaled, model.spec.template, model.spec.input_size),

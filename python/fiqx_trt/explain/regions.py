@@ -1,9 +1,8 @@
-"""Regions of an aligned face, and what a pixel-quality map says of each, in words."""
+"""Regions of an aligned face, and the mean of a map over each."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from functools import lru_cache
 
 import numpy as np
@@ -13,24 +12,17 @@ from fiqx_trt.errors import InvalidInputError
 from fiqx_trt.faces.align import Template, template_by_name
 
 __all__ = [
-    "LEVELS",
     "REGIONS",
     "WHOLE",
-    "RegionSummary",
     "inner_face",
-    "region_levels",
     "region_masks",
     "region_means",
-    "region_quantiles",
-    "summarise",
 ]
 
 #: Names, in the order of reports.
 REGIONS = ("forehead", "eyes", "nose", "mouth", "cheeks", "background")
 #: The face as a whole, beside its regions: everything but the background.
 WHOLE = "face"
-#: The quantiles over the calibration faces that a spec keeps of each region.
-LEVELS = (0.1, 0.5, 0.9)
 
 
 def region_masks(template: str | Template, size: tuple[int, int]) -> Mapping[str, NDArray[np.bool_]]:
@@ -142,104 +134,3 @@ def region_means(
     with np.errstate(invalid="ignore", divide="ignore"):
         means = {name: sums[:, i] / counts[i] for i, name in enumerate(names)}
         return {**means, WHOLE: sums[:, inside].sum(axis=1) / counts[inside].sum()}
-
-
-def region_levels(
-    maps: NDArray[np.floating], saliency: NDArray[np.floating], masks: Mapping[str, NDArray[np.bool_]]
-) -> dict[str, NDArray[np.float64]]:
-    """Return what is compared with the calibration faces.
-
-    A face of low quality has low pixels everywhere, since Q̂ is a factor of its whole map. So that this hides no region, a
-    region's level is its mean saliency relative to the face's; Q̂ and γ cancel.
-
-    Parameters
-    ----------
-    maps, saliency
-        ``(N, H, W)`` P and Ŝ.
-    masks
-        From :func:`region_masks`.
-
-    Returns
-    -------
-    dict
-        Region → ``(N,)`` mean Ŝ over the region / mean Ŝ over the face; :data:`WHOLE` → ``(N,)`` mean P over the face. NaN
-        where there is no saliency.
-    """
-    return levels_of_means(region_means(maps, masks), region_means(saliency, masks))
-
-
-def levels_of_means(
-    maps: Mapping[str, NDArray[np.float64]], saliency: Mapping[str, NDArray[np.float64]]
-) -> dict[str, NDArray[np.float64]]:
-    """Return :func:`region_levels` of means that are known (:func:`region_means` of maps and of saliency)."""
-    with np.errstate(divide="ignore", invalid="ignore"):
-        levels = {name: values / saliency[WHOLE] for name, values in saliency.items() if name != WHOLE}
-    return {**levels, WHOLE: maps[WHOLE]}
-
-
-def region_quantiles(levels: Mapping[str, NDArray[np.float64]]) -> dict[str, tuple[float, ...]]:
-    """Return the 10th, 50th and 90th percentile of the levels of many faces, by region; what a calibration keeps."""
-    return {
-        name: tuple(round(float(level), 4) for level in np.quantile(values[np.isfinite(values)], LEVELS))
-        for name, values in levels.items()
-        if np.isfinite(values).any()
-    }
-
-
-@dataclass(frozen=True)
-class RegionSummary:
-    """What lies low in one face.
-
-    Parameters
-    ----------
-    low
-        Regions whose level is below that of 90 % of the calibration faces, the lowest first; :data:`WHOLE` before them where the
-        face's mean pixel quality is.
-    text
-        One sentence for a person.
-    """
-
-    low: tuple[str, ...]
-    text: str
-
-
-def summarise(
-    levels: Mapping[str, float], reference: Mapping[str, Sequence[float]] | None = None
-) -> RegionSummary:
-    """Say in words which regions of a face lie low.
-
-    Parameters
-    ----------
-    levels
-        Of one face, from :func:`region_levels`.
-    reference
-        Region → quantiles of :data:`LEVELS` over the calibration faces (:attr:`fiqx_trt.ModelSpec.regions`). Without, only
-        the lowest region inside the face is named, and none is called low.
-
-    Examples
-    --------
-    >>> levels = {"forehead": 0.2, "eyes": 1.0, "mouth": 0.9, "background": 0.2, "face": 0.3}
-    >>> reference = {"forehead": (0.6, 0.9, 1.2), "eyes": (0.9, 1.0, 1.3), "face": (0.1, 0.4, 0.5)}
-    >>> summarise(levels, reference).text
-    'low: forehead (22 % of usual)'
-    >>> summarise(levels).text
-    'lowest: forehead; the model has no calibration faces to compare with'
-    """
-    known = {name: float(value) for name, value in levels.items() if np.isfinite(value)}
-    inside = {name: value for name, value in known.items() if name not in ("background", WHOLE)}
-    if not inside:
-        return RegionSummary((), "the network does not react to this face")
-    if not reference:
-        lowest = min(inside, key=inside.__getitem__)
-        return RegionSummary((), f"lowest: {lowest}; the model has no calibration faces to compare with")
-    below = [name for name, value in known.items() if name in reference and value < reference[name][0]]
-    usual = {name: known[name] / reference[name][1] if reference[name][1] > 0 else 1.0 for name in below}
-    low = sorted((name for name in below if name != WHOLE), key=usual.__getitem__)
-    told = "low: " + ", ".join(f"{name} ({usual[name]:.0%} of usual)".replace("%", " %") for name in low)
-    parts = [told] if low else []
-    if WHOLE in below:
-        parts.insert(
-            0, f"the face as a whole lies low ({known[WHOLE]:.2f}, usually {reference[WHOLE][1]:.2f})"
-        )
-        low.insert(0, WHOLE)
-    return RegionSummary(tuple(low), "; ".join(parts) or "no region lies low")

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 __all__ = ["guess_message", "load_graph", "load_model", "load_spec", "state_fields", "update_sidecar"]
 
 logger = logging.getLogger(__name__)
-#: What a calibration measures of pixel quality, all of it for one weighting.
-MEASURED_PIXELS = ("gamma", "gamma_contrast", "gamma_weights", "regions")
+#: The scales of pixel quality that a calibration measures, for one weighting.
+MEASURED_PIXELS = ("gamma", "gamma_contrast", "gamma_weights")
 
 
 def load_model(
@@ -209,9 +209,7 @@ def _resolve(model: str | Path, given: Mapping[str, Any]) -> tuple[ModelSpec, Pa
     source, path, fields = _find(model)
     if path is not None and sidecar_path(path).is_file():
         fields = {**fields, **_stated(read_sidecar(sidecar_path(path)))}
-    if (
-        "gamma" in given or "gamma_contrast" in given
-    ):  # a γ of the user's own: its weighting and regions are not known
+    if "gamma" in given or "gamma_contrast" in given:  # a γ of the user's own: its weighting is not known
         fields = {name: v for name, v in fields.items() if name not in MEASURED_PIXELS}
     if "alpha" in given or "r" in given:  # a scale of the user's own: no estimator is known of it
         fields = {name: v for name, v in fields.items() if name not in ("estimator", "quantiles")}

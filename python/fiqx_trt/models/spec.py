@@ -18,6 +18,8 @@ from fiqx_trt.text import field_words
 __all__ = ["ModelSpec", "sidecar_path"]
 
 Color: TypeAlias = Literal["rgb", "bgr", "gray"]
+#: Fields of sidecars that earlier versions wrote; they are passed over.
+RETIRED = frozenset({"regions"})
 OPTIONAL_NUMBERS = ("alpha", "r", "gamma", "gamma_contrast")
 
 
@@ -48,9 +50,6 @@ class ModelSpec:
         The same of the map per contrast (:func:`fiqx_trt.plq`).
     gamma_weights
         The weighting of the quality node that both were measured with (:func:`fiqx_trt.plq`); empty where that is not known.
-    regions
-        Region of the face → 10th, 50th and 90th percentile of its level over the calibration faces
-        (:func:`fiqx_trt.explain.regions.region_levels`) of the map per intensity; empty where they were not measured.
     usual
         What is usual of the saliency at every pixel of a face, and of its regions, over the calibration faces
         (:func:`fiqx_trt.plq` gives the deviation from it); ``None`` where it was not measured.
@@ -92,7 +91,6 @@ class ModelSpec:
     gamma: float | None = None
     gamma_contrast: float | None = None
     gamma_weights: str = ""
-    regions: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     usual: Usual | None = None
     estimator: str = ""
     quantiles: tuple[float, ...] = ()
@@ -191,12 +189,12 @@ def typed_fields(fields: Mapping[str, Any], origin: str) -> dict[str, Any]:
         A field is unknown or of the wrong type.
     """
     known = {f.name for f in dataclasses.fields(ModelSpec)} - {"scaling"}
-    unknown = sorted(set(fields) - known)
+    unknown = sorted(set(fields) - known - RETIRED)
     if unknown:
         raise ModelError(
             f"{origin} has unknown fields {', '.join(unknown)}; known are {', '.join(sorted(known))}"
         )
-    return {name: _typed(origin, name, value) for name, value in fields.items()}
+    return {name: _typed(origin, name, value) for name, value in fields.items() if name not in RETIRED}
 
 
 def _validity(entries: Any) -> dict[str, Validity]:
@@ -218,7 +216,7 @@ def _typed(origin: str, name: str, value: Any) -> Any:
         if name == "input_size":
             height, width = value
             return int(height), int(width)
-        if name in ("cosines", "regions"):
+        if name == "cosines":
             return {str(part): tuple(map(float, numbers)) for part, numbers in value.items()}
         if name in _READERS:
             return _READERS[name](value)
