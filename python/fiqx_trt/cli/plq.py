@@ -8,7 +8,6 @@ from typing import Annotated, Any, cast
 import typer
 
 from fiqx_trt.cli import options as o
-from fiqx_trt.cli.console import say
 from fiqx_trt.cli.table_run import TableRun, choose_mode
 from fiqx_trt.errors import InvalidInputError
 
@@ -121,13 +120,14 @@ def plq(
         o.open_model(model, runtime, {**contract, **fields}) as opened,
     ):
         explainer = PlqExplainer(opened, cast(Any, weighting), clip=clip, method=quality, per=cast(Any, per))
-        if missing := missing_usual(opened.spec, explainer.weights):
-            say(missing)
+        notes = [missing] if (missing := missing_usual(opened.spec, explainer.weights)) else []
         ran = (
             f"gradients in fp32; per {explainer.per}, weighting {explainer.weights}, γ = {explainer.gamma:g}"
         )
         page = partial(plq_page, method=method)
-        run.into(out / "plq.csv", PlqRows(explainer, files), opened, files=files, page=page, ran=ran)
+        run.into(
+            out / "plq.csv", PlqRows(explainer, files), opened, files=files, page=page, ran=ran, notes=notes
+        )
 
 
 def preset_fields(
