@@ -153,6 +153,23 @@ def test_compare(cli, crops: Path, recogniser: Path, tmp_path: Path) -> None:
     assert page.tables[1][1][2] == f"{float(rows[1]['loss_eyes']):.2f}".replace("-", "−")
 
 
+@pytest.mark.parametrize("command", ["compare", "inpaint"])
+def test_the_paper_is_followed_unless_per_contrast_is_asked_for(
+    cli, crops: Path, recogniser: Path, tmp_path: Path, command: str
+) -> None:
+    fields = {**json.loads(recogniser.with_suffix(".json").read_text()), "gamma": 8.0, "gamma_contrast": 6.0}
+    recogniser.with_suffix(".json").write_text(json.dumps(fields))
+    for asked, wanted in (((), ("intensity", 8.0)), (("--per", "contrast"), ("contrast", 6.0))):
+        out = tmp_path / wanted[0]
+        result = cli(
+            "experiment", command, crops / "00.png", crops, "--aligned", "--out", out, "--model", recogniser, *asked, *OPTIONS
+        )  # fmt: skip
+        assert result.code == 0, result.err
+        told = json.loads((out / "summary.json").read_text())["parameters"]
+        assert (told["per"], told["gamma"]) == wanted
+        assert ("Ŝ per contrast" in read_report(out).text) == bool(asked)
+
+
 def test_the_report_holds_any_name_and_every_warning(
     cli, crops: Path, recogniser: Path, tmp_path: Path
 ) -> None:

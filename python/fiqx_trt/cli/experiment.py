@@ -10,7 +10,7 @@ import typer
 
 from fiqx_trt.cli import options as o
 from fiqx_trt.cli.console import open_progress, say, table, warnings_shown
-from fiqx_trt.cli.plq import Gamma
+from fiqx_trt.cli.plq import Gamma, gamma_field
 from fiqx_trt.errors import InvalidInputError
 
 if TYPE_CHECKING:
@@ -32,6 +32,10 @@ Weightings = Annotated[
 ]
 OneWeighting = Annotated[
     str, typer.Option("--weights", metavar="NAME", help="Weighting: l1, sum, signed, exact.")
+]
+Per = Annotated[
+    str,
+    typer.Option("--per", metavar="NAME", help="What P is measured by: intensity (the paper's) or contrast."),
 ]
 Limit = Annotated[int | None, typer.Option(min=1, metavar="N", help="Use the first N faces.")]
 Seed = Annotated[int, typer.Option(help="Seed of what is drawn at random.")]
@@ -124,6 +128,7 @@ def inpaint(
     inputs: o.Inputs,
     out: o.OutDirectory,
     weights: OneWeighting = "l1",
+    per: Per = "intensity",
     seeds: Annotated[int, typer.Option(min=2, help="Seeds over which quality is averaged.")] = 10,
     limit: Limit = None,
     model: o.ModelName = o.DEFAULT_MODEL,
@@ -154,9 +159,9 @@ def inpaint(
         mean=mean, std=std, color=color, template=template, input_size=input_size, tap=tap
     )
     start(out, overwrite=overwrite)
-    with o.open_model(model, runtime, {**contract, **_fields(alpha, r, gamma)}) as opened:
+    with o.open_model(model, runtime, {**contract, **_fields(alpha, r, gamma, per)}) as opened:
         faces = _faces(opened, inputs, found, runtime, limit)
-        summary = run_inpainting(opened, faces, out, weights=weights, seeds=seeds, asked=_asked())
+        summary = run_inpainting(opened, faces, out, weights=weights, per=per, seeds=seeds, asked=_asked())
     if not quiet:
         rows = [
             (
@@ -180,6 +185,7 @@ def compare(
     inputs: o.Inputs,
     out: o.OutDirectory,
     weights: OneWeighting = "l1",
+    per: Per = "intensity",
     limit: Limit = None,
     model: o.ModelName = o.DEFAULT_MODEL,
     aligned: o.Aligned = False,
@@ -208,10 +214,10 @@ def compare(
         mean=mean, std=std, color=color, template=template, input_size=input_size, tap=tap
     )
     start(out, overwrite=overwrite)
-    with o.open_model(model, runtime, {**contract, **_fields(alpha, r, gamma)}) as opened:
+    with o.open_model(model, runtime, {**contract, **_fields(alpha, r, gamma, per)}) as opened:
         first = _faces(opened, [reference], found, runtime, 1, purpose="the reference")
         others = _faces(opened, inputs, found, runtime, limit)
-        rows = run_comparison(opened, first + others, out, weights=weights, asked=_asked())
+        rows = run_comparison(opened, first + others, out, weights=weights, per=per, asked=_asked())
     if not quiet:
         shown = [(r["name"], f"{r['quality']:.2f}", f"{r['similarity']:.2f}", r["summary"]) for r in rows]
         table("Reference (first) and violations", ("picture", "quality", "cosine", "regions"), shown)
@@ -315,9 +321,11 @@ def _setup(
     return o.RuntimeOptions(backend, "auto", device, threads), o.FaceOptions(aligned, detector, select)
 
 
-def _fields(alpha: float | None, r: float | None, gamma: float | None) -> dict[str, Any]:
+def _fields(
+    alpha: float | None, r: float | None, gamma: float | None, per: str = "intensity"
+) -> dict[str, Any]:
     fields = o.model_fields(alpha=alpha, r=r)
-    return fields if gamma is None else {**fields, "gamma": gamma}
+    return fields if gamma is None else {**fields, gamma_field(per): gamma}
 
 
 def _sizes(text: str) -> list[int]:

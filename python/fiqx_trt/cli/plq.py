@@ -11,7 +11,7 @@ from fiqx_trt.cli import options as o
 from fiqx_trt.cli.table_run import TableRun, choose_mode
 from fiqx_trt.errors import InvalidInputError
 
-__all__ = ["Gamma", "PresetName", "WeightsName", "plq", "preset_fields"]
+__all__ = ["Gamma", "PresetName", "WeightsName", "gamma_field", "plq", "preset_fields"]
 
 WeightsName = Annotated[
     str | None,
@@ -148,7 +148,7 @@ def preset_fields(
     """
     from fiqx_trt.models.calibration import PRESETS
 
-    scale = "gamma_contrast" if per == "contrast" else "gamma"
+    scale = gamma_field(per)
     given = {"alpha": alpha, "r": r, scale: gamma}
     fields = {name: value for name, value in given.items() if value is not None}
     if preset is None:
@@ -166,3 +166,8 @@ def preset_fields(
         )
     standard = {"alpha": numbers.alpha, "r": numbers.r, scale: numbers.gamma}
     return {**standard, **fields}, weights or numbers.weights
+
+
+def gamma_field(per: str | None) -> str:
+    """Return the field of the spec that the γ of a definition is."""
+    return "gamma_contrast" if per == "contrast" else "gamma"

@@ -25,7 +25,13 @@ __all__ = ["run_comparison"]
 
 
 def run_comparison(
-    model: Model, faces: FaceSet, out: Path, *, weights: str = "l1", asked: Asked | None = None
+    model: Model,
+    faces: FaceSet,
+    out: Path,
+    *,
+    weights: str = "l1",
+    per: str = PAPER_PER,
+    asked: Asked | None = None,
 ) -> list[dict[str, Any]]:
     """Compare the first face with the others; write ``compare.csv``, ``summary.json``, a figure and a page; return the rows.
 
@@ -36,7 +42,7 @@ def run_comparison(
     NotCalibratedError
         There is no Q̂ or no γ.
     """
-    explainer = PlqExplainer(model, cast(Any, weights), per=PAPER_PER)
+    explainer = PlqExplainer(model, cast(Any, weights), per=cast(Any, per))
     found = compare_faces(explainer, faces.images)
     rows = []
     for i, face in enumerate(found):
@@ -64,7 +70,7 @@ def run_comparison(
     ).save(out / "figure-7-compare")
     lower = [face.quality < found[0].quality for face in found[1:]]
     summary = {
-        **about(model, faces, {"weights": weights, "gamma": explainer.gamma}),
+        **about(model, faces, {"weights": weights, "per": per, "gamma": explainer.gamma}),
         "reference": rows[0]["path"],
         "quality_below_reference": wilson(sum(lower), len(lower)).as_dict(),
         "rows": [{k: v for k, v in row.items() if k != "path"} for row in rows],

@@ -182,6 +182,7 @@ def run_inpainting(
     out: Path,
     *,
     weights: str = "l1",
+    per: str = PAPER_PER,
     seeds: int = 10,
     asked: Asked | None = None,
 ) -> dict[str, Any]:
@@ -194,7 +195,7 @@ def run_inpainting(
     NotCalibratedError
         There is no Q̂ or no γ.
     """
-    explainer = PlqExplainer(model, cast(Any, weights), per=PAPER_PER)
+    explainer = PlqExplainer(model, cast(Any, weights), per=cast(Any, per))
     results, regions, filled = inpaint_faces(explainer, faces.images, seeds=seeds)
     if not results:
         raise InvalidInputError("no face has a low area between 1 % and 40 % of its size; give other faces")
@@ -209,7 +210,7 @@ def run_inpainting(
             "mean_region_after": round(float(np.mean([r.region_after for r in own])), 5),
         }
     summary = {
-        **about(model, faces, {"weights": weights, "gamma": explainer.gamma, "seeds": seeds}),
+        **about(model, faces, {"weights": weights, "per": per, "gamma": explainer.gamma, "seeds": seeds}),
         "without_region": sum(region is None for region in regions),
         "inpainters": inpainters,
     }

@@ -100,8 +100,11 @@ def experiment_page(
         What to know before trusting the numbers.
     """
     count, spec = len(run.faces), run.model.spec
+    by_contrast = [PER_CONTRAST] if run.summary["parameters"].get("per") == "contrast" else []
     table = Table(
-        "What the names mean.", ("name", "formula", "in words", "source"), [QUALITY, PIXEL_QUALITY, *formulas]
+        "What the names mean.",
+        ("name", "formula", "in words", "source"),
+        [QUALITY, PIXEL_QUALITY, *by_contrast, *formulas],
     )
     facts = [
         ("command", run.asked.command),
