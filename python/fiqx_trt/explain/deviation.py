@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "GRID",
+    "Comparison",
     "Deviation",
     "Relative",
     "UsualStatistics",
@@ -34,6 +35,8 @@ __all__ = [
     "usual_of",
 ]
 
+#: Faces that are compared at one time.
+BLOCK = 64
 #: Cells per side of the grid that statistics are kept on.
 GRID = 14
 #: Standard deviation of the smoothing, in pixels of a face of 112.
@@ -237,6 +240,38 @@ def _source(contrast: NDArray[np.float32], lower: NDArray[np.float32]) -> str:
         if 2 * np.count_nonzero((contrast <= lower) & lowest) > np.count_nonzero(lowest)
         else "intensity"
     )
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Faces that can be compared with what is usual.
+
+    Parameters
+    ----------
+    intensity, contrast
+        ``(N, H, W)`` float32 Ŝ by both definitions, on the host.
+    usual
+        The model's statistics.
+    """
+
+    intensity: NDArray[np.float32]
+    contrast: NDArray[np.float32]
+    usual: Usual
+
+    def deviation(self) -> Deviation:
+        """Return where the faces deviate, worked out a few at a time."""
+        starts = range(0, max(1, len(self.intensity)), BLOCK)
+        parts = [
+            deviation(
+                relative_maps(*(one[i : i + BLOCK] for one in (self.intensity, self.contrast))), self.usual
+            )
+            for i in starts
+        ]
+        return Deviation(
+            np.concatenate([part.maps for part in parts]),
+            tuple(name for part in parts for name in part.deviates),
+            np.concatenate([part.grids for part in parts]),
+        )
 
 
 def usual_of(spec: ModelSpec, weights: str) -> Usual | None:

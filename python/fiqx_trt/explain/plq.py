@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-import dataclasses
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from functools import cached_property
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fiqx_trt import kernels
 from fiqx_trt.errors import InvalidInputError, NotCalibratedError
-from fiqx_trt.explain.deviation import (
-    Deviation,
-    deviation,
-    missing_usual,
-    relative_maps,
-    usual_of,
-)
+from fiqx_trt.explain.deviation import Comparison, Deviation, missing_usual, usual_of
 from fiqx_trt.explain.scale import PER, Per, resolve_gamma, resolve_per
 from fiqx_trt.kernels import Array
 from fiqx_trt.models.gradients import WEIGHTS, Gradients, Weights, check_weights, resident_gradients
@@ -30,7 +24,6 @@ from fiqx_trt.runtime.place import HOST
 
 if TYPE_CHECKING:
     from fiqx_trt.models.model import Model
-    from fiqx_trt.models.usual import Usual
 
 __all__ = ["PER", "WEIGHTS", "Per", "PixelQuality", "PlqExplainer", "Weights", "node_scale", "plq"]
 
@@ -58,15 +51,9 @@ class PixelQuality:
         ``(N,)`` bool: whether the gradient was shortened.
     per
         ``"intensity"`` or ``"contrast"``: what P and Ŝ are measured by.
-    deviation
-        ``(N, H, W)`` float32, on the host: how far every pixel lies from what is usual there, in standard deviations over the
-        calibration faces, negative where it serves less (:func:`fiqx_trt.explain.deviation.deviation`). ``None`` where the model
-        has no such statistics of this weighting (``fiqx-trt calibrate`` measures them), or where maps were left on a GPU.
-    deviates
-        Which map deviates, by face: ``"intensity"``, ``"contrast"``, or ``""`` where nothing can be said and the deviation
-        is 0 (a picture of one colour, a network that does not react). Empty without a deviation.
-    deviation_grids
-        ``(N, h, w)`` float32: the deviation on the grid of the statistics; ``None`` without.
+    comparison
+        Both saliencies on the host and what is usual, for the deviation; ``None`` where the model has no such statistics of this
+        weighting (``fiqx-trt calibrate`` measures them), or where maps were left on a GPU.
     """
 
     maps: Array
@@ -74,13 +61,46 @@ class PixelQuality:
     quality: NDArray[np.float64]
     clipped: NDArray[np.bool_]
     per: Per = "intensity"
-    deviation: NDArray[np.float32] | None = None
-    deviates: tuple[str, ...] = ()
-    deviation_grids: NDArray[np.float32] | None = None
+    comparison: Comparison | None = field(default=None, repr=False, compare=False)
 
     def __len__(self) -> int:
         """Return the number of faces."""
         return len(self.maps)
+
+    @property
+    def deviation(self) -> NDArray[np.float32] | None:
+        """How far every pixel lies from what is usual there (:func:`fiqx_trt.explain.deviation.deviation`).
+
+        ``(N, H, W)`` float32, in standard deviations over the calibration faces, negative where a pixel serves less; worked out
+        when it is first asked for. ``None`` without a ``comparison``.
+        """
+        return None if self._deviation is None else self._deviation.maps
+
+    @property
+    def deviates(self) -> tuple[str, ...]:
+        """Which map deviates, by face: ``"intensity"``, ``"contrast"``, or ``""`` where nothing can be said.
+
+        Then the deviation is 0: a picture of one colour, a network that does not react. Empty without a ``comparison``.
+        """
+        return () if self._deviation is None else self._deviation.deviates
+
+    @property
+    def deviation_grids(self) -> NDArray[np.float32] | None:
+        """The deviation on the grid of the statistics, ``(N, h, w)`` float32; ``None`` without a ``comparison``."""
+        return None if self._deviation is None else self._deviation.grids
+
+    @cached_property
+    def _deviation(self) -> Deviation | None:
+        return None if self.comparison is None else self.comparison.deviation()
+
+
+class _Block(NamedTuple):
+    """Maps of a few faces, where the model is, and their saliency by every definition that is wanted."""
+
+    maps: Array
+    saliency: tuple[Array, ...]
+    quality: NDArray[np.float64]
+    clipped: Array
 
 
 @dataclass(frozen=True)
@@ -135,22 +155,23 @@ class PlqExplainer:
         given = None if quality is None else _given_quality(quality, len(faces))
         place = self.model.place if on_device else HOST
         count, size = len(faces), self.model.spec.input_size
-        maps, saliency = (place.empty((count, *size), np.float32) for _ in range(2))
-        found, clipped = np.empty(count), np.empty(count, np.bool_)
         usual = None if on_device else usual_of(self.model.spec, self.weights)
-        parts = [] if usual is None else [deviation(relative_maps(*(np.empty((0, *size)),) * 2), usual)]
+        wanted = (self._per,) if usual is None else PER
+        maps, *saliency = (place.empty((count, *size), np.float32) for _ in range(1 + len(wanted)))
+        found, clipped = np.empty(count), np.empty(count, np.bool_)
         for start in range(0, count, BLOCK):
             stop = min(start + BLOCK, count)
-            some, both = self._block(faces[start:stop], None if given is None else given[start:stop], usual)
+            some = self._block(faces[start:stop], None if given is None else given[start:stop], wanted)
             found[start:stop] = some.quality
             (clipped[start:stop],) = self.model.place.fetch(some.clipped)
-            for whole, part in ((maps, some.maps), (saliency, some.saliency)):
+            for whole, part in zip((maps, *saliency), (some.maps, *some.saliency), strict=True):
                 kernels.copy(part, kernels.rows(whole, start, stop), stream=self.model.place.stream)
-            if usual is not None:
-                parts.append(deviation(relative_maps(*self.model.place.fetch(*both)), usual))
         place.wait()
-        result = PixelQuality(maps, saliency, found, clipped, self._per)
-        return _with_deviations(result, parts)
+        comparison = None
+        if usual is not None:
+            comparison = Comparison(np.asarray(saliency[0]), np.asarray(saliency[1]), usual)
+        own = saliency[wanted.index(self._per)]
+        return PixelQuality(maps, own, found, clipped, self._per, comparison)
 
     @property
     def _per(self) -> Per:
@@ -158,35 +179,25 @@ class PlqExplainer:
         return self.per
 
     def _block(
-        self, faces: NDArray[np.uint8], quality: NDArray[np.float64] | None, usual: Usual | None
-    ) -> tuple[PixelQuality, tuple[Array, ...]]:
-        """Explain a few faces; the maps, and whether they were clipped, stay where the model is.
-
-        So does the saliency by both definitions, where it is compared with what is usual.
-        """
+        self, faces: NDArray[np.uint8], quality: NDArray[np.float64] | None, wanted: Sequence[Per]
+    ) -> _Block:
+        """Explain a few faces; the maps, and whether they were clipped, stay where the model is."""
         place = self.model.place
         run = resident_gradients(self.model, faces, self.weights, dropout=self.dropout)
         if quality is None:
             quality = self._own_quality(faces, run)
         scale = place.upload(node_scale(place.fetch(run.embedding)[0], quality, self.weights))
         assert self.gamma is not None  # filled in above
-        wanted = (self._per,) if usual is None else PER
-        by = {
-            per: kernels.pixel_quality(
-                run.gradient,
-                scale,
-                kernels.local_contrast(place.upload(faces), stream=place.stream)
-                if per == "contrast"
-                else None,
-                gamma=self.gamma,
-                clip=self.clip,
-                stream=place.stream,
+        by = {}
+        for per in wanted:
+            contrast = None
+            if per == "contrast":
+                contrast = kernels.local_contrast(place.upload(faces), stream=place.stream)
+            by[per] = kernels.pixel_quality(
+                run.gradient, scale, contrast, gamma=self.gamma, clip=self.clip, stream=place.stream
             )
-            for per in wanted
-        }
         own = by[self._per]
-        both = tuple(by[per].saliency for per in wanted)
-        return PixelQuality(own.maps, own.saliency, quality, own.clipped, self._per), both
+        return _Block(own.maps, tuple(by[per].saliency for per in wanted), quality, own.clipped)
 
     def _own_quality(self, faces: NDArray[np.uint8], run: Gradients) -> NDArray[np.float64]:
         none = np.empty((len(faces), 0, 0, 0), np.float32)
@@ -203,17 +214,6 @@ class PlqExplainer:
         raise InvalidInputError(
             f"{self.method.name} gives no quality in [0, 1] to explain; scale it and hand it over as `quality`"
         )
-
-
-def _with_deviations(result: PixelQuality, parts: Sequence[Deviation]) -> PixelQuality:
-    if not parts:
-        return result
-    return dataclasses.replace(
-        result,
-        deviation=np.concatenate([part.maps for part in parts]),
-        deviates=tuple(name for part in parts for name in part.deviates),
-        deviation_grids=np.concatenate([part.grids for part in parts]),
-    )
 
 
 def plq(
