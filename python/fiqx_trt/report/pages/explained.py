@@ -216,7 +216,8 @@ def _card(folder: Path, row: Row, title: str, *lines: str) -> Card:
     image, size = b"", (0, 0)
     if files and files[0][1] == "picture":
         image, size = _small(folder / files[0][0])
-    alt = f"Face, map and overlay of {name}: {title}." if image else ""
+    panels = "Face, map, overlay and deviation" if row.get("deviates") else "Face, map and overlay"
+    alt = f"{panels} of {name}: {title}." if image else ""
     return Card(title, (name, *lines), image, size, alt, files)
 
 
