@@ -136,6 +136,8 @@ def test_export_writes_a_known_model_as_onnx(cli, tmp_path: Path, mobilefacenet_
 
 def test_inspect_tells_what_the_table_knows(cli, mobilefacenet_file: Path) -> None:
     result = cli("model", "inspect", "mobilefacenet")
+    assert "mean: intensity: 196 numbers" in " ".join(result.out.replace("│", " ").split())
+    assert len(result.out.splitlines()) < 150
     assert result.code == 0
     for text in ("MS1M-refine-v2", "LFW", "99.25", "sirius-ai", "forehead: 0.66", "N × 192"):
         assert text in result.out, text

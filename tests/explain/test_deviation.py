@@ -222,6 +222,7 @@ def test_the_statistics_come_back_from_a_sidecar(calibrated: Path, tmp_path: Pat
     path = tmp_path / "x.json"
     ModelSpec("x", usual=usual).save(path)
     assert read_sidecar(path)["usual"] == usual
+    assert len(path.read_text().splitlines()) < 80  # a line for every list
     ModelSpec("x").save(path)
     assert read_sidecar(path)["usual"] is None
     path.write_text('{"regions": {"nose": [0.1, 0.2, 0.3]}}')  # of an earlier version

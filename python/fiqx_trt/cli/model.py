@@ -15,6 +15,9 @@ from fiqx_trt.errors import InvalidInputError, OutputError
 
 __all__ = ["export", "inspect"]
 
+#: Numbers of one list that are shown; of more it is said how many there are.
+MOST_NUMBERS = 24
+
 
 def inspect(
     model: Annotated[
@@ -61,7 +64,7 @@ def _shown(value: Any) -> str:
     if isinstance(value, dict):
         return "; ".join(f"{name}: {_shown(part)}" for name, part in value.items())
     if isinstance(value, list):
-        return ", ".join(map(_shown, value))
+        return ", ".join(map(_shown, value)) if len(value) <= MOST_NUMBERS else f"{len(value)} numbers"
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +19,8 @@ from fiqx_trt.text import field_words
 __all__ = ["ModelSpec", "sidecar_path"]
 
 Color: TypeAlias = Literal["rgb", "bgr", "gray"]
+#: A list of numbers that is spread over lines; no text of JSON holds a bare line break.
+_NUMBERS = re.compile(r"\[\n([-+.,\deE\s]+)\]")
 #: Fields of sidecars that earlier versions wrote; they are passed over.
 RETIRED = frozenset({"regions"})
 OPTIONAL_NUMBERS = ("alpha", "r", "gamma", "gamma_contrast")
@@ -135,10 +138,11 @@ class ModelSpec:
         return dataclasses.replace(self, **fields)
 
     def to_json(self) -> str:
-        """Return the sidecar's text: every field, one a line, stable order."""
+        """Return the sidecar's text: every field, and every list of numbers, on a line of its own, in a stable order."""
         fields = dataclasses.asdict(self)
         del fields["scaling"]
-        return json.dumps(fields, indent=2, ensure_ascii=False) + "\n"
+        text = json.dumps(fields, indent=2, ensure_ascii=False) + "\n"
+        return _NUMBERS.sub(lambda found: "[" + " ".join(found[1].split()) + "]", text)
 
     def save(self, path: Path) -> None:
         """Write the sidecar atomically."""
