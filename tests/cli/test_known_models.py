@@ -139,7 +139,7 @@ def test_inspect_tells_what_the_table_knows(cli, mobilefacenet_file: Path) -> No
     assert "mean: intensity: 196 numbers" in " ".join(result.out.replace("│", " ").split())
     assert len(result.out.splitlines()) < 150
     assert result.code == 0
-    for text in ("MS1M-refine-v2", "LFW", "99.25", "sirius-ai", "forehead: 0.66", "N × 192"):
+    for text in ("MS1M-refine-v2", "LFW", "99.25", "sirius-ai", "impostor: -0.1294", "N × 192"):
         assert text in result.out, text
     assert "{" not in result.out
 

@@ -14,7 +14,7 @@ from fiqx_trt.files import write_atomic
 from fiqx_trt.models.infer import infer_spec
 from fiqx_trt.models.known import entry_fields, known_file
 from fiqx_trt.models.model import Model, RuntimeChoice
-from fiqx_trt.models.spec import ModelSpec, read_sidecar, sidecar_path
+from fiqx_trt.models.spec import ModelSpec, read_sidecar, sidecar_path, sidecar_text
 from fiqx_trt.onnx_export.input_size import fix_input_size, with_batch_of_one
 from fiqx_trt.onnx_export.reading import fold_shapes, read_hashed, refuse_quantised
 from fiqx_trt.onnx_export.tokens import with_token_map
@@ -181,7 +181,7 @@ def state_fields(model: str | Path, given: Mapping[str, Any]) -> Path:
     sidecar = None if path is None else sidecar_path(path)
     kept = _stated(json.loads(sidecar.read_text(encoding="utf-8"))) if sidecar and sidecar.is_file() else {}
     fields = {**kept, **{name: complete[name] for name in given}}
-    return _write_sidecar(model, path, json.dumps(fields, indent=2, ensure_ascii=False) + "\n")
+    return _write_sidecar(model, path, sidecar_text(fields))
 
 
 def _write_sidecar(model: str | Path, path: Path | None, text: str) -> Path:

@@ -141,12 +141,17 @@ class ModelSpec:
         """Return the sidecar's text: every field, and every list of numbers, on a line of its own, in a stable order."""
         fields = dataclasses.asdict(self)
         del fields["scaling"]
-        text = json.dumps(fields, indent=2, ensure_ascii=False) + "\n"
-        return _NUMBERS.sub(lambda found: "[" + " ".join(found[1].split()) + "]", text)
+        return sidecar_text(fields)
 
     def save(self, path: Path) -> None:
         """Write the sidecar atomically."""
         write_atomic(path, self.to_json().encode())
+
+
+def sidecar_text(fields: Mapping[str, Any]) -> str:
+    """Return fields as the text of a sidecar: every field, and every list of numbers, on a line of its own."""
+    text = json.dumps(fields, indent=2, ensure_ascii=False) + "\n"
+    return _NUMBERS.sub(lambda found: "[" + " ".join(found[1].split()) + "]", text)
 
 
 def sidecar_path(model: Path) -> Path:
