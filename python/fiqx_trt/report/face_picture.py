@@ -73,7 +73,7 @@ class MapStyle:
 PIXEL_QUALITY = MapStyle("pixel-level quality", "RdYlGn", 0.5)
 ACTIVATION = MapStyle("activation", "viridis", 0.55)
 #: Orange (less than usual) over white to purple (more), ColorBrewer's: people without red or green vision tell these two apart.
-DEVIATION = MapStyle("deviation (orange: less than usual)", "PuOr", 0.6, (-4.0, 4.0))
+DEVIATION = MapStyle("deviation (orange: less)", "PuOr", 0.6, (-4.0, 4.0))
 
 
 @lru_cache(maxsize=8)
