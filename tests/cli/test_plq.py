@@ -13,6 +13,7 @@ import pytest
 import fiqx_trt as fx
 from support.files import arrays, contents
 from support.nets import noise_faces
+from support.pages import read_report
 
 OPTIONS = ("--gamma", 8.0, "--backend", "onnxruntime", "--threads", 1)
 
@@ -80,13 +81,30 @@ def test_pictures_show_face_map_and_overlay_without_rescaling(
     picture = cv2.imread(str(out / "pictures" / row["picture"]))[:, :, ::-1].astype(float)
     from matplotlib import colormaps
 
-    want = colormaps["RdYlGn"](np.round(stored * 255).astype(np.uint8))[..., :3] * 255
+    want = colormaps["cividis"](np.round(stored * 255).astype(np.uint8))[..., :3] * 255
     side = 8 * 32  # the panel's side: the nearest even multiple of 32 to 240 pixels
     top, left = 36, 12 + side + 12
     panel = picture[top : top + side, left : left + side][4::8, 4::8]
     np.testing.assert_allclose(panel, want, atol=2)
     face = picture[top : top + side, 12 : 12 + side][4::8, 4::8]
     assert np.abs(face - noise_faces(12)[0]).mean() < 3
+
+
+def test_the_papers_colours_by_name(cli, crops: Path, recogniser: Path, tmp_path: Path) -> None:
+    from matplotlib import colormaps
+
+    given = ("plq", crops / "00.png", "--aligned", "--model", recogniser, "--pictures", "png", *OPTIONS, "-q")
+    out = tmp_path / "paper"
+    assert cli(*given, "--out", out, "--colors", "red-green").code == 0
+    row = read(out / "plq.csv")[0]
+    picture = cv2.imread(str(out / "pictures" / row["picture"]))[:, :, ::-1].astype(float)
+    want = colormaps["RdYlGn"](np.round(maps_of(out, row)["map"] * 255).astype(np.uint8))[..., :3] * 255
+    side, top, left = 256, 36, 12 + 256 + 12
+    np.testing.assert_allclose(picture[top : top + side, left : left + side][4::8, 4::8], want, atol=2)
+    assert "Red pixels (0) do not serve the recogniser, green ones (1) do" in read_report(out).text
+    wrong = cli(*given, "--out", tmp_path / "other", "--colors", "rainbow")
+    assert wrong.code == 2
+    assert "--colors is 'rainbow'; choose one of blue-yellow, red-green" in wrong.err
 
 
 @pytest.fixture

@@ -68,6 +68,13 @@ def plq(
         str,
         typer.Option(metavar="KIND", help="Pictures of face, map and overlay: jpg, png, none."),
     ] = "jpg",
+    colors: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME",
+            help="Colours of P: blue-yellow, told apart in grey too, or red-green (the paper's).",
+        ),
+    ] = "blue-yellow",
     model: o.ModelName = o.DEFAULT_MODEL,
     aligned: o.Aligned = False,
     detector: o.DetectorName = None,
@@ -126,7 +133,13 @@ def plq(
         )
         page = partial(plq_page, method=method)
         run.into(
-            out / "plq.csv", PlqRows(explainer, files), opened, files=files, page=page, ran=ran, notes=notes
+            out / "plq.csv",
+            PlqRows(explainer, files, colors=colors),
+            opened,
+            files=files,
+            page=page,
+            ran=ran,
+            notes=notes,
         )
 
 

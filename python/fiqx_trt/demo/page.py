@@ -207,13 +207,13 @@ def _maps(out: Path, steps: Sequence[Step]) -> Figure:
     return picture(
         out / "maps.png",
         out,
-        alt=f"Columns: the untouched face and, at full strength, {kinds}. Rows: the face, its map of pixel quality from red to "
-        "green, and its activation map over the grey face.",
-        caption="Face, pixel-level quality per contrast (after Terhörst et al.; red 0 to green 1, never rescaled) and activation "
-        "(Score-CAM, each map from its own minimum to its maximum).",
-        reading="Green pixels carry the recogniser's answer, red ones do not; a bad face should turn red as a whole, a covered "
-        "one where it is covered; noise and JPEG add contrast of their own, and such a face may stay "
-        "green. The activation says where the network is active, whether or not that helps: it is scaled per face.",
+        alt=f"Columns: the untouched face and, at full strength, {kinds}. Rows: the face, its map of pixel quality from dark "
+        "blue to yellow, and its activation map over the grey face.",
+        caption="Face, pixel-level quality per contrast (after Terhörst et al.; dark blue 0 to yellow 1, never rescaled) and "
+        "activation (Score-CAM, each map from its own minimum to its maximum).",
+        reading="Yellow pixels carry the recogniser's answer, dark blue ones do not; a bad face should turn dark as a whole, a "
+        "covered one where it is covered; noise and JPEG add contrast of their own, and such a face may stay "
+        "yellow. The activation says where the network is active, whether or not that helps: it is scaled per face.",
     )
 
 

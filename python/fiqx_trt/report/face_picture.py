@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -19,6 +20,7 @@ __all__ = [
     "ACTIVATION",
     "DEVIATION",
     "PIXEL_QUALITY",
+    "QUALITY_STYLES",
     "FacePicture",
     "MapStyle",
     "face_of",
@@ -69,8 +71,13 @@ class MapStyle:
     ends: tuple[float, float] = (0.0, 1.0)
 
 
-#: Red (0) over yellow to green (1), ColorBrewer's.
-PIXEL_QUALITY = MapStyle("pixel-level quality", "RdYlGn", 0.5)
+#: Dark blue (0) to yellow (1): lightness rises all the way, so colour-blind readers and grey prints tell the values apart.
+PIXEL_QUALITY = MapStyle("pixel-level quality", "cividis", 0.5)
+#: What ``--colors`` names: the default, and red (0) over yellow to green (1) as in Terhörst et al.
+QUALITY_STYLES: Mapping[str, MapStyle] = {
+    "blue-yellow": PIXEL_QUALITY,
+    "red-green": replace(PIXEL_QUALITY, colors="RdYlGn"),
+}
 ACTIVATION = MapStyle("activation", "viridis", 0.55)
 #: Orange (less than usual) over white to purple (more), ColorBrewer's: people without red or green vision tell these two apart.
 DEVIATION = MapStyle("deviation (orange: less)", "PuOr", 0.6, (-4.0, 4.0))
@@ -96,7 +103,7 @@ def quality_colors(quality_map: NDArray[np.floating]) -> Pixels:
     Examples
     --------
     >>> quality_colors(np.array([[0.0, 1.0]])).tolist()
-    [[[165, 0, 38], [0, 104, 55]]]
+    [[[0, 34, 78], [254, 232, 56]]]
     """
     return map_colors(quality_map, PIXEL_QUALITY)
 

@@ -24,6 +24,7 @@ from fiqx_trt.report.canvas import (
     inch_axes,
     new_figure,
 )
+from fiqx_trt.report.face_picture import PIXEL_QUALITY
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -37,8 +38,8 @@ __all__ = [
     "masks_figure",
 ]
 
-#: Red (0) to green (1), for every map, never rescaled.
-QUALITY_SCALE = Scale(0.0, 1.0, "RdYlGn")
+#: For every map, never rescaled.
+QUALITY_SCALE = Scale(0.0, 1.0, PIXEL_QUALITY.colors)
 SIDE, GAP, MARGIN = 1.15, 0.08, 0.15
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from fiqx_trt.errors import InvalidInputError
 from fiqx_trt.explain.appearance import Appearance, appearance
 from fiqx_trt.explain.deviation import usual_of
 from fiqx_trt.explain.plq import PixelQuality, PlqExplainer
@@ -20,7 +21,10 @@ if TYPE_CHECKING:
     from fiqx_trt.report.face_files import FaceFiles
     from fiqx_trt.report.face_picture import MapStyle
 
-__all__ = ["PlqRows"]
+__all__ = ["COLORS", "PlqRows"]
+
+#: Names of the colours of P, the default first.
+COLORS = ("blue-yellow", "red-green")
 
 
 class PlqRows(ExplainedRows):
@@ -32,10 +36,20 @@ class PlqRows(ExplainedRows):
         A model and the settings of its maps.
     files
         Takes the maps and pictures.
+    colors
+        Colours of P in the pictures: a name of :data:`fiqx_trt.report.face_picture.QUALITY_STYLES`.
+
+    Raises
+    ------
+    InvalidInputError
+        No colours have that name.
     """
 
-    def __init__(self, explainer: PlqExplainer, files: FaceFiles) -> None:
+    def __init__(self, explainer: PlqExplainer, files: FaceFiles, *, colors: str = "blue-yellow") -> None:
         super().__init__(files)
+        if colors not in COLORS:
+            raise InvalidInputError(f"--colors is {colors!r}; choose one of {', '.join(COLORS)}")
+        self._colors = colors
         self._explainer = explainer
         spec = explainer.model.spec
         self._masks = region_masks(spec.template, spec.input_size)
@@ -60,6 +74,7 @@ class PlqRows(ExplainedRows):
             "plq.weights": explainer.weights,
             "plq.gamma": explainer.gamma,
             "plq.clip": explainer.clip,
+            "plq.colors": self._colors,
             **self._compared,
             **explainer.method.parameters,
         }
@@ -71,9 +86,9 @@ class PlqRows(ExplainedRows):
 
     @property
     def _style(self) -> MapStyle:
-        from fiqx_trt.report.face_picture import PIXEL_QUALITY
+        from fiqx_trt.report.face_picture import QUALITY_STYLES
 
-        return PIXEL_QUALITY
+        return QUALITY_STYLES[self._colors]
 
     def _explain(self, faces: NDArray[np.uint8]) -> Iterable[Explained]:
         return self._each(self._explainer(faces), appearance(faces))

@@ -34,8 +34,8 @@ def comparison_page(run: Investigation) -> Page:
         out / "figure-7-compare.png",
         out,
         alt=f"The reference and the other pictures, each above its map of pixel quality. {spoken}.",
-        caption=f"Reference (first) and the others, each above its map, red (0) to green (1), never rescaled; {PAPER}, Fig. 7.",
-        reading="Compare each map with the first one: areas that turned from green to red no longer help the recogniser. "
+        caption=f"Reference (first) and the others, each above its map, dark blue (0) to yellow (1); {PAPER}, Fig. 7.",
+        reading="Compare each map with the first one: areas that turned from yellow to dark blue no longer help the recogniser. "
         "Below: the cosine to the reference, and the region that lost most.",
     )
     return experiment_page(

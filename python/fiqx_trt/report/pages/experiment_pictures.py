@@ -115,8 +115,8 @@ def _mask_examples(out: Path) -> Figure:
         out / "figure-6-examples.png",
         out,
         alt="The best faces without a mask and with masks of growing size, each above its map of pixel quality and its Q̂.",
-        caption=f"Examples: faces of the highest quality and their maps, red (0) to green (1), never rescaled; {PAPER}, Fig. 6.",
-        reading="The square should turn red, and the rest should stay as it is.",
+        caption=f"Examples: faces of the highest quality and their maps, dark blue (0) to yellow (1); {PAPER}, Fig. 6.",
+        reading="The square should turn dark blue, and the rest should stay as it is.",
     )
 
 
@@ -224,6 +224,6 @@ def _inpainting_examples(out: Path) -> Figure:
         out / "figure-4-examples.png",
         out,
         alt="Pairs of faces, before and after filling in, each above its map of pixel quality and its Q̂.",
-        caption=f"The faces that changed most, from gain to loss, with their maps, red (0) to green (1); {PAPER}, Fig. 4.",
+        caption=f"The faces that changed most, from gain to loss, with their maps, dark blue (0) to yellow (1); {PAPER}, Fig. 4.",
         reading="Where the filled area looks like skin, its red should vanish; where the inpainter failed, a new fault appears.",
     )

@@ -22,15 +22,17 @@ from fiqx_trt.rows import Row
 __all__ = ["plq_page"]
 
 READING = (
-    "From left to right: the face as the network sees it, its pixel-level quality P, and P over the grey face. Red pixels (0) do "
-    "not serve the recogniser, green ones (1) do. The colours are never rescaled, so faces can be compared, and a face of low "
-    "quality is red everywhere."
+    "From left to right: the face as the network sees it, its pixel-level quality P, and P over the grey face. {Low} pixels (0) "
+    "do not serve the recogniser, {high} ones (1) do. The colours are never rescaled, so faces can be compared, and a face of "
+    "low quality is {low} everywhere."
 )
+#: Colours of P: names of the lowest and of the highest.
+NAMES = {"blue-yellow": ("dark blue", "yellow"), "red-green": ("red", "green")}
 DEVIATING = (
     "The last panel shows where a face deviates from the usual: orange pixels serve less than the same pixels of the calibration "
     "faces, white ones as much, purple ones more, from −4 to 4 standard deviations. Look for orange: what covers a face or "
-    "destroys its detail is orange, while the rim of a face, always red in P, is white. The words name the regions that are "
-    "less useful than usual, and whether it is the saliency per intensity or per contrast that fell."
+    "destroys its detail is orange, while the rim of a face, where P is always low, is white. The words name the regions that "
+    "are less useful than usual, and whether it is the saliency per intensity or per contrast that fell."
 )
 _COLUMNS = {
     "quality": "quality Q̂",
@@ -51,6 +53,8 @@ def plq_page(done: ExplainedTable, *, method: str = "serfiq") -> Page:
     """
     found = done.summary("quality", {**dict.fromkeys(_COLUMNS, 2), "clipped": 0, "dark": 0, "flat": 0})
     settings = done.meta.parameters
+    low, high = NAMES[str(settings["plq.colors"])]
+    reading = READING.format(Low=low.capitalize(), low=low, high=high)
     compared = any(name.startswith("plq.usual.") for name in settings)
     words = Words(
         kind="plq",
@@ -66,7 +70,7 @@ def plq_page(done: ExplainedTable, *, method: str = "serfiq") -> Page:
         done,
         found,
         ends=("The lowest qualities", "The highest qualities"),
-        reading=[READING, DEVIATING] if compared else [READING],
+        reading=[reading, DEVIATING] if compared else [reading],
         lines=_lines,
     )
     return explained_page(done, found, words, _spread(found, compared=compared), faces)
@@ -114,7 +118,7 @@ def _notes(found: ExplainedSummary, *, compared: bool) -> list[str]:
     if dark := found.spreads["dark"].counts[1.0]:
         notes.append(
             f"{dark} faces are marked dark: their mean grey lies below {DARK:g} of 255. The darker a picture, the larger its "
-            "gradient per intensity, so green there does not mean a good picture."
+            "gradient per intensity, so a high P there does not mean a good picture."
         )
     if flat := found.spreads["flat"].counts[1.0]:
         notes.append(
