@@ -59,6 +59,16 @@ def shared_faces(development_faces: Path) -> Path:
 
 
 @pytest.fixture(scope="session")
+def yunet_file(development_faces: Path) -> Path:
+    """The file of the detector YuNet in the folder of models beside the photos, or in FIQX_MODELS; skips where it is absent."""
+    folder = Path(os.environ.get("FIQX_MODELS", development_faces.parent / "models"))
+    path = folder / "face_detection_yunet_2023mar.onnx"
+    if not path.is_file():
+        pytest.skip(f"no {path} (set FIQX_MODELS to a folder with the file)")
+    return path
+
+
+@pytest.fixture(scope="session")
 def mobilefacenet_file(_own_cache: None) -> Path:
     """The default recogniser's file, fetched once as any user's first run fetches it; skips where it cannot be had."""
     from fiqx_trt.errors import ModelUnavailableError

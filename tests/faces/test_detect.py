@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -214,7 +215,7 @@ def test_opening_by_name_imports_neither_mtcnn_nor_tensorflow(photo):
 
 
 def test_unknown_detector_is_refused():
-    with pytest.raises(InvalidInputError, match="detector 'haar' is unknown; give one of mtcnn"):
+    with pytest.raises(InvalidInputError, match="detector 'haar' is unknown; give one of mtcnn, yunet"):
         open_detector("haar")
 
 
@@ -226,10 +227,11 @@ def test_unknown_backend_is_refused():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"min_face": 5}, "min_face=5 is below 12 pixels, the window of the detector"),
+        ({"min_face": 5}, "min_face=5 is below 12 pixels, the window of the detector; give at least 12"),
         ({"min_face": float("nan")}, "min_face=nan is below 12"),
         ({"thresholds": (0.5, 0.5)}, r"thresholds=\(0.5, 0.5\) are not three numbers between 0 and 1"),
         ({"thresholds": (0.5, 0.5, 1)}, r"thresholds=\(0.5, 0.5, 1\) are not three numbers"),
+        ({"confidence": 1}, r"confidence=1 is not between 0 and 1; give one such as 0.6 \(--confidence\)"),
         ({"factor": 1.0}, "factor=1.0 is not between 0.1 and 0.95"),
     ],
 )
@@ -253,4 +255,7 @@ def test_what_is_no_picture_is_refused(image, message):
 
 
 def test_table_names_what_exists():
-    assert DETECTORS == {"mtcnn": "fiqx_trt.faces.mtcnn:Mtcnn"}
+    assert set(DETECTORS) == {"mtcnn", "yunet"}
+    for place in DETECTORS.values():
+        module, _, name = place.partition(":")
+        assert hasattr(importlib.import_module(module), name)

@@ -12,6 +12,8 @@ module      does
 `heif`      HEIC and AVIF, with the extra of that name
 `decode`    bytes to an RGB array
 `detect`    where the faces of a picture and their five landmarks are
+`mtcnn`     the detector of that name, in all sizes of a picture (`pyramid`), with boxes from `boxes`
+`yunet`     the detector of that name, in all four directions
 `align`     a face moved to a model's template
 `prepare`   one source to its face records, a bad one to a row that says why
 `batch`     many sources to batches of records, ahead of their consumer

@@ -11,9 +11,17 @@ from numpy.typing import NDArray
 
 from fiqx_trt.errors import InvalidInputError
 
-__all__ = ["DETECTORS", "Detections", "Detector", "Locator", "check_image", "open_detector"]
+__all__ = [
+    "DETECTORS",
+    "Detections",
+    "Detector",
+    "Locator",
+    "check_confidence",
+    "check_image",
+    "open_detector",
+]
 
-DETECTORS = {"mtcnn": "fiqx_trt.faces.mtcnn:Mtcnn"}
+DETECTORS = {"mtcnn": "fiqx_trt.faces.mtcnn:Mtcnn", "yunet": "fiqx_trt.faces.yunet:Yunet"}
 """Detectors by name, as ``module:class``; nothing is imported before one is opened."""
 
 
@@ -33,6 +41,8 @@ class Detections:
         of the mouth on its left and on its right. They may lie outside the picture.
     faces
         How many faces the picture has, where more are known of than are described here; 0 means K.
+    smallest
+        Side in pixels of the picture of the smallest face that was looked for; 0 where that is not known.
 
     Notes
     -----
@@ -48,15 +58,21 @@ class Detections:
     confidence: NDArray[np.float32]
     landmarks: NDArray[np.float32]
     faces: int = 0
+    smallest: float = 0.0
 
     def __len__(self) -> int:
         """Return K."""
         return len(self.boxes)
 
     @classmethod
-    def none(cls) -> Detections:
+    def none(cls, smallest: float = 0.0) -> Detections:
         """Return the detections of a picture without a face."""
-        return cls(np.zeros((0, 4), np.float32), np.zeros(0, np.float32), np.zeros((0, 5, 2), np.float32))
+        return cls(
+            np.zeros((0, 4), np.float32),
+            np.zeros(0, np.float32),
+            np.zeros((0, 5, 2), np.float32),
+            smallest=smallest,
+        )
 
 
 class Detector(Protocol):
@@ -91,6 +107,7 @@ def open_detector(
     backend: str = "auto",
     threads: int | None = None,
     min_face: float | None = None,
+    confidence: float | None = None,
 ) -> Detector:
     """Open a detector by name.
 
@@ -104,6 +121,9 @@ def open_detector(
         Processor threads for its networks, or None for all.
     min_face
         Side in pixels of the smallest face to look for, or None for the detector's default.
+    confidence
+        Least confidence of a face, between 0 and 1, or None for the detector's default. The scales of two detectors
+        are not the same.
 
     Raises
     ------
@@ -111,6 +131,8 @@ def open_detector(
         There is no detector of that name, or an option is out of range.
     DependencyError
         The package with the detector's weights is not installed.
+    ModelUnavailableError
+        The file with the detector's weights is not on this machine and cannot be fetched.
     BackendUnavailableError
         The backend is not available on this machine.
     """
@@ -118,8 +140,22 @@ def open_detector(
         raise InvalidInputError(f"detector '{name}' is unknown; give one of {', '.join(sorted(DETECTORS))}")
     module, _, attribute = DETECTORS[name].partition(":")
     opener = getattr(importlib.import_module(module), attribute)
-    detector: Detector = opener(backend=backend, threads=threads, min_face=min_face)
+    detector: Detector = opener(backend=backend, threads=threads, min_face=min_face, confidence=confidence)
     return detector
+
+
+def check_confidence(confidence: float | None) -> None:
+    """Refuse a least confidence that is not between 0 and 1.
+
+    Raises
+    ------
+    InvalidInputError
+        It is not.
+    """
+    if confidence is not None and not 0 < confidence < 1:
+        raise InvalidInputError(
+            f"confidence={confidence} is not between 0 and 1; give one such as 0.6 (--confidence)"
+        )
 
 
 def check_image(image: NDArray[np.uint8]) -> NDArray[np.uint8]:

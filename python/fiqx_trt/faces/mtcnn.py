@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from fiqx_trt.errors import InvalidInputError
 from fiqx_trt.faces import boxes as b
-from fiqx_trt.faces.detect import Detections, check_image
+from fiqx_trt.faces.detect import Detections, check_confidence, check_image
 from fiqx_trt.faces.pyramid import STRIDE, WINDOW, lay_out, level_sizes
 from fiqx_trt.kernels import face_input
 from fiqx_trt.onnx_export.mtcnn import MTCNN_MEAN, MTCNN_STD, build_mtcnn
@@ -51,6 +51,8 @@ class Mtcnn:
     min_face
         Side in pixels of the smallest face to look for. By default 20, or 4 % of the picture's shorter side
         where that is more: the time then depends on the picture's proportions, not on its number of pixels.
+    confidence
+        Least confidence of a face, between 0 and 1, in the place of the last threshold.
     thresholds
         Least probability after each network.
     factor
@@ -79,9 +81,13 @@ class Mtcnn:
         backend: str = "auto",
         threads: int | None = None,
         min_face: float | None = None,
+        confidence: float | None = None,
         thresholds: Sequence[float] = (0.6, 0.7, 0.8),
         factor: float = 0.709,
     ) -> None:
+        check_confidence(confidence)
+        if confidence is not None:
+            thresholds = (*thresholds[:2], confidence)
         _check_options(min_face, thresholds, factor)
         self._min_face = min_face
         self._thresholds = tuple(thresholds)
@@ -124,7 +130,7 @@ class Mtcnn:
         height, width = image.shape[:2]
         least = self._min_face or max(_SMALLEST_FACE, _SMALLEST_SHARE * min(height, width))
         if min(height, width) < least:
-            return Detections.none()
+            return Detections.none(least)
         scale = min(1.0, _ENOUGH / least)
         small = _shrunk(image, scale)
         boxes, scores = self._propose(small, least * scale)
@@ -134,7 +140,10 @@ class Mtcnn:
         boxes = (boxes * np.tile(factors, 2)).clip(0, [width, height, width, height])
         best = b.order(boxes, scores)
         return Detections(
-            boxes[best].astype(np.float32), scores[best], (landmarks[best] * factors).astype(np.float32)
+            boxes[best].astype(np.float32),
+            scores[best],
+            (landmarks[best] * factors).astype(np.float32),
+            smallest=least,
         )
 
     def close(self) -> None:
@@ -232,7 +241,10 @@ def _shrunk(image: NDArray[np.uint8], scale: float) -> NDArray[np.uint8]:
 
 def _check_options(min_face: float | None, thresholds: Sequence[float], factor: float) -> None:
     if min_face is not None and not min_face >= WINDOW:
-        raise InvalidInputError(f"min_face={min_face} is below {WINDOW} pixels, the window of the detector")
+        raise InvalidInputError(
+            f"min_face={min_face} is below {WINDOW} pixels, the window of the detector; give at least "
+            f"{WINDOW} (--min-face)"
+        )
     if len(thresholds) != 3 or not all(0 < value < 1 for value in thresholds):
         raise InvalidInputError(f"thresholds={tuple(thresholds)} are not three numbers between 0 and 1")
     if not 0.1 <= factor <= 0.95:

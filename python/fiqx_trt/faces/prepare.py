@@ -279,7 +279,7 @@ class FacePreparer:
         found = self._found(detector, path, image)
         faces = found.faces or len(found)
         if not len(found):
-            raise ImageError("no face found", status="no_face")
+            raise ImageError(_no_face(found), status="no_face")
         if faces > 1 and self.select == "single":
             return [_failed(path, "several_faces", f"{faces} faces found where one is wanted", faces)]
         order = np.argsort(-_areas(found), kind="stable")[: None if self.select == "all" else 1]
@@ -349,6 +349,12 @@ def _areas(found: Detections) -> NDArray[np.float64]:
         extent = np.ptp(np.asarray(found.landmarks, np.float64), axis=1)
         areas = extent[:, 0] * extent[:, 1]
     return np.asarray(np.nan_to_num(areas, nan=-1.0, posinf=-1.0, neginf=-1.0))
+
+
+def _no_face(found: Detections) -> str:
+    """Say that there is no face, and how small a face was looked for where that is known."""
+    looked = f"; faces of at least {found.smallest:.0f} px were looked for" if found.smallest else ""
+    return f"no face found{looked}"
 
 
 def _failed(path: str, status: str, error: str, faces: int = 0, face: int = 0) -> FaceRecord:
