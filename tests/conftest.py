@@ -12,8 +12,6 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[1]
-
 
 class ChosenCore(importlib.abc.MetaPathFinder):
     """Finds the extension where FIQX_CORE says: a build of another preset, such as the emulated one."""
@@ -28,6 +26,7 @@ if "FIQX_CORE" in os.environ:
     sys.meta_path.insert(0, ChosenCore())
 
 from fiqx_trt import _core  # noqa: E402 -- the chosen one
+from support.files import faces_folder, yunet_path  # noqa: E402
 
 if importlib.util.find_spec("hypothesis"):  # a machine with a GPU may lack it
     from hypothesis import settings
@@ -47,7 +46,7 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
 @pytest.fixture(scope="session")
 def development_faces() -> Path:
     """Where the folder of messy real photos beside the checkout would be."""
-    return Path(os.environ.get("FIQX_FACES", ROOT.parent / "shared" / "data" / "faces"))
+    return faces_folder()
 
 
 @pytest.fixture(scope="session")
@@ -59,10 +58,9 @@ def shared_faces(development_faces: Path) -> Path:
 
 
 @pytest.fixture(scope="session")
-def yunet_file(development_faces: Path) -> Path:
-    """The file of the detector YuNet in the folder of models beside the photos, or in FIQX_MODELS; skips where it is absent."""
-    folder = Path(os.environ.get("FIQX_MODELS", development_faces.parent / "models"))
-    path = folder / "face_detection_yunet_2023mar.onnx"
+def yunet_file() -> Path:
+    """The file of the detector YuNet; tests that need it skip where it is absent."""
+    path = yunet_path()
     if not path.is_file():
         pytest.skip(f"no {path} (set FIQX_MODELS to a folder with the file)")
     return path

@@ -55,7 +55,7 @@ def test_given_pictures_and_a_choice(cli, crops: Path, recogniser: Path) -> None
     [
         (["--only", "beauty"], 2, "nothing to measure is called 'beauty'; there are embed, serfiq, serfiq-100, scorecam,"),
         (["--seconds", "0"], 2, "--seconds is 0; give more than 0"),
-        (["--aligned"], 2, "--aligned, --detector and --column are about given pictures; name some"),
+        (["--aligned"], 2, "--aligned, --detector, --min-face, --confidence and --column are about given pictures"),
         (["nowhere"], 2, "no such file or folder: 'nowhere'"),
         (["--backend", "tensorrt"], 1, "tensorrt"),
         (["--json", "JSON"], 1, "exists already; use --overwrite to replace it"),

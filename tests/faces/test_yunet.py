@@ -146,6 +146,18 @@ def test_turned_faces_are_found_and_recognised(detector, shared_faces, mobilefac
     assert one @ other > 0.95
 
 
+@pytest.mark.parametrize("turn", [1, 2, 3])
+def test_a_turned_picture_has_the_same_face_turned(detector, astronaut, turn):
+    """The landmarks turn with the picture, in the same order, within a hundredth of the distance between the eyes."""
+    expected = detector.detect(astronaut)
+    found = detector.detect(np.ascontiguousarray(np.rot90(astronaut, turn)))
+    assert len(found) == len(expected) == 1
+    eyes = np.linalg.norm(expected.landmarks[0, 0] - expected.landmarks[0, 1])
+    back = _turned_back(found.landmarks[0].astype(np.float64), turn, astronaut.shape[:2])
+    assert np.abs(back - expected.landmarks[0]).max() < 0.01 * eyes
+    assert found.confidence[0] == pytest.approx(expected.confidence[0], abs=1e-3)
+
+
 @pytest.mark.parametrize("name", ["mask.png", "crop_mask.png"])
 def test_masked_faces_are_found_upright(detector, shared_faces, name):
     """In another direction they have a higher confidence, and landmarks in the wrong places."""

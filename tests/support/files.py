@@ -1,10 +1,24 @@
-"""Reading what the commands write."""
+"""Files beside the checkout, and reading what the commands write."""
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def faces_folder() -> Path:
+    """Where the folder of messy real photos beside the checkout would be."""
+    return Path(os.environ.get("FIQX_FACES", ROOT.parent / "shared" / "data" / "faces"))
+
+
+def yunet_path() -> Path:
+    """Where the file of the detector YuNet would be: in the folder of models beside those photos, or in FIQX_MODELS."""
+    folder = Path(os.environ.get("FIQX_MODELS", faces_folder().parent / "models"))
+    return folder / "face_detection_yunet_2023mar.onnx"
 
 
 def arrays(path: Path) -> dict[str, np.ndarray]:

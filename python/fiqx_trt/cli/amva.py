@@ -53,6 +53,8 @@ def amva(
     model: o.ModelName = o.DEFAULT_MODEL,
     aligned: o.Aligned = False,
     detector: o.DetectorName = None,
+    min_face: o.MinFace = None,
+    confidence: o.Confidence = None,
     null: o.NullSeparated = False,
     column: o.Column = None,
     mean: o.Mean = None,
@@ -100,7 +102,7 @@ def amva(
     options = CamOptions(target, weights, preset, align_corners, layer)
     shown = {int(i) for group in groups.values() for half in (group.high, group.low) for i in half[:examples]}
     with o.open_model(model, runtime, fields) as opened, open_progress(len(wanted), quiet=quiet) as report:
-        faces = o.FaceOptions(aligned, detector)
+        faces = o.FaceOptions(aligned, detector, min_face=min_face, confidence=confidence)
         preparer = faces.preparer(opened.spec, runtime)
         sources = _members(iter_sources(inputs, null_separated=null, column=column), set(wanted))
         found = _activation_maps(opened, options, preparer, sources, wanted, shown, report)

@@ -58,6 +58,8 @@ def assess(
     model: o.ModelName = o.DEFAULT_MODEL,
     aligned: o.Aligned = False,
     detector: o.DetectorName = None,
+    min_face: o.MinFace = None,
+    confidence: o.Confidence = None,
     mean: o.Mean = None,
     std: o.Std = None,
     color: o.Color = None,
@@ -93,7 +95,10 @@ def assess(
     start(out, overwrite=overwrite)
     with o.open_model(model, runtime, fields) as opened:
         faces = _faces(
-            inputs, o.FaceOptions(aligned, detector, "largest").preparer(opened.spec, runtime), limit, threads
+            inputs,
+            o.FaceOptions(aligned, detector, "largest", min_face, confidence).preparer(opened.spec, runtime),
+            limit,
+            threads,
         )
         people = _people(faces, identities)
         with open_progress(None, quiet=quiet) as progress:

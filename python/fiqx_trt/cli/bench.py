@@ -61,6 +61,8 @@ def bench(
     model: o.ModelName = o.DEFAULT_MODEL,
     aligned: o.Aligned = False,
     detector: o.DetectorName = None,
+    min_face: o.MinFace = None,
+    confidence: o.Confidence = None,
     column: o.Column = None,
     backend: o.Backend = "auto",
     precision: o.Precision = "auto",
@@ -85,10 +87,12 @@ def bench(
         raise InvalidInputError(f"--seconds is {seconds:g}; give more than 0")
     if json_file is not None and json_file.exists() and not overwrite:
         raise OutputError(f"{json_file} exists already; use --overwrite to replace it")
-    if not inputs and (aligned or detector or column):
-        raise InvalidInputError("--aligned, --detector and --column are about given pictures; name some")
+    if not inputs and (aligned or detector or column or min_face or confidence):
+        raise InvalidInputError(
+            "--aligned, --detector, --min-face, --confidence and --column are about given pictures; name some"
+        )
     runtime = o.RuntimeOptions(backend, precision, device, threads)
-    faces = o.FaceOptions(aligned, detector)
+    faces = o.FaceOptions(aligned, detector, min_face=min_face, confidence=confidence)
     with (
         tempfile.TemporaryDirectory(prefix="fiqx-bench-") as folder,
         o.open_model(model, runtime, {}) as opened,

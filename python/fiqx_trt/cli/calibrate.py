@@ -27,6 +27,8 @@ def calibrate(
     aligned: o.Aligned = False,
     detector: o.DetectorName = None,
     select: o.Select = "largest",
+    min_face: o.MinFace = None,
+    confidence: o.Confidence = None,
     column: o.Column = None,
     mean: o.Mean = None,
     std: o.Std = None,
@@ -59,7 +61,9 @@ def calibrate(
     sample = FaceSample()
     done = failed = 0
     with o.open_model(model, runtime, fields) as opened, open_progress(None, quiet=quiet) as progress:
-        preparer = o.FaceOptions(aligned, detector, select).preparer(opened.spec, runtime)
+        preparer = o.FaceOptions(aligned, detector, select, min_face, confidence).preparer(
+            opened.spec, runtime
+        )
         for records in iter_batches(
             iter_sources(inputs, column=column), preparer, batch=32, threads=threads or 2
         ):

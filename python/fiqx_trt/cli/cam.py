@@ -52,6 +52,8 @@ def cam(
     aligned: o.Aligned = False,
     detector: o.DetectorName = None,
     select: o.Select = "largest",
+    min_face: o.MinFace = None,
+    confidence: o.Confidence = None,
     null: o.NullSeparated = False,
     column: o.Column = None,
     mean: o.Mean = None,
@@ -85,7 +87,7 @@ def cam(
         preset, target=target, weights=weights, align_corners=align_corners
     )  # says what is wrong before anything runs
     runtime = o.RuntimeOptions(backend, precision, device, threads)
-    faces = o.FaceOptions(aligned, detector, select)
+    faces = o.FaceOptions(aligned, detector, select, min_face, confidence)
     fields = o.model_fields(
         mean=mean, std=std, color=color, template=template, input_size=input_size, tap=tap
     )

@@ -189,6 +189,8 @@ def edc(
     aligned: o.Aligned = False,
     detector: o.DetectorName = None,
     select: o.Select = "largest",
+    min_face: o.MinFace = None,
+    confidence: o.Confidence = None,
     mean: o.Mean = None,
     std: o.Std = None,
     color: o.Color = None,
@@ -233,7 +235,7 @@ def edc(
         fields = o.model_fields(
             mean=mean, std=std, color=color, template=template, input_size=input_size, tap=tap
         )
-        faces = o.FaceOptions(aligned, detector, select)
+        faces = o.FaceOptions(aligned, detector, select, min_face, confidence)
         keep = embeddings or out / "embeddings.npz"
         compared = similarities_of(
             compared, model, fields, runtime, faces, keep, batch=batch, overwrite=overwrite, quiet=quiet

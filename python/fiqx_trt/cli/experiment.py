@@ -76,6 +76,8 @@ def masks(
     aligned: o.Aligned = False,
     detector: o.DetectorName = None,
     select: o.Select = "largest",
+    min_face: o.MinFace = None,
+    confidence: o.Confidence = None,
     mean: o.Mean = None,
     std: o.Std = None,
     color: o.Color = None,
@@ -95,7 +97,8 @@ def masks(
     from fiqx_trt.report.experiment_files import start
     from fiqx_trt.report.experiment_pictures import run_masks
 
-    runtime, found = _setup(backend, device, threads, aligned, detector, select)
+    runtime = o.RuntimeOptions(backend, "auto", device, threads)
+    found = o.FaceOptions(aligned, detector, select, min_face, confidence)
     contract = o.model_fields(
         mean=mean, std=std, color=color, template=template, input_size=input_size, tap=tap
     )
@@ -135,6 +138,8 @@ def inpaint(
     aligned: o.Aligned = False,
     detector: o.DetectorName = None,
     select: o.Select = "largest",
+    min_face: o.MinFace = None,
+    confidence: o.Confidence = None,
     mean: o.Mean = None,
     std: o.Std = None,
     color: o.Color = None,
@@ -154,7 +159,8 @@ def inpaint(
     from fiqx_trt.report.experiment_files import start
     from fiqx_trt.report.experiment_pictures import run_inpainting
 
-    runtime, found = _setup(backend, device, threads, aligned, detector, select)
+    runtime = o.RuntimeOptions(backend, "auto", device, threads)
+    found = o.FaceOptions(aligned, detector, select, min_face, confidence)
     contract = o.model_fields(
         mean=mean, std=std, color=color, template=template, input_size=input_size, tap=tap
     )
@@ -190,6 +196,8 @@ def compare(
     model: o.ModelName = o.DEFAULT_MODEL,
     aligned: o.Aligned = False,
     detector: o.DetectorName = None,
+    min_face: o.MinFace = None,
+    confidence: o.Confidence = None,
     mean: o.Mean = None,
     std: o.Std = None,
     color: o.Color = None,
@@ -209,7 +217,8 @@ def compare(
     from fiqx_trt.report.experiment_files import start
     from fiqx_trt.report.experiment_maps import run_comparison
 
-    runtime, found = _setup(backend, device, threads, aligned, detector, "largest")
+    runtime = o.RuntimeOptions(backend, "auto", device, threads)
+    found = o.FaceOptions(aligned, detector, "largest", min_face, confidence)
     contract = o.model_fields(
         mean=mean, std=std, color=color, template=template, input_size=input_size, tap=tap
     )
@@ -258,6 +267,8 @@ def deletion(
     aligned: o.Aligned = False,
     detector: o.DetectorName = None,
     select: o.Select = "largest",
+    min_face: o.MinFace = None,
+    confidence: o.Confidence = None,
     mean: o.Mean = None,
     std: o.Std = None,
     color: o.Color = None,
@@ -279,7 +290,8 @@ def deletion(
     from fiqx_trt.report.deletion_files import run_deletion
     from fiqx_trt.report.experiment_files import start
 
-    runtime, found = _setup(backend, device, threads, aligned, detector, select)
+    runtime = o.RuntimeOptions(backend, "auto", device, threads)
+    found = o.FaceOptions(aligned, detector, select, min_face, confidence)
     contract = o.model_fields(
         mean=mean, std=std, color=color, template=template, input_size=input_size, tap=tap
     )
@@ -313,12 +325,6 @@ def _asked() -> Asked:
     from fiqx_trt.report.pages.parts import Asked
 
     return Asked(sys.argv, warnings_shown())
-
-
-def _setup(
-    backend: str, device: str, threads: int | None, aligned: bool, detector: str | None, select: str
-) -> tuple[o.RuntimeOptions, o.FaceOptions]:
-    return o.RuntimeOptions(backend, "auto", device, threads), o.FaceOptions(aligned, detector, select)
 
 
 def _fields(

@@ -131,8 +131,29 @@ DetectorName = Annotated[
     typer.Option(
         "--detector",
         metavar="NAME",
-        help="Find faces in every picture: mtcnn, or landmarks:FILE with five ready points a face (a score table, or lines "
-        "'path x1 y1 … x5 y5'). Default: mtcnn, where the size is not the model's.",
+        help="Find faces in every picture: mtcnn; yunet (faster, turned faces too; fetched); or landmarks:FILE with five ready "
+        "points a face (a score table, or lines 'path x1 y1 … x5 y5'). Default: mtcnn, where the size is not the model's.",
+        rich_help_panel=FACES_PANEL,
+    ),
+]
+MinFace = Annotated[
+    float | None,
+    typer.Option(
+        "--min-face",
+        metavar="PX",
+        help="Smallest face to look for, in pixels of the picture. Default: mtcnn 20, or 4 % of the shorter side if more; yunet "
+        "10, or 1/64 of the longer side if more.",
+        show_default=False,
+        rich_help_panel=FACES_PANEL,
+    ),
+]
+Confidence = Annotated[
+    float | None,
+    typer.Option(
+        "--confidence",
+        metavar="C",
+        help="Least confidence of a face, between 0 and 1. Default: mtcnn 0.8, yunet 0.5.",
+        show_default=False,
         rich_help_panel=FACES_PANEL,
     ),
 ]
@@ -198,11 +219,20 @@ class FaceOptions:
     aligned: bool = False
     detector: str | None = None
     select: str = "largest"
+    min_face: float | None = None
+    confidence: float | None = None
 
     def __post_init__(self) -> None:
         """Refuse what contradicts itself."""
         if self.aligned and self.detector:
             raise InvalidInputError("--aligned and --detector contradict each other; give one of them")
+        if self._limits and (self.aligned or self.landmarks is not None):
+            given = " and ".join(f"--{name.replace('_', '-')}" for name in self._limits)
+            other = "--aligned" if self.aligned else "--detector landmarks:FILE"
+            raise InvalidInputError(
+                f"{given} {'tells' if len(self._limits) == 1 else 'tell'} a detector what to look for, and with {other} "
+                "nothing is searched; leave one out"
+            )
         if self.detector in ("landmarks", _LANDMARKS):
             raise InvalidInputError("--detector landmarks:FILE wants the file with the landmarks")
 
@@ -219,7 +249,13 @@ class FaceOptions:
 
             parameters["faces.detector"] = "landmarks"
             parameters["faces.landmarks_sha256"] = file_sha256(self.landmarks)
-        return parameters
+        return parameters | {f"faces.{name}": value for name, value in self._limits.items()}
+
+    @property
+    def _limits(self) -> dict[str, float]:
+        """What a detector was told to look for."""
+        limits = {"min_face": self.min_face, "confidence": self.confidence}
+        return {name: value for name, value in limits.items() if value is not None}
 
     @property
     def landmarks(self) -> Path | None:
@@ -229,7 +265,7 @@ class FaceOptions:
 
     def preparer(self, spec: ModelSpec, runtime: RuntimeOptions) -> FacePreparer:
         """Return what turns pictures into aligned faces of a model."""
-        from fiqx_trt.faces.prepare import FacePreparer
+        from fiqx_trt.faces.prepare import MIN_FACE, FacePreparer
 
         return FacePreparer(
             spec.input_size,
@@ -237,11 +273,12 @@ class FaceOptions:
             detector=self._detector(runtime),
             aligned=self.aligned,
             select=self.select,
+            min_face=MIN_FACE if self.min_face is None else min(MIN_FACE, int(self.min_face)),
             threads=runtime.threads,
         )
 
     def _detector(self, runtime: RuntimeOptions) -> Detector | Locator | Literal["auto"]:
-        if self.detector is None:
+        if self.detector is None and not self._limits:
             return "auto"
         if self.landmarks is not None:
             from fiqx_trt.importers.landmarks import read_landmarks
@@ -249,7 +286,12 @@ class FaceOptions:
             return read_landmarks(self.landmarks)
         from fiqx_trt.faces.detect import open_detector
 
-        return open_detector(self.detector, threads=runtime.threads)
+        return open_detector(
+            self.detector or "mtcnn",
+            threads=runtime.threads,
+            min_face=self.min_face,
+            confidence=self.confidence,
+        )
 
 
 def numbers(text: str | None, option: str) -> tuple[float, ...] | float | None:

@@ -79,6 +79,8 @@ def plq(
     aligned: o.Aligned = False,
     detector: o.DetectorName = None,
     select: o.Select = "largest",
+    min_face: o.MinFace = None,
+    confidence: o.Confidence = None,
     null: o.NullSeparated = False,
     column: o.Column = None,
     mean: o.Mean = None,
@@ -115,7 +117,7 @@ def plq(
     mode = choose_mode(resume=resume, overwrite=overwrite, retry=retry_failed)
     quality = create_method(method, MethodOptions(passes=passes, seed=seed, estimator=estimator))
     runtime = o.RuntimeOptions(backend, "auto", device, threads)
-    faces = o.FaceOptions(aligned, detector, select)
+    faces = o.FaceOptions(aligned, detector, select, min_face, confidence)
     contract = o.model_fields(
         mean=mean, std=std, color=color, template=template, input_size=input_size, tap=tap
     )

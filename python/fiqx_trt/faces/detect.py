@@ -38,7 +38,8 @@ class Detections:
         (K,) float32 from 0 to 1.
     landmarks
         (K, 5, 2) float32: x, y of the eye on the picture's left, the eye on its right, the nose, the corner
-        of the mouth on its left and on its right. They may lie outside the picture.
+        of the mouth on its left and on its right; of a face on its side or head as if it were turned upright.
+        They may lie outside the picture.
     faces
         How many faces the picture has, where more are known of than are described here; 0 means K.
     smallest
