@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from fiqx_trt.quality.base import Quality
     from fiqx_trt.quality.magface import magface
     from fiqx_trt.quality.serfiq import serfiq
+    from fiqx_trt.scoring.files import ScoredFiles, score_files
     from fiqx_trt.statistics import CompactMaps, GridStatistics, MapStatistics
 
 __version__ = "0.1.0"
@@ -38,11 +39,13 @@ __all__ = [
     "PixelQuality",
     "Quality",
     "ScoreCam",
+    "ScoredFiles",
     "__version__",
     "kernels",
     "load_model",
     "magface",
     "plq",
+    "score_files",
     "scorecam",
     "scorecam_details",
     "serfiq",
@@ -61,6 +64,8 @@ _HOME = {
     "load_model": "fiqx_trt.models",
     "magface": "fiqx_trt.quality.magface",
     "plq": "fiqx_trt.explain.plq",
+    "ScoredFiles": "fiqx_trt.scoring.files",
+    "score_files": "fiqx_trt.scoring.files",
     "ScoreCam": "fiqx_trt.explain.result",
     "scorecam": "fiqx_trt.explain.scorecam",
     "scorecam_details": "fiqx_trt.explain.scorecam",

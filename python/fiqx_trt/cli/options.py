@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Any
 
 import typer
 
 from fiqx_trt.errors import InvalidInputError
+from fiqx_trt.scoring.options import FaceOptions as FaceOptions
+from fiqx_trt.scoring.options import RuntimeOptions as RuntimeOptions
+from fiqx_trt.scoring.options import open_model as open_model
 from fiqx_trt.zoo import DEFAULT_MODEL as DEFAULT_MODEL  # the commands' default
-
-if TYPE_CHECKING:
-    from fiqx_trt.faces.detect import Detector, Locator
-    from fiqx_trt.faces.prepare import FacePreparer
-    from fiqx_trt.models import Model, ModelSpec
 
 MODEL_PANEL = "Model"
 FACES_PANEL = "Faces"
 RUNTIME_PANEL = "Runtime"
 OUTPUT_PANEL = "Output"
 
-_LANDMARKS = "landmarks:"
 TAPS = ("image", "embedding", "pre_dropout", "features")
 
 Inputs = Annotated[
@@ -202,98 +198,6 @@ OutDirectory = Annotated[
 ]
 
 
-@dataclass(frozen=True)
-class RuntimeOptions:
-    """Where the networks run."""
-
-    backend: str = "auto"
-    precision: str = "auto"
-    device: str = "auto"
-    threads: int | None = None
-
-
-@dataclass(frozen=True)
-class FaceOptions:
-    """How faces are found in pictures."""
-
-    aligned: bool = False
-    detector: str | None = None
-    select: str = "largest"
-    min_face: float | None = None
-    confidence: float | None = None
-
-    def __post_init__(self) -> None:
-        """Refuse what contradicts itself."""
-        if self.aligned and self.detector:
-            raise InvalidInputError("--aligned and --detector contradict each other; give one of them")
-        if self._limits and (self.aligned or self.landmarks is not None):
-            given = " and ".join(f"--{name.replace('_', '-')}" for name in self._limits)
-            other = "--aligned" if self.aligned else "--detector landmarks:FILE"
-            raise InvalidInputError(
-                f"{given} {'tells' if len(self._limits) == 1 else 'tell'} a detector what to look for, and with {other} "
-                "nothing is searched; leave one out"
-            )
-        if self.detector in ("landmarks", _LANDMARKS):
-            raise InvalidInputError("--detector landmarks:FILE wants the file with the landmarks")
-
-    @property
-    def parameters(self) -> dict[str, object]:
-        """Settings that change which face is scored."""
-        parameters: dict[str, object] = {
-            "faces.aligned": self.aligned,
-            "faces.detector": self.detector or "auto",
-            "faces.select": self.select,
-        }
-        if self.landmarks is not None:  # what is in the file counts, not where it lies
-            from fiqx_trt.importers.landmarks import file_sha256
-
-            parameters["faces.detector"] = "landmarks"
-            parameters["faces.landmarks_sha256"] = file_sha256(self.landmarks)
-        return parameters | {f"faces.{name}": value for name, value in self._limits.items()}
-
-    @property
-    def _limits(self) -> dict[str, float]:
-        """What a detector was told to look for."""
-        limits = {"min_face": self.min_face, "confidence": self.confidence}
-        return {name: value for name, value in limits.items() if value is not None}
-
-    @property
-    def landmarks(self) -> Path | None:
-        """The file of ready landmarks, if one was given."""
-        name = self.detector or ""
-        return Path(name.removeprefix(_LANDMARKS)).expanduser() if name.startswith(_LANDMARKS) else None
-
-    def preparer(self, spec: ModelSpec, runtime: RuntimeOptions) -> FacePreparer:
-        """Return what turns pictures into aligned faces of a model."""
-        from fiqx_trt.faces.prepare import MIN_FACE, FacePreparer
-
-        return FacePreparer(
-            spec.input_size,
-            spec.template,
-            detector=self._detector(runtime),
-            aligned=self.aligned,
-            select=self.select,
-            min_face=MIN_FACE if self.min_face is None else min(MIN_FACE, int(self.min_face)),
-            threads=runtime.threads,
-        )
-
-    def _detector(self, runtime: RuntimeOptions) -> Detector | Locator | Literal["auto"]:
-        if self.detector is None and not self._limits:
-            return "auto"
-        if self.landmarks is not None:
-            from fiqx_trt.importers.landmarks import read_landmarks
-
-            return read_landmarks(self.landmarks)
-        from fiqx_trt.faces.detect import open_detector
-
-        return open_detector(
-            self.detector or "mtcnn",
-            threads=runtime.threads,
-            min_face=self.min_face,
-            confidence=self.confidence,
-        )
-
-
 def numbers(text: str | None, option: str) -> tuple[float, ...] | float | None:
     """Read ``127.5`` or ``123.7,116.3,103.5``.
 
@@ -362,17 +266,3 @@ def _taps(given: Sequence[str]) -> dict[str, str]:
             )
         found[which] = name
     return found
-
-
-def open_model(name: str, runtime: RuntimeOptions, fields: Mapping[str, Any]) -> Model:
-    """Open a model with the fields a user gave on the command line (:func:`fiqx_trt.load_model`)."""
-    from fiqx_trt.models import load_model
-
-    return load_model(
-        name,
-        backend=runtime.backend,
-        precision=runtime.precision,
-        device=runtime.device,
-        threads=runtime.threads,
-        **fields,
-    )

@@ -9,6 +9,7 @@ import typer
 
 from fiqx_trt.cli import options as o
 from fiqx_trt.cli.table_run import TableRun, choose_mode
+from fiqx_trt.scoring.options import ScoreSettings
 
 __all__ = ["score"]
 
@@ -82,19 +83,20 @@ def score(
 
     Exit status: 0 every row ok, 3 finished but some rows failed, 2 wrong usage, 1 could not run, 130 interrupted, 143 terminated.
     """
-    from fiqx_trt.quality import MethodOptions, create_method
+    from fiqx_trt.quality import MethodOptions
     from fiqx_trt.scoring import Scorer
 
     mode = choose_mode(resume=resume, overwrite=overwrite, retry=retry_failed)
     brisque = (brisque_model, brisque_ranges, brisque_halving)
     options = MethodOptions(passes, dropout, seed, estimator, distance, *brisque)
-    methods = [create_method(name, options) for name in dict.fromkeys(method or ["serfiq"])]
     runtime = o.RuntimeOptions(backend, precision, device, threads)
     faces = o.FaceOptions(aligned, detector, select)
     fields = o.model_fields(
         mean=mean, std=std, color=color, template=template, input_size=input_size, tap=tap, alpha=alpha, r=r
     )
+    settings = ScoreSettings(model, method or ["serfiq"], faces, runtime, options, fields)
+    methods = settings.create_methods()
     run = TableRun(inputs, faces, runtime, mode, null, column, batch, quiet)
-    with o.open_model(model, runtime, fields) as opened:
+    with settings.open_model() as opened:
         scorer = Scorer(opened, methods)
         run.into(out, scorer, opened, notes=scorer.notes())

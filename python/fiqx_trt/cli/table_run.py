@@ -5,18 +5,18 @@ from __future__ import annotations
 import itertools
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn, Protocol
+from typing import TYPE_CHECKING, NoReturn
 
 import typer
 
 from fiqx_trt.cli import options as o
 from fiqx_trt.cli.console import open_progress, say
 from fiqx_trt.cli.signals import Stop, exit_code, stop_on_signals
-from fiqx_trt.errors import InvalidInputError, OutputError
-from fiqx_trt.scoring.run import RowMaker
+from fiqx_trt.errors import OutputError
+from fiqx_trt.scoring.files import Maker, TableJob, choose_mode
 
 if TYPE_CHECKING:
     from fiqx_trt.faces.sources import Source
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from fiqx_trt.report.face_files import FaceFiles
     from fiqx_trt.report.html import Page
     from fiqx_trt.report.pages.explained import ExplainedTable
-    from fiqx_trt.rows import Column, Mode, RunMeta, TableWriter
+    from fiqx_trt.rows import Mode, TableWriter
 
 __all__ = ["TableRun", "choose_mode"]
 
@@ -32,20 +32,6 @@ EXIT_SOME_FAILED = 3
 GO_ON = "interrupted; the same command with --resume goes on from here"
 #: Inputs are counted for the progress bar no longer than this.
 COUNT_SECONDS = 1.0
-
-
-class Maker(RowMaker, Protocol):
-    """Makes rows and knows what they are made of."""
-
-    @property
-    def columns(self) -> Sequence[Column]:
-        """Columns behind those of every table."""
-        ...
-
-    @property
-    def parameters(self) -> Mapping[str, object]:
-        """Every setting that changes a row."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -123,27 +109,17 @@ class TableRun:
         typer.Exit
             Always, with the status the table deserves.
         """
-        from fiqx_trt.scoring import score_table
-
-        preparer = self.faces.preparer(model.spec, self.runtime)
+        job = TableJob(path, maker, model, self.faces, self.runtime, self.mode, sys.argv, self.batch)
+        preparer = job.preparer()
         total = None if self.quiet else self._count()
         if page is not None:
             self._refuse_other_report(path)
-        table = self._open(path, maker, model, files)
+        table = job.open(files, inputs=self.inputs)
         for note in () if self.quiet else notes:
             say(f"note: {note}")
         with open_progress(total, quiet=self.quiet) as report, stop_on_signals() as stop:
             try:
-                score_table(
-                    preparer.announced(self.sources),
-                    preparer,
-                    maker,
-                    table,
-                    batch=self.batch,
-                    threads=self.runtime.threads or 2,
-                    report=report,
-                    stop=stop,
-                )
+                job.run(self.sources, preparer, table, report=report, stop=stop)
             except KeyboardInterrupt:
                 if table.meta.inputs:
                     say(GO_ON)
@@ -153,25 +129,6 @@ class TableRun:
         if page is not None and table.finished:
             self._report(table, model, page)
         raise typer.Exit(exit_status(table, stop))
-
-    def _open(self, path: Path, maker: Maker, model: Model, files: FaceFiles | None) -> TableWriter:
-        from fiqx_trt.rows import open_table, score_columns
-        from fiqx_trt.rows.files import TableFiles
-
-        columns = score_columns(tuple(maker.columns), detection=not self.faces.aligned)
-        meta = run_metadata(model, {**self.faces.parameters, **maker.parameters})
-        before = TableFiles.of(path)
-        earlier = before.out.exists() or before.partial.exists()
-        table = open_table(path, columns, meta=meta, mode=self.mode)
-        if files is not None:
-            try:
-                self._refuse_own_files(path.parent)
-                # Without a row kept, no file of an earlier run belongs to this one.
-                files.begin(table.numbers(), clear=earlier and not table.done and not table.meta.retry)
-            except BaseException:
-                table.close(complete=False)
-                raise
-        return table
 
     def _report(self, table: TableWriter, model: Model, page: Callable[[ExplainedTable], Page]) -> None:
         from fiqx_trt.report.pages.explained import ExplainedTable
@@ -196,13 +153,6 @@ class TableRun:
                 f"{report} exists already, of another table than {path.name}; give another --out, or use --overwrite"
             )
 
-    def _refuse_own_files(self, out: Path) -> None:
-        for name in self.inputs:
-            if name != "-" and Path(name).is_dir() and out.resolve().is_relative_to(Path(name).resolve()):
-                raise InvalidInputError(
-                    f"the pictures written to {out} would become inputs, because it lies in {name}; give another --out"
-                )
-
     def _count(self) -> int | None:
         """Count the inputs, unless they come from standard input or take too long to count."""
         from fiqx_trt.faces.sources import iter_sources
@@ -213,59 +163,6 @@ class TableRun:
         sources = iter_sources(self.inputs, column=self.column)
         count = sum(1 for _ in itertools.takewhile(lambda _: time.monotonic() < end, sources))
         return count if time.monotonic() < end else None
-
-
-def choose_mode(*, resume: bool, overwrite: bool, retry: bool) -> Mode:
-    """Return what to do with an earlier output.
-
-    Raises
-    ------
-    InvalidInputError
-        More than one was given.
-    """
-    wanted: dict[Mode, bool] = {"resume": resume, "overwrite": overwrite, "retry": retry}
-    given = [mode for mode, flag in wanted.items() if flag]
-    if len(given) > 1:
-        raise InvalidInputError(
-            "--resume, --overwrite and --retry-failed exclude each other; give one of them"
-        )
-    return given[0] if given else "new"
-
-
-def run_metadata(model: Model, parameters: Mapping[str, object]) -> RunMeta:
-    """Return what describes a run of a model with some settings."""
-    from fiqx_trt import __version__
-    from fiqx_trt.rows import RunMeta
-
-    spec = model.spec
-    contract: dict[str, object] = {
-        f"model.{name}": getattr(spec, name)
-        for name in (
-            "input_size",
-            "mean",
-            "std",
-            "color",
-            "template",
-            "embedding",
-            "pre_dropout",
-            "alpha",
-            "r",
-            "estimator",
-            "quantiles",
-        )
-    }
-    plain = {name: list(v) if isinstance(v, tuple) else v for name, v in {**contract, **parameters}.items()}
-    return RunMeta(
-        command_line=sys.argv,
-        version=__version__,
-        model=spec.name,
-        model_sha256=spec.sha256,
-        backend=model.backend,
-        device=model.device,
-        precision=model.precision,
-        parameters=plain,  # type: ignore[arg-type]
-        notes=model.notes,
-    )
 
 
 def summarise(table: TableWriter, model: Model, ran: str) -> None:

@@ -23,6 +23,7 @@ __all__ = ["Mode", "open_table"]
 Mode: TypeAlias = Literal["new", "overwrite", "resume", "retry"]
 
 _START_ANEW = "use --overwrite to start anew"
+_IN_PYTHON = "(in Python: resume=True or overwrite=True)"
 
 
 def open_table(path: Path, columns: Sequence[Column], *, meta: RunMeta, mode: Mode = "new") -> TableWriter:
@@ -71,7 +72,9 @@ def open_table(path: Path, columns: Sequence[Column], *, meta: RunMeta, mode: Mo
 
 def _open_new(files: TableFiles, run: RunMeta) -> TableWriter:
     if files.out.exists():
-        raise OutputError(f"{shown(files.out)} exists already; use --resume to continue it, or --overwrite")
+        raise OutputError(
+            f"{shown(files.out)} exists already; use --resume to continue it, or --overwrite {_IN_PYTHON}"
+        )
     try:
         return _start(files, run, PartialFile(files.partial, create="new"))
     except FileExistsError as error:
@@ -192,7 +195,7 @@ def _unfinished(files: TableFiles) -> OutputError:
             f"another process is writing {shown(files.partial)}; wait for it, or give another --out"
         )
     return OutputError(
-        f"{shown(files.partial)} holds an unfinished run; use --resume to continue it, or --overwrite"
+        f"{shown(files.partial)} holds an unfinished run; use --resume to continue it, or --overwrite {_IN_PYTHON}"
     )
 
 

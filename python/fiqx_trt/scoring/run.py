@@ -10,7 +10,7 @@ from fiqx_trt.faces.batch import iter_batches
 from fiqx_trt.faces.prepare import FaceRecord, FaceSource
 from fiqx_trt.rows import Row, TableWriter
 
-__all__ = ["RowMaker", "score_table"]
+__all__ = ["Report", "RowMaker", "score_table"]
 
 
 class RowMaker(Protocol):

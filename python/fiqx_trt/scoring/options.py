@@ -1,0 +1,176 @@
+"""The settings of a run as objects: how faces are found, where networks run, what scores them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from fiqx_trt.errors import InvalidInputError
+from fiqx_trt.zoo import DEFAULT_MODEL
+
+if TYPE_CHECKING:
+    from fiqx_trt.faces.detect import Detector, Locator
+    from fiqx_trt.faces.prepare import FacePreparer
+    from fiqx_trt.models import Model, ModelSpec
+    from fiqx_trt.quality import MethodOptions, QualityMethod
+
+__all__ = ["FaceOptions", "RuntimeOptions", "ScoreSettings", "open_model"]
+
+_LANDMARKS = "landmarks:"
+
+
+@dataclass(frozen=True)
+class RuntimeOptions:
+    """Where the networks run."""
+
+    backend: str = "auto"
+    precision: str = "auto"
+    device: str = "auto"
+    threads: int | None = None
+
+
+@dataclass(frozen=True)
+class FaceOptions:
+    """How faces are found in pictures."""
+
+    aligned: bool = False
+    detector: str | None = None
+    select: str = "largest"
+    min_face: float | None = None
+    confidence: float | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse what contradicts itself."""
+        if self.aligned and self.detector:
+            raise InvalidInputError(
+                "--aligned and --detector contradict each other; give one of them (in Python: aligned=True or detector=…)"
+            )
+        if self._limits and (self.aligned or self.landmarks is not None):
+            given = " and ".join(f"--{name.replace('_', '-')}" for name in self._limits)
+            other = "--aligned" if self.aligned else "--detector landmarks:FILE"
+            raise InvalidInputError(
+                f"{given} {'tells' if len(self._limits) == 1 else 'tell'} a detector what to look for, and with {other} "
+                "nothing is searched; leave one out"
+            )
+        if self.detector in ("landmarks", _LANDMARKS):
+            raise InvalidInputError("--detector landmarks:FILE wants the file with the landmarks")
+
+    @property
+    def parameters(self) -> dict[str, object]:
+        """Settings that change which face is scored."""
+        parameters: dict[str, object] = {
+            "faces.aligned": self.aligned,
+            "faces.detector": self.detector or "auto",
+            "faces.select": self.select,
+        }
+        if self.landmarks is not None:  # what is in the file counts, not where it lies
+            from fiqx_trt.importers.landmarks import file_sha256
+
+            parameters["faces.detector"] = "landmarks"
+            parameters["faces.landmarks_sha256"] = file_sha256(self.landmarks)
+        return parameters | {f"faces.{name}": value for name, value in self._limits.items()}
+
+    @property
+    def _limits(self) -> dict[str, float]:
+        """What a detector was told to look for."""
+        limits = {"min_face": self.min_face, "confidence": self.confidence}
+        return {name: value for name, value in limits.items() if value is not None}
+
+    @property
+    def landmarks(self) -> Path | None:
+        """The file of ready landmarks, if one was given."""
+        name = self.detector or ""
+        return Path(name.removeprefix(_LANDMARKS)).expanduser() if name.startswith(_LANDMARKS) else None
+
+    def preparer(self, spec: ModelSpec, runtime: RuntimeOptions) -> FacePreparer:
+        """Return what turns pictures into aligned faces of a model."""
+        from fiqx_trt.faces.prepare import MIN_FACE, FacePreparer
+
+        return FacePreparer(
+            spec.input_size,
+            spec.template,
+            detector=self._detector(runtime),
+            aligned=self.aligned,
+            select=self.select,
+            min_face=MIN_FACE if self.min_face is None else min(MIN_FACE, int(self.min_face)),
+            threads=runtime.threads,
+        )
+
+    def _detector(self, runtime: RuntimeOptions) -> Detector | Locator | Literal["auto"]:
+        if self.detector is None and not self._limits:
+            return "auto"
+        if self.landmarks is not None:
+            from fiqx_trt.importers.landmarks import read_landmarks
+
+            return read_landmarks(self.landmarks)
+        from fiqx_trt.faces.detect import open_detector
+
+        return open_detector(
+            self.detector or "mtcnn",
+            threads=runtime.threads,
+            min_face=self.min_face,
+            confidence=self.confidence,
+        )
+
+
+@dataclass(frozen=True)
+class ScoreSettings:
+    """Everything that decides the scores of a picture; it can be pickled.
+
+    Parameters
+    ----------
+    model
+        Name of a known model, or its file.
+    methods
+        Names of quality methods; a name that comes twice counts once.
+    faces, runtime
+        How faces are found, and where networks run.
+    options
+        Options of the methods; ``None``: the defaults.
+    contract
+        Fields of the model's contract that replace those of its sidecar (:func:`fiqx_trt.load_model`).
+    """
+
+    model: str | Path = DEFAULT_MODEL
+    methods: Sequence[str] = ("serfiq",)
+    faces: FaceOptions = FaceOptions()
+    runtime: RuntimeOptions = RuntimeOptions()
+    options: MethodOptions | None = None
+    contract: Mapping[str, Any] = field(default_factory=dict)
+
+    def create_methods(self) -> list[QualityMethod]:
+        """Build the methods.
+
+        Raises
+        ------
+        InvalidInputError
+            There is none, a name is unknown, or an option is out of range.
+        """
+        from fiqx_trt.quality import create_method, method_names
+
+        if isinstance(self.methods, str) or not self.methods:
+            raise InvalidInputError(
+                f'methods is {self.methods!r}; give a list of names, such as methods=["serfiq"] (there are '
+                f"{', '.join(method_names())})"
+            )
+        return [create_method(name, self.options) for name in dict.fromkeys(self.methods)]
+
+    def open_model(self) -> Model:
+        """Open the model."""
+        return open_model(self.model, self.runtime, self.contract)
+
+
+def open_model(name: str | Path, runtime: RuntimeOptions, fields: Mapping[str, Any]) -> Model:
+    """Open a model with fields of its contract that a user gave (:func:`fiqx_trt.load_model`)."""
+    from fiqx_trt.models import load_model
+
+    return load_model(
+        name,
+        backend=runtime.backend,
+        precision=runtime.precision,
+        device=runtime.device,
+        threads=runtime.threads,
+        **fields,
+    )
