@@ -24,7 +24,10 @@ if TYPE_CHECKING:
     from fiqx_trt.quality.base import Quality
     from fiqx_trt.quality.magface import magface
     from fiqx_trt.quality.serfiq import serfiq
+    from fiqx_trt.scoring.face_scorer import FaceScorer
     from fiqx_trt.scoring.files import ScoredFiles, score_files
+    from fiqx_trt.scoring.result import Scores
+    from fiqx_trt.scoring.score import score
     from fiqx_trt.statistics import CompactMaps, GridStatistics, MapStatistics
 
 __version__ = "0.1.0"
@@ -32,6 +35,7 @@ __version__ = "0.1.0"
 __all__ = [
     "PRESETS",
     "CompactMaps",
+    "FaceScorer",
     "GridStatistics",
     "MapStatistics",
     "Model",
@@ -40,11 +44,13 @@ __all__ = [
     "Quality",
     "ScoreCam",
     "ScoredFiles",
+    "Scores",
     "__version__",
     "kernels",
     "load_model",
     "magface",
     "plq",
+    "score",
     "score_files",
     "scorecam",
     "scorecam_details",
@@ -64,7 +70,10 @@ _HOME = {
     "load_model": "fiqx_trt.models",
     "magface": "fiqx_trt.quality.magface",
     "plq": "fiqx_trt.explain.plq",
+    "FaceScorer": "fiqx_trt.scoring.face_scorer",
     "ScoredFiles": "fiqx_trt.scoring.files",
+    "Scores": "fiqx_trt.scoring.result",
+    "score": "fiqx_trt.scoring.score",
     "score_files": "fiqx_trt.scoring.files",
     "ScoreCam": "fiqx_trt.explain.result",
     "scorecam": "fiqx_trt.explain.scorecam",

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import os
 import pickle
-import select
 import subprocess
 import sys
 import textwrap
-from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -17,27 +15,9 @@ import fiqx_trt as fx
 from fiqx_trt.errors import InferenceError, InvalidInputError
 from fiqx_trt.runtime import open_session
 from runtime.small_nets import images, residual_net
+from support.forks import in_fork
 
 BACKENDS = ["openvino", "onnxruntime", "torch"]
-
-
-def in_fork(action: Callable[[], str], seconds: float = 60.0) -> str:
-    """Return what an action tells in a fork of this process; it is killed when it hangs."""
-    ours, theirs = os.pipe()
-    pid = os.fork()
-    if pid == 0:
-        try:
-            os.write(theirs, action().encode())
-        finally:
-            os._exit(0)
-    os.close(theirs)
-    try:
-        ready, _, _ = select.select([ours], [], [], seconds)
-        return os.read(ours, 4096).decode() if ready else "it hangs"
-    finally:
-        os.close(ours)
-        os.kill(pid, 9)
-        os.waitpid(pid, 0)
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
@@ -75,6 +55,7 @@ import numpy as np
 from fiqx_trt import kernels
 from fiqx_trt.runtime import open_session
 from runtime.small_nets import images, residual_net
+from support.forks import in_fork
 
 rows = images(64)
 embeddings = np.random.default_rng(0).standard_normal((64, 100, 128)).astype(np.float32)

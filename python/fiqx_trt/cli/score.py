@@ -59,6 +59,8 @@ def score(
     aligned: o.Aligned = False,
     detector: o.DetectorName = None,
     select: o.Select = "largest",
+    min_face: o.MinFace = None,
+    confidence: o.Confidence = None,
     null: o.NullSeparated = False,
     column: o.Column = None,
     mean: o.Mean = None,
@@ -90,7 +92,7 @@ def score(
     brisque = (brisque_model, brisque_ranges, brisque_halving)
     options = MethodOptions(passes, dropout, seed, estimator, distance, *brisque)
     runtime = o.RuntimeOptions(backend, precision, device, threads)
-    faces = o.FaceOptions(aligned, detector, select)
+    faces = o.FaceOptions(aligned, detector, select, min_face, confidence)
     fields = o.model_fields(
         mean=mean, std=std, color=color, template=template, input_size=input_size, tap=tap, alpha=alpha, r=r
     )

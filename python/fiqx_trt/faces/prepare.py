@@ -56,8 +56,8 @@ class FaceSource(Protocol):
     def path(self) -> str:
         """The name in the row."""
 
-    def read(self) -> bytes:
-        """Return the file's bytes or raise `ImageError`."""
+    def read(self) -> bytes | NDArray[np.uint8]:
+        """Return the file's bytes, or a picture's pixels ``(H, W, 3)`` RGB, or raise `ImageError`."""
 
 
 S = TypeVar("S", bound=FaceSource)
@@ -160,7 +160,7 @@ class FacePreparer:
         self.select = select
         self.min_face = min_face
         self.max_pixels = max_pixels
-        self._threads = threads
+        self.threads = threads
         self._given = None if isinstance(detector, str) else detector
         self._opened: Detector | None = None
         self._auto = detector == "auto" and not aligned
@@ -232,19 +232,33 @@ class FacePreparer:
 
     def _records(self, source: FaceSource) -> list[FaceRecord]:
         data = source.read()
+        if isinstance(data, np.ndarray):
+            return self._faces(source.path, self._within_limit(data))
         header = read_header(data)
         with self._large if header.pixels > _LARGE else nullcontext():
             image = decode(data, max_pixels=self.max_pixels, header=header)
             del data
-            if min(image.shape[:2]) < self.min_face:
-                raise ImageError(
-                    f"a picture of {image.shape[1]} x {image.shape[0]} px; the shorter side of a face must "
-                    f"have at least {self.min_face} px",
-                    status="too_small",
-                )
-            if self.aligned:
-                return [FaceRecord(source.path, 0, 1, "ok", image=self._resized(image))]
-            return self._detected(source.path, image)
+            return self._faces(source.path, image)
+
+    def _within_limit(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        height, width = image.shape[:2]
+        if height * width <= self.max_pixels:
+            return image
+        raise ImageError(
+            f"an array of {width} x {height} px: more than the limit of {self.max_pixels:,} pixels; scale it down",
+            status="unsupported",
+        )
+
+    def _faces(self, path: str, image: NDArray[np.uint8]) -> list[FaceRecord]:
+        if min(image.shape[:2]) < self.min_face:
+            raise ImageError(
+                f"a picture of {image.shape[1]} x {image.shape[0]} px; the shorter side of a face must "
+                f"have at least {self.min_face} px",
+                status="too_small",
+            )
+        if self.aligned:
+            return [FaceRecord(path, 0, 1, "ok", image=self._resized(image))]
+        return self._detected(path, image)
 
     def _resized(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
         if image.shape[:2] != self.size:
@@ -337,7 +351,7 @@ class FacePreparer:
             if self._opened is None:
                 from fiqx_trt.faces.detect import open_detector
 
-                self._opened = open_detector(threads=self._threads)
+                self._opened = open_detector(threads=self.threads)
             return self._opened
 
 

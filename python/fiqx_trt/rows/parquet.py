@@ -17,7 +17,7 @@ from fiqx_trt.files import open_regular
 from fiqx_trt.rows.schema import Column, Kind, Row, Value
 from fiqx_trt.text import escape_text, shown
 
-__all__ = ["read_columns", "read_parquet", "write_parquet"]
+__all__ = ["arrow_table", "read_columns", "read_parquet", "write_parquet"]
 
 ROW_GROUP = 16_384
 """Rows held in memory at once."""
@@ -27,15 +27,18 @@ _TYPES = {"str": pa.string(), "int": pa.int64(), "float": pa.float64()}
 
 def write_parquet(path: Path, columns: Sequence[Column], rows: Iterable[Row]) -> None:
     """Write checked rows to `path` and sync it; the same rows always give the same bytes."""
-    schema = pa.schema([(column.name, _TYPES[column.kind]) for column in columns])
     source = iter(rows)
     with path.open("wb") as file:
-        with pq.ParquetWriter(file, schema) as writer:
+        with pq.ParquetWriter(file, _schema(columns)) as writer:
             while group := list(islice(source, ROW_GROUP)):
-                arrays = [_array(column, group) for column in columns]
-                writer.write_table(pa.table(arrays, schema=schema), row_group_size=ROW_GROUP)
+                writer.write_table(arrow_table(columns, group), row_group_size=ROW_GROUP)
         file.flush()
         os.fsync(file.fileno())
+
+
+def arrow_table(columns: Sequence[Column], rows: Sequence[Row]) -> pa.Table:
+    """Return checked rows as the table that a Parquet file of them holds."""
+    return pa.table([_array(column, rows) for column in columns], schema=_schema(columns))
 
 
 def read_columns(path: Path) -> tuple[Column, ...]:
@@ -61,6 +64,10 @@ def read_parquet(path: Path) -> Iterator[dict[str, Value]]:
     with reading_parquet(path), open_regular(path) as file, pq.ParquetFile(file) as table:
         for batch in table.iter_batches(batch_size=ROW_GROUP):
             yield from batch.to_pylist()
+
+
+def _schema(columns: Sequence[Column]) -> Any:
+    return pa.schema([(column.name, _TYPES[column.kind]) for column in columns])
 
 
 def _array(column: Column, rows: Sequence[Row]) -> Any:

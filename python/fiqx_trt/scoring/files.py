@@ -175,6 +175,8 @@ def score_files(
     aligned: bool = False,
     detector: str | None = None,
     select: str = "largest",
+    min_face: float | None = None,
+    confidence: float | None = None,
     column: str | None = None,
     options: MethodOptions | None = None,
     contract: Mapping[str, Any] | None = None,
@@ -197,7 +199,7 @@ def score_files(
         Files, folders, globs, archives, lists or tables; see :mod:`fiqx_trt.faces.sources`.
     out
         The table; its suffix chooses CSV, JSON Lines (``.jsonl``) or Parquet.
-    model, methods, aligned, detector, select, options, contract, backend, precision, device, batch, threads
+    model, methods, aligned, detector, select, min_face, confidence, options, contract, backend, precision, device, batch, threads
         As for :class:`fiqx_trt.FaceScorer`.
     column
         The path column of inputs that are tables; default: ``path``.
@@ -231,7 +233,7 @@ def score_files(
     ({'no_face': 1, 'ok': 12}, True)
     """
     mode = choose_mode(resume=resume, overwrite=overwrite, retry=retry_failed)
-    faces = FaceOptions(aligned, detector, select)
+    faces = FaceOptions(aligned, detector, select, min_face, confidence)
     runtime = RuntimeOptions(backend, precision, device, threads)
     settings = ScoreSettings(model, methods, faces, runtime, options, contract or {})
     created = settings.create_methods()

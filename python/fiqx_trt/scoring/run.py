@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, Protocol
 
 from fiqx_trt.faces.batch import iter_batches
-from fiqx_trt.faces.prepare import FaceRecord, FaceSource
+from fiqx_trt.faces.prepare import FacePreparer, FaceRecord, FaceSource
 from fiqx_trt.rows import Row, TableWriter
 
-__all__ = ["Report", "RowMaker", "score_table"]
+__all__ = ["Report", "RowMaker", "iter_rows", "score_table"]
 
 
 class RowMaker(Protocol):
@@ -105,3 +105,19 @@ def score_table(
         if not complete:
             table.close(complete=False)
     return complete
+
+
+def iter_rows(
+    sources: Iterable[FaceSource],
+    preparer: FacePreparer,
+    scorer: RowMaker,
+    *,
+    batch: int = 32,
+    threads: int = 2,
+) -> Iterator[tuple[FaceRecord, Row]]:
+    """Yield each face record of all sources with its row, in order, without a file; see :func:`score_table`.
+
+    For makers that hold no row back.
+    """
+    for records in iter_batches(preparer.announced(sources), preparer, batch=batch, threads=threads):
+        yield from zip(records, scorer.rows(records, scorer.measure(records)), strict=True)

@@ -14,7 +14,7 @@ from fiqx_trt.explain.plq import plq
 from fiqx_trt.explain.scorecam import scorecam
 from fiqx_trt.faces.batch import iter_batches
 from fiqx_trt.faces.decode import decode
-from fiqx_trt.faces.prepare import FaceRecord, FaceSource
+from fiqx_trt.faces.prepare import FaceRecord
 from fiqx_trt.faces.sources import Source
 from fiqx_trt.models.model import Model
 from fiqx_trt.quality.serfiq import SerFiq, serfiq
@@ -105,14 +105,14 @@ class Bench:
         for begin in range(0, count, self.batch):
             yield self.material.batch(min(self.batch, count - begin))
 
-    def _prepared(self, sources: Iterator[Source], prepare: Callable[[FaceSource], list[FaceRecord]]) -> None:
+    def _prepared(self, sources: Iterator[Source], prepare: Callable[[Source], list[FaceRecord]]) -> None:
         for records in iter_batches(sources, prepare, batch=self.batch, threads=self.threads):
             for record in records:
                 if record.status != "ok":
                     raise InvalidInputError(f"{record.path} changed during the measurement: {record.error}")
 
 
-def _decoded(source: FaceSource) -> list[FaceRecord]:
+def _decoded(source: Source) -> list[FaceRecord]:
     decode(source.read())
     return [FaceRecord(source.path, 0, 1, "ok")]  # without the picture: a batch of photos is large
 
