@@ -10,7 +10,7 @@ import pytest
 from fiqx_trt.errors import ImageError, InvalidInputError
 from fiqx_trt.faces.in_memory import GivenPicture, given_sources
 from fiqx_trt.faces.prepare import FacePreparer
-from fiqx_trt.faces.sources import MAX_BYTES
+from fiqx_trt.faces.sources import MAX_BYTES, Source
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (2, 40, 48, 3), dtype=np.uint8)
 PICTURE = PIXELS[0]
@@ -62,6 +62,7 @@ CASES = [
     ),
     (["a.jpg", None], "inputs[1] is None; give a path"),
     ([["a.jpg"]], "inputs[0] is a list; give a path"),
+    ([{"image": b""}], "inputs[0] is a dict; give a path"),
 ]
 
 
@@ -128,3 +129,36 @@ def test_bytes_are_held_to_the_limit_of_files() -> None:
     picture = GivenPicture("x", bytes(MAX_BYTES + 1))
     with pytest.raises(ImageError, match="more than the limit of 536,870,912"):
         picture.read()
+
+
+def test_columns_stand_for_their_elements() -> None:
+    import pandas as pd
+    import pyarrow as pa
+
+    given = ["a.jpg", "b.jpg"]
+    for column in (
+        np.array(given),
+        np.array(given, object),
+        pd.Series(given),
+        pa.array(given),
+        pa.chunked_array([given]),
+    ):
+        assert [source.path for source in given_sources(column, expand=False)] == given
+    for column in (np.array([b"1", b"22"], object), pd.Series([b"1", b"22"]), pa.array([b"1", b"22"])):
+        assert [source.read() for source in given_sources(column, expand=False)] == [b"1", b"22"]
+    pictures = np.empty(2, object)
+    pictures[:] = [PIXELS[0], PIXELS[1]]
+    assert all(
+        np.array_equal(a.read(), b)
+        for a, b in zip(given_sources(pictures, expand=False), PIXELS, strict=True)
+    )
+    with pytest.raises(InvalidInputError, match=r'give the column of the pictures, such as inputs\["path"\]'):
+        given_sources(pd.DataFrame({"path": given}), expand=False)
+
+
+def test_a_picture_of_a_hugging_face_data_set() -> None:
+    held = [{"bytes": b"1", "path": "x.jpg"}, {"bytes": b"2", "path": None}, {"bytes": None, "path": "y.jpg"}]
+    named, unnamed, file = given_sources(held, expand=False)
+    assert (named.path, named.read()) == ("x.jpg", b"1")
+    assert (unnamed.path, unnamed.read()) == ("inputs[1]", b"2")
+    assert file == Source("y.jpg")

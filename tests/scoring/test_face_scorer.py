@@ -6,6 +6,7 @@ import functools
 import multiprocessing
 import os
 import pickle
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import cv2
@@ -171,6 +172,17 @@ def test_a_fork_after_the_first_call_is_told_the_cure(scorer, files) -> None:
             return str(error)
 
     assert "get_context('spawn')" in in_fork(call)
+
+
+@pytest.mark.law
+def test_threads_may_share_a_scorer(scorer, files) -> None:
+    wanted = [scorer([file]) for file in files]
+    scorer.close()
+    with ThreadPoolExecutor(4) as pool:
+        for _ in range(3):
+            assert all(
+                a.equals(b) for a, b in zip(pool.map(lambda f: scorer([f]), files), wanted, strict=True)
+            )
 
 
 def test_a_closed_scorer_opens_again(scorer, files) -> None:

@@ -8,6 +8,8 @@ text or a path                        a file; where inputs are expanded, all tha
 uint8 array ``(H, W, 3)``             one picture, RGB, upright; ``(3, H, W)`` is read as well
 uint8 array ``(N, H, W, 3)``          N pictures; ``(N, 3, H, W)`` is read as well
 a PIL image                           one picture; its EXIF orientation is applied, alpha is dropped
+``{"bytes": …, "path": …}``           one picture as Hugging Face data sets hold it; without bytes, the file
+a pandas or Arrow column              its elements, and so with a NumPy array of objects or texts
 ====================================  ==================================================================
 
 An array is whatever has ``__array__`` or ``__dlpack__`` and is in host memory: NumPy, torch, JAX, TensorFlow. Where an
@@ -19,7 +21,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any
@@ -86,6 +88,7 @@ def given_sources(inputs: object, *, expand: bool) -> Iterator[FaceSource]:
     SourceError
         At once: an input that is expanded does not exist or names no picture.
     """
+    inputs = _listed(inputs)
     if _is_one(inputs):
         return _sources("inputs", inputs, expand)
     if not isinstance(inputs, Iterable):
@@ -94,8 +97,23 @@ def given_sources(inputs: object, *, expand: bool) -> Iterator[FaceSource]:
     return chain.from_iterable(found)
 
 
+def _listed(inputs: Any) -> Any:
+    """Return a column of names or bytes as a list, and anything else as it is."""
+    library = type(inputs).__module__.partition(".")[0]
+    if library == "pandas" and hasattr(inputs, "tolist"):
+        return inputs.tolist()
+    if library == "pyarrow" and hasattr(inputs, "to_pylist"):
+        return inputs.to_pylist()
+    if library == "pandas":
+        raise InvalidInputError(
+            f'inputs is {_kind(inputs)}; give the column of the pictures, such as inputs["path"]'
+        )
+    return inputs.tolist() if isinstance(inputs, np.ndarray) and inputs.dtype.kind in "OUT" else inputs
+
+
 def _is_one(value: object) -> bool:
-    return isinstance(value, (str, os.PathLike, bytes, bytearray, memoryview, np.ndarray)) or _is_array(value)
+    one = (str, os.PathLike, bytes, bytearray, memoryview, Mapping)
+    return isinstance(value, one) or _is_array(value)
 
 
 def _is_array(value: object) -> bool:
@@ -110,6 +128,10 @@ def _sources(name: str, item: Any, expand: bool) -> Iterator[FaceSource]:
         return iter_sources(path) if expand else iter([Source(path)])
     if isinstance(item, (bytes, bytearray, memoryview)):
         return iter([GivenPicture(name, bytes(item))])
+    if isinstance(item, Mapping) and isinstance(item.get("bytes"), bytes):
+        return iter([GivenPicture(item.get("path") or name, item["bytes"])])
+    if isinstance(item, Mapping) and isinstance(item.get("path"), str):
+        return iter([Source(item["path"])])
     if _is_array(item):
         return _pictures(name, _pil_pixels(name, item) if _is_pil(item) else item)
     raise InvalidInputError(f"{name} is {_kind(item)}; give {_TAKEN}")

@@ -62,7 +62,7 @@ class FaceScorer:
     """Scores pictures: files, bytes, arrays or PIL images.
 
     It holds settings alone, so that it can be pickled and sent to workers. Every process opens its own model, at its first
-    call there, and keeps it for the calls to come.
+    call there, and keeps it for the calls to come; threads may share it.
 
     Parameters
     ----------
@@ -139,8 +139,9 @@ class FaceScorer:
         ----------
         inputs
             A list; each element is the path of one picture, the bytes of a picture file, uint8 RGB pixels of one picture
-            ``(H, W, 3)`` or of several ``(N, H, W, 3)`` (or with the colours first), or a PIL image. A single element may
-            come without the list, and an empty list gives a table without rows.
+            ``(H, W, 3)`` or of several ``(N, H, W, 3)`` (or with the colours first), a PIL image, or a dictionary of
+            ``bytes`` and ``path``; see :mod:`fiqx_trt.faces.in_memory`. A single element may come without the list, a column
+            of pandas or Arrow in its place, and an empty list gives a table without rows.
 
         Returns
         -------
