@@ -82,5 +82,8 @@ def test_a_daemon_thread_does_not_abort_the_end_of_the_program(what: str) -> Non
     elif what == "opening":
         setup, call = "", "open_session(residual_net(), backend='openvino', max_batch=1, threads=1).close()"
     code = textwrap.dedent(DAEMON).replace("{setup}", setup).replace("{call}", call)
-    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=600)
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    result = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=600, env=environment
+    )
     assert (result.returncode, result.stderr) == (0, "")
