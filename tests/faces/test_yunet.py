@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from fiqx_trt.errors import InvalidInputError, ModelError, ModelUnavailableError
 from fiqx_trt.faces.align import align, exchanged
 from fiqx_trt.faces.detect import Detections, open_detector
-from fiqx_trt.faces.yunet import CONFIDENCE, Yunet, _candidates, _turned_back
+from fiqx_trt.faces.yunet import CONFIDENCE, Yunet, _candidates, _copy, _turned_back
 
 PHOTOS = "pose-mask-expression"
 
@@ -204,6 +204,24 @@ def test_a_large_picture_is_searched_in_a_smaller_copy(detector, astronaut):
     eyes = np.linalg.norm(small.landmarks[0, 0] - small.landmarks[0, 1])
     assert large.smallest == 10 * 5 * 512 / 640
     assert np.abs(large.landmarks[0] / 5 - small.landmarks[0]).max() < 0.15 * eyes
+
+
+@pytest.mark.parametrize(
+    "shape", [(1003, 1503), (1503, 1003), (640, 400), (641, 700), (3000, 2001), (90, 2999)]
+)
+def test_a_smaller_copy_shows_what_lies_there(shape):
+    """On a ramp, the value of a copy's pixel is that of the place in the picture which it stands for."""
+    height, width = shape
+    across = np.arange(width) * 200 / width
+    down = np.arange(height) * 200 / height
+    ramp = np.stack(np.broadcast_arrays(across[None], down[:, None], across[None]), axis=2)
+    copy = _copy(np.rint(ramp).astype(np.uint8), 640)
+    assert max(copy.pixels.shape) == 640
+    rows, columns = copy.pixels.shape[:2]
+    x = (np.arange(columns) + 0.5) * copy.factors[0] - 0.5
+    y = (np.arange(rows) + 0.5) * copy.factors[1] - 0.5
+    assert np.abs(copy.pixels[..., 0] - x[None] * 200 / width).max() < 1.01
+    assert np.abs(copy.pixels[..., 1] - y[:, None] * 200 / height).max() < 1.01 + 200 / rows
 
 
 def test_small_faces_are_found_where_they_are_asked_for(model, astronaut):

@@ -22,9 +22,9 @@ from numpy.typing import NDArray
 from fiqx_trt.errors import InvalidInputError
 from fiqx_trt.faces import boxes as b
 from fiqx_trt.faces.detect import Detections, check_confidence, check_image
-from fiqx_trt.faces.pyramid import shrink
 from fiqx_trt.kernels import face_input
 from fiqx_trt.onnx_export.yunet import YUNET_STRIDES, build_yunet
+from fiqx_trt.opencv import cv2
 from fiqx_trt.runtime import open_session
 from fiqx_trt.zoo import fetch, models
 
@@ -48,6 +48,13 @@ class _Found(NamedTuple):
     boxes: NDArray[np.float64]
     scores: NDArray[np.float32]
     landmarks: NDArray[np.float64]
+
+
+class _Copy(NamedTuple):
+    """A smaller copy of a picture (h, w, 3), and how many pixels of the picture one of its own is, across and down."""
+
+    pixels: NDArray[np.uint8]
+    factors: NDArray[np.float64]
 
 
 class Yunet:
@@ -139,11 +146,10 @@ class Yunet:
         smallest = max(self._min_face or 0.0, _SMALLEST * max(height, width, 1) / max(sides[-1], 1))
         if min(height, width) < smallest:
             return Detections.none(smallest)
-        sizes = [_scaled(height, width, side) for side in sides]
-        copies = list(shrink(image, sizes[::-1]))
-        found = self._joined([self._look(copy, image.shape[:2]) for copy in copies])
+        copies = [_copy(image, side) for side in sides]
+        found = self._joined([self._look(copy) for copy in copies])
         if not len(found.scores) or found.scores.min() < _UPRIGHT:
-            turned = [self._look(copy, image.shape[:2], turn) for turn in self._turns for copy in copies]
+            turned = [self._look(copy, turn) for turn in self._turns for copy in copies]
             found = self._joined([found, *turned])
         return _detections(found, (height, width), smallest)
 
@@ -159,9 +165,9 @@ class Yunet:
     ) -> None:
         self.close()
 
-    def _look(self, copy: NDArray[np.uint8], picture: tuple[int, ...], turn: int = 0) -> _Found:
+    def _look(self, copy: _Copy, turn: int = 0) -> _Found:
         """Search a copy turned by `turn` quarters; return all candidates in pixels of the picture."""
-        seen = np.rot90(copy, turn)
+        seen = np.rot90(copy.pixels, turn)
         extents = [extent + -extent % _MULTIPLE for extent in seen.shape[:2]]
         canvas = np.zeros((1, *extents, 3), np.uint8)
         canvas[0, : seen.shape[0], : seen.shape[1]] = seen
@@ -169,10 +175,10 @@ class Yunet:
         least = max(self._confidence, _TURNED) if turn else self._confidence
         parts = list(_candidates(answers, extents[1], least))
         boxes, scores, landmarks = (np.concatenate(part) for part in zip(*parts, strict=True))
-        factors = np.array([picture[1] / copy.shape[1], picture[0] / copy.shape[0]])
-        corners = _turned_back(boxes.reshape(-1, 2, 2), turn, copy.shape[:2]) * factors
+        size = copy.pixels.shape[:2]
+        corners = _turned_back(boxes.reshape(-1, 2, 2), turn, size) * copy.factors
         boxes = np.concatenate([corners.min(axis=1), corners.max(axis=1)], axis=1)
-        return _Found(boxes, scores, _turned_back(landmarks, turn, copy.shape[:2]) * factors)
+        return _Found(boxes, scores, _turned_back(landmarks, turn, size) * copy.factors)
 
     def _joined(self, parts: list[_Found]) -> _Found:
         """Keep the surest of the candidates that overlap, and of those what is large enough."""
@@ -212,9 +218,23 @@ def _long_sides(longest: int, min_face: float | None) -> list[int]:
     return sides
 
 
-def _scaled(height: int, width: int, side: int) -> tuple[int, int]:
-    factor = side / max(height, width, 1)
-    return max(round(height * factor), 1), max(round(width * factor), 1)
+def _copy(image: NDArray[np.uint8], side: int) -> _Copy:
+    """Reduce a picture to the longer side given: means of whole blocks, then linear interpolation by less than two.
+
+    Averages over fractions of pixels would take as long as the network. Of an incomplete last block nothing is seen.
+    """
+    height, width = image.shape[:2]
+    scale = side / max(height, width)
+    size = max(round(height * scale), 1), max(round(width * scale), 1)
+    block = max(min(height // size[0], width // size[1]), 1)
+    pixels = image[: height // block * block, : width // block * block]
+    factors = np.array([pixels.shape[1] / size[1], pixels.shape[0] / size[0]])
+    if block > 1:
+        blocks = (width // block, height // block)
+        pixels = np.asarray(cv2.resize(pixels, blocks, interpolation=cv2.INTER_AREA), np.uint8)
+    if pixels.shape[:2] != size:
+        pixels = np.asarray(cv2.resize(pixels, size[::-1], interpolation=cv2.INTER_LINEAR), np.uint8)
+    return _Copy(pixels, factors)
 
 
 def _turned_back(points: NDArray[np.float64], turn: int, size: tuple[int, ...]) -> NDArray[np.float64]:
