@@ -54,3 +54,8 @@ def test_opencv_is_imported_in_one_place_which_sets_its_limits() -> None:
         if re.search(r"^\s*(import|from) cv2\b", path.read_text(), re.M)
     ]
     assert [path.name for path in found] == ["opencv.py"]
+
+
+def test_the_commands_declare_their_options_without_a_network() -> None:
+    heavy = {*HEAVY} - {"typer", "rich"}
+    assert run(f"import sys, fiqx_trt.cli.main; print(sorted(set(sys.modules) & {heavy!r}))") == "[]"

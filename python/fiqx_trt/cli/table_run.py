@@ -16,7 +16,7 @@ from fiqx_trt.cli import options as o
 from fiqx_trt.cli.console import open_progress, say
 from fiqx_trt.cli.signals import Stop, exit_code, stop_on_signals
 from fiqx_trt.errors import OutputError
-from fiqx_trt.scoring.files import Maker, TableJob, choose_mode
+from fiqx_trt.scoring.options import choose_mode
 
 if TYPE_CHECKING:
     from fiqx_trt.faces.sources import Source
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from fiqx_trt.report.html import Page
     from fiqx_trt.report.pages.explained import ExplainedTable
     from fiqx_trt.rows import Mode, TableWriter
+    from fiqx_trt.scoring.files import Maker
 
 __all__ = ["TableRun", "choose_mode"]
 
@@ -109,6 +110,8 @@ class TableRun:
         typer.Exit
             Always, with the status the table deserves.
         """
+        from fiqx_trt.scoring.files import TableJob
+
         job = TableJob(path, maker, model, self.faces, self.runtime, self.mode, sys.argv, self.batch)
         preparer = job.preparer()
         total = None if self.quiet else self._count()

@@ -11,7 +11,7 @@ from fiqx_trt.errors import InvalidInputError
 from fiqx_trt.faces.sources import iter_sources
 from fiqx_trt.rows import Column, Mode, RunMeta, TableWriter, open_table, score_columns
 from fiqx_trt.rows.files import TableFiles
-from fiqx_trt.scoring.options import FaceOptions, RuntimeOptions, ScoreSettings
+from fiqx_trt.scoring.options import FaceOptions, RuntimeOptions, ScoreSettings, choose_mode
 from fiqx_trt.scoring.run import Report, RowMaker, score_table
 from fiqx_trt.scoring.scorer import Scorer
 from fiqx_trt.zoo import DEFAULT_MODEL
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from fiqx_trt.models import Model
     from fiqx_trt.quality import MethodOptions
 
-__all__ = ["FaceFileWriter", "Maker", "ScoredFiles", "TableJob", "choose_mode", "score_files"]
+__all__ = ["FaceFileWriter", "Maker", "ScoredFiles", "TableJob", "score_files"]
 
 #: Fields of a model's contract that change a score.
 CONTRACT = (
@@ -74,7 +74,7 @@ class TableJob:
     faces, runtime
         How faces are found, and where networks run.
     mode
-        What to do with an earlier output (:func:`choose_mode`).
+        What to do with an earlier output (:func:`fiqx_trt.scoring.options.choose_mode`).
     command_line
         What was called, for the record of the run.
     batch
@@ -245,24 +245,6 @@ def score_files(
             table = job.open()
             job.run(sources, preparer, table, report=report, stop=stop)
         return ScoredFiles(table.path, dict(table.meta.counts), table.finished)
-
-
-def choose_mode(*, resume: bool, overwrite: bool, retry: bool) -> Mode:
-    """Return what to do with an earlier output.
-
-    Raises
-    ------
-    InvalidInputError
-        More than one was given.
-    """
-    wanted: dict[Mode, bool] = {"resume": resume, "overwrite": overwrite, "retry": retry}
-    given = [mode for mode, flag in wanted.items() if flag]
-    if len(given) > 1:
-        raise InvalidInputError(
-            "--resume, --overwrite and --retry-failed exclude each other; give one of them (in Python: resume=True, "
-            "overwrite=True or retry_failed=True)"
-        )
-    return given[0] if given else "new"
 
 
 def _metadata(model: Model, parameters: Mapping[str, object], command_line: Sequence[str]) -> RunMeta:

@@ -15,8 +15,9 @@ if TYPE_CHECKING:
     from fiqx_trt.faces.prepare import FacePreparer
     from fiqx_trt.models import Model, ModelSpec
     from fiqx_trt.quality import MethodOptions, QualityMethod
+    from fiqx_trt.rows import Mode
 
-__all__ = ["FaceOptions", "RuntimeOptions", "ScoreSettings", "open_model"]
+__all__ = ["FaceOptions", "RuntimeOptions", "ScoreSettings", "choose_mode", "open_model"]
 
 _LANDMARKS = "landmarks:"
 
@@ -174,3 +175,21 @@ def open_model(name: str | Path, runtime: RuntimeOptions, fields: Mapping[str, A
         threads=runtime.threads,
         **fields,
     )
+
+
+def choose_mode(*, resume: bool, overwrite: bool, retry: bool) -> Mode:
+    """Return what to do with an earlier output.
+
+    Raises
+    ------
+    InvalidInputError
+        More than one was given.
+    """
+    wanted: dict[Mode, bool] = {"resume": resume, "overwrite": overwrite, "retry": retry}
+    given = [mode for mode, flag in wanted.items() if flag]
+    if len(given) > 1:
+        raise InvalidInputError(
+            "--resume, --overwrite and --retry-failed exclude each other; give one of them (in Python: resume=True, "
+            "overwrite=True or retry_failed=True)"
+        )
+    return given[0] if given else "new"
