@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import inspect
 import json
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import cv2
 import numpy as np
 import pytest
 
+from fiqx_trt.cli.main import app
 from fiqx_trt.cli.options import FaceOptions
 from fiqx_trt.errors import InvalidInputError
 from fiqx_trt.zoo import fetch, models
@@ -134,3 +136,14 @@ def test_doctor_lists_it(cli, stored_yunet: None, tmp_path: Path, monkeypatch: p
     monkeypatch.setenv("FIQX_CACHE_DIR", str(tmp_path / "empty"))
     assert line()["state"] == "absent"
     assert line()["detail"].startswith("fiqx-trt model fetch yunet (0.2 MB, MIT)")
+
+
+def test_every_command_that_detects_takes_the_limits() -> None:
+    """Commands are found by their option ``--detector``, so that a new one is held to it as well."""
+    groups = [app, *(group.typer_instance for group in app.registered_groups)]
+    commands = [command.callback for group in groups for command in group.registered_commands]
+    detecting = [inspect.signature(command).parameters for command in commands if command is not None]
+    detecting = [parameters for parameters in detecting if "detector" in parameters]
+    assert len(detecting) >= 12
+    for parameters in detecting:
+        assert {"min_face", "confidence"} <= set(parameters)

@@ -128,7 +128,7 @@ DetectorName = Annotated[
         "--detector",
         metavar="NAME",
         help="Find faces in every picture: mtcnn; yunet (faster, turned faces too; fetched); or landmarks:FILE with five ready "
-        "points a face (a score table, or lines 'path x1 y1 … x5 y5'). Default: mtcnn, where the size is not the model's.",
+        "points a face (a score table, or lines 'path x1 y1 … x5 y5'). Default: mtcnn.",
         rich_help_panel=FACES_PANEL,
     ),
 ]
