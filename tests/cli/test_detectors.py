@@ -78,6 +78,18 @@ def test_the_smallest_face_and_the_least_confidence_are_recorded(
     assert (found["faces.min_face"], found["faces.confidence"]) == (300.0, 0.7)
 
 
+def test_score_has_the_limits_of_a_detector(
+    cli, photos: Path, recogniser: Path, stored_yunet: None, tmp_path: Path
+) -> None:
+    out = tmp_path / "s.csv"
+    options = ("--detector", "yunet", "--min-face", 300, "--confidence", 0.7, "-q")
+    result = cli("score", photos / "a-upright.png", "-o", out, "-m", recogniser, *options)
+    assert result.code == 3, result.err
+    found = json.loads((tmp_path / "s.csv.meta.json").read_text())["parameters"]
+    assert (found["faces.min_face"], found["faces.confidence"]) == (300.0, 0.7)
+    assert "faces of at least 300 px were looked for" in out.read_text()
+
+
 def test_a_small_face_that_was_asked_for_is_not_too_small() -> None:
     from fiqx_trt.cli.options import RuntimeOptions
     from fiqx_trt.models import ModelSpec

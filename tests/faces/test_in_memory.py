@@ -27,7 +27,10 @@ def torch_cases() -> list[tuple[object, str]]:
         ),
         (unit * 255, "give inputs.round().clamp(0, 255).to(torch.uint8)"),
         (torch.from_numpy(PICTURE).long(), "give inputs.to(torch.uint8) where its values are in 0..255"),
-        (torch.empty(2, 40, 48, 3, device="meta"), "give its copy in host memory, such as inputs.cpu()"),
+        (
+            torch.empty(2, 40, 48, 3, device="meta"),
+            "give uint8 pixels in host memory, such as inputs.cpu() for a torch tensor",
+        ),
     ]
 
 

@@ -29,6 +29,16 @@ def test_embedding_is_the_network_applied_to_normalised_pixels(path: Path) -> No
     np.testing.assert_allclose(np.linalg.norm(got, axis=1), 1.0, atol=1e-6)
 
 
+def test_what_is_printed_says_what_it_takes_and_where_it_runs(path: Path) -> None:
+    with load_model(path, mean=127.5, std=127.5, color="bgr", template="arcface", precision="fp32") as model:
+        assert (
+            repr(model)
+            == "Model(small: faces 32x32 bgr, template arcface, not calibrated; openvino on cpu, fp32)"
+        )
+    with load_model(path, template="dlib", alpha=90.0, r=0.5, backend="onnxruntime") as model:
+        assert "template dlib, calibrated; onnxruntime on cpu, " in repr(model)
+
+
 def test_taps_have_their_shapes_and_the_head_maps_one_to_the_other(path: Path) -> None:
     with load_model(path, precision="fp32") as model:
         extracted = model.extract(noise_faces(3))

@@ -156,8 +156,8 @@ def _host_array(name: str, item: Any) -> NDArray[Any]:
         array = np.asarray(item) if hasattr(item, "__array__") else np.from_dlpack(item)
     except (TypeError, ValueError, RuntimeError, BufferError) as error:
         raise InvalidInputError(
-            f"{name} is {_kind(item)} that NumPy cannot read ({_first_line(error)}); give its copy in host memory, such as "
-            f"{name}.cpu() for a torch tensor"
+            f"{name} is {_kind(item)} that NumPy cannot read ({_first_line(error)}); give uint8 pixels in host memory, such as "
+            f"{name}.cpu() for a torch tensor on a GPU"
         ) from error
     return array
 

@@ -319,6 +319,15 @@ class Model:
         ):
             session.close()
 
+    def __repr__(self) -> str:
+        spec = self.spec
+        height, width = spec.input_size
+        calibrated = "calibrated" if spec.alpha is not None and spec.r is not None else "not calibrated"
+        return (
+            f"Model({spec.name}: faces {height}x{width} {spec.color}, template {spec.template}, {calibrated}; "
+            f"{self.backend} on {self.device}, {self.precision})"
+        )
+
     def __reduce__(self) -> NoReturn:
         """Refuse to be pickled."""
         refuse_pickling("an open Model")
