@@ -10,7 +10,7 @@ from typing import Annotated, ParamSpec, TypeVar
 
 import typer
 
-from fiqx_trt import __version__
+from fiqx_trt import __version__, loading
 from fiqx_trt.cli import (
     amva,
     assess,
@@ -56,6 +56,7 @@ def guarded(command: Callable[P, T]) -> Callable[P, T]:
 
     @functools.wraps(command)
     def run(*args: P.args, **kwargs: P.kwargs) -> T:
+        loading.end()
         try:
             with terminable():
                 return command(*args, **kwargs)
