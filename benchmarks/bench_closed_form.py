@@ -20,8 +20,8 @@ from fiqx_trt.faces.prepare import FacePreparer
 from fiqx_trt.faces.sources import iter_sources
 from fiqx_trt.models import Extracted, Model, load_model
 from fiqx_trt.models.probe import probe_faces
-from fiqx_trt.onnx_export.affine import folded_head, head_affine
-from fiqx_trt.onnx_export.builder import GraphBuilder
+from fiqx_trt.onnx_export.graphs.affine import folded_head, head_affine
+from fiqx_trt.onnx_export.graphs.builder import GraphBuilder
 from fiqx_trt.quality.serfiq import SerFiq, closed_form_distance
 from fiqx_trt.runtime import open_session
 

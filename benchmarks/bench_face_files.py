@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from fiqx_trt.models.probe import probe_faces
-from fiqx_trt.report.face_picture import FacePicture
-from fiqx_trt.report.npz_file import write_npz
+from fiqx_trt.runs.face_picture import FacePicture
+from fiqx_trt.runs.npz_file import write_npz
 
 FACE = probe_faces((112, 112), count=1)[0]
 MAP = cv2.GaussianBlur(np.random.default_rng(0).random((112, 112), dtype=np.float32), (9, 9), 0)

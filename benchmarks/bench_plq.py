@@ -24,14 +24,14 @@ from fiqx_trt.models.export import export_model
 from fiqx_trt.models.gradients import open_gradient
 from fiqx_trt.models.probe import probe_faces
 from fiqx_trt.models.torch_gradients import TorchGradientSession
-from fiqx_trt.onnx_export.gradient import build_gradient
-from fiqx_trt.onnx_export.taps import Taps
+from fiqx_trt.onnx_export.graphs.gradient import build_gradient
+from fiqx_trt.onnx_export.graphs.taps import Taps
 from fiqx_trt.quality.serfiq import SerFiq
-from fiqx_trt.report.face_files import FaceFiles
-from fiqx_trt.report.plq_rows import PlqRows
 from fiqx_trt.rows import RunMeta, open_table, score_columns
+from fiqx_trt.runs import score_table
+from fiqx_trt.runs.face_files import FaceFiles
+from fiqx_trt.runs.plq_rows import PlqRows
 from fiqx_trt.runtime import open_session
-from fiqx_trt.scoring import score_table
 
 #: Seconds that a comparison takes.
 BUDGET = 12.0

@@ -10,8 +10,8 @@ import os
 import numpy as np
 import pytest
 
-from fiqx_trt.onnx_export.iresnet import build_iresnet
-from fiqx_trt.onnx_export.mobilefacenet import build_mobilefacenet
+from fiqx_trt.onnx_export.architectures.iresnet import build_iresnet
+from fiqx_trt.onnx_export.architectures.mobilefacenet import build_mobilefacenet
 from fiqx_trt.runtime import open_session, parity
 from fiqx_trt.runtime.graph import read_graph
 from fiqx_trt.runtime.machine import has_bf16

@@ -23,7 +23,7 @@ from fiqx_trt.models.export import export_model
 from fiqx_trt.models.probe import probe_faces
 from fiqx_trt.quality.serfiq import SerFiq, serfiq
 from fiqx_trt.rows import RunMeta, open_table, score_columns
-from fiqx_trt.scoring import Scorer, score_table
+from fiqx_trt.runs import Scorer, score_table
 
 PRECISIONS = ("fp32", "bf16")
 

@@ -22,8 +22,8 @@ from torch.nn import functional as F  # noqa: N812
 
 from fiqx_trt.explain.scorecam import scorecam_details
 from fiqx_trt.models import Model, load_model
-from fiqx_trt.onnx_export.iresnet import build_iresnet
-from fiqx_trt.onnx_export.mobilefacenet import build_mobilefacenet
+from fiqx_trt.onnx_export.architectures.iresnet import build_iresnet
+from fiqx_trt.onnx_export.architectures.mobilefacenet import build_mobilefacenet
 from fiqx_trt.runtime.machine import has_bf16
 
 NETS = {"mobilefacenet": build_mobilefacenet, "iresnet18": lambda: build_iresnet(18)}

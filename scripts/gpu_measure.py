@@ -80,7 +80,7 @@ def copy_rate() -> float:
 
 def network() -> tuple[Any, Path]:
     """Return ResNet-100 with random weights, and the file it was written to."""
-    from fiqx_trt.onnx_export.iresnet import build_iresnet100
+    from fiqx_trt.onnx_export.architectures.iresnet import build_iresnet100
 
     model = build_iresnet100(seed=0)
     path = Path(__file__).resolve().parents[1] / "build" / "gpu_check" / "resnet100.onnx"

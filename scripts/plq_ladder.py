@@ -19,9 +19,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fiqx_trt import kernels, load_model, serfiq
-from fiqx_trt.evaluate.weightings import scaled_quality
 from fiqx_trt.experiments.degradations import DEGRADATIONS, LEVELS, degrade
 from fiqx_trt.experiments.face_set import collect_faces
+from fiqx_trt.experiments.weightings import scaled_quality
 from fiqx_trt.explain.appearance import appearance
 from fiqx_trt.explain.measuring import measure_pixels
 from fiqx_trt.explain.plq import PER, node_scale

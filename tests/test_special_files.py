@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 
 from fiqx_trt.errors import FiqxError
-from fiqx_trt.evaluate.pairs_file import read_pairs
+from fiqx_trt.evaluate.pair_file import read_pairs
 from fiqx_trt.faces.sources import iter_sources
 from fiqx_trt.importers import format_names, read_scores
 from fiqx_trt.importers.landmarks import read_landmarks
 from fiqx_trt.models.load import load_spec
 from fiqx_trt.models.spec import read_sidecar
-from fiqx_trt.onnx_export.reading.__init__ import read_model
+from fiqx_trt.onnx_export.graphs.reading.__init__ import read_model
 from fiqx_trt.quality._svr import load_svr
 from fiqx_trt.rows import read_table, table_columns
 from fiqx_trt.rows.meta import RunMeta

@@ -24,10 +24,10 @@ if TYPE_CHECKING:
     from fiqx_trt.quality.base import Quality
     from fiqx_trt.quality.magface import magface
     from fiqx_trt.quality.serfiq import serfiq
-    from fiqx_trt.scoring.face_scorer import FaceScorer
-    from fiqx_trt.scoring.files import ScoredFiles, score_files
-    from fiqx_trt.scoring.result import Scores
-    from fiqx_trt.scoring.score import score
+    from fiqx_trt.runs.face_scorer import FaceScorer
+    from fiqx_trt.runs.result import Scores
+    from fiqx_trt.runs.score import score
+    from fiqx_trt.runs.score_files import ScoredFiles, score_files
     from fiqx_trt.statistics import CompactMaps, GridStatistics, MapStatistics
 
 __version__ = "0.1.0"
@@ -70,11 +70,11 @@ _HOME = {
     "load_model": "fiqx_trt.models",
     "magface": "fiqx_trt.quality.magface",
     "plq": "fiqx_trt.explain.plq",
-    "FaceScorer": "fiqx_trt.scoring.face_scorer",
-    "ScoredFiles": "fiqx_trt.scoring.files",
-    "Scores": "fiqx_trt.scoring.result",
-    "score": "fiqx_trt.scoring.score",
-    "score_files": "fiqx_trt.scoring.files",
+    "FaceScorer": "fiqx_trt.runs.face_scorer",
+    "ScoredFiles": "fiqx_trt.runs.score_files",
+    "Scores": "fiqx_trt.runs.result",
+    "score": "fiqx_trt.runs.score",
+    "score_files": "fiqx_trt.runs.score_files",
     "ScoreCam": "fiqx_trt.explain.result",
     "scorecam": "fiqx_trt.explain.scorecam",
     "scorecam_details": "fiqx_trt.explain.scorecam",

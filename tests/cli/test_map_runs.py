@@ -42,7 +42,7 @@ def write_atomic(path, data, private=False, temporary=None):
             os.kill(os.getpid(), signal.SIGKILL)
         file.write(data)
 files.write_atomic = write_atomic
-from fiqx_trt.report import face_files
+from fiqx_trt.runs import face_files
 face_files.WAITING = 1
 from fiqx_trt.cli.main import main
 main(sys.argv[1:])

@@ -386,7 +386,7 @@ def test_an_output_below_a_file_cannot_be_written(cli, crops: Path, recogniser: 
 
 
 def test_a_network_without_an_image_is_one_line(cli, crops: Path, tmp_path: Path) -> None:
-    from fiqx_trt.onnx_export.builder import GraphBuilder
+    from fiqx_trt.onnx_export.graphs.builder import GraphBuilder
 
     graph = GraphBuilder("vector")
     graph.node("MatMul", ["x", graph.constant("w", np.ones((3, 4), np.float32))], "embedding")

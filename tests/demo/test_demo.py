@@ -12,7 +12,7 @@ from fiqx_trt.demo.run import open_model
 from fiqx_trt.demo.story import lower_at_full_strength
 from fiqx_trt.errors import OutputError
 from fiqx_trt.experiments.degradations import DEGRADATIONS
-from fiqx_trt.report.pages.parts import model_cautions
+from fiqx_trt.report.parts import model_cautions
 from fiqx_trt.rows import read_table
 from support.files import arrays
 from support.pages import read_report

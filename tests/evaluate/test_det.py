@@ -13,7 +13,7 @@ from evaluate.helpers import random_comparisons
 from fiqx_trt.errors import InvalidInputError
 from fiqx_trt.evaluate import Comparisons, discard_curve, operating_point
 from fiqx_trt.evaluate.det import DetInput, det_curves, target_rates
-from fiqx_trt.evaluate.experiment import EdcOptions, compare_at_rates, compare_methods, det_of_methods
+from fiqx_trt.evaluate.method_curves import EdcOptions, compare_at_rates, compare_methods, det_of_methods
 from fiqx_trt.evaluate.score_tables import MethodScores
 from reference import edc as reference
 

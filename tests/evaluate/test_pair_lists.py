@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from fiqx_trt.errors import ImageError, InvalidInputError, SourceError
-from fiqx_trt.evaluate import pairs_file, read_pairs, read_pairs_file
+from fiqx_trt.evaluate import pair_file, read_pairs, read_pairs_file
 from fiqx_trt.evaluate.joining import join_comparisons
 from fiqx_trt.evaluate.pair_lists import recognise
 from fiqx_trt.faces.bins import open_bin
@@ -138,7 +138,7 @@ def test_a_similarity_is_kept(tmp_path, name):
 
 
 def test_the_careful_reader_turns_distances_too(tmp_path, monkeypatch):
-    monkeypatch.setattr(pairs_file, "read_plain", lambda *_, **__: None)
+    monkeypatch.setattr(pair_file, "read_plain", lambda *_, **__: None)
     test_a_distance_is_turned_around(tmp_path, "distance")
 
 

@@ -19,7 +19,7 @@ from fiqx_trt.evaluate import (
     generate_pairs,
     genuine_pairs,
     impostor_pairs,
-    pairs_file,
+    pair_file,
     read_pairs,
 )
 
@@ -155,7 +155,7 @@ def test_both_readers_agree(tmp_path, monkeypatch, rows, scores, header, end, bl
         lines = [line.replace(" ", "").replace(",", between) for line in lines]
     path = write(tmp_path, end.join(lines) + end)
     fast = read_pairs(path)
-    monkeypatch.setattr(pairs_file, "read_plain", lambda *_, **__: None)
+    monkeypatch.setattr(pair_file, "read_plain", lambda *_, **__: None)
     careful = read_pairs(path)
     monkeypatch.undo()
     assert fast.paths == careful.paths

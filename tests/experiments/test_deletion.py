@@ -9,7 +9,7 @@ import pytest
 
 import fiqx_trt as fx
 from fiqx_trt.errors import InvalidInputError
-from fiqx_trt.evaluate.deletion import cell_means, filling
+from fiqx_trt.experiments.cell_removal import cell_means, filling
 from fiqx_trt.experiments.deletion import (
     CENTRE,
     CHANCE,

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from fiqx_trt.errors import BackendUnavailableError, DependencyError, InvalidInputError
 from fiqx_trt.faces.detect import DETECTORS, Detections, check_image, open_detector
 from fiqx_trt.faces.mtcnn import Mtcnn
-from fiqx_trt.onnx_export.dlib_resnet import find_weights
+from fiqx_trt.onnx_export.architectures.dlib_resnet import find_weights
 
 SAME_FACE = 0.4  # least overlap of the boxes of two detectors that draw boxes of different extent
 PHOTOS = "pose-mask-expression"

@@ -106,7 +106,7 @@ def _landmarks(path: Path) -> object:
 
 
 def _pairs(path: Path) -> object:
-    from fiqx_trt.evaluate.pairs_file import read_pairs
+    from fiqx_trt.evaluate.pair_file import read_pairs
 
     return read_pairs(path)
 
@@ -165,7 +165,7 @@ def _analysis(path: Path) -> object:
 
 
 def _joblib(path: Path) -> object:
-    from fiqx_trt.onnx_export.joblib_format import read_arrays
+    from fiqx_trt.onnx_export.architectures.joblib_format import read_arrays
 
     return read_arrays(path.read_bytes(), name="x")
 

@@ -91,7 +91,7 @@ def test_an_input_that_once_did_harm(name: str, tmp_path: Path) -> None:
 def test_damaged_checkpoints(tmp_path: Path) -> None:
     """torch reads them itself, and raises nearly anything."""
     from fiqx_trt.errors import ModelError
-    from fiqx_trt.onnx_export.state import load_state
+    from fiqx_trt.onnx_export.architectures.state import load_state
 
     path = tmp_path / "w.pt"
     for zipped in (True, False):

@@ -12,12 +12,12 @@ import pytest
 import fiqx_trt as fx
 from fiqx_trt.models.load import load_graph
 from fiqx_trt.models.probe import probe_faces
-from fiqx_trt.onnx_export.gradient import build_gradient
-from fiqx_trt.onnx_export.half import to_half
-from fiqx_trt.onnx_export.reading import read_model
-from fiqx_trt.onnx_export.taps import Taps
-from fiqx_trt.onnx_export.tflite import is_tflite
-from fiqx_trt.onnx_export.view import GraphView
+from fiqx_trt.onnx_export.graphs.gradient import build_gradient
+from fiqx_trt.onnx_export.graphs.half import to_half
+from fiqx_trt.onnx_export.graphs.reading import read_model
+from fiqx_trt.onnx_export.graphs.taps import Taps
+from fiqx_trt.onnx_export.graphs.tflite import is_tflite
+from fiqx_trt.onnx_export.graphs.view import GraphView
 from reference.onnx_graphs import operators, run
 
 FACES = probe_faces((112, 112), count=7, seed=3)

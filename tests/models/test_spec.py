@@ -10,7 +10,7 @@ from fiqx_trt.errors import InvalidInputError, ModelError
 from fiqx_trt.models import ModelSpec, load_model, load_spec
 from fiqx_trt.models.load import guess_message
 from fiqx_trt.models.spec import read_sidecar, sidecar_path
-from fiqx_trt.onnx_export.builder import GraphBuilder
+from fiqx_trt.onnx_export.graphs.builder import GraphBuilder
 from support.nets import SIZE, noise_faces, save, small_recogniser
 
 

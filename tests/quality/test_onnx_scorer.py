@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from fiqx_trt.errors import InvalidInputError, ModelError, ModelUnavailableError
-from fiqx_trt.onnx_export.builder import GraphBuilder
+from fiqx_trt.onnx_export.graphs.builder import GraphBuilder
 from fiqx_trt.quality import create_method
 from fiqx_trt.quality.scorer_contract import CONTRACTS
 from fiqx_trt.zoo import fetch, models

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
-from fiqx_trt.onnx_export.builder import GraphBuilder
+from fiqx_trt.onnx_export.graphs.builder import GraphBuilder
 
 SIZE, CHANNELS, DIMENSIONS = 32, 10, 12
 CONSTANT, EMPTY = 4, 7  # channels without contrast: one at a value, one at zero

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from fiqx_trt.report import explained_summary
 from fiqx_trt.report.explained_summary import FACES, REASONS, Spread, summarise_rows
-from fiqx_trt.report.pages.parts import decimal
+from fiqx_trt.report.parts import decimal
 from fiqx_trt.rows import Row
 
 numbers = st.floats(-1e3, 1e3)

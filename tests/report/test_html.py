@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from fiqx_trt.errors import InvalidInputError
 from fiqx_trt.report.html import Card, Cards, Facts, Figure, Files, Notes, Page, Section, Table, visible
-from fiqx_trt.report.pages.parts import Asked, decimal, interval, picture, save_page
+from fiqx_trt.report.parts import Asked, decimal, interval, picture, save_page
 from support.pages import read_page, read_report
 
 HOSTILE = [
@@ -141,7 +141,7 @@ def test_what_cannot_be_shown_is_refused(part, message: str) -> None:
 
 
 def test_a_large_picture_is_made_smaller_and_keeps_its_size_on_screen(tmp_path: Path) -> None:
-    from fiqx_trt.report.canvas import Picture, new_figure
+    from fiqx_trt.figures.canvas import Picture, new_figure
 
     Picture(new_figure(10.0, 2.0), {"a": np.zeros(3)}).save(tmp_path / "wide.png")
     found = picture(tmp_path / "wide.png", tmp_path, alt="nothing", caption="empty")

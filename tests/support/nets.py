@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 
-from fiqx_trt.onnx_export.builder import GraphBuilder
+from fiqx_trt.onnx_export.graphs.builder import GraphBuilder
 
 SIZE = 32
 FEATURES = 8 * 8 * 8

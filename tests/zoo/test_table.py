@@ -14,7 +14,7 @@ from fiqx_trt.errors import ModelError
 from fiqx_trt.faces.align import TEMPLATES
 from fiqx_trt.models import ModelSpec
 from fiqx_trt.models.known import entry_fields
-from fiqx_trt.onnx_export import dlib_resnet
+from fiqx_trt.onnx_export.architectures import dlib_resnet
 from fiqx_trt.quality.onnx_scorer import known_contract
 from fiqx_trt.quality.scorer_contract import CONTRACTS
 from fiqx_trt.quality.serfiq import SerFiq

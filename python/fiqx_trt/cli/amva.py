@@ -25,10 +25,10 @@ if TYPE_CHECKING:
     from fiqx_trt.evaluate.score_tables import ScoreTables
     from fiqx_trt.faces.prepare import FacePreparer, FaceRecord
     from fiqx_trt.faces.sources import Source
+    from fiqx_trt.figures.amva import Look
     from fiqx_trt.models import Model
-    from fiqx_trt.report.cam_rows import CamOptions
-    from fiqx_trt.report.figures import Look
-    from fiqx_trt.report.pages.amva import MapsMade
+    from fiqx_trt.report.amva import MapsMade
+    from fiqx_trt.runs.cam_rows import CamOptions
     from fiqx_trt.statistics import CompactMaps
 
 __all__ = ["amva"]
@@ -79,10 +79,10 @@ def amva(
     from fiqx_trt.amva import analyse, members, quality_groups, save_amva
     from fiqx_trt.evaluate.score_tables import parse_directions, read_score_tables
     from fiqx_trt.faces.sources import iter_sources
-    from fiqx_trt.report.cam_rows import CamOptions
-    from fiqx_trt.report.figures import Look
-    from fiqx_trt.report.pages.amva import amva_page
-    from fiqx_trt.report.pages.parts import Asked, save_page
+    from fiqx_trt.figures.amva import Look
+    from fiqx_trt.report.amva import amva_page
+    from fiqx_trt.report.parts import Asked, save_page
+    from fiqx_trt.runs.cam_rows import CamOptions
 
     looks = {"uniform": Look(), "jet": Look.papers()}
     if colors not in looks:
@@ -222,7 +222,7 @@ def _figures(
     look: Look,
     out: Path,
 ) -> list[Path]:
-    from fiqx_trt.report.figures import example_images, face_rows, save_amva_figures
+    from fiqx_trt.figures.amva import example_images, face_rows, save_amva_figures
 
     positions = example_images(result, count=examples)
     place = {position: row for row, position in enumerate(found.positions)}
@@ -237,8 +237,8 @@ def _made(
 ) -> MapsMade:
     """Return how the maps were made, for the report: every choice as it was, also where none was given."""
     from fiqx_trt.explain.recipe import recipe
-    from fiqx_trt.report.pages.amva import MapsMade
-    from fiqx_trt.report.pages.parts import model_cautions, model_facts, plain, score_table
+    from fiqx_trt.report.amva import MapsMade
+    from fiqx_trt.report.parts import model_cautions, model_facts, plain, score_table
 
     chosen = recipe(
         options.preset, target=options.target, weights=options.weights, align_corners=options.align_corners

@@ -81,10 +81,10 @@ def assess(
     from fiqx_trt.experiments.assessment import assess as correlate
     from fiqx_trt.experiments.degraded_scores import score_degraded
     from fiqx_trt.quality import create_method
+    from fiqx_trt.report.assess import AssessRun
     from fiqx_trt.report.assess_files import write_assessment
     from fiqx_trt.report.experiment_files import start
-    from fiqx_trt.report.pages.assess import AssessRun
-    from fiqx_trt.report.pages.parts import Asked
+    from fiqx_trt.report.parts import Asked
 
     runtime = o.RuntimeOptions(backend, precision, device, threads)
     fields = o.model_fields(
@@ -158,7 +158,7 @@ def _compare_taps(
     from fiqx_trt.experiments.assessment import assess as correlate
     from fiqx_trt.experiments.degraded_scores import score_degraded
     from fiqx_trt.models.load import load_graph
-    from fiqx_trt.onnx_export.head_walk import linear_inputs
+    from fiqx_trt.onnx_export.graphs.head_walk import linear_inputs
     from fiqx_trt.quality import create_method
 
     spec, _, graph = load_graph(model, fields)
@@ -171,8 +171,8 @@ def _compare_taps(
 
 
 def _show(result: Assessment) -> None:
-    from fiqx_trt.report.assess_figures import validity_rows
-    from fiqx_trt.report.pages.parts import interval
+    from fiqx_trt.figures.assess import validity_rows
+    from fiqx_trt.report.parts import interval
 
     tables = {name: validity_rows(one) for name, one in result.methods.items()}
     rows = [

@@ -78,8 +78,8 @@ def cam(
     """
     from fiqx_trt.explain.recipe import recipe
     from fiqx_trt.report.cam_report import cam_report
-    from fiqx_trt.report.cam_rows import CamOptions, CamRows
-    from fiqx_trt.report.face_files import FaceFiles
+    from fiqx_trt.runs.cam_rows import CamOptions, CamRows
+    from fiqx_trt.runs.face_files import FaceFiles
 
     mode = choose_mode(resume=resume, overwrite=overwrite, retry=retry_failed)
     options = CamOptions(target, weights, preset, align_corners, layer)

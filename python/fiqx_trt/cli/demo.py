@@ -18,7 +18,7 @@ def demo(
 ) -> None:
     """Score and explain a sample face and ever worse copies of it; needs no GPU."""
     from fiqx_trt.demo import run_demo
-    from fiqx_trt.report.pages.parts import Asked
+    from fiqx_trt.report.parts import Asked
 
     notice = (lambda text: None) if quiet else say
     result = run_demo(out, overwrite=overwrite, notice=notice, asked=Asked(sys.argv, warnings_shown()))

@@ -94,7 +94,7 @@ def _backends() -> list[Line]:
 def _weights() -> list[Line]:
     from fiqx_trt.errors import FiqxError
     from fiqx_trt.models.known import present
-    from fiqx_trt.onnx_export import mtcnn
+    from fiqx_trt.onnx_export.architectures import mtcnn
     from fiqx_trt.zoo import models
 
     lines: list[Line] = []

@@ -212,10 +212,10 @@ def edc(
     Exit status: 0 done, 2 wrong usage, 1 could not run, 130 interrupted, 143 terminated.
     """
     from fiqx_trt.evaluate.det import DISCARDS
-    from fiqx_trt.evaluate.experiment import EdcOptions, compare_at_rates, det_of_methods
     from fiqx_trt.evaluate.joining import join_tables
+    from fiqx_trt.evaluate.method_curves import EdcOptions, compare_at_rates, det_of_methods
     from fiqx_trt.evaluate.score_tables import parse_directions, read_score_tables
-    from fiqx_trt.report.edc_figures import SCALES
+    from fiqx_trt.figures.edc import SCALES
 
     limits, rates = tuple(limit or (0.2, 0.3)), tuple(fmr or (1e-3,))
     discards = tuple(DISCARDS if det is None else det)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from fiqx_trt.cli.edc_pairs import Compared
     from fiqx_trt.evaluate.curves import PartialArea
     from fiqx_trt.evaluate.det import DetCurve
-    from fiqx_trt.evaluate.experiment import EdcResult
+    from fiqx_trt.evaluate.method_curves import EdcResult
 
 __all__ = ["Outcome", "figure_names", "print_results", "write_results"]
 
@@ -56,8 +56,8 @@ def figure_names(position: int, rate: float) -> tuple[str, str]:
 def write_results(outcome: Outcome, out: Path, *, until: float, scale: str) -> None:
     """Write figures, tables, page and, last, ``summary.json``."""
     from fiqx_trt.evaluate.edc_files import write_curves, write_det
-    from fiqx_trt.report.det_figure import det_figure
-    from fiqx_trt.report.edc_figures import edc_figure
+    from fiqx_trt.figures.det import det_figure
+    from fiqx_trt.figures.edc import edc_figure
 
     out.mkdir(parents=True, exist_ok=True)
     for old in [
@@ -78,8 +78,8 @@ def write_results(outcome: Outcome, out: Path, *, until: float, scale: str) -> N
 
 
 def _write_page(outcome: Outcome, out: Path) -> None:
-    from fiqx_trt.report.pages.edc import EdcFindings, edc_page
-    from fiqx_trt.report.pages.parts import Asked, save_page
+    from fiqx_trt.report.edc import EdcFindings, edc_page
+    from fiqx_trt.report.parts import Asked, save_page
 
     figures = [figure_names(i, result.options.fmr)[0] for i, result in enumerate(outcome.results)]
     findings = EdcFindings(outcome.results, figures, outcome.det)

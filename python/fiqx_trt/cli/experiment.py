@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from fiqx_trt.experiments.face_set import FaceSet
     from fiqx_trt.models import Model
     from fiqx_trt.report.deletion_files import DeletionRun
-    from fiqx_trt.report.pages.parts import Asked
+    from fiqx_trt.report.parts import Asked
 
 __all__ = ["compare", "deletion", "inpaint", "masks"]
 
@@ -95,7 +95,7 @@ def masks(
     """Cover random squares of every face: whether the covered area loses pixel quality, and the face quality (T 5.2)."""
     from fiqx_trt.models.gradients import WEIGHTS
     from fiqx_trt.report.experiment_files import start
-    from fiqx_trt.report.experiment_pictures import run_masks
+    from fiqx_trt.report.write_masks_inpainting import run_masks
 
     runtime = o.RuntimeOptions(backend, "auto", device, threads)
     found = o.FaceOptions(aligned, detector, select, min_face, confidence)
@@ -157,7 +157,7 @@ def inpaint(
 ) -> None:
     """Fill in the least useful area of every face: whether the face gains quality (T 5.1)."""
     from fiqx_trt.report.experiment_files import start
-    from fiqx_trt.report.experiment_pictures import run_inpainting
+    from fiqx_trt.report.write_masks_inpainting import run_inpainting
 
     runtime = o.RuntimeOptions(backend, "auto", device, threads)
     found = o.FaceOptions(aligned, detector, select, min_face, confidence)
@@ -215,7 +215,7 @@ def compare(
 ) -> None:
     """Put a person's reference beside pictures that break its rules: what became less useful, and where (T 5.3)."""
     from fiqx_trt.report.experiment_files import start
-    from fiqx_trt.report.experiment_maps import run_comparison
+    from fiqx_trt.report.write_compare import run_comparison
 
     runtime = o.RuntimeOptions(backend, "auto", device, threads)
     found = o.FaceOptions(aligned, detector, "largest", min_face, confidence)
@@ -322,7 +322,7 @@ def deletion(
 
 
 def _asked() -> Asked:
-    from fiqx_trt.report.pages.parts import Asked
+    from fiqx_trt.report.parts import Asked
 
     return Asked(sys.argv, warnings_shown())
 
@@ -380,7 +380,7 @@ def _mask_table(summary: dict[str, Any]) -> None:
 
 
 def _area_table(done: DeletionRun) -> None:
-    from fiqx_trt.report.pages.deletion import area_cell
+    from fiqx_trt.report.deletion import area_cell
 
     rows = [
         (one.order, one.fill, one.measure, area_cell(one.deletion), area_cell(one.insertion))

@@ -29,7 +29,7 @@ def inspect(
 ) -> None:
     """Print a model's taps and contract, and what of it was guessed."""
     from fiqx_trt.models.load import load_graph
-    from fiqx_trt.onnx_export.taps import tensor_shapes
+    from fiqx_trt.onnx_export.graphs.taps import tensor_shapes
     from fiqx_trt.zoo import known
 
     spec, path, graph = load_graph(model, o.model_fields(input_size=input_size, tap=tap))

@@ -9,9 +9,9 @@ from typing import Annotated, Any
 import typer
 
 from fiqx_trt.errors import InvalidInputError
-from fiqx_trt.scoring.options import FaceOptions as FaceOptions
-from fiqx_trt.scoring.options import RuntimeOptions as RuntimeOptions
-from fiqx_trt.scoring.options import open_model as open_model
+from fiqx_trt.runs.options import FaceOptions as FaceOptions
+from fiqx_trt.runs.options import RuntimeOptions as RuntimeOptions
+from fiqx_trt.runs.options import open_model as open_model
 from fiqx_trt.zoo import DEFAULT_MODEL as DEFAULT_MODEL  # the commands' default
 
 MODEL_PANEL = "Model"

@@ -114,10 +114,10 @@ def overlap(
 def _write(found: Agreement, tables: ScoreTables, settings: dict[str, Any], out: Path) -> None:
     from fiqx_trt import __version__
     from fiqx_trt.evaluate.edc_files import write_json
-    from fiqx_trt.report.correlations import correlation_figure
-    from fiqx_trt.report.overlap import overlap_figure
-    from fiqx_trt.report.pages.overlap import overlap_page
-    from fiqx_trt.report.pages.parts import Asked, save_page
+    from fiqx_trt.figures.correlations import correlation_figure
+    from fiqx_trt.figures.overlap import overlap_figure
+    from fiqx_trt.report.overlap import overlap_page
+    from fiqx_trt.report.parts import Asked, save_page
     from fiqx_trt.rows.csv_file import write_csv
 
     out.mkdir(parents=True, exist_ok=True)

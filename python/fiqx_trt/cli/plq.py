@@ -110,9 +110,9 @@ def plq(
     from fiqx_trt.explain.deviation import missing_usual
     from fiqx_trt.explain.plq import PlqExplainer
     from fiqx_trt.quality import MethodOptions, create_method
-    from fiqx_trt.report.face_files import FaceFiles
-    from fiqx_trt.report.pages.plq import plq_page
-    from fiqx_trt.report.plq_rows import PlqRows
+    from fiqx_trt.report.plq import plq_page
+    from fiqx_trt.runs.face_files import FaceFiles
+    from fiqx_trt.runs.plq_rows import PlqRows
 
     mode = choose_mode(resume=resume, overwrite=overwrite, retry=retry_failed)
     quality = create_method(method, MethodOptions(passes=passes, seed=seed, estimator=estimator))

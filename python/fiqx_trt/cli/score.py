@@ -9,7 +9,7 @@ import typer
 
 from fiqx_trt.cli import options as o
 from fiqx_trt.cli.table_run import TableRun, choose_mode
-from fiqx_trt.scoring.options import ScoreSettings
+from fiqx_trt.runs.options import ScoreSettings
 
 __all__ = ["score"]
 
@@ -86,7 +86,7 @@ def score(
     Exit status: 0 every row ok, 3 finished but some rows failed, 2 wrong usage, 1 could not run, 130 interrupted, 143 terminated.
     """
     from fiqx_trt.quality import MethodOptions
-    from fiqx_trt.scoring import Scorer
+    from fiqx_trt.runs import Scorer
 
     mode = choose_mode(resume=resume, overwrite=overwrite, retry=retry_failed)
     brisque = (brisque_model, brisque_ranges, brisque_halving)

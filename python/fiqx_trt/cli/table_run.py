@@ -16,16 +16,16 @@ from fiqx_trt.cli import options as o
 from fiqx_trt.cli.console import open_progress, say
 from fiqx_trt.cli.signals import Stop, exit_code, stop_on_signals
 from fiqx_trt.errors import OutputError
-from fiqx_trt.scoring.options import choose_mode
+from fiqx_trt.runs.options import choose_mode
 
 if TYPE_CHECKING:
     from fiqx_trt.faces.sources import Source
     from fiqx_trt.models import Model
-    from fiqx_trt.report.face_files import FaceFiles
+    from fiqx_trt.report.explained import ExplainedTable
     from fiqx_trt.report.html import Page
-    from fiqx_trt.report.pages.explained import ExplainedTable
     from fiqx_trt.rows import Mode, TableWriter
-    from fiqx_trt.scoring.files import Maker
+    from fiqx_trt.runs.face_files import FaceFiles
+    from fiqx_trt.runs.score_files import Maker
 
 __all__ = ["TableRun", "choose_mode"]
 
@@ -110,7 +110,7 @@ class TableRun:
         typer.Exit
             Always, with the status the table deserves.
         """
-        from fiqx_trt.scoring.files import TableJob
+        from fiqx_trt.runs.score_files import TableJob
 
         job = TableJob(path, maker, model, self.faces, self.runtime, self.mode, sys.argv, self.batch)
         preparer = job.preparer()
@@ -134,8 +134,8 @@ class TableRun:
         raise typer.Exit(exit_status(table, stop))
 
     def _report(self, table: TableWriter, model: Model, page: Callable[[ExplainedTable], Page]) -> None:
-        from fiqx_trt.report.pages.explained import ExplainedTable
-        from fiqx_trt.report.pages.parts import save_page
+        from fiqx_trt.report.explained import ExplainedTable
+        from fiqx_trt.report.parts import save_page
 
         written = save_page(page(ExplainedTable(table.path, table.meta, model)), table.path.parent)
         if not self.quiet:
@@ -143,7 +143,7 @@ class TableRun:
 
     def _refuse_other_report(self, path: Path) -> None:
         """Leave a report alone that is not this table's."""
-        from fiqx_trt.report.pages.parts import REPORT
+        from fiqx_trt.report.parts import REPORT
         from fiqx_trt.rows.files import TableFiles
 
         files, report = TableFiles.of(path), path.with_name(REPORT)

@@ -13,8 +13,8 @@ from fiqx_trt.amva import Amva, analyse, quality_groups, save_amva
 from fiqx_trt.demo.picture import Step, maps_figure
 from fiqx_trt.explain.plq import plq
 from fiqx_trt.explain.scorecam import scorecam_details
+from fiqx_trt.figures.amva import example_images, face_rows, save_amva_figures
 from fiqx_trt.models import Model
-from fiqx_trt.report.figures import example_images, face_rows, save_amva_figures
 
 __all__ = ["Explained", "explain_ladder"]
 

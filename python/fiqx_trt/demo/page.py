@@ -11,10 +11,10 @@ import numpy as np
 from fiqx_trt.demo.story import lower_at_full_strength, surprises, verdict
 from fiqx_trt.evaluate.correlation import rank_correlation
 from fiqx_trt.experiments.degradations import DEGRADATIONS
+from fiqx_trt.report.amva import MAP_FORMULAS, map_cautions, map_figures
+from fiqx_trt.report.experiment import PER_CONTRAST, PIXEL_QUALITY, QUALITY
 from fiqx_trt.report.html import Figure, Files, Notes, Page, Section, Table
-from fiqx_trt.report.pages.amva import MAP_FORMULAS, map_cautions, map_figures
-from fiqx_trt.report.pages.experiment import PER_CONTRAST, PIXEL_QUALITY, QUALITY
-from fiqx_trt.report.pages.parts import (
+from fiqx_trt.report.parts import (
     Asked,
     cautions,
     closing,

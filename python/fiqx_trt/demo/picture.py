@@ -131,9 +131,9 @@ def maps_figure(
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    from fiqx_trt.report.canvas import Look, Scale
-    from fiqx_trt.report.face_picture import quality_colors
-    from fiqx_trt.report.faces import overlay
+    from fiqx_trt.figures.canvas import Look, Scale
+    from fiqx_trt.figures.faces import overlay
+    from fiqx_trt.runs.face_picture import quality_colors
 
     last = {step.kind: index for index, step in enumerate(steps)}
     figure = Figure(figsize=(1.6 * len(last), 5.2), layout="constrained")

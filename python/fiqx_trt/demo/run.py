@@ -22,9 +22,9 @@ from fiqx_trt.faces.sources import Source, iter_sources
 from fiqx_trt.models import Model, load_model
 from fiqx_trt.opencv import cv2
 from fiqx_trt.quality.serfiq import SerFiq
-from fiqx_trt.report.pages.parts import REPORT, Asked, save_page
+from fiqx_trt.report.parts import REPORT, Asked, save_page
 from fiqx_trt.rows import RunMeta, open_table, read_table, score_columns
-from fiqx_trt.scoring import Scorer, score_table
+from fiqx_trt.runs import Scorer, score_table
 from fiqx_trt.zoo import EMBEDDED_MODEL
 
 __all__ = ["DemoResult", "DemoStep", "run_demo"]

@@ -6,8 +6,8 @@ from fiqx_trt.evaluate.correlation import Correlation, kendall, rank_correlation
 from fiqx_trt.evaluate.curves import BestDiscard, DiscardCurve, PartialArea, partial_areas
 from fiqx_trt.evaluate.edc import best_discard, discard_curve, random_discard
 from fiqx_trt.evaluate.overlap import Agreement, agreement, extremes, gaussian_copula_overlap
-from fiqx_trt.evaluate.pairs import generate_pairs, genuine_pairs, impostor_pairs
-from fiqx_trt.evaluate.pairs_file import PairsFile, read_pairs, read_pairs_file
+from fiqx_trt.evaluate.pair_file import PairsFile, read_pairs, read_pairs_file
+from fiqx_trt.evaluate.pair_generation import generate_pairs, genuine_pairs, impostor_pairs
 from fiqx_trt.evaluate.sampling import folder_identities, identity_codes, per_identity
 from fiqx_trt.evaluate.similarity import cosine_similarity
 from fiqx_trt.evaluate.threshold import OperatingPoint, given_threshold, operating_point

@@ -10,7 +10,7 @@ from typing import Any
 
 from fiqx_trt.evaluate.curves import PartialArea
 from fiqx_trt.evaluate.det import DetCurve
-from fiqx_trt.evaluate.experiment import EdcResult, MethodCurve
+from fiqx_trt.evaluate.method_curves import EdcResult, MethodCurve
 from fiqx_trt.files import write_whole
 from fiqx_trt.rows.csv_file import write_csv
 

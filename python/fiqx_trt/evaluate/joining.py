@@ -51,7 +51,7 @@ def join_comparisons(
     images
         Every image of the score tables.
     stems
-        Suffixes are not certain (:attr:`fiqx_trt.evaluate.pairs_file.PairsFile.stems`).
+        Suffixes are not certain (:attr:`fiqx_trt.evaluate.pair_file.PairsFile.stems`).
     """
     found = join_paths(comparisons.paths, images, stems=stems)
     found |= _escaped(comparisons.paths, images, found)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from fiqx_trt.errors import InvalidInputError
 from fiqx_trt.evaluate.correlation import Correlation, rank_correlation
-from fiqx_trt.evaluate.experiment import EdcOptions, EdcResult
+from fiqx_trt.evaluate.method_curves import EdcOptions, EdcResult
 from fiqx_trt.experiments.degraded_scores import DegradedScores
 from fiqx_trt.experiments.probe_discard import discard_curves
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fiqx_trt.errors import InvalidInputError
-from fiqx_trt.evaluate.deletion import FILLS, area_under, cell_order, filling, removal_counts, removed
+from fiqx_trt.experiments.cell_removal import FILLS, area_under, cell_order, filling, removal_counts, removed
 
 __all__ = [
     "CENTRE",
@@ -66,8 +66,8 @@ class DeletionOptions:
     randoms
         Random orders per face, averaged.
     fills
-        What removed cells show (:data:`fiqx_trt.evaluate.deletion.FILLS`); ``None``: all of them, without ``"other"`` where
-        there is no other face.
+        What removed cells show (:data:`fiqx_trt.experiments.cell_removal.FILLS`); ``None``: all of them, without
+        ``"other"`` where there is no other face.
     seed
         Seed of the random orders and of the bootstrap.
     replicates, level
@@ -158,7 +158,7 @@ def delete_and_insert(
         ``(N, H, W, 3)`` uint8 RGB, aligned.
     maps
         Kind of map → ``(N, cells, cells)`` its means over the cells of each face
-        (:func:`fiqx_trt.evaluate.deletion.cell_means`).
+        (:func:`fiqx_trt.experiments.cell_removal.cell_means`).
     prior
         ``(cells, cells)`` the centre prior's means.
     people

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fiqx_trt.errors import InvalidInputError
-from fiqx_trt.evaluate.deletion import cell_means
+from fiqx_trt.experiments.cell_removal import cell_means
 from fiqx_trt.experiments.deletion import Probe, Probed
 from fiqx_trt.explain.plq import PlqExplainer, Weights
 from fiqx_trt.explain.scale import PAPER_PER, Per

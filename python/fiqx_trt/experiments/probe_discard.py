@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fiqx_trt.evaluate.comparisons import Comparisons
-from fiqx_trt.evaluate.experiment import EdcOptions, EdcResult, compare_methods
+from fiqx_trt.evaluate.method_curves import EdcOptions, EdcResult, compare_methods
 from fiqx_trt.evaluate.score_tables import MethodScores
 from fiqx_trt.experiments.degraded_scores import DegradedScores
 

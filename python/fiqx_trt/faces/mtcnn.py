@@ -20,7 +20,7 @@ from fiqx_trt.faces import boxes as b
 from fiqx_trt.faces.detect import Detections, check_confidence, check_image
 from fiqx_trt.faces.pyramid import STRIDE, WINDOW, lay_out, level_sizes
 from fiqx_trt.kernels import face_input
-from fiqx_trt.onnx_export.mtcnn import MTCNN_MEAN, MTCNN_STD, build_mtcnn
+from fiqx_trt.onnx_export.architectures.mtcnn import MTCNN_MEAN, MTCNN_STD, build_mtcnn
 from fiqx_trt.opencv import cv2
 from fiqx_trt.runtime import Session, open_session
 

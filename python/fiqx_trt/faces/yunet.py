@@ -23,7 +23,7 @@ from fiqx_trt.errors import InvalidInputError
 from fiqx_trt.faces import boxes as b
 from fiqx_trt.faces.detect import Detections, check_confidence, check_image
 from fiqx_trt.kernels import face_input
-from fiqx_trt.onnx_export.yunet import YUNET_STRIDES, build_yunet
+from fiqx_trt.onnx_export.architectures.yunet import YUNET_STRIDES, build_yunet
 from fiqx_trt.opencv import cv2
 from fiqx_trt.runtime import open_session
 from fiqx_trt.zoo import fetch, models

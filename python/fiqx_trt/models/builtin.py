@@ -31,13 +31,13 @@ class BuiltIn(NamedTuple):
 
 
 def _dlib_resnet() -> BuiltIn:
-    from fiqx_trt.onnx_export import dlib_resnet
+    from fiqx_trt.onnx_export.architectures import dlib_resnet
 
     return _converted("dlib-resnet", dlib_resnet.find_weights(), _dlib_resnet_graph)
 
 
 def _dlib_resnet_graph(weights: bytes) -> bytes:
-    from fiqx_trt.onnx_export.dlib_resnet import build_dlib_resnet
+    from fiqx_trt.onnx_export.architectures.dlib_resnet import build_dlib_resnet
 
     graph: bytes = build_dlib_resnet(weights).SerializeToString()
     return graph

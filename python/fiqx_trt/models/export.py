@@ -12,8 +12,8 @@ from fiqx_trt.files import write_atomic
 from fiqx_trt.models.infer import infer_spec
 from fiqx_trt.models.known import entry_fields, known_file
 from fiqx_trt.models.spec import ModelSpec, sidecar_path
-from fiqx_trt.onnx_export import ARCHITECTURES
-from fiqx_trt.onnx_export.reading import read_model
+from fiqx_trt.onnx_export.architectures import ARCHITECTURES
+from fiqx_trt.onnx_export.graphs.reading import read_model
 from fiqx_trt.zoo import known
 
 if TYPE_CHECKING:
@@ -43,8 +43,8 @@ def export_model(name: str, out: Path, *, weights: Path | None = None, seed: int
     Parameters
     ----------
     name
-        A known model (:func:`fiqx_trt.zoo.models`), or a key of :data:`fiqx_trt.onnx_export.ARCHITECTURES`; with weights or a
-        seed it is the latter.
+        A known model (:func:`fiqx_trt.zoo.models`), or a key of
+        :data:`fiqx_trt.onnx_export.architectures.ARCHITECTURES`; with weights or a seed it is the latter.
     out
         The ONNX file; its folder exists.
     weights
@@ -94,6 +94,6 @@ def _architecture(name: str, weights: Path | None, seed: int | None) -> tuple[by
 
 
 def _load_state(path: Path) -> dict[str, Any]:
-    from fiqx_trt.onnx_export.state import load_state
+    from fiqx_trt.onnx_export.architectures.state import load_state
 
     return load_state(path)

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from fiqx_trt.errors import DependencyError, InvalidInputError, ModelError
 from fiqx_trt.kernels import Array
-from fiqx_trt.onnx_export.gradient import build_gradient
-from fiqx_trt.onnx_export.taps import Taps
+from fiqx_trt.onnx_export.graphs.gradient import build_gradient
+from fiqx_trt.onnx_export.graphs.taps import Taps
 
 if TYPE_CHECKING:
     import onnx

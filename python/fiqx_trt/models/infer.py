@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from fiqx_trt.errors import ModelError
 from fiqx_trt.models.scaling import input_scaling
 from fiqx_trt.models.spec import ModelSpec
-from fiqx_trt.onnx_export.taps import find_taps, tensor_shapes
+from fiqx_trt.onnx_export.graphs.taps import find_taps, tensor_shapes
 from fiqx_trt.text import field_words
 
 if TYPE_CHECKING:

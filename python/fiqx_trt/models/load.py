@@ -15,9 +15,9 @@ from fiqx_trt.models.infer import infer_spec
 from fiqx_trt.models.known import entry_fields, known_file
 from fiqx_trt.models.model import Model, RuntimeChoice
 from fiqx_trt.models.spec import ModelSpec, read_sidecar, sidecar_path, sidecar_text
-from fiqx_trt.onnx_export.input_size import fix_input_size, with_batch_of_one
-from fiqx_trt.onnx_export.reading import fold_shapes, read_hashed, refuse_quantised
-from fiqx_trt.onnx_export.tokens import with_token_map
+from fiqx_trt.onnx_export.graphs.input_size import fix_input_size, with_batch_of_one
+from fiqx_trt.onnx_export.graphs.reading import fold_shapes, read_hashed, refuse_quantised
+from fiqx_trt.onnx_export.graphs.tokens import with_token_map
 from fiqx_trt.zoo import DEFAULT_MODEL, known, models
 
 if TYPE_CHECKING:

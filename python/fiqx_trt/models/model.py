@@ -18,9 +18,9 @@ from fiqx_trt.kernels import Array
 from fiqx_trt.models.extracted import Extracted, flat
 from fiqx_trt.models.probe import probe_faces
 from fiqx_trt.models.spec import ModelSpec
-from fiqx_trt.onnx_export.affine import folded_head, head_affine
-from fiqx_trt.onnx_export.input_size import fixed_batch
-from fiqx_trt.onnx_export.split import cut, with_outputs
+from fiqx_trt.onnx_export.graphs.affine import folded_head, head_affine
+from fiqx_trt.onnx_export.graphs.input_size import fixed_batch
+from fiqx_trt.onnx_export.graphs.split import cut, with_outputs
 from fiqx_trt.runtime import open_session
 from fiqx_trt.runtime.base import Session
 from fiqx_trt.runtime.place import HOST, Place, session_place

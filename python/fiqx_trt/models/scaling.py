@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from fiqx_trt.onnx_export.reading import takes_raw_pixels
-from fiqx_trt.onnx_export.view import GraphView, attribute
+from fiqx_trt.onnx_export.graphs.reading import takes_raw_pixels
+from fiqx_trt.onnx_export.graphs.view import GraphView, attribute
 
 if TYPE_CHECKING:
     import onnx

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from fiqx_trt.errors import InferenceError
-from fiqx_trt.onnx_export.split import with_outputs
+from fiqx_trt.onnx_export.graphs.split import with_outputs
 from fiqx_trt.runtime.base import Chunk, Session, TensorInfo, first_line
 from fiqx_trt.runtime.torch import TorchGraph, exact_convolutions, limited_threads
 

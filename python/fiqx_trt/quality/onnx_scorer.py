@@ -61,7 +61,7 @@ class OnnxScorer:
     needs_model = False
 
     def __init__(self, model: Path, *, contract: ScorerContract | None = None) -> None:
-        from fiqx_trt.onnx_export.reading import model_sha256
+        from fiqx_trt.onnx_export.graphs.reading import model_sha256
 
         self._path = Path(model)
         if not self._path.is_file():
@@ -175,7 +175,7 @@ class OnnxScorer:
         return session
 
     def _graph(self) -> Any:
-        from fiqx_trt.onnx_export.reading import read_model
+        from fiqx_trt.onnx_export.graphs.reading import read_model
 
         return read_model(self._path)
 

@@ -1,1 +1,1 @@
-"""Figures and reports, with matplotlib from the extra ``report``."""
+"""Pages of results and figures: what a report says, as structure, and one self-contained HTML file of it."""

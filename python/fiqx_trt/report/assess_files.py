@@ -7,16 +7,16 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from fiqx_trt.experiments.probe_discard import relative_area
-from fiqx_trt.report.assess_figures import degradation_figure, validity_figure, validity_rows
+from fiqx_trt.figures.assess import degradation_figure, validity_figure, validity_rows
+from fiqx_trt.report.assess import AssessRun, assess_page
 from fiqx_trt.report.experiment_files import about, write_rows, write_summary
-from fiqx_trt.report.pages.assess import AssessRun, assess_page
-from fiqx_trt.report.pages.parts import save_page
+from fiqx_trt.report.parts import save_page
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from fiqx_trt.evaluate.correlation import Correlation
-    from fiqx_trt.evaluate.experiment import EdcResult
+    from fiqx_trt.evaluate.method_curves import EdcResult
     from fiqx_trt.experiments.degraded_scores import DegradedScores
 
 __all__ = ["write_assessment"]

@@ -8,21 +8,21 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fiqx_trt.report.html import Page, visible
-from fiqx_trt.report.map_differences import (
+from fiqx_trt.figures.map_differences import (
     DifferentFace,
     MeanMap,
     map_differences_figure,
     mean_map,
     stored_map,
 )
-from fiqx_trt.report.pages.cam import cam_page, cam_summary
+from fiqx_trt.report.cam import cam_page, cam_summary
+from fiqx_trt.report.html import Page, visible
 from fiqx_trt.rows import Row, read_table
 
 if TYPE_CHECKING:
     from fiqx_trt.explain.recipe import Recipe
+    from fiqx_trt.report.explained import ExplainedTable
     from fiqx_trt.report.explained_summary import ExplainedSummary
-    from fiqx_trt.report.pages.explained import ExplainedTable
 
 __all__ = ["cam_report"]
 
@@ -73,7 +73,7 @@ def _both_ends(found: ExplainedSummary) -> list[Row]:
 
 
 def _faces(folder: Path, rows: Sequence[Row], mean: MeanMap) -> list[DifferentFace]:
-    from fiqx_trt.report.face_picture import face_of, read_panels
+    from fiqx_trt.runs.face_picture import face_of, read_panels
 
     faces = []
     for row in rows:

@@ -7,15 +7,15 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fiqx_trt.evaluate.deletion import cell_means
+from fiqx_trt.experiments.cell_removal import cell_means
 from fiqx_trt.experiments.deletion import Deletion, DeletionOptions, delete_and_insert
 from fiqx_trt.experiments.deletion_maps import centre_prior, default_maps, map_cells, model_probe
 from fiqx_trt.experiments.deletion_worth import Area, areas, comparisons, verdict
-from fiqx_trt.report.deletion_figure import areas_figure
+from fiqx_trt.figures.deletion import areas_figure
+from fiqx_trt.report.deletion import deletion_page
+from fiqx_trt.report.experiment import Investigation
 from fiqx_trt.report.experiment_files import Progress, about, write_rows, write_summary
-from fiqx_trt.report.pages.deletion import deletion_page
-from fiqx_trt.report.pages.experiment import Investigation
-from fiqx_trt.report.pages.parts import Asked, save_page
+from fiqx_trt.report.parts import Asked, save_page
 
 if TYPE_CHECKING:
     from fiqx_trt.experiments.face_set import FaceSet

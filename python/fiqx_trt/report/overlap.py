@@ -1,73 +1,205 @@
-"""Overlap of the groups of several methods (Fu & Damer, Fig. 2)."""
+"""The report of how far quality methods agree (``overlap``)."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from fiqx_trt.errors import InvalidInputError
-from fiqx_trt.report.canvas import SMALL, Look, Picture, Scale
-from fiqx_trt.report.matrix import matrix_pair
+from fiqx_trt.report.html import Figure, Page, Section, Table
+from fiqx_trt.report.parts import (
+    FEW_IMAGES,
+    Asked,
+    cautions,
+    closing,
+    decimal,
+    existing,
+    interval,
+    page_foot,
+    percent,
+    picture,
+    plain,
+    score_table,
+)
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
+    from collections.abc import Sequence
 
-    from fiqx_trt.report.matrix import Write
+    from fiqx_trt.evaluate import Agreement
+    from fiqx_trt.evaluate.score_tables import ScoreTables
 
-__all__ = ["overlap_figure"]
+__all__ = ["overlap_page"]
 
-#: Inches of a cell's side.
-CELL = 0.62
+FORMULAS = Table(
+    "What the names mean.",
+    ("name", "formula", "in words"),
+    (
+        (
+            "shared",
+            "|A ∩ B| / |A|",
+            "of the best (or worst) images of one method, the part that are the other's as well",
+        ),
+        (
+            "Spearman's ρ",
+            "correlation of the ranks",
+            "1: the same order; 0: unrelated; −1: the opposite order",
+        ),
+        (
+            "Kendall's τ-b",
+            "(agreeing − disagreeing pairs) / pairs, ties allowed for",
+            "the same question, pair by pair",
+        ),
+    ),
+    note="Methods are turned so that higher is better. Shared images as in Fu & Damer, Fig. 2.",
+)
 
 
-def overlap_figure(
-    methods: Sequence[str],
-    high: NDArray[np.floating],
-    low: NDArray[np.floating],
-    *,
-    fraction: float | None = None,
-    look: Look | None = None,
-) -> Picture:
-    """Draw the share of images that the groups of two methods have in common: L on the left, H on the right.
+def overlap_page(
+    found: Agreement,
+    tables: ScoreTables,
+    settings: Mapping[str, Any],
+    folder: Path,
+    asked: Asked,
+    notes: Sequence[str],
+) -> Page:
+    """Return the report of an agreement whose figures and files are in a folder.
 
     Parameters
     ----------
-    methods
-        Names of the M methods, the order of rows and columns.
-    high, low
-        ``(M, M)`` overlap ratios in [0, 1].
-    fraction
-        Size of the groups, for the titles: what unrelated methods would share.
-    look
-        Colours and resolution.
-
-    Raises
-    ------
-    InvalidInputError
-        The matrices are not M×M.
+    found
+        How the methods agree.
+    tables
+        Where the scores come from.
+    settings
+        Options that change a number; ``fraction``, ``level`` and ``replicates`` among them.
+    folder
+        Where the page will be.
+    asked
+        The command.
+    notes
+        What the reader should know of the inputs.
     """
-    count = len(methods)
-    if count < 1 or high.shape != (count, count) or low.shape != (count, count):
-        raise InvalidInputError(
-            f"{count} methods with matrices {high.shape} and {low.shape}; give M×M matrices"
+    lead = (
+        "Do the methods call the same images good, and the same images bad? "
+        f"Compared are {', '.join(found.methods)} on {found.images} images. {_closest(found)}"
+    )
+    own = (
+        [f"Left out, without a score of some method: {found.left_out} of the images."]
+        if found.left_out
+        else []
+    )
+    facts = [
+        ("command", asked.command),
+        ("images compared", str(found.images)),
+        ("images left out", f"{found.left_out}, without a score of some method"),
+        ("images in a group", str(found.group)),
+        *((name, plain(value)) for name, value in settings.items() if value is not None),
+    ]
+    return Page(
+        kind="fiqx-trt overlap",
+        title="Do the quality methods agree?",
+        lead=lead,
+        sections=[
+            Section("In short", [_table(found, settings)]),
+            cautions(asked, [*own, *_cautions(found, settings), *notes]),
+            Section("Shared images", [_shared(found, folder, settings["fraction"])]),
+            Section("Rank correlations", [_correlations(found, folder)]),
+            Section("What was computed", [FORMULAS]),
+            *closing(
+                facts,
+                existing(folder, _FILES, later=[("summary.json", "every number of this page")]),
+                [score_table(tables)],
+            ),
+        ],
+        foot=page_foot(),
+    )
+
+
+_FILES = (
+    ("overlap.csv", "a row for every two methods"),
+    ("overlap.npz", "the arrays of the figure of shared images"),
+    ("correlations.npz", "the arrays of the figure of correlations"),
+)
+
+
+def _pairs(found: Agreement) -> Iterator[tuple[int, int]]:
+    return ((i, j) for i in range(len(found.methods)) for j in range(i + 1, len(found.methods)))
+
+
+def _closest(found: Agreement) -> str:
+    i, j = max(_pairs(found), key=lambda pair: found.spearman[pair[0]][pair[1]].value)
+    cell = found.spearman[i][j]
+    words = "" if len(found.methods) == 2 else "Closest: "
+    return f"{words}{found.methods[i]} and {found.methods[j]}, with a rank correlation of {decimal(cell.value, 2)}."
+
+
+def _table(found: Agreement, settings: Mapping[str, Any]) -> Table:
+    group = percent(settings["fraction"])
+    rows = []
+    for i, j in _pairs(found):
+        cells = [getattr(found, kind)[i][j] for kind in ("spearman", "kendall")]
+        rows.append(
+            (
+                f"{found.methods[i]} and {found.methods[j]}",
+                decimal(float(found.top[i, j]), 2),
+                decimal(float(found.bottom[i, j]), 2),
+                *(interval(cell.value, cell.low, cell.high, 2) for cell in cells),
+            )
         )
-    look = look or Look()
-    scale = Scale(0.0, 1.0, look.maps)
-    share = "" if fraction is None else f"{100 * fraction:g} % of "
-    panels = {
-        f"{name}: {share}{which} quality": (values, _writer(values))
-        for name, which, values in (("L", "lowest", low), ("H", "highest", high))
-    }
-    figure = matrix_pair(methods, panels, scale, "share of images in both groups", cell=CELL)
-    return Picture(figure, {"methods": np.array(methods), "overlap_high": high, "overlap_low": low}, look.dpi)
+    drawn = "people" if settings.get("identities") else "images"
+    note = f"Shared: share of the {found.group} images in each group; unrelated methods share "
+    note += f"{settings['fraction']:g} on average."
+    if settings["replicates"]:
+        note += f" In brackets: {100 * settings['level']:g} % intervals, {settings['replicates']} bootstrap samples of {drawn}."
+    header = ("methods", f"best {group} shared", f"worst {group} shared", "Spearman's ρ", "Kendall's τ-b")
+    return Table("How far every two methods agree.", header, rows, note)
 
 
-def _writer(values: NDArray[np.floating]) -> Write:
-    def write(axes: Axes, row: int, column: int, ink: str) -> None:
-        text = f"{values[row, column]:.2f}"
-        axes.text(column, row, text, ha="center", va="center", fontsize=SMALL, color=ink)
+def _cautions(found: Agreement, settings: Mapping[str, Any]) -> list[str]:
+    notes = [
+        "Methods that agree may be wrong together: agreement is no quality of a method. The command edc judges each one."
+    ]
+    if found.group < FEW_IMAGES:
+        notes.append(
+            f"A group has only {found.group} images, so one image more or less moves a share by {1 / found.group:.2g}."
+        )
+    if settings["replicates"] and not settings.get("identities"):
+        notes.append(
+            "The intervals take images as independent. Where several show one person they are too narrow; give --identities."
+        )
+    return notes
 
-    return write
+
+def _spoken(found: Agreement, values: Any) -> str:
+    return "; ".join(
+        f"{found.methods[i]} and {found.methods[j]} {decimal(float(values[i, j]), 2)}"
+        for i, j in _pairs(found)
+    )
+
+
+def _shared(found: Agreement, folder: Path, fraction: float) -> Figure:
+    return picture(
+        folder / "overlap.png",
+        folder,
+        alt=f"Two matrices, a row and a column per method. Worst images: {_spoken(found, found.bottom)}. "
+        f"Best images: {_spoken(found, found.top)}.",
+        caption="Share of images that the groups of two methods have in common, L (lowest quality) on the left and H (highest) "
+        "on the right; as Fu & Damer, Fig. 2.",
+        reading=f"1.00 means the same images, {fraction:.2f} what methods share that know nothing of each "
+        "other.",
+    )
+
+
+def _correlations(found: Agreement, folder: Path) -> Figure:
+    spoken = "; ".join(
+        f"{found.methods[i]} and {found.methods[j]} {decimal(found.spearman[i][j].value, 2)}"
+        for i, j in _pairs(found)
+    )
+    return picture(
+        folder / "correlations.png",
+        folder,
+        alt=f"Two matrices of rank correlations, Spearman's and Kendall's. Spearman's: {spoken}.",
+        caption="Rank correlations over all images, with their intervals below the numbers.",
+        reading="Here all images count, not only the extremes. 1: both methods put the images in the same order; 0: their orders "
+        "have nothing to do with each other; below 0: what one calls better the other calls worse.",
+    )

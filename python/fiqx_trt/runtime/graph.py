@@ -82,7 +82,7 @@ def read_graph(model: Path | str | bytes | onnx.ModelProto) -> Graph:
 
 
 def _load(model: Path | str | bytes | onnx.ModelProto) -> tuple[onnx.ModelProto, bytes, str]:
-    from fiqx_trt.onnx_export.reading import checks, external, source
+    from fiqx_trt.onnx_export.graphs.reading import checks, external, source
 
     label, folder = "the given model", None
     if isinstance(model, (str, Path)):

@@ -19,7 +19,7 @@ from fiqx_trt.faces.sources import Source
 from fiqx_trt.models.model import Model
 from fiqx_trt.quality.serfiq import SerFiq, serfiq
 from fiqx_trt.rows import RunMeta, open_table, score_columns
-from fiqx_trt.scoring import Scorer, score_table
+from fiqx_trt.runs import Scorer, score_table
 from fiqx_trt.throughput.measure import Subject
 from fiqx_trt.throughput.pictures import Material
 

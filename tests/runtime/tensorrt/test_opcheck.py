@@ -10,16 +10,16 @@ import pytest
 from onnx import TensorProto, helper
 
 from fiqx_trt.errors import DependencyError, ModelUnavailableError
-from fiqx_trt.onnx_export import mtcnn
-from fiqx_trt.onnx_export.dlib_resnet import build_dlib_resnet, find_weights
-from fiqx_trt.onnx_export.gradient import build_gradient
-from fiqx_trt.onnx_export.half import to_half
-from fiqx_trt.onnx_export.inception_resnet_v1 import build_inception_resnet_v1
-from fiqx_trt.onnx_export.iresnet import build_iresnet18
-from fiqx_trt.onnx_export.mobilefacenet import build_mobilefacenet
-from fiqx_trt.onnx_export.reading import read_model
-from fiqx_trt.onnx_export.split import cut, with_outputs
-from fiqx_trt.onnx_export.taps import find_taps
+from fiqx_trt.onnx_export.architectures import mtcnn
+from fiqx_trt.onnx_export.architectures.dlib_resnet import build_dlib_resnet, find_weights
+from fiqx_trt.onnx_export.architectures.inception_resnet_v1 import build_inception_resnet_v1
+from fiqx_trt.onnx_export.architectures.iresnet import build_iresnet18
+from fiqx_trt.onnx_export.architectures.mobilefacenet import build_mobilefacenet
+from fiqx_trt.onnx_export.graphs.gradient import build_gradient
+from fiqx_trt.onnx_export.graphs.half import to_half
+from fiqx_trt.onnx_export.graphs.reading import read_model
+from fiqx_trt.onnx_export.graphs.split import cut, with_outputs
+from fiqx_trt.onnx_export.graphs.taps import find_taps
 from fiqx_trt.runtime.tensorrt.opcheck import problems
 from fiqx_trt.zoo import fetch, known
 from runtime.small_nets import model

@@ -10,8 +10,8 @@ import pytest
 from fiqx_trt import runtime
 from fiqx_trt.errors import BackendUnavailableError, ParityError
 from fiqx_trt.models.probe import probe_faces
-from fiqx_trt.onnx_export.gradient import build_gradient
-from fiqx_trt.onnx_export.taps import find_taps
+from fiqx_trt.onnx_export.graphs.gradient import build_gradient
+from fiqx_trt.onnx_export.graphs.taps import find_taps
 from fiqx_trt.runtime import Session, open_session
 from runtime.small_nets import images, residual_net
 from runtime.tensorrt.fake_world import Mutation, World

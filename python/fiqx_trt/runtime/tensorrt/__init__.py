@@ -1,7 +1,7 @@
 """TensorRT on NVIDIA GPUs: engines built from the ONNX file, kept, checked each time they are loaded.
 
 Nothing of TensorRT is touched before the driver has been asked (:mod:`.probe`); versions 10.13 to 11 run through
-one code path (:mod:`.compat`). fp16 is written into the ONNX file (:mod:`fiqx_trt.onnx_export.half`).
+one code path (:mod:`.compat`). fp16 is written into the ONNX file (:mod:`fiqx_trt.onnx_export.graphs.half`).
 """
 
 from __future__ import annotations

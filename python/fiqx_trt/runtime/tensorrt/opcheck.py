@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 import onnx
 from onnx import TensorProto, helper
 
-from fiqx_trt.onnx_export.view import GraphView, attribute, describe
+from fiqx_trt.onnx_export.graphs.view import GraphView, attribute, describe
 
 __all__ = ["IR_VERSIONS", "OPERATORS", "OPSETS", "problems"]
 
@@ -31,7 +31,7 @@ def problems(model: onnx.ModelProto | bytes) -> list[str]:
 
     Examples
     --------
-    >>> from fiqx_trt.onnx_export.mobilefacenet import build_mobilefacenet
+    >>> from fiqx_trt.onnx_export.architectures.mobilefacenet import build_mobilefacenet
     >>> problems(build_mobilefacenet())
     []
     """

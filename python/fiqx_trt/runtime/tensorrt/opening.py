@@ -207,7 +207,7 @@ class Opener:
         """Return the ONNX file in a precision, which is a property of the file, and of a version that is read."""
         import onnx
 
-        from fiqx_trt.onnx_export.half import to_half
+        from fiqx_trt.onnx_export.graphs.half import to_half
 
         model = onnx.load_model_from_string(self._graph.data)
         if precision == self._graph.stored and model.ir_version in opcheck.IR_VERSIONS:
@@ -235,7 +235,7 @@ class Opener:
 
 def _passes_digest() -> str:
     """Identify the code that writes half precision: another version of it makes another engine."""
-    from fiqx_trt.onnx_export import fold, half
+    from fiqx_trt.onnx_export.graphs import fold, half
 
     files = [Path(str(module.__file__)) for module in (fold, half)]
     return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()

@@ -1,0 +1,156 @@
+"""The report of activation maps (``cam``)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from fiqx_trt.report.explained import (
+    SHARES,
+    ExplainedTable,
+    Words,
+    explained_page,
+    faces_sections,
+    spread_cells,
+)
+from fiqx_trt.report.explained_summary import ExplainedSummary
+from fiqx_trt.report.html import Page, Section, Table
+from fiqx_trt.report.parts import decimal, picture, uniform_caution
+from fiqx_trt.rows import Row
+
+if TYPE_CHECKING:
+    from fiqx_trt.explain.recipe import Recipe
+
+__all__ = ["cam_page", "cam_summary"]
+
+READING = (
+    "From left to right: the face as the network sees it, its activation map, and the map over the grey face; dark blue is 0, "
+    "yellow 1. Every map is scaled to [0, 1] by itself: it shows where in this face, never how much more than in another. The "
+    "correlation below is with the plain mean activation, which needs no masked face: near 1 the map says where the network is "
+    "active at all."
+)
+PAPER = "Wang et al., Score-CAM, CVPRW 2020"
+SCORES = {
+    "self": "cosine of the masked face's embedding to the face's own",
+    "argmax": "softmax of the masked face's embedding, at the largest coordinate of the unmasked one",
+    "norm": "norm of the masked face's embedding, relative to the unmasked one's",
+    "logit": "the masked face's raw embedding, at the largest coordinate of the unmasked one",
+}
+WEIGHTS = {
+    "score": "sₖ",
+    "softmax": "softmax of s over the channels",
+    "increase": "sₖ − s of the all-zero input",
+    "uniform": "1",
+}
+
+
+def cam_summary(done: ExplainedTable) -> ExplainedSummary:
+    """Read what the page says of a table of activation maps."""
+    return done.summary("uniform_correlation", {"uniform_correlation": 3, "effective_channels": 1, "flat": 0})
+
+
+def cam_page(
+    done: ExplainedTable, found: ExplainedSummary, *, recipe: Recipe, averaged: int = 0, spread: float = 0.0
+) -> Page:
+    """Return the report of a complete table of activation maps.
+
+    Parameters
+    ----------
+    done, found
+        The table, and what is known of it (:func:`cam_summary`).
+    recipe
+        The definition the maps follow.
+    averaged
+        Maps that the mean map in ``differences.png`` is made of; 0 where that figure was not drawn.
+    spread
+        Largest difference to the mean map in that figure.
+    """
+    words = Words(
+        kind="cam",
+        title="Where the recogniser looks",
+        lead=f"Which places of every face carry the recogniser's answer? {_middle(found, recipe)}",
+        formulas=_formulas(recipe),
+        note="The maps of other definitions (--preset) do not compare with these.",
+        notes=_notes(found, recipe),
+    )
+    faces = faces_sections(
+        done,
+        found,
+        ends=("The maps most their own", "The maps most like the plain mean activation"),
+        reading=[READING],
+        lines=_lines,
+    )
+    if averaged:
+        faces = [_differences(done, averaged, spread), *faces]
+    return explained_page(done, found, words, _spread(found), faces)
+
+
+def _differences(done: ExplainedTable, averaged: int, spread: float) -> Section:
+    figure = picture(
+        done.folder / "differences.png",
+        done.folder,
+        alt="The mean map, then columns of faces: the face, its activation map, and the difference to the mean map.",
+        caption=f"Activation maps beside their mean over {averaged} faces of this run, and the difference of each to it. The "
+        "faces are the first of those at both ends below.",
+        reading="Red: the recogniser is more active here than in the usual face; blue: less; white: as usual. One scale holds "
+        f"for all differences; its ends are ±{decimal(spread, 2)}, where maps run from 0 to 1. Where a difference is pale, "
+        "the map says what the mean map says already.",
+    )
+    return Section("What is not in every map", [figure])
+
+
+def _middle(found: ExplainedSummary, recipe: Recipe) -> str:
+    middle = found.spreads["uniform_correlation"].at(0.5)
+    if middle is None or not recipe.needs_passes:
+        return ""
+    return f"The median correlation with the plain mean activation is {decimal(middle, 3)}."
+
+
+def _lines(row: Row) -> tuple[str, ...]:
+    correlation, channels = row["uniform_correlation"], row["effective_channels"]
+    words = f"{float(channels):.3g} effective channels" if channels is not None else ""
+    return f"correlation {decimal(float(correlation or 0.0), 3)}", words
+
+
+def _spread(found: ExplainedSummary) -> Table:
+    rows = [
+        ("correlation with the plain mean activation", *spread_cells(found.spreads["uniform_correlation"])),
+        ("effective channels", *spread_cells(found.spreads["effective_channels"])),
+    ]
+    note = "Half of the faces have at most the median, a tenth at most what stands below 10 %."
+    return Table("How the maps differ from the plain mean activation.", ("", *SHARES), rows, note)
+
+
+def _notes(found: ExplainedSummary, recipe: Recipe) -> list[str]:
+    notes = []
+    correlation, channels = (
+        found.spreads[name].mean for name in ("uniform_correlation", "effective_channels")
+    )
+    if not recipe.needs_passes:
+        notes.append(
+            "With --weights uniform every map is the plain mean activation itself: no masked face was run, and the correlation "
+            "is 1 by definition. It shows where the network is active at all, hardly what speaks for this face."
+        )
+    elif correlation is not None and channels is not None:
+        notes.append(uniform_caution(correlation, channels))
+    if flat := found.spreads["flat"].counts[1.0]:
+        notes.append(f"{flat} of {found.faces} maps have no contrast; they are 0 everywhere.")
+    return notes
+
+
+def _formulas(recipe: Recipe) -> list[tuple[str, ...]]:
+    layer = f"the channels k of the layer, weighed and enlarged (U); B: their {recipe.summed}"
+    says = "what the face x still says of itself where channel k is active (the mask H)"
+    spread = "how many equally weighted channels would spread as these do"
+    score = ("sₖ", f"of x ∘ Hₖ: {SCORES[recipe.target]}", says, PAPER)
+    return [
+        ("map", "minmax(U ReLU(Σ wₖ Bₖ))", layer, PAPER),
+        ("wₖ", WEIGHTS[recipe.weights], "the weight of a channel", PAPER),
+        *([score] if recipe.needs_passes else []),
+        ("effective channels", "(Σ w)² / Σ w²", spread, "this program"),
+        (
+            "correlation",
+            "over the pixels, with the map of wₖ = 1",
+            "near 1: the plain mean activation",
+            "this program",
+        ),
+    ]

@@ -1,0 +1,60 @@
+"""The part of the report of ``edc`` that shows both errors of the comparisons left at some discard fractions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from fiqx_trt.report.html import Figure, Table
+from fiqx_trt.report.parts import method_name, picture, rate
+
+if TYPE_CHECKING:
+    from fiqx_trt.evaluate.det import DetCurve
+    from fiqx_trt.evaluate.method_curves import EdcResult
+
+__all__ = ["det_figure_of", "det_table"]
+
+
+def det_table(results: Sequence[EdcResult], curves: Mapping[str, Sequence[DetCurve]]) -> Table:
+    """Return the FNMR of what is left, its threshold fixed anew, at the first target false match rate.
+
+    Parameters
+    ----------
+    results
+        One for each false match rate; the first counts. Where a threshold was given, 1 in 1,000 is shown.
+    curves
+        Method → DET curves.
+    """
+    target = results[0].point.target_fmr or 1e-3
+    directions = {one.name: one.higher_is_better for one in results[0].methods}
+    shown = next(iter(curves.values()))
+    rows = [
+        [method_name(name, higher=directions[name]), *(rate(one.at(target)) for one in found)]
+        for name, found in curves.items()
+    ]
+    header = ["method", *(f"{100 * one.wanted:g} % discarded" for one in shown)]
+    return Table(
+        f"FNMR at FMR {target:g} of what is left.",
+        header,
+        rows,
+        "Here the threshold belongs to the comparisons left, not to all. A dash: too few impostor comparisons are left for this "
+        "rate.",
+    )
+
+
+def det_figure_of(curves: Mapping[str, Sequence[DetCurve]], folder: Path) -> Figure:
+    """Return the figure of DET curves, ``det.png`` in a folder."""
+    spoken = "; ".join(
+        f"{name}: {', '.join(f'{100 * one.wanted:g} % discarded' for one in found)}"
+        for name, found in curves.items()
+    )
+    return picture(
+        folder / "det.png",
+        folder,
+        alt=f"Detection error trade-off curves, one panel per method, one line per discard fraction. {spoken}.",
+        caption="DET curves of the comparisons left when the worst images are discarded (ISO/IEC 29794-1:2024, clause 11).",
+        reading="The lower a line, the fewer errors of both kinds at any threshold. A good method moves the whole line down as "
+        "images leave; lines on top of each other say that it does not know which images fail. Lines end where the impostor "
+        "comparisons left resolve no smaller rate.",
+    )

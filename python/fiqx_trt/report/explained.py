@@ -1,0 +1,246 @@
+"""What the reports of explained faces (``plq``, ``cam``) share: counts, spreads, and the faces at both ends."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from fiqx_trt.report.explained_summary import ExplainedSummary, Spread, summarise_rows
+from fiqx_trt.report.html import Card, Cards, Page, Part, Section, Table
+from fiqx_trt.report.parts import (
+    FEW_IMAGES,
+    STATUS_WORDS,
+    Asked,
+    cautions,
+    closing,
+    decimal,
+    existing,
+    model_cautions,
+    model_facts,
+    page_foot,
+    percent,
+    plain,
+)
+from fiqx_trt.rows import Row, RunMeta, meta_path, read_table
+
+if TYPE_CHECKING:
+    from fiqx_trt.models import Model
+
+__all__ = ["SHARES", "ExplainedTable", "Words", "explained_page", "faces_sections", "spread_cells"]
+
+#: Columns of the table of spreads.
+SHARES = {"lowest": 0.0, "10 %": 0.1, "25 %": 0.25, "median": 0.5, "75 %": 0.75, "90 %": 0.9, "highest": 1.0}
+#: Pixels of a small picture, in width.
+SMALL = 372
+JPEG_QUALITY = 85
+
+
+@dataclass(frozen=True)
+class ExplainedTable:
+    """A complete table, with the files of its faces beside it.
+
+    Parameters
+    ----------
+    path
+        The table.
+    meta
+        Its record.
+    model
+        The recogniser.
+    """
+
+    path: Path
+    meta: RunMeta
+    model: Model
+
+    @property
+    def folder(self) -> Path:
+        """Where the page will be."""
+        return self.path.parent
+
+    def summary(self, rank: str, columns: Mapping[str, int]) -> ExplainedSummary:
+        """Read the table once (:func:`fiqx_trt.report.explained_summary.summarise_rows`)."""
+        return summarise_rows(read_table(self.path), rank, columns)
+
+
+@dataclass(frozen=True)
+class Words:
+    """What one kind of map has to say on its page.
+
+    Parameters
+    ----------
+    kind, title, lead
+        See :class:`fiqx_trt.report.html.Page`.
+    formulas
+        Rows of name, formula, words and source.
+    note
+        Below the formulas.
+    notes
+        What to know before trusting the numbers.
+    facts
+        How the maps were made, beside the run's own parameters.
+    """
+
+    kind: str
+    title: str
+    lead: str
+    formulas: Sequence[Sequence[str]]
+    note: str
+    notes: Sequence[str]
+    facts: Sequence[tuple[str, str]] = ()
+
+
+def explained_page(
+    done: ExplainedTable, found: ExplainedSummary, words: Words, spread: Table, faces: Sequence[Section]
+) -> Page:
+    """Return the page of a table: the counts and the spread of its numbers, the faces, how it was made.
+
+    It tells nothing of when and how often the run was started, so that a resumed run has the page of an uninterrupted one.
+    """
+    name = done.path.name
+    few = f"There are only {found.faces} faces; a share of so few is uncertain."
+    notes = [*([few] if 0 < found.faces < FEW_IMAGES else []), *words.notes, *model_cautions(done.model.spec)]
+    facts = [
+        ("inputs", str(done.meta.inputs)),
+        *words.facts,
+        *_settings(done.meta.parameters),
+        *model_facts(done.model),
+        ("command line and times", f"in {meta_path(done.path).name}"),
+    ]
+    files = [
+        (name, "a row per face: status, numbers, words, and the names of its files"),
+        (meta_path(done.path).name, "the record of the run: every setting, counts, versions"),
+        ("maps/", "the float maps, an .npz per face"),
+        ("pictures/", "face, map and overlay, a picture per face"),
+    ]
+    formulas = Table(
+        "What the names mean.", ("name", "formula", "in words", "source"), words.formulas, words.note
+    )
+    return Page(
+        kind=f"fiqx-trt {words.kind}",
+        title=words.title,
+        lead=f"{words.lead} {_counted(found)}",
+        sections=[
+            Section("In short", [_statuses(found), *([spread] if found.faces else [])]),
+            cautions(Asked(), notes),
+            *faces,
+            Section("What was computed", [formulas]),
+            *closing(facts, existing(done.folder, files)),
+        ],
+        foot=page_foot(),
+    )
+
+
+def _settings(parameters: Mapping[str, object]) -> list[tuple[str, str]]:
+    """Return the run's settings, without those of the model, which its facts have, and long lists."""
+    return [
+        (name, plain(value))
+        for name, value in parameters.items()
+        if value is not None and not name.startswith("model.") and ".usual." not in name
+    ]
+
+
+def _counted(found: ExplainedSummary) -> str:
+    failed = found.rows - found.faces
+    text = f"{found.faces} {'face was' if found.faces == 1 else 'faces were'} explained"
+    return f"{text}; {failed} {'row has' if failed == 1 else 'rows have'} none." if failed else f"{text}."
+
+
+def _statuses(found: ExplainedSummary) -> Table:
+    words = {"ok": "explained", **STATUS_WORDS}
+    rows = [
+        (
+            status,
+            str(count),
+            percent(count / found.rows),
+            words.get(status, status),
+            "; ".join(f"{short_name(row)}: {row['error']}" for row in found.failed.get(status, ())) or "–",
+        )
+        for status, count in sorted(found.statuses.items(), key=lambda item: (item[0] != "ok", item[0]))
+    ]
+    header = ("status", "rows", "share", "meaning", "the first ones")
+    return Table(
+        "What became of the inputs; a row per input, or per face where all were asked for.", header, rows
+    )
+
+
+def spread_cells(spread: Spread) -> list[str]:
+    """Return the numbers of :data:`SHARES` of a column."""
+    return [decimal(spread.at(share), spread.digits) for share in SHARES.values()]
+
+
+def faces_sections(
+    done: ExplainedTable,
+    found: ExplainedSummary,
+    *,
+    ends: tuple[str, str],
+    reading: Sequence[Part],
+    lines: Callable[[Row], tuple[str, ...]],
+) -> list[Section]:
+    """Return the faces at both ends; one section with all where they are few, or alike.
+
+    Parameters
+    ----------
+    done, found
+        The table.
+    ends
+        Headings of the lowest and of the highest.
+    reading
+        How to read the pictures; above the first ones.
+    lines
+        What stands below a picture: the title, then the lines.
+    """
+    ranked = found.spreads[found.rank]
+    alike = ranked.at(0.0) == ranked.at(1.0)
+    if not ranked.count:
+        return []
+    if alike or ranked.count <= len(found.lowest):
+        title = "Some faces" if ranked.count > len(found.lowest) else "All faces"
+        return [Section(title, [*reading, _cards(done, found.lowest, lines)])]
+    each = min(len(found.lowest), ranked.count // 2)
+    low, high = (_cards(done, rows[:each], lines) for rows in (found.lowest, found.highest))
+    return [Section(ends[0], [*reading, low]), Section(ends[1], [high])]
+
+
+def _cards(done: ExplainedTable, rows: Sequence[Row], lines: Callable[[Row], tuple[str, ...]]) -> Cards:
+    return Cards([_card(done.folder, row, *lines(row)) for row in rows])
+
+
+def _card(folder: Path, row: Row, title: str, *lines: str) -> Card:
+    name = short_name(row)
+    files = [(f"{kind}s/{row[column]}", kind) for kind, column in (("picture", "picture"), ("map", "maps"))
+             if row.get(column)]  # fmt: skip
+    files = [(path, words) for path, words in files if (folder / path).is_file()]
+    image, size = b"", (0, 0)
+    if files and files[0][1] == "picture":
+        image, size = _small(folder / files[0][0])
+    panels = "Face, map, overlay and deviation" if row.get("deviates") else "Face, map and overlay"
+    alt = f"{panels} of {name}: {title}." if image else ""
+    return Card(title, (name, *lines), image, size, alt, files)
+
+
+def _small(path: Path) -> tuple[bytes, tuple[int, int]]:
+    """Return the panels of a face's picture as a small JPEG, and its size; nothing where the picture cannot be read."""
+    from fiqx_trt.opencv import cv2
+    from fiqx_trt.runs.face_picture import read_panels
+
+    panels = read_panels(path)
+    if panels is None:
+        return b"", (0, 0)
+    size = (SMALL, round(panels.shape[0] * SMALL / panels.shape[1]))
+    small = cv2.resize(panels, size, interpolation=cv2.INTER_AREA)
+    settings = [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY]
+    settings += [
+        cv2.IMWRITE_JPEG_SAMPLING_FACTOR,
+        cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444,
+    ]  # a pixel's colour is its value
+    return cv2.imencode(".jpg", small, settings)[1].tobytes(), size
+
+
+def short_name(row: Row) -> str:
+    """Return the last two parts of a row's path, and which face of several it is."""
+    parts = str(row["path"]).replace("\\", "/").split("/")
+    name = "/".join(part for part in parts[-2:] if part) or str(row["path"])
+    return f"{name}, face {row['face']}" if int(row["faces"] or 0) > 1 else name

@@ -1,0 +1,104 @@
+"""From face records to activation maps: a row, a map and a picture each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fiqx_trt.explain.scorecam import scorecam_details
+from fiqx_trt.rows import Column
+from fiqx_trt.runs.explained_rows import Explained, ExplainedRows
+
+if TYPE_CHECKING:
+    from fiqx_trt.explain.result import ScoreCam
+    from fiqx_trt.models import Model
+    from fiqx_trt.runs.face_files import FaceFiles
+    from fiqx_trt.runs.face_picture import MapStyle
+
+__all__ = ["CamOptions", "CamRows"]
+
+
+@dataclass(frozen=True)
+class CamOptions:
+    """Which map; see :func:`fiqx_trt.scorecam`."""
+
+    target: str | None = None
+    weights: str | None = None
+    preset: str | None = None
+    align_corners: bool | None = None
+    layer: str | None = None
+
+    def maps(self, model: Model, faces: NDArray[np.uint8]) -> ScoreCam:
+        """Return the maps of aligned faces and what they rest on."""
+        return scorecam_details(
+            model,
+            faces,
+            target=self.target,
+            weights=self.weights,
+            preset=self.preset,
+            align_corners=self.align_corners,
+            layer=self.layer,
+        )
+
+    @property
+    def parameters(self) -> Mapping[str, object]:
+        """Every setting that changes a number, as given."""
+        return {f"cam.{name}": value for name, value in asdict(self).items()}
+
+
+class CamRows(ExplainedRows):
+    """Explains batches of face records by their activation map.
+
+    Parameters
+    ----------
+    model
+        The recogniser.
+    options
+        Which map.
+    files
+        Takes the maps and pictures.
+    """
+
+    def __init__(self, model: Model, options: CamOptions, files: FaceFiles) -> None:
+        super().__init__(files)
+        self._model = model
+        self._options = options
+
+    @property
+    def _columns(self) -> tuple[Column, ...]:
+        numbers = (Column(name, "float") for name in ("effective_channels", "uniform_correlation"))
+        return *numbers, Column("flat", "int")
+
+    @property
+    def _parameters(self) -> Mapping[str, object]:
+        return {**self._options.parameters, "cam.layer": self._options.layer or self._model.spec.features}
+
+    @property
+    def _style(self) -> MapStyle:
+        from fiqx_trt.runs.face_picture import ACTIVATION
+
+        return ACTIVATION
+
+    def _explain(self, faces: NDArray[np.uint8]) -> Iterable[Explained]:
+        result = self._options.maps(self._model, faces)
+        return (_one(result, i) for i in range(len(faces)))
+
+
+def _one(result: ScoreCam, i: int) -> Explained:
+    flat, channels = bool(result.flat[i]), _finite(result.effective_channels[i])
+    row = {
+        "effective_channels": channels,
+        "uniform_correlation": _finite(result.uniform_correlation[i]),
+        "flat": int(flat),
+    }
+    arrays = {"map": result.maps[i], "grid": result.grids[i], "flat": flat}
+    count = "" if channels is None else f"{channels:.3g} effective channels"
+    return Explained(row, arrays, count, "the network sees no contrast in this face" if flat else "")
+
+
+def _finite(value: np.floating) -> float | None:
+    return float(value) if np.isfinite(value) else None

@@ -1,0 +1,215 @@
+"""The files of explained faces beside their table, written while the network runs; a row follows its files.
+
+::
+
+    with FaceFiles(Path("out"), pictures="jpg") as files:
+        files.begin(table.numbers())
+        files.add(row, arrays={"map": quality_map}, save=picture.save)   # row["maps"], row["picture"] name the files
+        table.append(files.written())                                    # rows whose files are on disk, in order
+        table.append(files.finish())                                     # waits for the others
+
+A killed run therefore leaves no row without its files; the files it left without a row are written again.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from fiqx_trt.errors import InvalidInputError, OutputError
+from fiqx_trt.rows import Column
+from fiqx_trt.rows.schema import starts_input
+from fiqx_trt.runs.npz_file import write_npz
+
+__all__ = ["PICTURES", "FaceFiles", "safe_name"]
+
+#: What the pictures can be.
+PICTURES = ("jpg", "png", "none")
+#: Faces whose files may wait for a thread; while there are more, `FaceFiles.add` waits itself.
+WAITING = 64
+_OWN_FILES = re.compile(r"\d{6,}(-[A-Za-z0-9-]+)?\.(jpg|png|npz)")
+
+Row = dict[str, "str | int | float | None"]
+Save = Callable[[Path], None]
+
+
+def safe_name(number: int, path: str, face: int = 0) -> str:
+    r"""Return a file name, without suffix, that no other number and face has and that every file system takes.
+
+    Parameters
+    ----------
+    number
+        Position of the input in the run, from 0.
+    path
+        The input; letters and digits of its name are kept so that a person finds it.
+    face
+        Which face of the input.
+
+    Examples
+    --------
+    >>> safe_name(7, "photos/Ünï, with\nnewline.JPG"), safe_name(7, "..", 2)
+    ('000007-n-with-newline', '000007-face2')
+    """
+    name = re.split(r"[/\\]", path)[-1]
+    stem = re.sub(r"[^A-Za-z0-9]+", "-", name.rsplit(".", 1)[0])[:60].strip("-")
+    parts = [f"{number:06d}", *([stem] if stem else []), *([f"face{face}"] if face else [])]
+    return "-".join(parts)
+
+
+class FaceFiles:
+    """Float maps and pictures, a file of each kind per face, in ``maps/`` and ``pictures/``; a context manager.
+
+    Parameters
+    ----------
+    out
+        Folder of the table.
+    maps
+        Whether to write ``.npz`` files.
+    pictures
+        ``"jpg"``, ``"png"`` or ``"none"``.
+
+    Raises
+    ------
+    InvalidInputError
+        The kind of picture is unknown.
+    DependencyError
+        Pictures cannot be drawn on this machine.
+    """
+
+    def __init__(self, out: Path, *, maps: bool = True, pictures: str = "jpg") -> None:
+        if pictures not in PICTURES:
+            raise InvalidInputError(f"--pictures is {pictures!r}; choose one of {', '.join(PICTURES)}")
+        if pictures != "none":
+            import fiqx_trt.runs.face_picture  # noqa: F401 -- says what is missing before anything runs
+        self._maps = out / "maps" if maps else None
+        self._pictures = out / "pictures" if pictures != "none" else None
+        self._kind = pictures
+        self._threads = ThreadPoolExecutor(max(2, (os.cpu_count() or 1) // 4), "fiqx-files")
+        self._room = threading.Semaphore(WAITING)
+        self._rows: deque[tuple[Row, Future[None] | None]] = deque()
+        self._numbers: Iterator[int] = iter(())
+        self._number = 0
+        self._before: Row | None = None
+
+    @property
+    def columns(self) -> tuple[Column, ...]:
+        """The columns that name a face's files within their folders."""
+        return Column("picture", "str"), Column("maps", "str")
+
+    @property
+    def parameters(self) -> Mapping[str, str | bool]:
+        """What a run that goes on must have in common with the one before."""
+        return {"files.maps": self._maps is not None, "files.pictures": self._kind}
+
+    def begin(self, numbers: Iterator[int], *, clear: bool = False) -> None:
+        """Make the folders.
+
+        Parameters
+        ----------
+        numbers
+            Position in the run, from 0, of every input whose rows will be added
+            (:meth:`fiqx_trt.rows.TableWriter.numbers`); it is in the files' names.
+        clear
+            Remove what an earlier run wrote; files with names of other kinds stay.
+
+        Raises
+        ------
+        OutputError
+            A folder cannot be written.
+        """
+        self._numbers = numbers
+        for folder in (self._maps, self._pictures):
+            if folder is not None:
+                _prepare(folder, clear=clear)
+
+    def add(self, row: Row, *, arrays: Mapping[str, Any] | None = None, save: Save | None = None) -> None:
+        """Take the next row, with the files of its face, if it has any.
+
+        Parameters
+        ----------
+        row
+            Gets the names of the files; rows are added in input order.
+        arrays
+            Name → array, kept as ``.npz``.
+        save
+            Writes the picture to a path; called in another thread.
+        """
+        if starts_input(self._before, row):
+            self._number = next(self._numbers)
+        self._before = row
+        name = safe_name(self._number, str(row["path"]), int(row["face"] or 0))
+        jobs: list[Callable[[], None]] = []
+        if self._pictures is not None and save is not None:
+            row["picture"] = f"{name}.{self._kind}"
+            jobs.append(partial(save, self._pictures / f"{name}.{self._kind}"))
+        if self._maps is not None and arrays is not None:
+            row["maps"] = f"{name}.npz"
+            jobs.append(partial(write_npz, self._maps / f"{name}.npz", arrays))
+        self._rows.append((row, self._submit(jobs) if jobs else None))
+
+    def written(self) -> list[Row]:
+        """Return the next rows whose files are on disk, in the order they were added.
+
+        Raises
+        ------
+        OutputError
+            A file could not be written.
+        """
+        rows = []
+        while self._rows and ((job := self._rows[0][1]) is None or job.done()):
+            if job is not None:
+                job.result()
+            rows.append(self._rows.popleft()[0])
+        return rows
+
+    def finish(self) -> list[Row]:
+        """Wait for all files and return the remaining rows.
+
+        Raises
+        ------
+        OutputError
+            A file could not be written.
+        """
+        for _, job in self._rows:
+            if job is not None:
+                job.result()
+        return self.written()
+
+    def __enter__(self) -> FaceFiles:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._threads.shutdown(wait=True, cancel_futures=True)
+
+    def _submit(self, jobs: list[Callable[[], None]]) -> Future[None]:
+        self._room.acquire()
+        job = self._threads.submit(_work, jobs)
+        job.add_done_callback(lambda _: self._room.release())
+        return job
+
+
+def _work(jobs: list[Callable[[], None]]) -> None:
+    for job in jobs:
+        job()
+
+
+def _prepare(folder: Path, *, clear: bool) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for file in folder.iterdir() if clear else ():
+            if _OWN_FILES.fullmatch(file.name):
+                file.unlink()
+    except OSError as error:
+        raise OutputError(
+            f"cannot write into {folder}: {error.strerror or error}; choose another folder"
+        ) from error

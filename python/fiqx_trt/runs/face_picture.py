@@ -1,0 +1,259 @@
+"""The picture of one explained face, drawn quickly: face, map, overlay, score and a remark."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+
+import matplotlib
+import numpy as np
+from numpy.typing import NDArray
+
+from fiqx_trt.errors import OutputError
+from fiqx_trt.opencv import cv2
+from fiqx_trt.runs.text_line import write_line
+
+__all__ = [
+    "ACTIVATION",
+    "DEVIATION",
+    "PIXEL_QUALITY",
+    "QUALITY_STYLES",
+    "FacePicture",
+    "MapStyle",
+    "face_of",
+    "map_colors",
+    "overlay_map",
+    "panels_of",
+    "quality_colors",
+    "read_panels",
+]
+
+Pixels = NDArray[np.uint8]
+
+#: Panels are the nearest even multiple of the face to this height: a pixel of the map stays one square, and, because the
+#: margins are even too, has the sample of colour that JPEG keeps of two by two pixels for itself.
+PANEL = 240
+GAP, LINE = 12, 24
+INK, FAINT = 34, 119
+ENCODING = {
+    ".jpg": [
+        cv2.IMWRITE_JPEG_QUALITY,
+        95,
+        cv2.IMWRITE_JPEG_SAMPLING_FACTOR,
+        cv2.IMWRITE_JPEG_SAMPLING_FACTOR_420,
+    ],
+    ".png": [cv2.IMWRITE_PNG_COMPRESSION, 3, cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_RLE],
+}
+
+
+@dataclass(frozen=True)
+class MapStyle:
+    """How a kind of map is drawn; never rescaled.
+
+    Parameters
+    ----------
+    title
+        Above the map.
+    colors
+        Name of matplotlib's colour map.
+    opacity
+        Share of the map's colour in the overlay.
+    ends
+        Values that the first and the last colour stand for.
+    """
+
+    title: str
+    colors: str
+    opacity: float
+    ends: tuple[float, float] = (0.0, 1.0)
+
+
+#: Dark blue (0) to yellow (1): lightness rises all the way, so colour-blind readers and grey prints tell the values apart.
+PIXEL_QUALITY = MapStyle("pixel-level quality", "cividis", 0.5)
+#: What ``--colors`` names: the default, and red (0) over yellow to green (1) as in Terhörst et al.
+QUALITY_STYLES: Mapping[str, MapStyle] = {
+    "blue-yellow": PIXEL_QUALITY,
+    "red-green": replace(PIXEL_QUALITY, colors="RdYlGn"),
+}
+ACTIVATION = MapStyle("activation", "viridis", 0.55)
+#: Orange (less than usual) over white to purple (more), ColorBrewer's: people without red or green vision tell these two apart.
+DEVIATION = MapStyle("deviation (orange: less)", "PuOr", 0.6, (-4.0, 4.0))
+
+
+@lru_cache(maxsize=8)
+def _table(name: str) -> Pixels:
+    colors = matplotlib.colormaps[name](np.linspace(0, 1, 256))[:, np.newaxis, :3]
+    return np.asarray(np.rint(colors * 255), np.uint8)
+
+
+def map_colors(values: NDArray[np.floating], style: MapStyle) -> Pixels:
+    """Return the colours of values, ``(H, W)`` → ``(H, W, 3)`` uint8 RGB; those beyond an end of the scale take its colour."""
+    low, high = style.ends
+    shares = values if style.ends == (0.0, 1.0) else (values - low) / (high - low)
+    levels = cv2.convertScaleAbs(np.maximum(shares, 0.0), alpha=255.0)  # too large ones saturate
+    return cv2.applyColorMap(levels, _table(style.colors))  # type: ignore[no-any-return]
+
+
+def quality_colors(quality_map: NDArray[np.floating]) -> Pixels:
+    """Return the colours of pixel qualities in [0, 1], ``(H, W)`` → ``(H, W, 3)`` uint8 RGB.
+
+    Examples
+    --------
+    >>> quality_colors(np.array([[0.0, 1.0]])).tolist()
+    [[[0, 34, 78], [254, 232, 56]]]
+    """
+    return map_colors(quality_map, PIXEL_QUALITY)
+
+
+def overlay_map(face: Pixels, colors: Pixels, style: MapStyle) -> Pixels:
+    """Return the colours of a map over the grey face, so that colour means the map alone; ``(H, W, 3)`` uint8 RGB."""
+    grey = cv2.cvtColor(cv2.cvtColor(face, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
+    return cv2.addWeighted(grey, 1 - style.opacity, colors, style.opacity, 0.0)  # type: ignore[no-any-return]
+
+
+@dataclass(frozen=True)
+class FacePicture:
+    """What the picture of one explained face shows.
+
+    Parameters
+    ----------
+    face
+        ``(H, W, 3)`` uint8 RGB.
+    values
+        ``(H, W)`` in [0, 1].
+    style
+        What kind of map it is.
+    name, score, remark
+        Above the face, below it, and below everything; cut off where they are too long.
+    deviation
+        ``(H, W)`` in standard deviations, drawn over the grey face in a panel of its own; ``None`` for no such panel.
+    """
+
+    face: Pixels
+    values: NDArray[np.floating]
+    style: MapStyle = PIXEL_QUALITY
+    name: str = ""
+    score: str = ""
+    remark: str = ""
+    deviation: NDArray[np.floating] | None = None
+
+    def draw(self) -> Pixels:
+        """Return face, map, overlay, deviation where there is one, the scale of the colours and the lines of text, uint8 RGB."""
+        canvas = np.empty_like(self._sheet)
+        self._draw(canvas)
+        return canvas[:, :, ::-1]
+
+    def save(self, path: Path) -> None:
+        """Write the picture as the suffix says: ``.jpg`` or ``.png``.
+
+        Raises
+        ------
+        OutputError
+            The file cannot be written.
+        """
+        # Fresh memory for every picture would be mapped and cleared by the system each time, at a third of the cost.
+        canvas: Pixels | None = getattr(_scratch, "canvas", None)
+        if canvas is None or canvas.shape != self._sheet.shape:
+            canvas = _scratch.canvas = np.empty_like(self._sheet)
+        self._draw(canvas)
+        done, data = cv2.imencode(path.suffix, canvas, ENCODING[path.suffix])
+        if not done:
+            raise OutputError(f"cannot encode the picture {path.name}")
+        try:
+            path.write_bytes(data.tobytes())
+        except OSError as error:
+            raise OutputError(
+                f"cannot write {path}: {error.strerror or error}; choose another folder"
+            ) from error
+
+    @property
+    def _size(self) -> tuple[int, int]:
+        scale = 2 * max(1, round(PANEL / 2 / self.face.shape[0]))
+        return scale * self.face.shape[0], scale * self.face.shape[1]
+
+    @property
+    def _sheet(self) -> Pixels:
+        styles = (self.style,) if self.deviation is None else (self.style, DEVIATION)
+        return _sheet(*self._size, styles)
+
+    def _draw(self, canvas: Pixels) -> None:
+        """Draw on an array like the sheet; its colours are in OpenCV's order, blue first."""
+        np.copyto(canvas, self._sheet)
+        height, width = self._size
+        colors = map_colors(self.values, self.style)
+        panels = [
+            (self.face, cv2.INTER_CUBIC),
+            (colors, cv2.INTER_NEAREST),
+            (overlay_map(self.face, colors, self.style), cv2.INTER_LINEAR),
+        ]
+        if self.deviation is not None:
+            over = overlay_map(self.face, map_colors(self.deviation, DEVIATION), DEVIATION)
+            panels.append((over, cv2.INTER_LINEAR))
+        top = GAP + LINE
+        for left, (panel, way) in zip(_lefts(width, len(panels)), panels, strict=True):
+            place = canvas[top : top + height, left : left + width]
+            cv2.resize(_swapped(panel), (width, height), dst=place, interpolation=way)
+        line = top + height + LINE - 4
+        write_line(canvas, GAP, GAP + 14, self.name, width, tone=INK)
+        write_line(canvas, GAP, line, self.score, width, tone=INK)
+        write_line(canvas, GAP, line + LINE, self.remark, canvas.shape[1] - 2 * GAP, tone=FAINT)
+
+
+_scratch = threading.local()
+
+
+def _swapped(colors: Pixels) -> Pixels:
+    return cv2.cvtColor(colors, cv2.COLOR_RGB2BGR)  # type: ignore[no-any-return]
+
+
+def _lefts(width: int, panels: int) -> list[int]:
+    return [GAP + i * (width + GAP) for i in range(panels)]
+
+
+def panels_of(picture: Pixels) -> Pixels:
+    """Return the part of a drawn picture that holds face, map and overlay, without the lines of text."""
+    return picture[GAP + LINE : -(2 * LINE + GAP - 4), GAP:-GAP]
+
+
+def read_panels(path: Path) -> Pixels | None:
+    """Return the panels of a picture that was written, in OpenCV's order of colours; ``None`` where it cannot be read."""
+    try:
+        data = np.fromfile(path, np.uint8)
+    except OSError:
+        return None
+    whole = cv2.imdecode(data, cv2.IMREAD_COLOR) if data.size else None
+    panels = None if whole is None else panels_of(whole)
+    return panels if panels is not None and panels.size else None
+
+
+def face_of(panels: Pixels) -> Pixels:
+    """Return the face of such panels, RGB."""
+    return np.ascontiguousarray(panels[:, : (panels.shape[1] - 2 * GAP) // 3, ::-1])
+
+
+@lru_cache(maxsize=8)
+def _sheet(height: int, width: int, styles: tuple[MapStyle, ...]) -> Pixels:
+    """Return what all pictures of a size have in common: paper, titles, and the colours with the numbers of both ends."""
+    panels = 2 + len(styles)
+    sheet = np.full(
+        (GAP + LINE + height + 2 * LINE + GAP - 4, panels * (width + GAP) + GAP, 3), 255, np.uint8
+    )
+    _, left, right, *more = _lefts(width, panels)
+    write_line(sheet, right, GAP + 14, "overlay", width, tone=INK)
+    for at, style in zip([left, *more], styles, strict=True):
+        write_line(sheet, at, GAP + 14, style.title, width, tone=INK)
+        _scale(sheet, at, GAP + LINE + height + LINE - 14, width, style)
+    return sheet
+
+
+def _scale(sheet: Pixels, left: int, top: int, width: int, style: MapStyle) -> None:
+    """Draw the colours of a style below its panel, with the numbers of both ends."""
+    room = min(22 if style.ends[0] >= 0 else 30, width // 4)
+    ramp = map_colors(np.linspace(*style.ends, width - 2 * room)[np.newaxis], style)
+    sheet[top : top + 10, left + room : left + width - room] = _swapped(ramp)
+    low, high = style.ends
+    write_line(sheet, left, top + 10, f"{low:g}".replace("-", "−"), room, tone=FAINT)
+    write_line(sheet, left + width - room + 9, top + 10, f"{high:g}", room, tone=FAINT)

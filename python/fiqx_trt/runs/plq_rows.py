@@ -1,0 +1,135 @@
+"""From face records to pixel-level quality: a row, a map and a picture each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fiqx_trt.errors import InvalidInputError
+from fiqx_trt.explain.appearance import Appearance, appearance
+from fiqx_trt.explain.deviation import usual_of
+from fiqx_trt.explain.plq import PixelQuality, PlqExplainer
+from fiqx_trt.explain.region_words import RegionWords, words_of
+from fiqx_trt.explain.regions import REGIONS, WHOLE, region_masks, region_means
+from fiqx_trt.rows import Column
+from fiqx_trt.runs.explained_rows import Explained, ExplainedRows
+
+if TYPE_CHECKING:
+    from fiqx_trt.runs.face_files import FaceFiles
+    from fiqx_trt.runs.face_picture import MapStyle
+
+__all__ = ["COLORS", "PlqRows"]
+
+#: Names of the colours of P, the default first.
+COLORS = ("blue-yellow", "red-green")
+
+
+class PlqRows(ExplainedRows):
+    """Explains batches of face records by their pixel-level quality.
+
+    Parameters
+    ----------
+    explainer
+        A model and the settings of its maps.
+    files
+        Takes the maps and pictures.
+    colors
+        Colours of P in the pictures: a name of :data:`fiqx_trt.runs.face_picture.QUALITY_STYLES`.
+
+    Raises
+    ------
+    InvalidInputError
+        No colours have that name.
+    """
+
+    def __init__(self, explainer: PlqExplainer, files: FaceFiles, *, colors: str = "blue-yellow") -> None:
+        super().__init__(files)
+        if colors not in COLORS:
+            raise InvalidInputError(f"--colors is {colors!r}; choose one of {', '.join(COLORS)}")
+        self._colors = colors
+        self._explainer = explainer
+        spec = explainer.model.spec
+        self._masks = region_masks(spec.template, spec.input_size)
+        self._usual = usual_of(spec, explainer.weights)
+
+    @property
+    def _columns(self) -> tuple[Column, ...]:
+        numbers = ("quality", "plq", *(f"plq_{name}" for name in REGIONS), "grey", "contrast")
+        return (
+            *(Column(name, "float") for name in numbers),
+            *(Column(name, "int") for name in ("clipped", "dark", "flat")),
+            Column("low", "str"),
+            Column("deviates", "str"),
+            Column("summary", "str"),
+        )
+
+    @property
+    def _parameters(self) -> Mapping[str, object]:
+        explainer = self._explainer
+        return {
+            "plq.per": explainer.per,
+            "plq.weights": explainer.weights,
+            "plq.gamma": explainer.gamma,
+            "plq.clip": explainer.clip,
+            "plq.colors": self._colors,
+            **self._compared,
+            **explainer.method.parameters,
+        }
+
+    @property
+    def _compared(self) -> Mapping[str, object]:
+        usual = self._usual
+        return {} if usual is None else {"plq.usual.faces": usual.faces, "plq.usual.alarm": usual.alarm}
+
+    @property
+    def _style(self) -> MapStyle:
+        from fiqx_trt.runs.face_picture import QUALITY_STYLES
+
+        return QUALITY_STYLES[self._colors]
+
+    def _explain(self, faces: NDArray[np.uint8]) -> Iterable[Explained]:
+        return self._each(self._explainer(faces), appearance(faces))
+
+    def _each(self, result: PixelQuality, look: Appearance) -> Iterable[Explained]:
+        means = region_means(result.maps, self._masks)
+        words = words_of(result, self._explainer.model.spec, self._explainer.weights)
+        for i, told in enumerate(words):
+            yield self._one(result, look, i, {name: float(values[i]) for name, values in means.items()}, told)
+
+    def _one(
+        self, result: PixelQuality, look: Appearance, i: int, means: Mapping[str, float], told: RegionWords
+    ) -> Explained:
+        quality = float(result.quality[i])
+        if not np.isfinite(quality):
+            error = "the quality is not a finite number for this face"
+            return Explained({"status": "not_finite", "error": error})
+        empty = not result.saliency[i].any()
+        text = _remark(told.text, look, i, empty=empty)
+        row = {
+            "quality": quality,
+            "plq": means[WHOLE],
+            **{f"plq_{name}": means[name] for name in REGIONS if np.isfinite(means[name])},
+            "grey": float(look.grey[i]),
+            "contrast": float(look.contrast[i]),
+            "clipped": int(result.clipped[i]),
+            "dark": int(look.dark[i]),
+            "flat": int(look.flat[i] or empty),
+            "low": " ".join(told.low) or None,
+            "deviates": (result.deviates[i] or None) if result.deviates else None,
+            "summary": text,
+        }
+        arrays = {"map": result.maps[i], "saliency": result.saliency[i], "quality": quality}
+        if result.deviation is not None:
+            arrays["deviation"] = result.deviation[i]
+        return Explained(row, arrays, f"quality {quality:.2f}", text)
+
+
+def _remark(text: str, look: Appearance, i: int, *, empty: bool) -> str:
+    """Say in words what the marks of a row mean beside what lies low."""
+    if empty and look.contrast[i] == 0:
+        return "the picture is of one colour"
+    marks = [word for word, marked in (("dark", look.dark[i]), ("flat", look.flat[i])) if marked]
+    return f"{text}; the picture is {' and '.join(marks)}" if marks else text
