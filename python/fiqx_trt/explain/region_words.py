@@ -12,13 +12,14 @@ from numpy.typing import NDArray
 
 from fiqx_trt.explain.deviation import (
     LEAST_STD,
+    Relative,
     UsualStatistics,
     deviation_grids,
     relative_maps,
     usual_of,
 )
 from fiqx_trt.explain.regions import region_masks
-from fiqx_trt.models.usual import Usual
+from fiqx_trt.models.usual import MAPS, Usual
 
 if TYPE_CHECKING:
     from fiqx_trt.explain.plq import PixelQuality
@@ -31,6 +32,8 @@ __all__ = [
     "PARTS",
     "RegionWords",
     "UsualPixels",
+    "alarm_level",
+    "good_faces",
     "named_masks",
     "region_deviations",
     "region_words",
@@ -50,6 +53,10 @@ UNKNOWN = "the model does not know what is usual (fiqx-trt calibrate)"
 PARTS = ("nose", "mouth", "cheeks")
 #: The share of the calibration faces, those of the highest quality, that are good.
 GOOD = 0.5
+#: The good faces are judged by statistics without them, in at most so many parts.
+FOLDS = 50
+#: Fewest good faces of which a level is measured.
+FEWEST_GOOD = 3
 
 
 @dataclass(frozen=True)
@@ -111,9 +118,9 @@ def _cell_shares(mask: NDArray[np.bool_], grid: tuple[int, ...]) -> NDArray[np.f
 
 
 def with_regions(
-    usual: Usual, deviations: Mapping[str, NDArray[np.float64]], quality: NDArray[np.float64]
+    usual: Usual, deviations: Mapping[str, NDArray[np.float64]], good: NDArray[np.bool_]
 ) -> Usual:
-    """Return statistics with those of the regions, measured on the better half of the calibration faces.
+    """Return statistics with those of the regions, measured on the good calibration faces.
 
     Parameters
     ----------
@@ -121,17 +128,71 @@ def with_regions(
         What the deviations are from.
     deviations
         From :func:`region_deviations`.
-    quality
-        ``(N,)`` quality of these faces.
+    good
+        ``(N,)`` which of these faces are good (:func:`good_faces`).
     """
-    good = quality >= np.quantile(quality, 1 - GOOD)
     regions = {
         name: (float(f"{values[good].mean():.4g}"), float(f"{values[good].std():.4g}"))
         for name, values in deviations.items()
     }
-    measured = dataclasses.replace(usual, regions=regions)
-    lowest = np.min(list(_standardised(measured, deviations).values()), axis=0)[good]
-    return dataclasses.replace(measured, alarm=float(f"{np.quantile(lowest, LEVEL):.4g}"))
+    return dataclasses.replace(usual, regions=regions)
+
+
+def good_faces(quality: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Return which faces are good: the better half."""
+    return quality >= np.quantile(quality, 1 - GOOD)
+
+
+def alarm_level(
+    grids: Mapping[str, NDArray[np.floating]],
+    good: NDArray[np.bool_],
+    template: str,
+    size: tuple[int, int],
+) -> float | None:
+    """Return the standardised deviation of its lowest region that 5 % of good faces *not* among the calibration faces reach.
+
+    A face that helped to say what is usual is never far from it, the less so the fewer faces there are. So every face is
+    compared with the statistics of the others: of all but one for up to 50 faces, else of all but a fiftieth.
+
+    Parameters
+    ----------
+    grids
+        Map → ``(N, h, w)`` grids of the calibration faces (:meth:`fiqx_trt.explain.deviation.Relative.grids`).
+    good
+        ``(N,)`` which of them are good.
+    template, size
+        What they are aligned to, and their height and width.
+
+    Returns
+    -------
+    float or None
+        To four digits; ``None`` where fewer than three faces are good.
+    """
+    if np.count_nonzero(good) < FEWEST_GOOD:
+        return None
+    parts = np.arange(len(good)) % FOLDS
+    lowest = [_lowest_left_out(grids, good, parts == part, template, size) for part in np.unique(parts[good])]
+    return float(f"{np.quantile(np.concatenate(lowest), LEVEL):.4g}")
+
+
+def _lowest_left_out(
+    grids: Mapping[str, NDArray[np.floating]],
+    good: NDArray[np.bool_],
+    out: NDArray[np.bool_],
+    template: str,
+    size: tuple[int, int],
+) -> NDArray[np.float64]:
+    """Return the lowest standardised region of the good faces that are left out, by the statistics of the others."""
+    others = {name: values[~out].astype(np.float64) for name, values in grids.items()}
+    mean = {name: tuple(values.mean(axis=0).ravel().tolist()) for name, values in others.items()}
+    std = {name: tuple(values.std(axis=0).ravel().tolist()) for name, values in others.items()}
+    height, width = next(iter(grids.values())).shape[1:]
+    usual = Usual((height, width), int(np.count_nonzero(~out)), "", mean, std, {})
+    some = {name: values[good | out] for name, values in grids.items()}
+    found = region_deviations(deviation_grids(some, usual), template, size)
+    inside, judged = (good & ~out)[good | out], (good & out)[good | out]
+    levels = _standardised(with_regions(usual, found, inside), found)
+    return np.asarray(np.min(list(levels.values()), axis=0)[judged], np.float64)
 
 
 class UsualPixels:
@@ -151,7 +212,10 @@ class UsualPixels:
 
     def add(self, intensity: NDArray[np.float32], contrast: NDArray[np.float32]) -> None:
         """Add faces by their Ŝ per intensity and per contrast, ``(n, H, W)`` each."""
-        relative = relative_maps(intensity, contrast)
+        self.add_relative(relative_maps(intensity, contrast))
+
+    def add_relative(self, relative: Relative) -> None:
+        """Add faces whose relative maps are known."""
         self._statistics.push(relative)
         self._grids.append(relative.grids(self._statistics.grid))
         self._dead.append(relative.dead)
@@ -170,8 +234,12 @@ class UsualPixels:
             return None
         usual = self._statistics.usual(self._weights)
         alive = ~np.concatenate(self._dead)
-        grids = np.concatenate([deviation_grids(one, usual) for one in self._grids])[alive]
-        return with_regions(usual, region_deviations(grids, template, size), quality[alive])
+        grids = {name: np.concatenate([one[name] for one in self._grids])[alive] for name in MAPS}
+        good = good_faces(quality[alive])
+        found = region_deviations(deviation_grids(grids, usual), template, size)
+        return dataclasses.replace(
+            with_regions(usual, found, good), alarm=alarm_level(grids, good, template, size)
+        )
 
 
 def _standardised(
@@ -186,8 +254,9 @@ def region_words(
 ) -> list[RegionWords]:
     """Say which regions of every face are unusual.
 
-    Every region is compared with itself on the good calibration faces, and all of them with one threshold, which the lowest
-    region of 5 % of those faces reaches. The lower face is named in place of its parts, unless only one of them is unusual.
+    Every region is compared with itself on the good calibration faces, and all of them with one threshold
+    (:func:`alarm_level`), which the lowest region of 5 % of good faces reaches. The lower face is named in place of its parts,
+    unless only one of them is unusual.
     """
     levels = _standardised(usual, deviations)
     return [

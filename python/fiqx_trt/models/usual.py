@@ -33,7 +33,8 @@ class Usual:
         Region of the face → mean and standard deviation of its deviation over the good faces
         (:func:`fiqx_trt.explain.regions.region_deviations`); empty where they were not measured.
     alarm
-        The standardised deviation of its lowest region that 5 % of the good faces reach; ``None`` where it was not measured.
+        The standardised deviation of its lowest region that 5 % of good faces reach that are not among these
+        (:func:`fiqx_trt.explain.region_words.alarm_level`); ``None`` where it was not measured.
 
     Raises
     ------

@@ -55,8 +55,8 @@ def _words(found: Mapping[str, Any]) -> Table:
     ]
     note = (
         f"Of the untouched faces {share(found['untouched_named'])} get a word, of the better half "
-        f"{share(found['better_half_named'])}; on the calibration faces it is one in twenty of the better half. A part of the "
-        "lower face also counts where the lower face is named, and the reverse."
+        f"{share(found['better_half_named'])}; the threshold is meant for one in twenty good faces. A part of the lower face "
+        "also counts where the lower face is named, and the reverse."
     )
     header = ("region disturbed", *(f"named, {kind}" for kind in DISTURBANCES), "another named, at worst")
     return Table("How often the words name a region that was disturbed.", header, rows, note)
