@@ -79,7 +79,7 @@ def bench_short_calls(benchmark, what, rows):
     measured = Measured(Choice(16, 2), 400.0, Choice(1, 1), 250.0)
     session = open_at(measured.choice)
     if what != "tuned choice":
-        session = PairedSession(session, lambda: open_at(measured.smallest), measured, cost=0.0)
+        session = PairedSession(session, lambda: open_at(measured.smallest), measured)
     feeds = {"image": np.resize(FACES, (rows, 3, 112, 112))}
     with session, open_at(measured.smallest) as plain:
         got = benchmark(session.run, feeds)

@@ -3,21 +3,23 @@
 Common rules
 ------------
 - The device follows the array: NumPy arrays run on the CPU, arrays with ``__cuda_array_interface__`` (torch,
-  CuPy, pycuda's GPUArray, :class:`DeviceArray`) on CUDA. All arrays of a call are on one device; a mixture
-  raises :class:`~fiqx_trt.errors.DeviceMismatchError`, a device array without CUDA
-  :class:`~fiqx_trt.errors.CudaUnavailableError`, a failed CUDA call :class:`~fiqx_trt.errors.CudaError`.
-- dtypes are exact, never converted silently: a wrong one raises
-  :class:`~fiqx_trt.errors.InvalidInputError`, as does a wrong shape. NumPy inputs may have any strides (a
-  strided one is copied); device arrays, ``out`` and states are C-contiguous.
+  CuPy, pycuda's GPUArray, :class:`DeviceArray`) on CUDA. All arrays of a call are on one device.
+- dtypes are exact and are never converted silently. NumPy inputs may have any strides (a strided one is copied);
+  device arrays, ``out`` and states are C-contiguous.
 - ``out`` receives the result and is returned; without it a new array is made: NumPy, or :class:`DeviceArray`.
-- ``stream`` is a CUDA stream's handle. By default it is the one that the first array's interface names, or
-  torch's current stream for torch tensors, or the default stream. CUDA work is queued, not waited for; a new
-  array carries its stream in its interface. A given ``out`` is valid on the stream of the call.
-- A :class:`DeviceArray`'s memory goes back in the order of its stream, and dropping it does not wait. An array that another
-  library was handed (its interface was read) goes back when all work of the device is done, and that is waited for.
+- ``stream`` is the handle of a CUDA stream. The default is the stream in the first array's interface, torch's current
+  stream for torch tensors, or else the default stream. CUDA work is queued and not waited for; a new array has its
+  stream in its interface. A given ``out`` is valid on the stream of the call.
+- The memory of a :class:`DeviceArray` is freed in the order of its stream, and dropping the array does not wait. If
+  another library has read its interface, freeing it waits for all work of the device.
 - The GIL is released. Results do not depend on the number of threads (``FIQX_THREADS`` in the environment; by
   default all processors of the process), and an image's result does not depend on the other images.
-- CPU and CUDA share each formula and the order of its additions: the same bits come out of both.
+- CPU and CUDA share each formula and the order of its additions, and give the same bits.
+
+Every function raises :class:`~fiqx_trt.errors.InvalidInputError` for a wrong shape, dtype or value,
+:class:`~fiqx_trt.errors.DeviceMismatchError` for arrays on several devices,
+:class:`~fiqx_trt.errors.CudaUnavailableError` for a device array without CUDA, and
+:class:`~fiqx_trt.errors.CudaError` when a CUDA call fails.
 """
 
 from __future__ import annotations

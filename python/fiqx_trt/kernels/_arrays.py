@@ -1,4 +1,4 @@
-"""What the typed functions share, and views of arrays wherever they lie."""
+"""Views and copies of arrays on any device, and the helpers that the kernel functions share."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Array: TypeAlias = Any
 
 
 def stream_of(array: Array, stream: int | None) -> int | None:
-    """Torch's interface names no stream: ask torch, if this is one of its tensors, for the current one."""
+    """Return the given stream, or torch's current stream for a torch tensor, whose interface has no stream."""
     torch = sys.modules.get("torch")
     if stream is None and torch is not None and isinstance(array, torch.Tensor) and array.is_cuda:
         return int(torch.cuda.current_stream(array.device).cuda_stream)
@@ -25,21 +25,9 @@ def stream_of(array: Array, stream: int | None) -> int | None:
 
 
 def borrow(array: Array, *, stream: int | None = None) -> _core.DeviceArray:
-    """Return an array that lies on a device as a :class:`DeviceArray`, without a copy; one of those as it is.
+    """Return a device array as a :class:`DeviceArray` without a copy; a :class:`DeviceArray` is returned as it is.
 
-    Parameters
-    ----------
-    array
-        Of torch, CuPy, pycuda …; C-contiguous. It is kept alive.
-    stream
-        What the result's stream is to be; see the common rules of :mod:`fiqx_trt.kernels`.
-
-    Raises
-    ------
-    InvalidInputError
-        It lies in host memory, or is not C-contiguous.
-    CudaUnavailableError, CudaError
-        See the common rules.
+    The array (of torch, CuPy, pycuda …) must be C-contiguous. It is kept alive.
     """
     if isinstance(array, _core.DeviceArray):
         return array
@@ -47,24 +35,9 @@ def borrow(array: Array, *, stream: int | None = None) -> _core.DeviceArray:
 
 
 def rows(array: Array, start: int, stop: int) -> Array:
-    """Return whole rows of an array as a view: what is written to it is written to the array.
+    """Return the rows ``start`` to ``stop`` as a view; writing to the view writes to the array.
 
-    Parameters
-    ----------
-    array
-        Of any rank above 0; C-contiguous where it lies on a device.
-    start, stop
-        ``0 <= start <= stop <= len(array)``.
-
-    Returns
-    -------
-    array
-        A NumPy view, or a :class:`DeviceArray` that keeps the memory alive.
-
-    Raises
-    ------
-    InvalidInputError
-        A device array that is not C-contiguous, or rows that it does not have.
+    A device array must be C-contiguous; its view keeps the memory alive.
 
     Examples
     --------
@@ -77,26 +50,9 @@ def rows(array: Array, start: int, stop: int) -> Array:
 
 
 def reshape(array: Array, shape: Sequence[int]) -> Array:
-    """Return an array's elements, in their order, under another shape; without a copy on a device.
+    """Return an array with another shape of the same size, without a copy on a device; -1 is not allowed.
 
-    Parameters
-    ----------
-    array
-        Of any rank; C-contiguous where it lies on a device.
-    shape
-        As many elements; -1 is not allowed.
-
-    Returns
-    -------
-    array
-        A NumPy array (a view where NumPy can), or a :class:`DeviceArray` that keeps the memory alive.
-
-    Raises
-    ------
-    InvalidInputError
-        A device array that is not C-contiguous, or has another number of elements.
-    ValueError
-        A NumPy array has another number of elements.
+    A device array must be C-contiguous; the result keeps its memory alive. NumPy raises ValueError for a wrong size.
 
     Examples
     --------
@@ -109,25 +65,9 @@ def reshape(array: Array, shape: Sequence[int]) -> Array:
 
 
 def copy(source: Array, out: Array, *, stream: int | None = None) -> None:
-    """Copy an array into another one, between any two places.
+    """Copy an array into another one of the same dtype and shape, between any two devices.
 
-    Queued on the stream and not waited for, but where the host's side is not page-locked: then CUDA waits.
-
-    Parameters
-    ----------
-    source
-        Any dtype that the kernels know.
-    out
-        Written; the same dtype and shape.
-    stream
-        See the common rules of :mod:`fiqx_trt.kernels`.
-
-    Raises
-    ------
-    InvalidInputError
-        Another dtype or shape, or an array that cannot be written.
-    CudaUnavailableError, CudaError
-        See the common rules.
+    The copy is queued on the stream. CUDA waits for it only where the host memory is not page-locked.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Kernels that make maps of one image: activation maps and pixel-level quality."""
+"""Kernels that make the maps of an image: activation maps and pixel-level quality."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ __all__ = [
 
 
 class CombinedMaps(NamedTuple):
-    """What :func:`cam_combine` returns.
+    """Result of :func:`cam_combine`.
 
     Attributes
     ----------
@@ -33,8 +33,8 @@ class CombinedMaps(NamedTuple):
     grid
         ``(N, h, w)`` float32: the weighted sum at the layer's own resolution, before upsampling.
     limits
-        ``(N, 2)`` float32: smallest and largest value of the upsampled grid. With the grid they hold all of
-        the map: ``(upsampled grid - low) / (high - low)``.
+        ``(N, 2)`` float32: smallest and largest value of the upsampled grid. The map is
+        ``(upsampled grid - low) / (high - low)``.
     """
 
     maps: Array
@@ -43,13 +43,13 @@ class CombinedMaps(NamedTuple):
 
     @property
     def flat(self) -> NDArray[np.bool_]:
-        """``(N,)`` true where a map had one value everywhere and was set to 0."""
+        """``(N,)`` bool: true where a map had one value everywhere and was set to 0."""
         limits = np.asarray(self.limits.to_host() if hasattr(self.limits, "to_host") else self.limits)
         return np.asarray(limits[:, 0] == limits[:, 1])
 
 
 class QualityMaps(NamedTuple):
-    """What :func:`pixel_quality` returns.
+    """Result of :func:`pixel_quality`.
 
     Attributes
     ----------
@@ -79,7 +79,7 @@ def cam_masks(
     out: Array | None = None,
     stream: int | None = None,
 ) -> Array:
-    """One face under the masks of many channels: ``H_k * face``, ready for the network.
+    """Multiply one face with the masks of many channels: ``H_k * face``, the input of the network.
 
     ``H_k = (u - min u) / (max u - min u)`` with u the channel, upsampled bilinearly to the face's size (rows,
     then columns, each as ``a + (b - a) t``). A channel that is constant or not finite gives zeros; find those
@@ -90,13 +90,13 @@ def cam_masks(
     activations
         ``(C, h, w)`` float32, the features of this face.
     face
-        ``(3, H, W)`` float32, normalised as the network reads it.
+        ``(3, H, W)`` float32, the normalised input of the network.
     channels
         The K channels to make masks of; all C by default.
     dtype
-        Of the result.
+        dtype of the result.
     align_corners
-        Upsample between corner pixels' centres instead of half-pixel centres.
+        Upsample between the centres of the corner pixels instead of half-pixel centres.
     minmax
         Scale ``after`` upsampling, or ``before``.
     subtract_min
@@ -104,22 +104,7 @@ def cam_masks(
     relu
         Set negative activations to 0 first.
     out
-        ``(K, 3, H, W)`` of ``dtype``; may be some rows of a larger batch, so that the masked faces of several
-        images share it.
-    stream
-        See the common rules of :mod:`fiqx_trt.kernels`.
-
-    Returns
-    -------
-    array
-        ``(K, 3, H, W)`` of ``dtype``.
-
-    Raises
-    ------
-    InvalidInputError
-        Wrong shape, dtype or name, or a channel that does not exist.
-    DeviceMismatchError, CudaUnavailableError, CudaError
-        See the common rules.
+        ``(K, 3, H, W)`` of ``dtype``; may be rows of a larger batch that the masked faces of several images share.
 
     References
     ----------
@@ -161,7 +146,7 @@ def cam_masks(
 def cam_constant(
     activations: Array, *, relu: bool = False, out: Array | None = None, stream: int | None = None
 ) -> Array:
-    """Which channels carry no mask: constant, or not finite.
+    """Return which channels give no mask because they are constant or not finite.
 
     Parameters
     ----------
@@ -169,20 +154,11 @@ def cam_constant(
         ``(N, C, h, w)`` float32.
     relu
         Whether :func:`cam_masks` will set negative activations to 0 first.
-    out, stream
-        See the common rules of :mod:`fiqx_trt.kernels`.
 
     Returns
     -------
     array
         ``(N, C)`` bool, true where there is no mask.
-
-    Raises
-    ------
-    InvalidInputError
-        Wrong shape or dtype.
-    DeviceMismatchError, CudaUnavailableError, CudaError
-        See the common rules.
 
     Examples
     --------
@@ -206,45 +182,31 @@ def cam_combine(
     out: Array | None = None,
     stream: int | None = None,
 ) -> CombinedMaps:
-    """Activation maps ``ReLU(Σ_k w_k A_k)``, upsampled bilinearly and min-max scaled to [0, 1] per image.
+    """Compute activation maps ``ReLU(Σ_k w_k A_k)``, upsampled bilinearly and min-max scaled to [0, 1] per image.
 
-    The sum is float64, in the order of the channels. A map with one value everywhere becomes 0; one that is not
-    finite becomes NaN, and so do its limits.
+    The sum is float64, in the order of the channels. A map with one value everywhere becomes 0; a map that is not
+    finite becomes NaN, with NaN limits.
 
     Parameters
     ----------
     activations
         ``(N, C, h, w)`` float32.
     weights
-        ``(N, C)`` float32; 0 for a channel without a mask, which then adds nothing, whatever it holds.
+        ``(N, C)`` float32; a channel of weight 0 adds nothing, even where it is not finite.
     size
         Height H and width W of the maps.
     align_corners
-        Upsample between corner pixels' centres instead of half-pixel centres.
+        Upsample between the centres of the corner pixels instead of half-pixel centres.
     relu_activations
         Set negative activations to 0 before they are summed.
     relu
         Set negative values of the sum to 0.
     upsample_first
-        Apply that ReLU to the upsampled sum: the sum of upsampled activations of other programs.
+        Apply that ReLU to the upsampled sum, as programs do that sum upsampled activations.
     minmax_twice
         Scale the grid too, before upsampling.
     out
         ``(N, H, W)`` float32 for the maps.
-    stream
-        See the common rules of :mod:`fiqx_trt.kernels`.
-
-    Returns
-    -------
-    CombinedMaps
-        ``maps``, ``grid`` and ``limits``; ``flat`` tells which maps had no range.
-
-    Raises
-    ------
-    InvalidInputError
-        Wrong shape or dtype.
-    DeviceMismatchError, CudaUnavailableError, CudaError
-        See the common rules.
 
     References
     ----------
@@ -275,31 +237,20 @@ def cam_combine(
 
 
 def local_contrast(faces: Array, *, out: Array | None = None, stream: int | None = None) -> Array:
-    """Measure the standard deviation of the grey intensity in the 9 x 9 window around each pixel, cut at the border.
+    """Compute the standard deviation of the grey intensity in the 9 x 9 window around each pixel, cut at the border.
 
-    Grey is the luma ``0.299 R + 0.587 G + 0.114 B`` (ITU-R BT.601), not rounded. Sums are whole numbers, so a window
+    Grey is the luma ``0.299 R + 0.587 G + 0.114 B`` (ITU-R BT.601), not rounded. The sums are integers, so a window
     of one colour gives exactly 0.
 
     Parameters
     ----------
     faces
         ``(N, H, W, 3)`` uint8, RGB.
-    out
-        ``(N, H, W)`` float32.
-    stream
-        See the common rules of :mod:`fiqx_trt.kernels`.
 
     Returns
     -------
     array
         ``(N, H, W)`` float32 on the scale of intensities, 0 … 127.5.
-
-    Raises
-    ------
-    InvalidInputError
-        Wrong shape or dtype.
-    DeviceMismatchError, CudaUnavailableError, CudaError
-        See the common rules.
 
     Examples
     --------
@@ -323,11 +274,11 @@ def pixel_quality(
     out: Array | None = None,
     stream: int | None = None,
 ) -> QualityMaps:
-    """Pixel-level quality of a gradient: ``P = 1 - 1 / (1 + 10^γ Ŝ²)``, ``Ŝ = (1/3) Σ_c |g_c|``.
+    """Compute the pixel-level quality of a gradient: ``P = 1 - 1 / (1 + 10^γ Ŝ²)``, ``Ŝ = (1/3) Σ_c |g_c|``.
 
-    Here ``g = scale * gradient``, shortened to the norm ``clip`` where it is longer. The norm is a float64 sum
-    in 256 lanes over the image's 3 H W values in memory order. ``contrast`` multiplies Ŝ after that. Maps are never
-    rescaled per image.
+    ``g = scale * gradient``, shortened to the norm ``clip`` where it is longer. The norm is a float64 sum
+    in 256 lanes over the image's 3 H W values in memory order. Ŝ is then multiplied with ``contrast``. Maps are never
+    rescaled per image. A gradient of 0 gives P = 0; a gradient that is not finite gives NaN.
 
     Parameters
     ----------
@@ -340,23 +291,9 @@ def pixel_quality(
     gamma
         γ, within -30 … 30; 7.5 for ArcFace and 5.5 for FaceNet in the paper.
     clip
-        Largest Euclidean norm of g, above 0; None: any.
+        Largest Euclidean norm of g, above 0; None: no limit.
     out
         ``(N, H, W)`` float32 for the maps.
-    stream
-        See the common rules of :mod:`fiqx_trt.kernels`.
-
-    Returns
-    -------
-    QualityMaps
-        ``maps``, ``saliency`` and ``clipped``. A gradient of 0 gives a P of 0; one that is not finite gives NaN.
-
-    Raises
-    ------
-    InvalidInputError
-        Wrong shape, dtype, gamma or clip.
-    DeviceMismatchError, CudaUnavailableError, CudaError
-        See the common rules.
 
     References
     ----------

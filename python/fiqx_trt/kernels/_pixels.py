@@ -1,4 +1,4 @@
-"""Kernels over a stream of maps: pure functions over given state buffers."""
+"""Kernels over a stream of maps: pure functions that update the state buffers they are given."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ __all__ = [
 
 
 def pixel_moments(maps: Array, mean: Array, m2: Array, *, count: int, stream: int | None = None) -> int:
-    """Add maps to a state of mean and sum of squared deviations, in place.
+    """Add maps to a state of mean and sum of squared deviations, in place; return ``count + B``.
 
-    Welford's update in float64, one map after the other: the state does not depend on how the maps were split
-    into calls, bit for bit. The standard deviation (population, 1/N) is ``sqrt(m2 / count)``.
+    Welford's update in float64, one map after the other: the bits of the state do not depend on how the maps were split
+    into calls. The standard deviation (population, 1/N) is ``sqrt(m2 / count)``.
 
     Parameters
     ----------
@@ -29,21 +29,7 @@ def pixel_moments(maps: Array, mean: Array, m2: Array, *, count: int, stream: in
     mean, m2
         ``(H, W)`` float64, written; zeros while ``count`` is 0.
     count
-        Maps that the state holds already.
-    stream
-        See the common rules of :mod:`fiqx_trt.kernels`.
-
-    Returns
-    -------
-    int
-        ``count + B``.
-
-    Raises
-    ------
-    InvalidInputError
-        Wrong shape, dtype or count, or a state that cannot be written.
-    DeviceMismatchError, CudaUnavailableError, CudaError
-        See the common rules.
+        Number of maps in the state.
 
     References
     ----------
@@ -69,31 +55,10 @@ def pixel_moments_merge(
     *,
     stream: int | None = None,
 ) -> int:
-    """Add another state to one of :func:`pixel_moments`, in place.
+    """Add another state to a state of :func:`pixel_moments`, in place; return the sum of the counts.
 
     ``mean += d n_b / n`` and ``m2 = (m2 + m2_b) + d² n_a n_b / n`` with d the difference of the means. An empty
-    state is never read: it is the identity, bit for bit.
-
-    Parameters
-    ----------
-    mean, m2, count
-        The state that is written: ``(H, W)`` float64, and its number of maps.
-    other_mean, other_m2, other_count
-        The state that is added.
-    stream
-        See the common rules of :mod:`fiqx_trt.kernels`.
-
-    Returns
-    -------
-    int
-        ``count + other_count``.
-
-    Raises
-    ------
-    InvalidInputError
-        Wrong shape, dtype or count, or a state that cannot be written.
-    DeviceMismatchError, CudaUnavailableError, CudaError
-        See the common rules.
+    state is not read: it is the identity, bit for bit.
 
     References
     ----------
@@ -111,26 +76,9 @@ def pixel_moments_merge(
 
 
 def pixel_range(maps: Array, *, out: Array | None = None, stream: int | None = None) -> Array:
-    """Return the smallest and the largest value of a stack of maps.
+    """Return the smallest and the largest value of ``(N, H, W)`` float32 maps, as ``(2,)`` float32.
 
-    Parameters
-    ----------
-    maps
-        ``(N, H, W)`` float32.
-    out, stream
-        See the common rules of :mod:`fiqx_trt.kernels`.
-
-    Returns
-    -------
-    array
-        ``(2,)`` float32. NaN, NaN if any value is NaN; inf, -inf of no value. -0 is smaller than +0.
-
-    Raises
-    ------
-    InvalidInputError
-        Wrong shape or dtype.
-    DeviceMismatchError, CudaUnavailableError, CudaError
-        See the common rules.
+    The result is NaN, NaN if any value is NaN, and inf, -inf without maps. -0 is smaller than +0.
 
     Examples
     --------
@@ -144,8 +92,8 @@ def pixel_range(maps: Array, *, out: Array | None = None, stream: int | None = N
 def pixel_histogram(maps: Array, counts: Array, *, stream: int | None = None) -> None:
     """Add maps to counts per pixel, in place.
 
-    Bin b of B holds [b / B, (b + 1) / B), the last one 1 too; the product ``x * B`` is float32. Values beyond 0
-    and 1 count in the end bins; NaN is not counted.
+    Bin b of B holds [b / B, (b + 1) / B), and the last one 1 too; the product ``x * B`` is float32. Values outside [0, 1]
+    are counted in the end bins; NaN is not counted.
 
     Parameters
     ----------
@@ -153,15 +101,6 @@ def pixel_histogram(maps: Array, counts: Array, *, stream: int | None = None) ->
         ``(N, H, W)`` float32 in [0, 1].
     counts
         ``(H, W, bins)`` uint32, written; zeros at first. Each count stays below 2**32.
-    stream
-        See the common rules of :mod:`fiqx_trt.kernels`.
-
-    Raises
-    ------
-    InvalidInputError
-        Wrong shape or dtype, or counts that cannot be written.
-    DeviceMismatchError, CudaUnavailableError, CudaError
-        See the common rules.
 
     Examples
     --------
@@ -175,35 +114,17 @@ def pixel_histogram(maps: Array, counts: Array, *, stream: int | None = None) ->
 
 
 def pixel_histogram_merge(counts: Array, other: Array, *, stream: int | None = None) -> None:
-    """Add other counts of :func:`pixel_histogram`, of the same shape, in place.
-
-    Parameters
-    ----------
-    counts
-        ``(H, W, bins)`` uint32, written.
-    other
-        ``(H, W, bins)`` uint32.
-    stream
-        See the common rules of :mod:`fiqx_trt.kernels`.
-
-    Raises
-    ------
-    InvalidInputError
-        Wrong shape or dtype, or counts that cannot be written.
-    DeviceMismatchError, CudaUnavailableError, CudaError
-        See the common rules.
-    """
+    """Add other counts of :func:`pixel_histogram`, of the same shape, to ``counts``, in place."""
     _core.pixel_histogram_merge(counts, other, stream=stream_of(counts, stream))
 
 
 def pixel_histogram_quantile(
     counts: Array, q: float = 0.5, *, out: Array | None = None, stream: int | None = None
 ) -> Array:
-    """Quantile of each pixel from counts of :func:`pixel_histogram`.
+    """Return the quantile of each pixel from counts of :func:`pixel_histogram`.
 
-    A value is taken for the centre of its bin; between two ranks the quantile is linear, as NumPy's. The result
-    is off by half a bin, ``0.5 / bins``, at most; q of 0.5 is the median, for even N the mean of the two middle
-    values.
+    A value is taken as the centre of its bin; between two ranks the quantile is linear, as NumPy's. The error is at most
+    half a bin, ``0.5 / bins``. For ``q = 0.5`` and even N the result is the mean of the two middle values.
 
     Parameters
     ----------
@@ -211,20 +132,11 @@ def pixel_histogram_quantile(
         ``(H, W, bins)`` uint32.
     q
         0 … 1.
-    out, stream
-        See the common rules of :mod:`fiqx_trt.kernels`.
 
     Returns
     -------
     array
         ``(H, W)`` float64 in [0, 1]; NaN for a pixel without values.
-
-    Raises
-    ------
-    InvalidInputError
-        Wrong shape, dtype or q.
-    DeviceMismatchError, CudaUnavailableError, CudaError
-        See the common rules.
 
     Examples
     --------
@@ -236,30 +148,21 @@ def pixel_histogram_quantile(
 
 
 def pixel_median(maps: Array, *, out: Array | None = None, stream: int | None = None) -> Array:
-    """Exact median of each pixel over a stack of maps.
+    """Return the exact median of each pixel over a stack of maps.
 
-    Selected by bits (on CUDA by digits of 8 bits) of keys that sort like the floats: the time depends on the
+    It is selected by bits (on CUDA by digits of 8 bits) of keys that sort like the floats: the time depends on the
     number of maps, not on the values.
 
     Parameters
     ----------
     maps
         ``(N, H, W)`` float32, N of 1 or more.
-    out, stream
-        See the common rules of :mod:`fiqx_trt.kernels`.
 
     Returns
     -------
     array
         ``(H, W)`` float64: for even N the mean of the two middle values, which float64 holds exactly. NaN for a
         pixel that has a NaN.
-
-    Raises
-    ------
-    InvalidInputError
-        Wrong shape or dtype, or no map.
-    DeviceMismatchError, CudaUnavailableError, CudaError
-        See the common rules.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Kernels that make one number of each row: powers and cosines."""
+"""Kernels that reduce each row to one number: weighted power and cosine."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ["row_cosine", "row_power"]
 def row_power(
     x: Array, weights: Array | None = None, *, out: Array | None = None, stream: int | None = None
 ) -> Array:
-    """Weighted sum of squares of each row, ``Σ_k w_k x_k²``.
+    """Return the weighted sum of squares of each row, ``Σ_k w_k x_k²``.
 
     A float64 sum in 128 lanes (lane l adds the terms l, l + 128, …, then the lanes are added in halves), each
     term ``(x_k x_k) w_k``: a row's number does not depend on the other rows, and is the same on every device.
@@ -22,20 +22,11 @@ def row_power(
         ``(N, F)`` float32.
     weights
         ``(F,)`` float64; ones by default.
-    out, stream
-        See the common rules of :mod:`fiqx_trt.kernels`.
 
     Returns
     -------
     array
         ``(N,)`` float64. Not finite where the row is not.
-
-    Raises
-    ------
-    InvalidInputError
-        Wrong shape or dtype.
-    DeviceMismatchError, CudaUnavailableError, CudaError
-        See the common rules.
 
     Examples
     --------
@@ -54,33 +45,24 @@ def row_cosine(
     out: Array | None = None,
     stream: int | None = None,
 ) -> Array:
-    """Cosine between each row and its reference, ``x_k·r / (‖x_k‖ ‖r‖)`` with ``r = references[index[k]]``.
+    """Return the cosine between each row and its reference, ``x_k·r / (‖x_k‖ ‖r‖)`` with ``r = references[index[k]]``.
 
     The three sums are float64, in 128 lanes as those of :func:`row_power`.
 
     Parameters
     ----------
     x
-        ``(K, D)`` float32, of any length.
+        ``(K, D)`` float32, of any norm.
     references
-        ``(n, D)`` float32 or float64, of any length.
+        ``(n, D)`` float32 or float64, of any norm.
     index
-        ``(K,)`` int64, which reference each row meets; by default n is K and row k meets reference k.
-    out, stream
-        See the common rules of :mod:`fiqx_trt.kernels`.
+        ``(K,)`` int64, the reference of each row; by default n is K and row k has reference k. On the CPU an index
+        outside 0 … n - 1 raises InvalidInputError; on CUDA, where checking it would wait, its row gives NaN.
 
     Returns
     -------
     array
         ``(K,)`` float64 in [-1, 1] up to rounding; 0 where either row is zero or not finite.
-
-    Raises
-    ------
-    InvalidInputError
-        Wrong shape or dtype, or on the CPU an index outside 0 … n - 1. On CUDA, where the host cannot look at
-        the index without waiting, such a row gives NaN.
-    DeviceMismatchError, CudaUnavailableError, CudaError
-        See the common rules.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Kernels between a face and its score."""
+"""Kernels between a face and its score: network input, dropout copies and their spread."""
 
 from __future__ import annotations
 
@@ -25,33 +25,24 @@ def face_input(
     out: Array | None = None,
     stream: int | None = None,
 ) -> Array:
-    """Faces as the tensor that a network reads: ``(x - mean) / std``, channels first, in the model's order.
+    """Convert faces to the input of a network: ``(x - mean) / std``, channels first, in the model's colour order.
 
     Parameters
     ----------
     faces
         ``(N, H, W, 3)`` uint8, RGB.
     mean, std
-        One number, or one for each channel *of the result*, on the scale 0 … 255; ``std`` above 0.
+        One number, or one for each channel *of the result*, on the scale 0 … 255; finite, and ``std`` above 0.
     color
         Order of the result's channels. ``gray`` writes the luma ``(0.299 R + 0.587 G) + 0.114 B`` (ITU-R
         BT.601, not rounded) to all three.
     dtype
         ``float32``, or ``float16``: the float32 value rounded to nearest, ties to even.
-    out, stream
-        See the common rules of :mod:`fiqx_trt.kernels`.
 
     Returns
     -------
     array
         ``(N, 3, H, W)`` of ``dtype``.
-
-    Raises
-    ------
-    InvalidInputError
-        Wrong shape, dtype or name, a mean or std that is not finite, a std of 0 or less.
-    DeviceMismatchError, CudaUnavailableError, CudaError
-        See the common rules.
 
     Examples
     --------
@@ -80,7 +71,7 @@ def dropout_expand(
     out: Array | None = None,
     stream: int | None = None,
 ) -> Array:
-    """Stochastic copies of pre-dropout vectors, under masks shared by all images.
+    """Make stochastic copies of pre-dropout vectors, with masks shared by all images.
 
     Row ``n * passes + p`` of the result is ``h[n]`` where pass p keeps the unit, times ``1 / (1 - dropout)``,
     and +0 elsewhere (also where ``h`` is not finite). The random word of unit f in pass p is word ``f % 4`` of
@@ -98,20 +89,11 @@ def dropout_expand(
         Probability in [0, 1) that a unit is dropped.
     seed
         0 … 2**64 - 1.
-    out, stream
-        See the common rules of :mod:`fiqx_trt.kernels`.
 
     Returns
     -------
     array
         ``(N * passes, F)`` float32.
-
-    Raises
-    ------
-    InvalidInputError
-        Wrong shape, dtype, passes, dropout or seed.
-    DeviceMismatchError, CudaUnavailableError, CudaError
-        See the common rules.
 
     References
     ----------
@@ -133,24 +115,7 @@ def dropout_expand(
 def dropout_masks(
     features: int, *, passes: int = 100, dropout: float = 0.5, seed: int = 0
 ) -> NDArray[np.bool_]:
-    """Return the masks of :func:`dropout_expand`, on the CPU.
-
-    Parameters
-    ----------
-    features
-        Units F of the vectors.
-    passes, dropout, seed
-        As for :func:`dropout_expand`.
-
-    Returns
-    -------
-    array
-        ``(passes, F)`` bool, true where a unit is kept.
-
-    Raises
-    ------
-    InvalidInputError
-        A number outside its range.
+    """Return the masks of :func:`dropout_expand` for F features as ``(passes, F)`` bool on the CPU; true: the unit is kept.
 
     Examples
     --------
@@ -162,12 +127,12 @@ def dropout_masks(
 
 
 def pair_spread(embeddings: Array, *, out: Array | None = None, stream: int | None = None) -> Array:
-    r"""Mean Euclidean distance between the L2-normalised embeddings of an image, over all pairs.
+    r"""Return the mean Euclidean distance between the L2-normalised embeddings of an image, over all pairs.
 
     .. math:: \bar d = \frac{2}{m (m-1)} \sum_{i<j} \left\| \frac{x_i}{\|x_i\|} - \frac{x_j}{\|x_j\|} \right\|
 
     Norms are float64 and unit rows are rounded once to float32. Squared differences are float32 sums in 16
-    lanes (lane l adds the components l, l + 16, …, then the lanes are added in halves): equal rows are at
+    lanes (lane l adds the components l, l + 16, …, then the lanes are added in halves): equal rows have
     distance 0 exactly, and close ones keep their accuracy, which the Gram form ``2 - 2 a·b`` loses. Distances
     are added in float64, first over i for each j, then over j.
 
@@ -175,21 +140,11 @@ def pair_spread(embeddings: Array, *, out: Array | None = None, stream: int | No
     ----------
     embeddings
         ``(N, m, D)`` float32 of any norm, m of 2 or more.
-    out, stream
-        See the common rules of :mod:`fiqx_trt.kernels`.
 
     Returns
     -------
     array
-        ``(N,)`` float64 in [0, 2]. NaN for an image with a row that is zero or not finite; the others are
-        untouched.
-
-    Raises
-    ------
-    InvalidInputError
-        Wrong shape or dtype, fewer than two rows.
-    DeviceMismatchError, CudaUnavailableError, CudaError
-        See the common rules.
+        ``(N,)`` float64 in [0, 2]. NaN for an image with a row that is zero or not finite.
 
     References
     ----------

@@ -1,13 +1,12 @@
-"""Calls of a few rows, on a session that was tuned for thousands.
+"""Run short calls on a small session, beside a session that was tuned for thousands of rows.
 
-Sixteen rows on each of two streams may be the fastest choice for a folder of faces, and the slowest for one face: the native run
-is padded and the other stream's processors idle. Tuning has made sure that the smallest choice gives the same bits, so a
-call may run on either, and only its time depends on which.
+The fastest choice for a folder of faces may be 16 rows on each of two streams. For one face it is the slowest: the
+native run is padded and the processors of the other stream are idle. Tuning has checked that the smallest choice gives
+the same bits, so the choice of the session affects only the time.
 """
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 
 from fiqx_trt.errors import FiqxError
@@ -18,41 +17,29 @@ __all__ = ["PairedSession", "open_paired"]
 
 
 def open_paired(open_at: Callable[[Choice], Session], measured: Measured) -> Session:
-    """Open a session with the choice that was measured, which runs short calls with the smallest one where they are frequent.
-
-    Parameters
-    ----------
-    open_at
-        Opens a session with a given choice.
-    measured
-        The choices, of which the smallest gives the same bits.
-    """
-    start = time.perf_counter()
+    """Open a session with the measured choice; pair it with the smallest choice where they differ."""
     session = open_at(measured.choice)
     if measured.choice == measured.smallest:
         return session
-    cost = time.perf_counter() - start
-    return PairedSession(session, lambda: open_at(measured.smallest), measured, cost)
+    return PairedSession(session, lambda: open_at(measured.smallest), measured)
 
 
 class PairedSession(Session):
-    """A tuned session; beside it, once short calls have lost as much time as opening costs, the smallest one.
+    """A tuned session, and from the second short call on a session of the smallest choice.
+
+    The first short call may be the last batch of a large run, which never needs the second session.
 
     Parameters
     ----------
     tuned
-        The session of the tuned choice, which this one closes.
+        The session of the tuned choice. It is closed with this one.
     open_smallest
-        Opens the other.
+        Opens the session of the smallest choice.
     measured
-        What both can do.
-    cost
-        Seconds that opening a session takes.
+        The measured rates of both.
     """
 
-    def __init__(
-        self, tuned: Session, open_smallest: Callable[[], Session], measured: Measured, cost: float
-    ) -> None:
+    def __init__(self, tuned: Session, open_smallest: Callable[[], Session], measured: Measured) -> None:
         super().__init__(
             backend=tuned.backend,
             device=tuned.device,
@@ -63,32 +50,27 @@ class PairedSession(Session):
             notes=tuned.notes,
         )
         self._tuned = tuned
-        self._open_smallest = open_smallest
+        self._open_smallest: Callable[[], Session] | None = open_smallest
         self._smallest: Session | None = None
         self._measured = measured
-        self._debt = cost
+        self._short_calls = 0
 
     def run(self, feeds: Feeds) -> dict[str, Array]:
         """Run the graph on any number of rows; see :meth:`Session.run`."""
         with self._turns.take():  # close() waits for it
             rows = max((a.shape[0] for a in feeds.values() if getattr(a, "shape", ())), default=0)
-            return self._suited(rows).run(feeds)
+            return self._session_for(rows).run(feeds)
 
-    def _suited(self, rows: int) -> Session:
-        """Return the session that is faster for so many rows, opened when that has paid."""
-        saved = self._measured.seconds_saved(rows) if rows else 0.0
-        if saved <= 0 or self._closed:
+    def _session_for(self, rows: int) -> Session:
+        if not rows or self._closed or not self._measured.smallest_is_faster(rows):
             return self._tuned
-        if self._smallest is None:
-            self._debt -= saved
-            if self._debt > 0:
-                return self._tuned
+        self._short_calls += 1
+        if self._smallest is None and self._open_smallest is not None and self._short_calls > 1:
             try:
                 self._smallest = self._open_smallest()
-            except FiqxError:  # of memory, say: what is open works on
-                self._debt = float("inf")
-                return self._tuned
-        return self._smallest
+            except FiqxError:  # for example out of memory: continue with the tuned session
+                self._open_smallest = None
+        return self._smallest or self._tuned
 
     def _run(self, chunks: Sequence[Chunk]) -> list[Chunk]:
         return self._tuned._run(chunks)

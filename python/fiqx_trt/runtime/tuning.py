@@ -80,17 +80,17 @@ class Measured:
     smallest: Choice
     smallest_rate: float
 
-    def seconds_saved(self, rows: int) -> float:
-        """Return what the smallest choice surely saves in a call of so many rows; negative where it may lose.
+    def smallest_is_faster(self, rows: int) -> bool:
+        """Return whether a call of so many rows is faster with the smallest choice, by a safe margin.
 
         Examples
         --------
         >>> measured = Measured(Choice(16, 2), 320.0, Choice(1, 1), 100.0)
-        >>> [round(measured.seconds_saved(rows), 3) for rows in (1, 5, 16, 64)]
-        [0.085, 0.025, -0.14, -0.76]
+        >>> [measured.smallest_is_faster(rows) for rows in (1, 5, 16, 64)]
+        [True, True, False, False]
         """
-        tuned = _full(rows, self.choice.batch * self.choice.streams) / self.rate
-        return tuned - SURE * _full(rows, self.smallest.batch) / self.smallest_rate
+        seconds = _padded(rows, self.choice.batch * self.choice.streams) / self.rate
+        return SURE * _padded(rows, self.smallest.batch) / self.smallest_rate < seconds
 
 
 def levels(threads: int, max_batch: int | None = None, static_batch: int | None = None) -> list[list[Choice]]:
@@ -338,7 +338,7 @@ def _rounded(rate: float) -> float:
     return float(f"{rate:.4g}")
 
 
-def _full(rows: int, size: int) -> int:
+def _padded(rows: int, size: int) -> int:
     return -(-rows // size) * size
 
 

@@ -4,45 +4,20 @@ from __future__ import annotations
 
 import sys
 import threading
-import types
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 import pytest
 
-from fiqx_trt import _core
 from fiqx_trt.errors import CudaError
 from fiqx_trt.runtime import open_session
 from fiqx_trt.runtime.tensorrt import memory
 from fiqx_trt.runtime.tensorrt.driver import Driver, Gpu
-from fiqx_trt.runtime.tensorrt.memory import (
-    MEMORIES,
-    ExtensionMemory,
-    Memory,
-    PycudaMemory,
-    TorchMemory,
-    open_memory,
-)
+from fiqx_trt.runtime.tensorrt.memory import MEMORIES, Memory, PycudaMemory, open_memory
 from runtime.small_nets import images, residual_net
 from runtime.tensorrt.conftest import Install
 from runtime.tensorrt.fake_gpu import FakeDriverLibrary, FakeGpu
 from runtime.tensorrt.fake_pycuda import fake_pycuda
-
-
-class FakeBlock:
-    """What an extension's array and a torch tensor are here: an owner of memory with the array interface."""
-
-    def __init__(self, gpu: FakeGpu, nbytes: int) -> None:
-        gpu.push()
-        self.gpu, self.pointer = gpu, gpu.alloc(nbytes)
-        gpu.pop()
-        self.__cuda_array_interface__ = {"data": (self.pointer, False)}
-
-    def __del__(self) -> None:
-        self.gpu.push()
-        self.gpu.free(self.pointer)
-        self.gpu.pop()
 
 
 @pytest.fixture
@@ -59,16 +34,6 @@ def gpu() -> Iterator[FakeGpu]:
 def install(kind: type[Memory], gpu: FakeGpu, monkeypatch: pytest.MonkeyPatch) -> Memory:
     for name, fake in fake_pycuda(gpu).items():
         monkeypatch.setitem(sys.modules, name, fake)
-    if kind is ExtensionMemory:
-        monkeypatch.setattr(_core, "DeviceArray", lambda shape, dtype, device: FakeBlock(gpu, shape[0]))
-        monkeypatch.setattr(_core, "cuda_device_count", lambda: 1)
-    if kind is TorchMemory:
-        stream = types.SimpleNamespace(synchronize=lambda: gpu.drain(1))
-        cuda = types.SimpleNamespace(current_stream=lambda index: stream, is_available=lambda: True)
-        torch: Any = types.ModuleType("torch")
-        torch.cuda, torch.uint8 = cuda, "uint8"
-        torch.empty = lambda nbytes, dtype, device: FakeBlock(gpu, nbytes)
-        monkeypatch.setitem(sys.modules, "torch", torch)
     assert kind.missing() is None
     return kind(Driver(FakeDriverLibrary(gpu)), 0)
 
@@ -160,24 +125,15 @@ def test_the_primary_context_is_retained_once(gpu: FakeGpu, monkeypatch: pytest.
     assert sys.modules["pycuda.driver"].retained == 1
 
 
-def test_the_first_that_works_is_taken_and_the_others_named(
-    gpu: FakeGpu, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_pycuda_comes_before_the_driver(gpu: FakeGpu, monkeypatch: pytest.MonkeyPatch) -> None:
     driver = Driver(FakeDriverLibrary(gpu))
     for name, fake in fake_pycuda(gpu).items():
         monkeypatch.setitem(sys.modules, name, fake)
     assert open_memory(driver, 0)[1] == "memory: pycuda"
     monkeypatch.setitem(sys.modules, "pycuda.driver", None)
-    monkeypatch.setattr(_core, "cuda_device_count", lambda: 1)
-    found, note = open_memory(driver, 0)
-    assert found.name == "extension"
-    assert note.startswith("memory: extension (pycuda: pycuda is not installed (")
-    monkeypatch.setattr(_core, "cuda_device_count", lambda: 0)
-    monkeypatch.setitem(sys.modules, "torch", None)
     found, note = open_memory(driver, 0)
     assert type(found) is Memory
-    assert "extension: " in note
-    assert "torch: torch is not installed" in note
+    assert note.startswith("memory: driver (pycuda: pycuda is not installed (")
 
 
 @pytest.mark.parametrize("pycuda", [True, False])

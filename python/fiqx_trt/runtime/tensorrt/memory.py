@@ -1,8 +1,7 @@
 """Device memory, copies and streams behind one small set of calls.
 
-pycuda comes first, where it is installed; then our own extension, where it was built with CUDA; then torch;
-and the bare driver, which is always there. They differ in who owns the memory. Every call but
-:meth:`Memory.scope` itself happens inside that scope, which pushes the device's primary context and pops it again.
+pycuda is used where it is installed, the driver's own library elsewhere. They differ in who owns the memory. Call every
+method but :meth:`Memory.scope` inside that scope, which pushes the device's primary context and pops it again.
 """
 
 from __future__ import annotations
@@ -199,73 +198,16 @@ class PycudaMemory(Memory):
         return int(block)
 
 
-class ExtensionMemory(Memory):
-    """Memory by our own extension, copies and streams by the driver."""
-
-    name = "extension"
-
-    def __init__(self, driver: Driver, index: int) -> None:
-        super().__init__(driver, index)
-        self._blocks: dict[int, Any] = {}
-
-    @classmethod
-    def missing(cls) -> str | None:
-        from fiqx_trt import _core
-
-        return None if _core.cuda_device_count() else _core.cuda_reason()
-
-    def free(self, pointer: int) -> None:
-        del self._blocks[pointer]
-
-    def _alloc(self, nbytes: int) -> int:
-        from fiqx_trt import _core
-
-        block = _core.DeviceArray((nbytes,), np.uint8, device=self.index)
-        self.driver.synchronize(0)  # the memory is valid in the order of that stream, and others will use it
-        return self._keep(block)
-
-    def _keep(self, block: Any) -> int:
-        pointer = int(block.__cuda_array_interface__["data"][0])
-        self._blocks[pointer] = block
-        return pointer
-
-
-class TorchMemory(ExtensionMemory):
-    """Memory from torch's pool, which torch then shares, copies and streams by the driver."""
-
-    name = "torch"
-
-    @classmethod
-    def missing(cls) -> str | None:
-        try:
-            import torch
-        except ImportError as error:
-            return f"torch is not installed ({error})"
-        return None if torch.cuda.is_available() else "the installed torch has no CUDA"
-
-    def _alloc(self, nbytes: int) -> int:
-        import torch
-
-        block = torch.empty(nbytes, dtype=torch.uint8, device=f"cuda:{self.index}")
-        # The pool may hand out memory that torch's stream still works on; other streams must not, yet.
-        torch.cuda.current_stream(self.index).synchronize()
-        return self._keep(block)
-
-
-#: In the order in which they are tried.
-MEMORIES: tuple[type[Memory], ...] = (PycudaMemory, ExtensionMemory, TorchMemory, Memory)
+#: In the order in which they are tried. The driver is always available.
+MEMORIES: tuple[type[Memory], ...] = (PycudaMemory, Memory)
 
 
 def open_memory(driver: Driver, index: int) -> tuple[Memory, str]:
-    """Return the first kind of memory that works here, and a sentence on why it is that one."""
-    skipped: list[str] = []
-    for kind in MEMORIES:
-        reason = kind.missing()
-        if reason is None:
-            why = f" ({'; '.join(skipped)})" if skipped else ""
-            return kind(driver, index), f"memory: {kind.name}{why}"
-        skipped.append(f"{kind.name}: {reason}")
-    raise CudaError(f"no device memory can be had: {'; '.join(skipped)}")
+    """Return the memory of pycuda, or the driver's where pycuda is missing, and a note that says which and why."""
+    reason = PycudaMemory.missing()
+    if reason is None:
+        return PycudaMemory(driver, index), "memory: pycuda"
+    return Memory(driver, index), f"memory: driver (pycuda: {reason})"
 
 
 @functools.cache
