@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 
 from fiqx_trt import __version__
 from fiqx_trt.cli import options as o
-from fiqx_trt.cli.cam import AlignCorners, Layer, Preset, Target, Weights
 from fiqx_trt.cli.console import Progress, open_progress, say, table, warnings_shown
 from fiqx_trt.cli.edc import Directions, Scores, Selected, refuse_existing, say_skipped, skipped_notes
 from fiqx_trt.errors import InvalidInputError
@@ -28,7 +27,7 @@ if TYPE_CHECKING:
     from fiqx_trt.figures.amva import Look
     from fiqx_trt.models import Model
     from fiqx_trt.report.amva import MapsMade
-    from fiqx_trt.runs.cam_rows import CamOptions
+    from fiqx_trt.runs.options import CamOptions
     from fiqx_trt.statistics import CompactMaps
 
 __all__ = ["amva"]
@@ -45,11 +44,11 @@ def amva(
     seed: Annotated[int, typer.Option(help="Of the bootstrap.")] = 0,
     examples: Annotated[int, typer.Option(min=0, help="Faces of each group to show.")] = 4,
     colors: Annotated[str, typer.Option(help="uniform, or jet as in the papers.")] = "uniform",
-    target: Target = None,
-    weights: Weights = None,
-    preset: Preset = None,
-    align_corners: AlignCorners = None,
-    layer: Layer = None,
+    target: o.Target = None,
+    weights: o.ChannelWeights = None,
+    preset: o.CamPreset = None,
+    align_corners: o.AlignCorners = None,
+    layer: o.Layer = None,
     model: o.ModelName = o.DEFAULT_MODEL,
     aligned: o.Aligned = False,
     detector: o.DetectorName = None,
@@ -82,7 +81,7 @@ def amva(
     from fiqx_trt.figures.amva import Look
     from fiqx_trt.report.amva import amva_page
     from fiqx_trt.report.parts import Asked, save_page
-    from fiqx_trt.runs.cam_rows import CamOptions
+    from fiqx_trt.runs.options import CamOptions
 
     looks = {"uniform": Look(), "jet": Look.papers()}
     if colors not in looks:

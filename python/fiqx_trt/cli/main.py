@@ -6,7 +6,7 @@ import functools
 import os
 import sys
 from collections.abc import Callable
-from typing import Annotated, ParamSpec, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import typer
 
@@ -31,12 +31,12 @@ from fiqx_trt.cli import (
     score,
 )
 from fiqx_trt.cli.console import complain, configure_logging
+from fiqx_trt.cli.expand import expand_groups
 from fiqx_trt.cli.signals import Terminated, exit_code, terminable
 from fiqx_trt.errors import ContradictionError, FiqxError, InvalidInputError, SourceError
 
 __all__ = ["app", "main"]
 
-P = ParamSpec("P")
 T = TypeVar("T")
 
 EXIT_FAILED, EXIT_USAGE = 1, 2
@@ -51,15 +51,19 @@ app = typer.Typer(
 )
 
 
-def guarded(command: Callable[P, T]) -> Callable[P, T]:
-    """Turn the errors of a command into one line and an exit status; tracebacks only with ``--debug``."""
+def guarded(command: Callable[..., T]) -> Callable[..., T]:
+    """Show the options of a command's groups, and turn its errors into one line and an exit status.
+
+    Tracebacks are shown only with ``--debug``.
+    """
+    command = expand_groups(command)
 
     @functools.wraps(command)
-    def run(*args: P.args, **kwargs: P.kwargs) -> T:
+    def run(**values: Any) -> T:
         loading.end()
         try:
             with terminable():
-                return command(*args, **kwargs)
+                return command(**values)
         except KeyboardInterrupt as error:
             complain("terminated" if isinstance(error, Terminated) else "interrupted")
             raise typer.Exit(exit_code(error)) from None

@@ -98,6 +98,36 @@ Passes = Annotated[
 MaskSeed = Annotated[
     int | None, typer.Option(metavar="N", help="SER-FIQ sampled: seed of the dropout masks; default: 0.")
 ]
+Target = Annotated[
+    str | None,
+    typer.Option(help="What a masked face is scored by: self, argmax, norm, logit.  [default: self]"),
+]
+ChannelWeights = Annotated[
+    str | None,
+    typer.Option(
+        "--weights",
+        help="Weights of the channels: score, softmax, increase, uniform.  [default: score]",
+    ),
+]
+CamPreset = Annotated[
+    str | None,
+    typer.Option(
+        "--preset",
+        metavar="NAME",
+        help="Another program's definition: scorecam-author, pytorch-grad-cam, torchcam, fu-damer.",
+    ),
+]
+AlignCorners = Annotated[
+    bool | None,
+    typer.Option("--align-corners/--half-pixel", help="Upsampling of the masks.", show_default=False),
+]
+Layer = Annotated[
+    str | None, typer.Option(metavar="NAME", help="Tensor to explain; default: the model's features.")
+]
+Maps = Annotated[bool, typer.Option("--maps/--no-maps", help="Write the float maps (.npz).")]
+Pictures = Annotated[
+    str, typer.Option(metavar="KIND", help="Pictures of face, map and overlay: jpg, png, none.")
+]
 Backend = Annotated[
     str,
     typer.Option(
@@ -109,9 +139,7 @@ Precision = Annotated[str, typer.Option(help="auto, fp32, bf16, fp16.", rich_hel
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 …", rich_help_panel=RUNTIME_PANEL)]
 Batch = Annotated[
     int,
-    typer.Option(
-        min=1, help="Faces that travel together; never changes a number.", rich_help_panel=RUNTIME_PANEL
-    ),
+    typer.Option(min=1, help="Batch size. Does not affect results.", rich_help_panel=RUNTIME_PANEL),
 ]
 Threads = Annotated[
     int | None, typer.Option(min=1, help="Threads; default: all processors.", rich_help_panel=RUNTIME_PANEL)

@@ -7,8 +7,9 @@ from typing import Annotated, Any, cast
 
 import typer
 
+from fiqx_trt.cli import groups as g
 from fiqx_trt.cli import options as o
-from fiqx_trt.cli.table_run import TableRun, choose_mode
+from fiqx_trt.cli.table_run import TableRun
 from fiqx_trt.errors import InvalidInputError
 
 __all__ = ["Gamma", "PresetName", "WeightsName", "gamma_field", "plq", "preset_fields"]
@@ -49,7 +50,7 @@ PresetName = Annotated[
 
 
 def plq(
-    inputs: o.Inputs,
+    *,
     out: o.OutDirectory,
     weights: WeightsName = None,
     per: PerName = None,
@@ -60,14 +61,8 @@ def plq(
         ),
     ] = None,
     method: Annotated[str, typer.Option(help="Quality method behind the maps.")] = "serfiq",
-    estimator: o.Estimator = "closed-form",
-    passes: o.Passes = None,
-    seed: o.MaskSeed = None,
-    maps: Annotated[bool, typer.Option("--maps/--no-maps", help="Write the float maps (.npz).")] = True,
-    pictures: Annotated[
-        str,
-        typer.Option(metavar="KIND", help="Pictures of face, map and overlay: jpg, png, none."),
-    ] = "jpg",
+    serfiq: g.SerFiqGroup,
+    files: g.FileGroup,
     colors: Annotated[
         str,
         typer.Option(
@@ -75,32 +70,14 @@ def plq(
             help="Colours of P: blue-yellow, told apart in grey too, or red-green (the paper's).",
         ),
     ] = "blue-yellow",
-    model: o.ModelName = o.DEFAULT_MODEL,
-    aligned: o.Aligned = False,
-    detector: o.DetectorName = None,
-    select: o.Select = "largest",
-    min_face: o.MinFace = None,
-    confidence: o.Confidence = None,
-    null: o.NullSeparated = False,
-    column: o.Column = None,
-    mean: o.Mean = None,
-    std: o.Std = None,
-    color: o.Color = None,
-    template: o.Template = None,
-    input_size: o.InputSize = None,
-    tap: o.Tap = None,
-    alpha: o.Alpha = None,
-    r: o.Middle = None,
+    model: g.ModelGroup,
     gamma: Gamma = None,
     preset: PresetName = None,
-    backend: o.Backend = "auto",
-    device: o.Device = "auto",
+    faces: g.FaceGroup,
+    pictures: g.InputGroup,
+    runtime: g.GradientRuntimeGroup,
     batch: o.Batch = 32,
-    threads: o.Threads = None,
-    resume: o.Resume = False,
-    overwrite: o.Overwrite = False,
-    retry_failed: o.RetryFailed = False,
-    quiet: o.Quiet = False,
+    output: g.OutputGroup,
 ) -> None:
     """Explain every face: float maps, a picture each, a table that says which regions serve less than usual, and report.html.
 
@@ -109,24 +86,19 @@ def plq(
     """
     from fiqx_trt.explain.deviation import missing_usual
     from fiqx_trt.explain.plq import PlqExplainer
-    from fiqx_trt.quality import MethodOptions, create_method
+    from fiqx_trt.quality import create_method
     from fiqx_trt.report.plq import plq_page
     from fiqx_trt.runs.face_files import FaceFiles
+    from fiqx_trt.runs.options import open_model
     from fiqx_trt.runs.plq_rows import PlqRows
 
-    mode = choose_mode(resume=resume, overwrite=overwrite, retry=retry_failed)
-    quality = create_method(method, MethodOptions(passes=passes, seed=seed, estimator=estimator))
-    runtime = o.RuntimeOptions(backend, "auto", device, threads)
-    faces = o.FaceOptions(aligned, detector, select, min_face, confidence)
-    contract = o.model_fields(
-        mean=mean, std=std, color=color, template=template, input_size=input_size, tap=tap
-    )
+    quality = create_method(method, serfiq.options)
     per = per or ("intensity" if preset is not None or gamma is not None else None)
-    fields, weighting = preset_fields(preset, weights, alpha=alpha, r=r, gamma=gamma, per=per)
-    run = TableRun(inputs, faces, runtime, mode, null, column, batch, quiet)
+    fields, weighting = preset_fields(preset, weights, alpha=model.alpha, r=model.r, gamma=gamma, per=per)
+    run = TableRun(pictures, faces, runtime, output, batch)
     with (
-        FaceFiles(out, maps=maps, pictures=pictures) as files,
-        o.open_model(model, runtime, {**contract, **fields}) as opened,
+        FaceFiles(out, maps=files.maps, pictures=files.pictures) as written,
+        open_model(model.model, runtime, {**model.contract, **fields}) as opened,
     ):
         explainer = PlqExplainer(opened, cast(Any, weighting), clip=clip, method=quality, per=cast(Any, per))
         notes = [missing] if (missing := missing_usual(opened.spec, explainer.weights)) else []
@@ -136,9 +108,9 @@ def plq(
         page = partial(plq_page, method=method)
         run.into(
             out / "plq.csv",
-            PlqRows(explainer, files, colors=colors),
+            PlqRows(explainer, written, colors=colors),
             opened,
-            files=files,
+            files=written,
             page=page,
             ran=ran,
             notes=notes,

@@ -7,8 +7,9 @@ from typing import Annotated
 
 import typer
 
+from fiqx_trt.cli import groups as g
 from fiqx_trt.cli import options as o
-from fiqx_trt.cli.table_run import TableRun, choose_mode
+from fiqx_trt.cli.table_run import TableRun
 from fiqx_trt.runs.options import ScoreSettings
 
 __all__ = ["score"]
@@ -35,10 +36,10 @@ OutTable = Annotated[
 
 
 def score(
-    inputs: o.Inputs,
+    *,
     out: OutTable,
     method: Methods = None,
-    model: o.ModelName = o.DEFAULT_MODEL,
+    model: g.ModelGroup,
     estimator: o.Estimator = "closed-form",
     passes: o.Passes = None,
     dropout: Annotated[float, typer.Option(help="SER-FIQ: dropout probability.")] = 0.5,
@@ -56,30 +57,11 @@ def score(
             show_default=False,
         ),
     ] = None,
-    aligned: o.Aligned = False,
-    detector: o.DetectorName = None,
-    select: o.Select = "largest",
-    min_face: o.MinFace = None,
-    confidence: o.Confidence = None,
-    null: o.NullSeparated = False,
-    column: o.Column = None,
-    mean: o.Mean = None,
-    std: o.Std = None,
-    color: o.Color = None,
-    template: o.Template = None,
-    input_size: o.InputSize = None,
-    tap: o.Tap = None,
-    alpha: o.Alpha = None,
-    r: o.Middle = None,
-    backend: o.Backend = "auto",
-    precision: o.Precision = "auto",
-    device: o.Device = "auto",
+    faces: g.FaceGroup,
+    pictures: g.InputGroup,
+    runtime: g.RuntimeGroup,
     batch: o.Batch = 32,
-    threads: o.Threads = None,
-    resume: o.Resume = False,
-    overwrite: o.Overwrite = False,
-    retry_failed: o.RetryFailed = False,
-    quiet: o.Quiet = False,
+    output: g.OutputGroup,
 ) -> None:
     """Write the quality of every face: one row per input, always, in input order.
 
@@ -88,17 +70,11 @@ def score(
     from fiqx_trt.quality import MethodOptions
     from fiqx_trt.runs import Scorer
 
-    mode = choose_mode(resume=resume, overwrite=overwrite, retry=retry_failed)
     brisque = (brisque_model, brisque_ranges, brisque_halving)
     options = MethodOptions(passes, dropout, seed, estimator, distance, *brisque)
-    runtime = o.RuntimeOptions(backend, precision, device, threads)
-    faces = o.FaceOptions(aligned, detector, select, min_face, confidence)
-    fields = o.model_fields(
-        mean=mean, std=std, color=color, template=template, input_size=input_size, tap=tap, alpha=alpha, r=r
-    )
-    settings = ScoreSettings(model, method or ["serfiq"], faces, runtime, options, fields)
+    settings = ScoreSettings(model.model, method or ["serfiq"], faces, runtime, options, model.contract)
     methods = settings.create_methods()
-    run = TableRun(inputs, faces, runtime, mode, null, column, batch, quiet)
+    run = TableRun(pictures, faces, runtime, output, batch)
     with settings.open_model() as opened:
         scorer = Scorer(opened, methods)
         run.into(out, scorer, opened, notes=scorer.notes())

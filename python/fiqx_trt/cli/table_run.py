@@ -12,22 +12,22 @@ from typing import TYPE_CHECKING, NoReturn
 
 import typer
 
-from fiqx_trt.cli import options as o
 from fiqx_trt.cli.console import open_progress, say
 from fiqx_trt.cli.signals import Stop, exit_code, stop_on_signals
 from fiqx_trt.errors import OutputError
-from fiqx_trt.runs.options import choose_mode
 
 if TYPE_CHECKING:
+    from fiqx_trt.cli.groups import InputGroup, OutputGroup
     from fiqx_trt.faces.sources import Source
     from fiqx_trt.models import Model
     from fiqx_trt.report.explained import ExplainedTable
     from fiqx_trt.report.html import Page
     from fiqx_trt.rows import Mode, TableWriter
     from fiqx_trt.runs.face_files import FaceFiles
+    from fiqx_trt.runs.options import FaceOptions, RuntimeOptions
     from fiqx_trt.runs.score_files import Maker
 
-__all__ = ["TableRun", "choose_mode"]
+__all__ = ["TableRun"]
 
 EXIT_SOME_FAILED = 3
 GO_ON = "interrupted; the same command with --resume goes on from here"
@@ -41,16 +41,14 @@ class TableRun:
 
     Parameters
     ----------
-    inputs, null, column
-        The inputs as given, whether names on standard input end with NUL, and the path column of tables.
+    pictures
+        The inputs.
     faces, runtime
         How faces are found, and where networks run.
-    mode
-        What to do with an earlier output (:func:`choose_mode`).
+    output
+        What happens to an earlier output, and whether anything is printed.
     batch
-        Faces that travel together.
-    quiet
-        Whether to say nothing.
+        Batch size; does not affect results.
 
     Raises
     ------
@@ -58,22 +56,18 @@ class TableRun:
         An input does not exist.
     """
 
-    inputs: Sequence[str]
-    faces: o.FaceOptions
-    runtime: o.RuntimeOptions
-    mode: Mode
-    null: bool = False
-    column: str | None = None
+    pictures: InputGroup
+    faces: FaceOptions
+    runtime: RuntimeOptions
+    output: OutputGroup
     batch: int = 32
-    quiet: bool = False
+    mode: Mode = field(init=False)
     sources: Iterator[Source] = field(init=False)
 
     def __post_init__(self) -> None:
         """Look at the inputs, before a model is opened."""
-        from fiqx_trt.faces.sources import iter_sources
-
-        sources = iter_sources(self.inputs, null_separated=self.null, column=self.column)
-        object.__setattr__(self, "sources", sources)
+        object.__setattr__(self, "mode", self.output.mode)
+        object.__setattr__(self, "sources", self.pictures.sources())
 
     def into(
         self,
@@ -114,20 +108,20 @@ class TableRun:
 
         job = TableJob(path, maker, model, self.faces, self.runtime, self.mode, sys.argv, self.batch)
         preparer = job.preparer()
-        total = None if self.quiet else self._count()
+        total = None if self.output.quiet else self._count()
         if page is not None:
             self._refuse_other_report(path)
-        table = job.open(files, inputs=self.inputs)
-        for note in () if self.quiet else notes:
+        table = job.open(files, inputs=self.pictures.inputs)
+        for note in () if self.output.quiet else notes:
             say(f"note: {note}")
-        with open_progress(total, quiet=self.quiet) as report, stop_on_signals() as stop:
+        with open_progress(total, quiet=self.output.quiet) as report, stop_on_signals() as stop:
             try:
                 job.run(self.sources, preparer, table, report=report, stop=stop)
             except KeyboardInterrupt:
                 if table.meta.inputs:
                     say(GO_ON)
                 raise
-        if not self.quiet:
+        if not self.output.quiet:
             summarise(table, model, ran or model.precision)
         if page is not None and table.finished:
             self._report(table, model, page)
@@ -138,7 +132,7 @@ class TableRun:
         from fiqx_trt.report.parts import save_page
 
         written = save_page(page(ExplainedTable(table.path, table.meta, model)), table.path.parent)
-        if not self.quiet:
+        if not self.output.quiet:
             say(f"{written}: what came out, and how to read it")
 
     def _refuse_other_report(self, path: Path) -> None:
@@ -158,12 +152,10 @@ class TableRun:
 
     def _count(self) -> int | None:
         """Count the inputs, unless they come from standard input or take too long to count."""
-        from fiqx_trt.faces.sources import iter_sources
-
-        if "-" in self.inputs:
+        if "-" in self.pictures.inputs:
             return None
         end = time.monotonic() + COUNT_SECONDS
-        sources = iter_sources(self.inputs, column=self.column)
+        sources = self.pictures.sources()
         count = sum(1 for _ in itertools.takewhile(lambda _: time.monotonic() < end, sources))
         return count if time.monotonic() < end else None
 

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fiqx_trt.explain.scorecam import scorecam_details
 from fiqx_trt.rows import Column
 from fiqx_trt.runs.explained_rows import Explained, ExplainedRows
 
@@ -18,36 +16,9 @@ if TYPE_CHECKING:
     from fiqx_trt.models import Model
     from fiqx_trt.runs.face_files import FaceFiles
     from fiqx_trt.runs.face_picture import MapStyle
+    from fiqx_trt.runs.options import CamOptions
 
-__all__ = ["CamOptions", "CamRows"]
-
-
-@dataclass(frozen=True)
-class CamOptions:
-    """Which map; see :func:`fiqx_trt.scorecam`."""
-
-    target: str | None = None
-    weights: str | None = None
-    preset: str | None = None
-    align_corners: bool | None = None
-    layer: str | None = None
-
-    def maps(self, model: Model, faces: NDArray[np.uint8]) -> ScoreCam:
-        """Return the maps of aligned faces and what they rest on."""
-        return scorecam_details(
-            model,
-            faces,
-            target=self.target,
-            weights=self.weights,
-            preset=self.preset,
-            align_corners=self.align_corners,
-            layer=self.layer,
-        )
-
-    @property
-    def parameters(self) -> Mapping[str, object]:
-        """Every setting that changes a number, as given."""
-        return {f"cam.{name}": value for name, value in asdict(self).items()}
+__all__ = ["CamRows"]
 
 
 class CamRows(ExplainedRows):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -11,13 +11,17 @@ from fiqx_trt.errors import InvalidInputError
 from fiqx_trt.zoo import DEFAULT_MODEL
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from fiqx_trt.explain.result import ScoreCam
     from fiqx_trt.faces.detect import Detector, Locator
     from fiqx_trt.faces.prepare import FacePreparer
     from fiqx_trt.models import Model, ModelSpec
     from fiqx_trt.quality import MethodOptions, QualityMethod
     from fiqx_trt.rows import Mode
 
-__all__ = ["FaceOptions", "RuntimeOptions", "ScoreSettings", "choose_mode", "open_model"]
+__all__ = ["CamOptions", "FaceOptions", "RuntimeOptions", "ScoreSettings", "choose_mode", "open_model"]
 
 _LANDMARKS = "landmarks:"
 
@@ -114,6 +118,36 @@ class FaceOptions:
             min_face=self.min_face,
             confidence=self.confidence,
         )
+
+
+@dataclass(frozen=True)
+class CamOptions:
+    """Which map; see :func:`fiqx_trt.scorecam`."""
+
+    target: str | None = None
+    weights: str | None = None
+    preset: str | None = None
+    align_corners: bool | None = None
+    layer: str | None = None
+
+    def maps(self, model: Model, faces: NDArray[np.uint8]) -> ScoreCam:
+        """Return the maps of aligned faces and what they rest on."""
+        from fiqx_trt.explain.scorecam import scorecam_details
+
+        return scorecam_details(
+            model,
+            faces,
+            target=self.target,
+            weights=self.weights,
+            preset=self.preset,
+            align_corners=self.align_corners,
+            layer=self.layer,
+        )
+
+    @property
+    def parameters(self) -> Mapping[str, object]:
+        """Every setting that changes a number, as given."""
+        return {f"cam.{name}": value for name, value in asdict(self).items()}
 
 
 @dataclass(frozen=True)

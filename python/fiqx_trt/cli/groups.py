@@ -1,0 +1,185 @@
+"""Groups of options that several commands share; :func:`fiqx_trt.cli.expand.expand_groups` shows them one by one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from fiqx_trt.cli import options as o
+from fiqx_trt.runs.options import CamOptions, FaceOptions, RuntimeOptions, choose_mode, open_model
+
+if TYPE_CHECKING:
+    from fiqx_trt.faces.sources import Source
+    from fiqx_trt.models import Model
+    from fiqx_trt.quality import MethodOptions
+    from fiqx_trt.rows import Mode
+
+__all__ = [
+    "CamGroup",
+    "FaceGroup",
+    "FileGroup",
+    "GradientRuntimeGroup",
+    "InputGroup",
+    "LargestFaceGroup",
+    "ModelGroup",
+    "OutputGroup",
+    "RuntimeGroup",
+    "SerFiqGroup",
+]
+
+
+@dataclass(frozen=True)
+class ModelGroup:
+    """The model and its contract: every command that opens a model has all of these options."""
+
+    model: o.ModelName = o.DEFAULT_MODEL
+    mean: o.Mean = None
+    std: o.Std = None
+    color: o.Color = None
+    template: o.Template = None
+    input_size: o.InputSize = None
+    tap: o.Tap = None
+    alpha: o.Alpha = None
+    r: o.Middle = None
+
+    @property
+    def contract(self) -> dict[str, Any]:
+        """Fields of the model's contract that were given, by name.
+
+        Raises
+        ------
+        InvalidInputError
+            An option cannot be read.
+        """
+        return o.model_fields(
+            mean=self.mean,
+            std=self.std,
+            color=self.color,
+            template=self.template,
+            input_size=self.input_size,
+            tap=self.tap,
+            alpha=self.alpha,
+            r=self.r,
+        )
+
+    def open(self, runtime: RuntimeOptions) -> Model:
+        """Open the model (:func:`fiqx_trt.load_model`)."""
+        return open_model(self.model, runtime, self.contract)
+
+
+@dataclass(frozen=True)
+class FaceGroup(FaceOptions):
+    """How faces are found in pictures."""
+
+    aligned: o.Aligned = False
+    detector: o.DetectorName = None
+    select: o.Select = "largest"
+    min_face: o.MinFace = None
+    confidence: o.Confidence = None
+
+
+@dataclass(frozen=True)
+class LargestFaceGroup(FaceOptions):
+    """How the largest face of each picture is found, for commands that take one face of a picture."""
+
+    aligned: o.Aligned = False
+    detector: o.DetectorName = None
+    min_face: o.MinFace = None
+    confidence: o.Confidence = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class InputGroup:
+    """The pictures, and how their names are read."""
+
+    inputs: o.Inputs
+    null: o.NullSeparated = False
+    column: o.Column = None
+
+    def sources(self) -> Iterator[Source]:
+        """Return one source per picture (:func:`fiqx_trt.faces.sources.iter_sources`).
+
+        Raises
+        ------
+        SourceError
+            An input does not exist.
+        """
+        from fiqx_trt.faces.sources import iter_sources
+
+        return iter_sources(self.inputs, null_separated=self.null, column=self.column)
+
+
+@dataclass(frozen=True)
+class RuntimeGroup(RuntimeOptions):
+    """Where networks run."""
+
+    backend: o.Backend = "auto"
+    precision: o.Precision = "auto"
+    device: o.Device = "auto"
+    threads: o.Threads = None
+
+
+@dataclass(frozen=True)
+class GradientRuntimeGroup(RuntimeOptions):
+    """Where networks run, for commands that compute gradients, which have no choice of precision."""
+
+    backend: o.Backend = "auto"
+    device: o.Device = "auto"
+    threads: o.Threads = None
+
+
+@dataclass(frozen=True)
+class OutputGroup:
+    """What happens to an earlier output, and whether anything is printed."""
+
+    resume: o.Resume = False
+    overwrite: o.Overwrite = False
+    retry_failed: o.RetryFailed = False
+    quiet: o.Quiet = False
+
+    @property
+    def mode(self) -> Mode:
+        """What to do with an earlier output.
+
+        Raises
+        ------
+        InvalidInputError
+            More than one was given.
+        """
+        return choose_mode(resume=self.resume, overwrite=self.overwrite, retry=self.retry_failed)
+
+
+@dataclass(frozen=True)
+class SerFiqGroup:
+    """Which estimator SER-FIQ uses."""
+
+    estimator: o.Estimator = "closed-form"
+    passes: o.Passes = None
+    seed: o.MaskSeed = None
+
+    @property
+    def options(self) -> MethodOptions:
+        """The options of the methods."""
+        from fiqx_trt.quality import MethodOptions
+
+        return MethodOptions(passes=self.passes, seed=self.seed, estimator=self.estimator)
+
+
+@dataclass(frozen=True)
+class CamGroup(CamOptions):
+    """Which activation map is drawn."""
+
+    target: o.Target = None
+    weights: o.ChannelWeights = None
+    preset: o.CamPreset = None
+    align_corners: o.AlignCorners = None
+    layer: o.Layer = None
+
+
+@dataclass(frozen=True)
+class FileGroup:
+    """Which files are written beside the table."""
+
+    maps: o.Maps = True
+    pictures: o.Pictures = "jpg"
