@@ -14,6 +14,7 @@
     │   └── NotCalibratedError                 a scaled quality was asked of a model without α and r
     ├── OutputError (OSError)                  an output cannot be written, exists already or belongs to another run
     ├── DependencyError (ImportError)          an optional package is missing
+    ├── PluginError (ImportError)              what another package registered here cannot be used
     ├── BackendError (RuntimeError)            an inference backend failed
     │   ├── BackendUnavailableError            the backend, device or precision asked for is not on this machine
     │   ├── InferenceError                     the backend failed while running
@@ -44,6 +45,7 @@ __all__ = [
     "NotCalibratedError",
     "OutputError",
     "ParityError",
+    "PluginError",
     "SourceError",
 ]
 
@@ -106,6 +108,10 @@ class OutputError(FiqxError, OSError):
 
 class DependencyError(FiqxError, ImportError):
     """An optional package is missing; the message names the extra that brings it."""
+
+
+class PluginError(FiqxError, ImportError):
+    """What another package registered here cannot be used; the message names the package and the entry."""
 
 
 class BackendError(FiqxError, RuntimeError):

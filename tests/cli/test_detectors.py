@@ -124,7 +124,7 @@ def test_limits_without_a_detector_are_refused(options, message) -> None:
     [
         (("--min-face", 3), "give at least 10 (--min-face)"),
         (("--confidence", 1.5), "give one such as 0.6 (--confidence)"),
-        (("--detector", "haar"), "detector 'haar' is unknown; give one of mtcnn, yunet"),
+        (("--detector", "haar"), "no detector is called 'haar'; there are mtcnn, yunet and landmarks:FILE"),
     ],
 )
 def test_wrong_options_are_one_line(

@@ -86,13 +86,13 @@ def import_scores(
     130 interrupted, 143 terminated.
     """
     from fiqx_trt.evaluate.score_tables import parse_directions
-    from fiqx_trt.importers import match_paths
+    from fiqx_trt.importers import match_paths, read_scores
     from fiqx_trt.rows import Column, open_table, score_columns
 
     if form == PAIRS:
         _import_pairs(file, out, [images, name, direction], overwrite=overwrite, quiet=quiet)
         return
-    scores = _named(_read(file, form), name, parse_directions(direction or ()))
+    scores = _named(read_scores(file, format=form), name, parse_directions(direction or ()))
     unmatched = out.with_name(f"{out.name}.unmatched.csv")
     if unmatched.exists() and not overwrite:
         raise OutputError(f"{unmatched} exists already; give --overwrite to replace it, or another --out")
@@ -110,16 +110,6 @@ def import_scores(
     failed = sum(row["status"] != "ok" for row in rows)
     _summarise(out, scores, match, unmatched if listed else None, len(rows), failed, quiet=quiet)
     raise typer.Exit(EXIT_SOME_FAILED if failed else 0)
-
-
-def _read(file: Path, form: str) -> ImportedScores:
-    from fiqx_trt.importers import format_names, read_scores
-
-    if form not in format_names():
-        raise InvalidInputError(
-            f"no format is called {form!r}; there are {', '.join((*format_names(), PAIRS))}"
-        )
-    return read_scores(file, format=form)
 
 
 def _named(scores: ImportedScores, name: str | None, directions: Mapping[str, bool]) -> ImportedScores:

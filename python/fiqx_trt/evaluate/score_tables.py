@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-import importlib
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from importlib.metadata import entry_points
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fiqx_trt.errors import ContradictionError, InvalidInputError, OutputError, SourceError
+from fiqx_trt.errors import ContradictionError, InvalidInputError, OutputError, PluginError, SourceError
 from fiqx_trt.importers.base import number
 from fiqx_trt.quality.base import METHODS
 from fiqx_trt.rows import BASE_COLUMNS, DETECTION_COLUMNS, RunMeta, meta_path, read_table, table_columns
@@ -207,14 +205,11 @@ def _base_name(column: str) -> str:
 
 
 def _method_direction(name: str) -> bool | None:
-    target = METHODS.get(name)
-    if target is None:
-        points = entry_points(group="fiqx_trt.quality")
-        target = next((point.value for point in points if point.name == name), None)
-    if target is None:
+    """Return the direction of a method by its name; that of another package may be unusable, and then it is not known."""
+    try:
+        return bool(METHODS.load(name).higher_is_better)
+    except (InvalidInputError, PluginError):
         return None
-    module, _, attribute = target.partition(":")
-    return bool(getattr(importlib.import_module(module), attribute).higher_is_better)
 
 
 def _number_columns(file: Path, named: set[str]) -> Iterator[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
@@ -10,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fiqx_trt.errors import InvalidInputError
+from fiqx_trt.registry import Registry
 
 __all__ = [
     "DETECTORS",
@@ -21,8 +21,14 @@ __all__ = [
     "open_detector",
 ]
 
-DETECTORS = {"mtcnn": "fiqx_trt.faces.mtcnn:Mtcnn", "yunet": "fiqx_trt.faces.yunet:Yunet"}
-"""Detectors by name, as ``module:class``; nothing is imported before one is opened."""
+#: Name → ``module:class``, called with the keywords of :func:`open_detector`.
+DETECTORS = Registry(
+    "detector",
+    "fiqx_trt.detectors",
+    {"mtcnn": "fiqx_trt.faces.mtcnn:Mtcnn", "yunet": "fiqx_trt.faces.yunet:Yunet"},
+    reserved=("auto", "landmarks"),
+    also="landmarks:FILE",
+)
 
 
 @dataclass(frozen=True)
@@ -115,7 +121,7 @@ def open_detector(
     Parameters
     ----------
     name
-        One of `DETECTORS`.
+        One of :data:`DETECTORS`.
     backend
         What runs its networks: a backend of `fiqx_trt.runtime.open_session`, or ``"auto"``.
     threads
@@ -132,15 +138,14 @@ def open_detector(
         There is no detector of that name, or an option is out of range.
     DependencyError
         The package with the detector's weights is not installed.
+    PluginError
+        Another package registered the detector, and it cannot be used.
     ModelUnavailableError
         The file with the detector's weights is not on this machine and cannot be fetched.
     BackendUnavailableError
         The backend is not available on this machine.
     """
-    if name not in DETECTORS:
-        raise InvalidInputError(f"detector '{name}' is unknown; give one of {', '.join(sorted(DETECTORS))}")
-    module, _, attribute = DETECTORS[name].partition(":")
-    opener = getattr(importlib.import_module(module), attribute)
+    opener = DETECTORS.load(name)
     detector: Detector = opener(backend=backend, threads=threads, min_face=min_face, confidence=confidence)
     return detector
 

@@ -2,36 +2,36 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib.metadata import entry_points
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fiqx_trt.errors import InvalidInputError
+from fiqx_trt.registry import Registry
 
 if TYPE_CHECKING:
     from fiqx_trt.models.model import Extracted, Model
 
 __all__ = ["METHODS", "MethodOptions", "Quality", "QualityMethod", "create_method", "method_names"]
 
-#: Name → ``module:class``. Listing the names imports nothing; other packages add theirs through the entry-point group
-#: ``fiqx_trt.quality``.
-METHODS: Mapping[str, str] = {
-    "brisque": "fiqx_trt.quality.brisque:Brisque",
-    "flip": "fiqx_trt.quality.flip:Flip",
-    "gradient": "fiqx_trt.quality.gradient:Gradient",
-    "magface": "fiqx_trt.quality.magface:MagFace",
-    "serfiq": "fiqx_trt.quality.serfiq:SerFiq",
-}
-#: Families of methods with an argument, ``<name>:<argument>`` → ``module:class``; built by ``from_argument``.
-FAMILIES: Mapping[str, str] = {
-    "onnx": "fiqx_trt.quality.onnx_scorer:OnnxScorer",
-}
+#: Name → ``module:class``.
+METHODS = Registry(
+    "quality method",
+    "fiqx_trt.quality",
+    {
+        "brisque": "fiqx_trt.quality.brisque:Brisque",
+        "flip": "fiqx_trt.quality.flip:Flip",
+        "gradient": "fiqx_trt.quality.gradient:Gradient",
+        "magface": "fiqx_trt.quality.magface:MagFace",
+        "serfiq": "fiqx_trt.quality.serfiq:SerFiq",
+    },
+    required=("higher_is_better",),
+    reserved=("onnx",),
+    also="onnx:FILE or onnx:NAME",
+)
 
 
 @dataclass(frozen=True)
@@ -149,8 +149,7 @@ def method_names() -> tuple[str, ...]:
     >>> "serfiq" in method_names()
     True
     """
-    added = {entry.name for entry in entry_points(group="fiqx_trt.quality")}
-    return tuple(sorted(added | set(METHODS)))
+    return tuple(sorted(METHODS))
 
 
 def create_method(name: str, options: MethodOptions | None = None) -> QualityMethod:
@@ -171,21 +170,10 @@ def create_method(name: str, options: MethodOptions | None = None) -> QualityMet
         The file of a quality network is missing or has no contract.
     """
     options = options or MethodOptions()
-    family, colon, argument = name.partition(":")
-    if colon and argument and family in FAMILIES:
-        built: QualityMethod = _load(FAMILIES[family]).from_argument(argument, options)
-        return built
-    target = METHODS.get(name)
-    if target is None:
-        target = next((e.value for e in entry_points(group="fiqx_trt.quality") if e.name == name), None)
-    if target is None:
-        raise InvalidInputError(
-            f"no quality method is called {name!r}; there are {', '.join(method_names())} and onnx:FILE or onnx:NAME"
-        )
-    factory: MethodFactory = _load(target)
+    family, _, argument = name.partition(":")
+    if family == "onnx" and argument:
+        from fiqx_trt.quality.onnx_scorer import OnnxScorer
+
+        return OnnxScorer.from_argument(argument, options)
+    factory: MethodFactory = METHODS.load(name)
     return factory.from_options(options)
-
-
-def _load(target: str) -> Any:
-    module, _, attribute = target.partition(":")
-    return getattr(importlib.import_module(module), attribute)

@@ -6,16 +6,20 @@
 from __future__ import annotations
 
 import functools
-import importlib
-import importlib.util
 import logging
 from collections.abc import Callable
-from importlib.metadata import entry_points
 from pathlib import Path
-from types import ModuleType
 from typing import TYPE_CHECKING
 
-from fiqx_trt.errors import BackendError, BackendUnavailableError, FiqxError, InvalidInputError, ModelError
+from fiqx_trt.errors import (
+    BackendError,
+    BackendUnavailableError,
+    FiqxError,
+    InvalidInputError,
+    ModelError,
+    PluginError,
+)
+from fiqx_trt.registry import Registry
 from fiqx_trt.runtime.base import Feeds, Session, TensorInfo, first_line
 from fiqx_trt.runtime.graph import Graph, read_graph
 from fiqx_trt.runtime.machine import cuda_missing
@@ -29,14 +33,21 @@ __all__ = ["AUTO", "BACKENDS", "Session", "TensorInfo", "available_backends", "o
 
 logger = logging.getLogger(__name__)
 
-# Name -> module with `unavailable(device) -> str | None` and `open_graph(graph, options) -> Session`. Other
-# packages add theirs through the entry-point group "fiqx_trt.backends". A module is imported when it is used.
-BACKENDS = {
-    "tensorrt": "fiqx_trt.runtime.tensorrt",
-    "torch": "fiqx_trt.runtime.torch",
-    "openvino": "fiqx_trt.runtime.openvino",
-    "onnxruntime": "fiqx_trt.runtime.onnxruntime",
-}
+#: Name → module with ``unavailable(device) -> str | None`` and ``open_graph(graph, options) -> Session``. A module is
+#: imported when it is used.
+BACKENDS = Registry(
+    "backend",
+    "fiqx_trt.backends",
+    {
+        "tensorrt": "fiqx_trt.runtime.tensorrt",
+        "torch": "fiqx_trt.runtime.torch",
+        "openvino": "fiqx_trt.runtime.openvino",
+        "onnxruntime": "fiqx_trt.runtime.onnxruntime",
+    },
+    required=("unavailable", "open_graph"),
+    reserved=("auto",),
+    also="auto",
+)
 # What `backend="auto"` tries, in this order; on device="cuda" ONNX Runtime stands in its place there too.
 AUTO = (
     ("tensorrt", "cuda"),
@@ -65,7 +76,7 @@ def open_session(
     model
         Path of an ``.onnx`` file, its bytes, or a ModelProto.
     backend
-        A name of :data:`BACKENDS`, or ``"auto"`` for the first of :data:`AUTO` that works. ``session.notes``
+        One of :data:`BACKENDS`, or ``"auto"`` for the first of :data:`AUTO` that works. ``session.notes``
         names each one that was skipped, with the reason.
     precision
         ``"fp32"``, ``"bf16"``, ``"fp16"``, or ``"auto"``: the fastest that this machine has instructions for
@@ -118,7 +129,7 @@ def available_backends() -> list[tuple[str, bool, str]]:
     Imports each installed one.
     """
     rows = []
-    for name in dict.fromkeys([name for name, _ in AUTO] + list(_registered())):
+    for name in BACKENDS:
         reasons = {device: _unavailable(name, device) for device in ("cuda", "cpu")}
         devices = [device for device, reason in reasons.items() if reason is None]
         told = (
@@ -133,9 +144,8 @@ def available_backends() -> list[tuple[str, bool, str]]:
 
 
 def _check(backend: str, precision: str, device: str, max_batch: int | None, threads: int | None) -> None:
-    names = ["auto", *dict.fromkeys([name for name, _ in AUTO] + list(_registered()))]
-    if backend not in names:
-        raise InvalidInputError(f"backend '{backend}' is unknown; give one of {', '.join(names)}")
+    if backend != "auto" and backend not in BACKENDS.builtin:
+        BACKENDS.load(backend)
     if precision not in PRECISIONS:
         raise InvalidInputError(f"precision '{precision}' is unknown; give one of {', '.join(PRECISIONS)}")
     kind, colon, index = device.partition(":")
@@ -153,7 +163,8 @@ def _open_named(backend: str, graph: Graph, device: str, options: Callable[[str]
     reasons = {one: _unavailable(backend, one) for one in devices}
     for one, reason in reasons.items():
         if reason is None:
-            return _module(backend).open_graph(graph, options(one))  # type: ignore[no-any-return]
+            session: Session = BACKENDS.load(backend).open_graph(graph, options(one))
+            return session
     told = "; ".join(dict.fromkeys(str(reason) for reason in reasons.values()))
     here = ", ".join(f"{name} {reason}" for name, available, reason in available_backends() if available)
     asked = f"backend '{backend}'" + (f" on device '{device}'" if device != "auto" else "")
@@ -170,7 +181,7 @@ def _open_first(graph: Graph, device: str, options: Callable[[str], Options]) ->
         reason = _unavailable(name, one)
         if reason is None:
             try:
-                session: Session = _module(name).open_graph(graph, options(one))
+                session: Session = BACKENDS.load(name).open_graph(graph, options(one))
             except (BackendError, ModelError) as error:
                 refusals.append(error)
                 reason = str(error)
@@ -191,29 +202,30 @@ def _candidates(device: str) -> list[tuple[str, str]]:
     return [(name, kind) for name, kind in AUTO if device in ("auto", kind)]
 
 
-@functools.cache
-def _registered() -> dict[str, str]:
-    return {**{point.name: point.value for point in entry_points(group="fiqx_trt.backends")}, **BACKENDS}
-
-
 def _unavailable(name: str, device: str) -> str | None:
     """Return why a backend cannot run on a device; imports it only where the device exists."""
-    if name not in _registered():
-        package = "" if importlib.util.find_spec(name) else f"the {name} package is not installed, and "
-        return f"{package}no backend of that name is registered"
     missing = cuda_missing() if device.startswith("cuda") else None
     if missing is not None:
         return missing
+    if name not in BACKENDS.builtin:
+        return _extension_unavailable(name, device)
     try:
-        reason: str | None = _module(name).unavailable(device)
+        reason: str | None = BACKENDS.load(name).unavailable(device)
     except ImportError as error:
         extra = "" if name == "openvino" else f"[{name}]"
         return f"{first_line(error)} (cure: python -m pip install 'fiqx-trt{extra}')"
     return reason
 
 
-def _module(name: str) -> ModuleType:
-    return importlib.import_module(_registered()[name])
+def _extension_unavailable(name: str, device: str) -> str | None:
+    """Return why another package's backend cannot run on a device; whatever it raises is a reason."""
+    try:
+        reason: str | None = BACKENDS.load(name).unavailable(device)
+    except PluginError as error:
+        return str(error)
+    except Exception as error:
+        return f"its unavailable({device!r}) failed: {type(error).__name__}: {first_line(error)}"
+    return reason
 
 
 @functools.cache
