@@ -25,8 +25,8 @@ Inputs = Annotated[
     list[str],
     typer.Argument(
         metavar="IN...",
-        help="Pictures: files, folders, globs, .tar shards, @list.txt, a CSV or Parquet table with a path column, "
-        "or - for standard input.",
+        help="Pictures: files, folders, globs, .tar shards, InsightFace's .bin and .rec, @list.txt, a CSV or Parquet table "
+        "with a path column, a Parquet table that holds pictures, or - for standard input.",
         show_default=False,
     ),
 ]
@@ -196,7 +196,7 @@ NullSeparated = Annotated[
 ]
 Column = Annotated[
     str | None,
-    typer.Option(metavar="NAME", help="Path column of a table; default: path.", rich_help_panel=FACES_PANEL),
+    typer.Option(metavar="NAME", help="Column of a table with the paths or the pictures; default: the pictures, else path.", rich_help_panel=FACES_PANEL),
 ]
 Quiet = Annotated[
     bool, typer.Option("--quiet", "-q", help="No progress, no summary.", rich_help_panel=OUTPUT_PANEL)

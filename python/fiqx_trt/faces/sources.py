@@ -12,7 +12,11 @@ a folder                     the pictures in it and below, sorted by the bytes o
 ``x.tar .tar.gz .tgz``       the pictures in a tar archive, in its order, each named ``x.tar/inner/name.jpg``;
                              nothing is unpacked to the disk (see `fiqx_trt.faces.tar`)
 ``x.bin``                    the pictures of a verification set of InsightFace, each named ``x.bin#00000``
-``x.csv .jsonl .parquet``    the pictures in its column ``path`` (or another); earlier score files as well
+``x.rec``                    the pictures of a RecordIO file of InsightFace, each named ``x.rec/00000001.jpg``
+``x.csv .jsonl .parquet``    the pictures in its column ``path`` (or another); earlier score files as well; a
+                             Parquet file may hold the pictures themselves (see `fiqx_trt.faces.picture_tables`)
+``x-{0000..1384}.tar``       each name that the braces stand for, as an input; a file of exactly that name
+                             comes first
 ===========================  ===========================================================================
 
 Relative paths in lists and tables are relative to the current directory, as with other programs. Each line is
@@ -21,11 +25,12 @@ are searched for pictures only; ``folder/*.tar`` takes them. Nothing is dropped 
 cannot be read becomes a row, and an input that names no picture at all is an error.
 """
 # Names are texts here, of any bytes, spelled as the user does; Path would respell them.
-# ruff: noqa: PTH112, PTH113, PTH116, PTH120, PTH122
+# ruff: noqa: PTH112, PTH113, PTH116, PTH118, PTH120, PTH122
 
 from __future__ import annotations
 
 import os
+import re
 import stat
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -35,11 +40,21 @@ from typing import BinaryIO
 
 from fiqx_trt.errors import ImageError, SourceError
 from fiqx_trt.faces.bins import bin_member, is_bin, open_bin, read_member
+from fiqx_trt.faces.braces import expand_braces, has_braces
 from fiqx_trt.faces.lists import TABLE_SUFFIXES, read_list, read_names, read_table
+from fiqx_trt.faces.picture_tables import picture_column, walk_picture_table
+from fiqx_trt.faces.recordio import RECORD_SUFFIX, is_recordio, walk_recordio
 from fiqx_trt.faces.tar import ARCHIVE_SUFFIXES, MAX_BYTES, Entry, is_archive_name, walk_tar
 from fiqx_trt.faces.walk import PICTURE_SUFFIXES, READ_SUFFIXES, Found, expand_glob, has_magic, walk_folder
 
-__all__ = ["ARCHIVE_SUFFIXES", "MAX_BYTES", "PICTURE_SUFFIXES", "Source", "iter_sources"]
+__all__ = ["ARCHIVE_SUFFIXES", "MAX_BYTES", "PICTURE_SUFFIXES", "Source", "is_url", "iter_sources"]
+
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
+
+
+def is_url(name: str) -> bool:
+    """Return whether a name begins with a scheme, such as ``s3://``."""
+    return _URL.match(name) is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +140,7 @@ def _read_all(number: int, size: int) -> bytes:
 
 def _why(path: str, error: OSError | ValueError) -> str:
     if isinstance(error, FileNotFoundError):
-        return "no such file"
+        return "a URL; pictures are read from local files" if is_url(path) else "no such file"
     while isinstance(error, NotADirectoryError) and (path := os.path.dirname(path)):
         if is_archive_name(path) and os.path.isfile(path):
             return f"inside the archive {path!r}, which is read only when it is an input of its own"
@@ -217,6 +232,12 @@ class _Lister:
         suffix = os.path.splitext(spec)[1].lower()
         if os.path.lexists(spec):
             return self._file(spec, suffix)
+        if is_url(spec):
+            raise SourceError(
+                f"{spec!r} is a URL; inputs are read from local files: download it, or mount the store"
+            )
+        if has_braces(spec):
+            return (found for name in expand_braces(spec) for found in self._found(name))
         if has_magic(spec):
             return self._glob(spec)
         if not suffix or suffix in TABLE_SUFFIXES or spec.endswith("/"):
@@ -224,22 +245,29 @@ class _Lister:
         return iter([(spec, "")])  # a missing picture is a row that says so
 
     def _file(self, spec: str, suffix: str) -> Iterator[Found | Entry]:
-        if suffix in TABLE_SUFFIXES:
-            return ((name, "") for name in read_table(spec, column=self.column))
-        if is_archive_name(spec):
-            return walk_tar(spec, on_skip=self.on_skip)
-        if is_bin(spec):
-            return ((name, "") for name in open_bin(spec).names)
-        return iter([(spec, "")])
+        if suffix not in TABLE_SUFFIXES:
+            return self._container(spec)
+        pictures = picture_column(spec, self.column)
+        if pictures is not None:
+            return walk_picture_table(spec, pictures)
+        return ((name, "") for name in read_table(spec, column=self.column))
+
+    def _container(self, path: str) -> Iterator[Found | Entry]:
+        """Return the pictures of a file that holds many, or the file itself."""
+        if is_archive_name(path):
+            return walk_tar(path, on_skip=self.on_skip)
+        if is_bin(path):
+            return ((name, "") for name in open_bin(path).names)
+        return walk_recordio(path) if is_recordio(path) else iter([(path, "")])
 
     def _glob(self, spec: str) -> Iterator[Found | Entry]:
         for path, problem in expand_glob(spec, on_skip=self.on_skip):
-            if is_archive_name(path) and not problem:
-                yield from walk_tar(path, on_skip=self.on_skip)
-            elif is_bin(path) and not problem:
-                yield from ((name, "") for name in open_bin(path).names)
-            else:
+            if problem:
                 yield path, problem
+            elif path.lower().endswith(".parquet"):
+                yield from self._file(path, ".parquet")
+            else:
+                yield from self._container(path)
 
 
 def _member(entry: Entry) -> Source:
@@ -262,12 +290,21 @@ def _nothing(spec: str) -> str:
     if spec == "-":
         return "standard input names no picture"
     if os.path.isdir(spec):
-        return f"no picture in the folder {spec!r} or below; {_taken()}"
+        return f"no picture in the folder {spec!r} or below; {_containers_in(spec) or _taken()}"
     if is_archive_name(spec):
         return f"no picture in the archive {spec!r}; {_taken()}"
     if has_magic(spec) and not os.path.lexists(spec):
         return f"no picture matches {spec!r}"
     return f"{spec!r} names no picture"
+
+
+def _containers_in(folder: str) -> str:
+    """Say how to name the archives and tables of a folder that holds no picture; empty where it holds none."""
+    suffixes = (*ARCHIVE_SUFFIXES, RECORD_SUFFIX, ".parquet")
+    with os.scandir(folder) as entries:
+        ends = {end for entry in entries for end in suffixes if entry.name.lower().endswith(end)}
+    globs = " ".join(repr(os.path.join(folder, f"*{end}")) for end in sorted(ends))
+    return f"it holds files with pictures in them: name {globs} as input" if globs else ""
 
 
 def _taken() -> str:

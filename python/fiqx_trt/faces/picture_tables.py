@@ -1,0 +1,106 @@
+"""Parquet tables that hold the pictures themselves: a binary column, or ``struct<bytes, path>`` as Hugging Face writes it.
+
+A picture is called by the ``path`` of its struct or by the column ``path`` of its row, and where both are empty
+``faces.parquet#7``: the file and the row, from 0. Rows are read a few at a time, and the bytes travel with the entry.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from fiqx_trt.errors import SourceError
+from fiqx_trt.faces.tables import no_column, reading_parquet
+from fiqx_trt.faces.tar import Entry
+from fiqx_trt.files import open_regular
+
+__all__ = ["picture_column", "walk_picture_table"]
+
+#: Rows that are in memory at once.
+ROWS = 16
+
+
+def picture_column(path: str, column: str | None) -> str | None:
+    """Return the column of a Parquet table that holds encoded pictures; ``None`` where paths are to be read.
+
+    Parameters
+    ----------
+    path
+        The table; other kinds of table hold no pictures.
+    column
+        The column that was asked for; ``None`` means the only one that can hold pictures.
+
+    Raises
+    ------
+    SourceError
+        The table cannot be read, has no such column, or has several that can hold pictures and none was asked for.
+    """
+    if Path(path).suffix.lower() != ".parquet":
+        return None
+    from pyarrow import parquet
+
+    try:
+        with (
+            reading_parquet(Path(path)),
+            open_regular(Path(path)) as file,
+            parquet.ParquetFile(file) as table,
+        ):
+            fields = list(table.schema_arrow)
+    except OSError as error:
+        raise SourceError(f"cannot read the table {path}: {error.strerror or error}") from error
+    names = [field.name for field in fields]
+    pictures = [field.name for field in fields if _holds_pictures(field.type)]
+    if column is not None:
+        if column not in names:
+            raise no_column(path, column, names, "Name the one with the paths or the pictures")
+        return column if column in pictures else None
+    if len(pictures) > 1:
+        raise SourceError(
+            f"the table {path} has {len(pictures)} columns that can hold pictures ({', '.join(pictures)}); choose one with "
+            "--column"
+        )
+    return pictures[0] if pictures else None
+
+
+def _holds_pictures(kind: Any) -> bool:
+    import pyarrow as pa
+
+    if pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
+        return True
+    return bool(pa.types.is_struct(kind)) and any(
+        field.name == "bytes" and _holds_pictures(field.type) for field in kind
+    )
+
+
+def walk_picture_table(path: str, column: str) -> Iterator[Entry | tuple[str, str]]:
+    """Yield the pictures of a table's column in order; a row with a path and no bytes is that file.
+
+    Raises
+    ------
+    SourceError
+        The table cannot be read.
+    """
+    from pyarrow import parquet
+
+    try:
+        with reading_parquet(Path(path)), open_regular(Path(path)) as file:
+            table = parquet.ParquetFile(file, pre_buffer=False)
+            wanted = [column, "path"] if "path" in table.schema_arrow.names and column != "path" else [column]
+            row = 0
+            for batch in table.iter_batches(batch_size=ROWS, columns=wanted, use_threads=False):
+                columns = [batch.column(name).to_pylist() for name in wanted]
+                for values in zip(*columns, strict=True):
+                    yield _entry(path, row, values)
+                    row += 1
+    except OSError as error:
+        raise SourceError(f"cannot read the table {path}: {error.strerror or error}") from error
+
+
+def _entry(table: str, row: int, values: Sequence[Any]) -> Entry | tuple[str, str]:
+    picture, beside = values[0], values[1] if len(values) > 1 else None
+    data, own = (picture.get("bytes"), picture.get("path")) if isinstance(picture, dict) else (picture, None)
+    named = next((str(name) for name in (own, beside) if name), "")
+    if data is None:
+        return (named, "") if named else Entry(f"{table}#{row}", "the row holds no picture")
+    return Entry(named or f"{table}#{row}", read=lambda: bytes(data))

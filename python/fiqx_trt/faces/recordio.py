@@ -1,0 +1,156 @@
+"""RecordIO files of MXNet, as InsightFace distributes training sets: ``train.rec``, one encoded face a record.
+
+A record begins at a multiple of 4 bytes::
+
+    4 bytes   magic 0xced7230a
+    4 bytes   3 bits: whole (0), first (1), middle (2) or last (3) part; 29 bits: length
+    length    24 bytes of header (flag, label, id, id2), 4 · flag bytes of further labels, the encoded picture
+
+A record is cut into parts where its content holds the magic at a multiple of 4: the magic stands between the parts and is put
+back. A picture is called ``train.rec/00000123.jpg``: its position in the file, from 0, which is its key in ``train.idx``.
+Records without a picture (the first one and those of the identities) are left out. The layout is that of dmlc-core's
+``recordio.h`` and MXNet's ``recordio.py``.
+"""
+# Names are texts here, of any bytes, spelled as the user does; Path would respell them.
+# ruff: noqa: PTH123
+
+from __future__ import annotations
+
+import os
+import struct
+from collections.abc import Iterator
+from functools import partial
+from typing import BinaryIO, NamedTuple
+
+from fiqx_trt.errors import ImageError
+from fiqx_trt.faces.tar import MAX_BYTES, Entry
+
+__all__ = ["RECORD_SUFFIX", "is_recordio", "walk_recordio"]
+
+RECORD_SUFFIX = ".rec"
+
+_MAGIC = struct.pack("<I", 0xCED7230A)
+_HEADER = struct.Struct("<IfQQ")
+_WHOLE, _FIRST, _MIDDLE, _LAST = range(4)
+_SEARCHED = 1 << 20
+_SUFFIXES = {b"\xff\xd8\xff": ".jpg", b"\x89PNG": ".png", b"RIFF": ".webp", b"BM": ".bmp"}
+
+
+class _Record(NamedTuple):
+    """Where the parts of a record's content are: offset and length of each."""
+
+    parts: tuple[tuple[int, int], ...]
+
+    @property
+    def size(self) -> int:
+        """Bytes of the content."""
+        return sum(length for _, length in self.parts) + len(_MAGIC) * (len(self.parts) - 1)
+
+
+class _DamagedError(Exception):
+    """A record cannot be read; the text says why."""
+
+
+def is_recordio(path: str) -> bool:
+    """Return whether a file is called ``.rec`` and begins with the magic of RecordIO."""
+    if not path.lower().endswith(RECORD_SUFFIX) or not os.path.isfile(path):  # noqa: PTH113
+        return False
+    try:
+        with open(path, "rb") as file:
+            return file.read(len(_MAGIC)) == _MAGIC
+    except (OSError, ValueError):
+        return False
+
+
+def walk_recordio(path: str) -> Iterator[Entry]:
+    """Yield the pictures of a RecordIO file in its order, and one entry for every damage.
+
+    Only headers are read while listing; a picture is read where it is needed, in any thread. After damage the next record is
+    searched for. The numbers of the names count records, so damage shifts those behind it where it destroys several records.
+    """
+    with open(path, "rb") as file:
+        size = os.fstat(file.fileno()).st_size
+        number, at = 0, 0
+        while at < size:
+            try:
+                record, after = _read_record(file, at, size)
+                entry = _entry(path, file, record, number)
+            except _DamagedError as error:
+                yield Entry(path, f"record {number}, at byte {at:,}: {error}")
+                after = _next_record(file, at + len(_MAGIC), size)
+            else:
+                if entry is not None:
+                    yield entry
+            number, at = number + 1, after
+
+
+def _read_record(file: BinaryIO, at: int, size: int) -> tuple[_Record, int]:
+    """Return a record that begins at a byte, and where the next one begins."""
+    parts: list[tuple[int, int]] = []
+    while True:
+        file.seek(at)
+        head = file.read(8)
+        if len(head) < 8:
+            raise _DamagedError("the file ends inside the record")
+        if head[:4] != _MAGIC:
+            raise _DamagedError("no record begins there")
+        word = int.from_bytes(head[4:], "little")
+        kind, length = word >> 29, word & ((1 << 29) - 1)
+        if kind > _LAST or (kind in (_WHOLE, _FIRST)) == bool(parts):
+            raise _DamagedError("the parts of the record are not in order")
+        if at + 8 + length > size:
+            raise _DamagedError("the file ends inside the record")
+        parts.append((at + 8, length))
+        at += 8 + length + (-length % 4)
+        if kind in (_WHOLE, _LAST):
+            return _Record(tuple(parts)), at
+
+
+def _entry(path: str, file: BinaryIO, record: _Record, number: int) -> Entry | None:
+    """Return the picture of a record; ``None`` where it holds labels alone."""
+    file.seek(record.parts[0][0])
+    head = file.read(min(_HEADER.size, record.parts[0][1]))
+    if len(head) < _HEADER.size:
+        raise _DamagedError(f"{record.size} bytes, too few for the header of a picture")
+    skipped = _HEADER.size + 4 * _HEADER.unpack(head)[0]
+    if skipped > record.size:
+        raise _DamagedError("more labels than bytes")
+    if skipped == record.size:
+        return None
+    file.seek(record.parts[0][0] + skipped)
+    begin = file.read(4) if skipped + 4 <= record.parts[0][1] else b""
+    suffix = next((end for magic, end in _SUFFIXES.items() if begin.startswith(magic)), ".jpg")
+    return Entry(f"{path}/{number:08d}{suffix}", read=partial(_read_picture, path, record, skipped))
+
+
+def _read_picture(path: str, record: _Record, skipped: int) -> bytes:
+    if record.size > MAX_BYTES:
+        message = f"a record of {record.size:,} bytes: more than the limit of {MAX_BYTES:,}"
+        raise ImageError(message, status="unsupported")
+    try:
+        number = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            parts = [os.pread(number, length, at) for at, length in record.parts]
+        finally:
+            os.close(number)
+    except OSError as error:
+        raise ImageError(f"cannot be read: {error.strerror or error}", status="decode_error") from error
+    if any(len(part) < length for part, (_, length) in zip(parts, record.parts, strict=True)):
+        raise ImageError("the file ends inside the record", status="decode_error")
+    return _MAGIC.join(parts)[skipped:]
+
+
+def _next_record(file: BinaryIO, begin: int, size: int) -> int:
+    """Return where the next record that is whole or a first part begins, or the file's end."""
+    at = begin + (-begin % 4)
+    while at < size:
+        file.seek(at)
+        piece = file.read(_SEARCHED + 8)
+        found = piece.find(_MAGIC)
+        while 0 <= found < _SEARCHED:
+            kind = piece[found + 7] >> 5 if found + 8 <= len(piece) else _LAST
+            if found % 4 == 0 and kind in (_WHOLE, _FIRST):
+                return at + found
+            found = piece.find(_MAGIC, found + 1)
+        at += _SEARCHED
+    return size

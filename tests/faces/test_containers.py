@@ -1,0 +1,242 @@
+"""Files that hold many pictures: RecordIO, Parquet tables with bytes, and shards named by braces."""
+
+from __future__ import annotations
+
+import struct
+import tarfile
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from faces.pictures import encode, scene
+from fiqx_trt.errors import ImageError, SourceError
+from fiqx_trt.faces.braces import expand_braces
+from fiqx_trt.faces.sources import Source, iter_sources
+
+MAGIC = struct.pack("<I", 0xCED7230A)
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def sources(spec: str, **options: Any) -> list[Source]:
+    return list(iter_sources([spec], **options))
+
+
+def paths(spec: str, **options: Any) -> list[str]:
+    return [source.path for source in sources(spec, **options)]
+
+
+# --- RecordIO ------------------------------------------------------------------------------------------
+
+
+def record(content: bytes) -> bytes:
+    """Write a record as dmlc-core does: cut where the content holds the magic at a multiple of 4."""
+    cuts = [at for at in range(0, len(content) - 3, 4) if content[at : at + 4] == MAGIC]
+    begins, ends = [0, *(at + 4 for at in cuts)], [*cuts, len(content)]
+    parts = [content[begin:end] for begin, end in zip(begins, ends, strict=True)]
+    kinds = [0] if len(parts) == 1 else [1, *([2] * (len(parts) - 2)), 3]
+    return b"".join(
+        MAGIC + struct.pack("<I", kind << 29 | len(part)) + part + bytes(-len(part) % 4)
+        for kind, part in zip(kinds, parts, strict=True)
+    )
+
+
+def packed(picture: bytes, number: int, *labels: float) -> bytes:
+    """Put MXNet's header before a picture: one label in it, several behind it."""
+    flag, label = (len(labels), 0.0) if len(labels) > 1 else (0, labels[0])
+    extra = struct.pack(f"<{flag}f", *labels) if flag else b""
+    return struct.pack("<IfQQ", flag, label, number, 0) + extra + picture
+
+
+def insightface(pictures: list[bytes]) -> bytes:
+    """Write what InsightFace distributes: record 0 and the last ones hold ranges of identities and no picture."""
+    count = len(pictures)
+    contents = [packed(b"", 0, count + 1, count + 2)]
+    contents += [packed(picture, number, number % 2) for number, picture in enumerate(pictures, 1)]
+    contents += [packed(b"", count + 1, 1, count + 1)]
+    return b"".join(map(record, contents))
+
+
+def test_a_training_set_of_insightface(here: Path) -> None:
+    pictures = [encode(scene(24 + i, 20), ".jpg") for i in range(3)]
+    pictures.append(encode(scene(16, 16), ".png"))
+    Path("train.rec").write_bytes(insightface(pictures))
+    found = sources("train.rec")
+    assert [source.path for source in found] == [
+        "train.rec/00000001.jpg",
+        "train.rec/00000002.jpg",
+        "train.rec/00000003.jpg",
+        "train.rec/00000004.png",
+    ]
+    assert [source.read() for source in found] == pictures
+
+
+@given(st.lists(st.one_of(st.just(MAGIC), st.binary(max_size=9)), min_size=1, max_size=12), st.integers(0, 3))
+def test_a_content_that_holds_the_magic(
+    tmp_path_factory: pytest.TempPathFactory, parts: Any, labels: int
+) -> None:
+    picture = b"\xff\xd8\xff" + b"".join(parts)
+    file = tmp_path_factory.mktemp("rec") / "x.rec"
+    numbers = [1.0] * (labels + 1)
+    file.write_bytes(record(packed(picture, 0, *numbers)) + record(packed(b"\x89PNGsecond", 1, 0.0)))
+    assert [source.read() for source in sources(str(file))] == [picture, b"\x89PNGsecond"]
+
+
+def test_damage_costs_one_record(here: Path) -> None:
+    pictures = [b"\xff\xd8\xff" + bytes([i]) * 50 for i in range(4)]
+    records = [record(packed(picture, i, 0.0)) for i, picture in enumerate(pictures)]
+    Path("x.rec").write_bytes(records[0] + b"\0" * len(records[1]) + records[2] + records[3][:-20])
+    found = sources("x.rec")
+    assert found[0].read() == pictures[0]
+    assert found[2].read() == pictures[2]
+    for source, text in (
+        (found[1], "record 1, at byte 88: no record begins there"),
+        (found[3], "the file ends inside"),
+    ):
+        assert source.path == "x.rec"
+        with pytest.raises(ImageError, match=text):
+            source.read()
+    assert len(found) == 4
+
+
+def test_a_file_that_shrinks_after_it_was_listed(here: Path) -> None:
+    whole = record(packed(b"\xff\xd8\xff" + bytes(50), 0, 0.0))
+    Path("x.rec").write_bytes(whole)
+    found = sources("x.rec")
+    Path("x.rec").write_bytes(whole[:40])
+    with pytest.raises(ImageError, match="the file ends inside the record"):
+        found[0].read()
+
+
+def test_other_files_called_rec(here: Path) -> None:
+    Path("song.rec").write_bytes(encode(scene(), ".jpg"))
+    assert paths("song.rec") == ["song.rec"]
+    Path("cut.rec").write_bytes(MAGIC)
+    assert [source.problem for source in sources("cut.rec")] == [
+        "record 0, at byte 0: the file ends inside the record"
+    ]
+
+
+# --- tables with pictures ------------------------------------------------------------------------------
+
+
+def hugging_face(rows: list[dict[str, Any] | None]) -> pa.Table:
+    kind = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
+    return pa.table({"image": pa.array(rows, kind), "label": pa.array(range(len(rows)))})
+
+
+def test_a_table_as_hugging_face_writes_it(here: Path) -> None:
+    pictures = [encode(scene(20 + i, 16), ".jpg") for i in range(40)]
+    rows: list[Any] = [
+        {"bytes": data, "path": f"{i}.jpg" if i % 2 else None} for i, data in enumerate(pictures)
+    ]
+    pq.write_table(
+        hugging_face([*rows, None, {"bytes": None, "path": "beside.jpg"}]), "t.parquet", row_group_size=7
+    )
+    Path("beside.jpg").write_bytes(pictures[0])
+    found = sources("t.parquet")
+    assert [source.path for source in found[:3]] == ["t.parquet#0", "1.jpg", "t.parquet#2"]
+    assert [source.read() for source in found[:40]] == pictures
+    assert (found[40].path, found[40].problem) == ("t.parquet#40", "the row holds no picture")
+    assert found[41].read() == pictures[0]
+    assert paths("*.parquet") == [source.path for source in found]
+
+
+def test_a_binary_column_beside_a_path(here: Path) -> None:
+    table = pa.table({"path": ["a.jpg", ""], "jpg": pa.array([b"one", b"two"], pa.large_binary())})
+    pq.write_table(table, "t.parquet")
+    assert [(source.path, source.read()) for source in sources("t.parquet")] == [
+        ("a.jpg", b"one"),
+        ("t.parquet#1", b"two"),
+    ]
+    assert [source.path for source in sources("t.parquet", column="path")] == ["a.jpg", ""]
+
+
+def test_which_column(here: Path) -> None:
+    pq.write_table(pa.table({"left": [b"1"], "right": [b"2"]}), "two.parquet")
+    with pytest.raises(
+        SourceError, match=r"2 columns that can hold pictures \(left, right\); choose one with --column"
+    ):
+        sources("two.parquet")
+    assert [source.read() for source in sources("two.parquet", column="right")] == [b"2"]
+    with pytest.raises(SourceError, match="has no column 'middle'"):
+        sources("two.parquet", column="middle")
+    Path("no.parquet").write_bytes(b"PAR1 nothing")
+    with pytest.raises(SourceError, match=r"no\.parquet is no Parquet file that can be read"):
+        sources("no.parquet")
+
+
+# --- shards --------------------------------------------------------------------------------------------
+
+
+def shard(name: str, *members: str) -> None:
+    with tarfile.open(name, "w") as archive:
+        for member in members:
+            Path("picture").write_bytes(encode(scene(), ".jpg"))
+            archive.add("picture", member)
+
+
+def test_shards_named_by_braces(here: Path) -> None:
+    for number in range(9, 12):
+        shard(f"f-{number:04d}.tar", f"{number}.jpg")
+    assert paths("f-{0009..0011}.tar") == ["f-0009.tar/9.jpg", "f-0010.tar/10.jpg", "f-0011.tar/11.jpg"]
+    missing = sources("f-{0011..0012}.tar")[1]
+    assert missing.path == "f-0012.tar"
+    with pytest.raises(ImageError, match="no such file"):
+        missing.read()
+    Path("f-{1,2}.jpg").write_bytes(encode(scene(), ".jpg"))
+    assert paths("f-{1,2}.jpg") == ["f-{1,2}.jpg"]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "names"),
+    [
+        ("{1..3}", ["1", "2", "3"]),
+        ("a{3..1}b", ["a3b", "a2b", "a1b"]),
+        ("{01..10..4}", ["01", "05", "09"]),
+        ("{9..011}", ["009", "010", "011"]),
+        ("{a,,b}x{1..2}", ["ax1", "ax2", "x1", "x2", "bx1", "bx2"]),
+        ("{a}", ["{a}"]),
+        ("{-1..1}", ["-1", "0", "1"]),
+        ("plain", ["plain"]),
+    ],
+)
+def test_braces_expand_as_in_bash(pattern: str, names: list[str]) -> None:
+    assert list(expand_braces(pattern)) == names
+
+
+def test_a_range_without_end(here: Path) -> None:
+    with pytest.raises(SourceError, match="stands for 1,000,000,001 names; at most 1,000,000 are expanded"):
+        sources("f-{0..1000000000}.tar")
+
+
+def test_a_folder_of_shards_says_how_to_name_them(here: Path) -> None:
+    Path("shards").mkdir()
+    shard("shards/a.tar", "1.jpg")
+    Path("shards/b.parquet").write_bytes(b"")
+    with pytest.raises(SourceError, match=r"name 'shards/\*\.parquet' 'shards/\*\.tar' as input"):
+        sources("shards")
+
+
+# --- URLs ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("url", ["s3://bucket/faces.tar", "hf://datasets/x/y.parquet", "https://a.b/c.jpg"])
+def test_a_url_is_refused_before_the_run(here: Path, url: str) -> None:
+    with pytest.raises(SourceError, match="is a URL; inputs are read from local files"):
+        iter_sources([url])
+
+
+def test_a_url_in_a_list_is_a_row_that_says_so(here: Path) -> None:
+    Path("list.txt").write_text("https://a.b/c.jpg\n")
+    with pytest.raises(ImageError, match="a URL; pictures are read from local files"):
+        sources("@list.txt")[0].read()
