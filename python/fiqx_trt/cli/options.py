@@ -196,7 +196,11 @@ NullSeparated = Annotated[
 ]
 Column = Annotated[
     str | None,
-    typer.Option(metavar="NAME", help="Column of a table with the paths or the pictures; default: the pictures, else path.", rich_help_panel=FACES_PANEL),
+    typer.Option(
+        metavar="NAME",
+        help="Column of a table with the paths or the pictures; default: the pictures, else path.",
+        rich_help_panel=FACES_PANEL,
+    ),
 ]
 Quiet = Annotated[
     bool, typer.Option("--quiet", "-q", help="No progress, no summary.", rich_help_panel=OUTPUT_PANEL)
