@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from fiqx_trt.rows import Column, RunMeta, open_table, score_columns
+from support.recordio import MAGIC, insightface
 
 __all__ = [
     "archive",
@@ -105,6 +106,22 @@ def pickled(protocol: int) -> bytes:
 def verification_set() -> bytes:
     """InsightFace's pair of pictures and flags."""
     return pickle.dumps(([picture(".jpg")] * 4, [True, False]), protocol=2)
+
+
+def training_set() -> bytes:
+    """InsightFace's records, one of them in parts."""
+    return insightface([picture(".jpg"), b"\xff\xd8\xff\0" + MAGIC * 2 + b"end"])
+
+
+def picture_table() -> bytes:
+    """Pictures in a Parquet table, as Hugging Face writes them."""
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    rows = [{"bytes": picture(".jpg"), "path": "a.jpg"}, {"bytes": picture(".png"), "path": None}, None]
+    stream = io.BytesIO()
+    parquet.write_table(pa.table({"image": rows, "label": [0, 1, 2]}), stream)
+    return stream.getvalue()
 
 
 def joblib_list() -> bytes:

@@ -59,6 +59,19 @@ def _archive(path: Path) -> object:
     return found
 
 
+def _container(path: Path) -> object:
+    from fiqx_trt.errors import ImageError
+    from fiqx_trt.faces.sources import iter_sources
+
+    found = []
+    for source in iter_sources([str(path)]):
+        try:
+            found.append(source.read())
+        except ImageError as error:
+            found.append(str(error).encode())
+    return found
+
+
 def _inputs(path: Path) -> object:
     from fiqx_trt.faces.sources import iter_sources
 
@@ -303,6 +316,8 @@ TARGETS: dict[str, Target] = {
     ),
     "list": Target(".txt", _list, lambda: [b"a.jpg\n# x\n\nb c.jpg\r\n"]),
     "bin": Target(".bin", _bin, lambda: [seeds.verification_set()]),
+    "rec": Target(".rec", _container, lambda: [seeds.training_set()]),
+    "picture table": Target(".parquet", _container, lambda: [seeds.picture_table()]),
     "input csv": Target(".csv", _inputs, lambda: [seeds.table(".csv"), b"path\na.jpg\n"]),
     "input jsonl": Target(".jsonl", _inputs, lambda: [seeds.table(".jsonl")]),
     "input parquet": Target(".parquet", _inputs, lambda: [seeds.table(".parquet")]),
