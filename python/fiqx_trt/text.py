@@ -20,11 +20,14 @@ from __future__ import annotations
 import re
 from unicodedata import category
 
-__all__ = ["escape_text", "field_words", "literal", "printable", "shown", "unescape_text"]
+__all__ = ["escape_text", "field_words", "literal", "printable", "shown", "unescape_text", "visible"]
 
 _CODE = r"(?:x(?:00|[89a-f][0-9a-f])|ud[89a-f][0-9a-f]{2})"
 _TO_ESCAPE = re.compile(r"(\\*)([\x00\ud800-\udfff])|(\\+)(?=" + _CODE + ")")
 _ESCAPED = re.compile(r"(\\+)(" + _CODE + ")")
+#: Control characters, marks that turn the direction of a line, separators, and what is no character at all.
+_UNSEEN = re.compile(r"[\x01-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufdd0-\ufdef\ufeff]")
+_SHORT = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
 
 
 def escape_text(text: str) -> str:
@@ -71,6 +74,23 @@ def printable(text: str) -> str:
     if text.isprintable():
         return text
     return "".join(c if c.isprintable() or category(c) == "Zs" else _escape_of(c) for c in text)
+
+
+def visible(text: str) -> str:
+    r"""Return a text in which everything can be seen: control characters and the like become escapes.
+
+    Examples
+    --------
+    >>> visible("two\nlines \u202egnp.exe") == r"two\nlines \u202egnp.exe"
+    True
+    """
+    safe = _UNSEEN.sub(_escape_unseen, escape_text(text))
+    return "".join(f"\\U{ord(c):08x}" if ord(c) & 0xFFFE == 0xFFFE else c for c in safe)
+
+
+def _escape_unseen(match: re.Match[str]) -> str:
+    char = match.group()
+    return _SHORT.get(char) or (f"\\x{ord(char):02x}" if ord(char) < 0x100 else f"\\u{ord(char):04x}")
 
 
 def _escape_of(char: str) -> str:

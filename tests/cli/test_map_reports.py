@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import pytest
 
-from fiqx_trt.report.html import visible
+from fiqx_trt.text import visible
 from support.files import arrays
 from support.nets import noise_faces
 from support.pages import Read, read_page, read_report

@@ -20,7 +20,7 @@ from fiqx_trt.experiments.masks import (
     place_square,
     random_masks,
 )
-from fiqx_trt.experiments.weightings import Weighings, measure_weighings
+from fiqx_trt.experiments.weightings import CalibratedWeightings, calibrate_weightings
 from fiqx_trt.models import Model
 from support.nets import noise_faces, save, small_recogniser
 
@@ -77,8 +77,8 @@ def test_twelve_colours() -> None:
 
 
 def test_losses_are_those_of_the_maps(model: Model, faces: np.ndarray) -> None:
-    weighings = Weighings({"l1": 8.0, "exact": 8.0})
-    results = random_masks(model, faces[:2], weighings=weighings, sizes=(20, 40), repeats=2, seed=3)
+    weightings = CalibratedWeightings({"l1": 8.0, "exact": 8.0})
+    results = random_masks(model, faces[:2], weightings=weightings, sizes=(20, 40), repeats=2, seed=3)
     assert [(r.face, r.size) for r in results] == [(f, s) for f in (0, 1) for s in (20, 20, 40, 40)]
     for result in results[::3]:
         pair = np.stack([faces[result.face], cover(faces[result.face], result.square)])
@@ -96,9 +96,9 @@ def test_losses_are_those_of_the_maps(model: Model, faces: np.ndarray) -> None:
 def test_masks_do_not_depend_on_the_other_faces_and_are_the_same_for_every_colour(
     model: Model, faces: np.ndarray
 ) -> None:
-    weighings = Weighings({"l1": 8.0})
-    together = random_masks(model, faces, weighings=weighings, sizes=(30,))
-    alone = random_masks(model, faces[2:3], weighings=weighings, sizes=(30,), colors=("white", "black"))
+    weightings = CalibratedWeightings({"l1": 8.0})
+    together = random_masks(model, faces, weightings=weightings, sizes=(30,))
+    alone = random_masks(model, faces[2:3], weightings=weightings, sizes=(30,), colors=("white", "black"))
     assert together[2].square == alone[0].square == alone[1].square
     assert together[2].inside == alone[1].inside
     assert alone[0].color == "white"
@@ -107,12 +107,12 @@ def test_masks_do_not_depend_on_the_other_faces_and_are_the_same_for_every_colou
 
 def test_every_weighting_gets_its_own_gamma(model: Model) -> None:
     faces = noise_faces(20, seed=8)
-    weighings = measure_weighings(model, faces)
-    assert set(weighings.gammas) == {"l1", "sum", "signed", "exact"}
+    weightings = calibrate_weightings(model, faces)
+    assert set(weightings.gammas) == {"l1", "sum", "signed", "exact"}
     quality = fx.serfiq(model, faces).scaled
     assert quality is not None
     best = np.argsort(-quality, kind="stable")[:2]
-    for name, gamma in weighings.gammas.items():
+    for name, gamma in weightings.gammas.items():
         maps = fx.plq(model, faces[best], quality=quality[best], weights=name, gamma=gamma).maps
         assert np.median(maps[:, 8:24, 8:24]) == pytest.approx(0.8, abs=1e-3)
 
@@ -160,17 +160,19 @@ def test_what_does_not_fit_is_refused(model: Model, path: Path, faces: np.ndarra
     with pytest.raises(
         InvalidInputError, match="a mask of 31 px does not fit into the inner 90% of a face of 32 × 32"
     ):
-        random_masks(model, faces, weighings=Weighings({"l1": 8.0}), sizes=(110,))
+        random_masks(model, faces, weightings=CalibratedWeightings({"l1": 8.0}), sizes=(110,))
     with pytest.raises(InvalidInputError, match="no mask colour is called 'pink'; there are black"):
-        random_masks(model, faces, weighings=Weighings({"l1": 8.0}), sizes=(10,), colors=("pink",))
+        random_masks(
+            model, faces, weightings=CalibratedWeightings({"l1": 8.0}), sizes=(10,), colors=("pink",)
+        )
     with pytest.raises(InvalidInputError, match="no weighting was given"):
-        Weighings({}).explain(model, faces)
+        CalibratedWeightings({}).explain(model, faces)
     with pytest.raises(InvalidInputError, match="weights is 'l3'"):
-        measure_weighings(model, faces, ["l3"])
+        calibrate_weightings(model, faces, ["l3"])
     with pytest.raises(InvalidInputError, match="no masked face was given"):
         summarise_masks([])
     with fx.load_model(path, **QUICK) as bare:
         with pytest.raises(NotCalibratedError, match="no α and r"):
-            measure_weighings(bare, faces)
+            calibrate_weightings(bare, faces)
         with pytest.raises(NotCalibratedError, match=r"gives no quality in \[0, 1\]"):
-            Weighings({"l1": 8.0}).explain(bare, faces)
+            CalibratedWeightings({"l1": 8.0}).explain(bare, faces)

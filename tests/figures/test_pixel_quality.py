@@ -24,7 +24,7 @@ from fiqx_trt.figures.pixel_quality import (
     [
         (lambda: masks_figure({}), "no distribution was given"),
         (lambda: inpainting_figure(np.zeros((0, 2)), {}), "no inpainted face was given"),
-        (lambda: examples_figure([], ["a"]), "0 blocks under 1 titles; give a face per title in each"),
+        (lambda: examples_figure([], ["a"]), "0 examples under 1 titles; give a face per title in each"),
         (lambda: compare_figure([], [], [], [], []), "no face was given; give a reference"),
     ],
 )

@@ -12,8 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fiqx_trt.errors import InvalidInputError
-from fiqx_trt.report.html import Card, Cards, Facts, Figure, Files, Notes, Page, Section, Table, visible
-from fiqx_trt.report.parts import Asked, decimal, interval, picture, save_page
+from fiqx_trt.report.html import Card, Cards, Facts, Figure, Files, Notes, Page, Section, Table
+from fiqx_trt.report.parts import decimal, interval, picture, save_page
+from fiqx_trt.runs.record import RunRecord
+from fiqx_trt.text import visible
 from support.pages import read_page, read_report
 
 HOSTILE = [
@@ -155,5 +157,5 @@ def test_numbers_in_words() -> None:
     assert decimal(-0.00001, 2) == "0.00"
     assert interval(0.5, 0.25, 0.75, 2) == "0.50 [0.25, 0.75]"
     assert interval(0.5, float("nan"), None, 2) == "0.50"
-    assert Asked(["/usr/bin/fiqx-trt", "edc", "a b.csv"]).command == "fiqx-trt edc 'a b.csv'"
-    assert Asked().command == "called from Python"
+    assert RunRecord(["/usr/bin/fiqx-trt", "edc", "a b.csv"]).command == "fiqx-trt edc 'a b.csv'"
+    assert RunRecord().command == "called from Python"

@@ -80,8 +80,9 @@ def amva(
     from fiqx_trt.faces.sources import iter_sources
     from fiqx_trt.figures.amva import Look
     from fiqx_trt.report.amva import amva_page
-    from fiqx_trt.report.parts import Asked, save_page
+    from fiqx_trt.report.parts import save_page
     from fiqx_trt.runs.options import CamOptions
+    from fiqx_trt.runs.record import RunRecord
 
     looks = {"uniform": Look(), "jet": Look.papers()}
     if colors not in looks:
@@ -122,7 +123,7 @@ def amva(
         *save_amva(result, out, run=run),
         *_figures(result, found, values, examples, looks[colors], out),
     ]
-    written.append(save_page(amva_page(result, out, Asked(sys.argv, warnings_shown()), made), out))
+    written.append(save_page(amva_page(result, out, RunRecord(sys.argv, warnings_shown()), made), out))
     if not quiet:
         _print(result, found)
         say(f"in {out}: {', '.join(sorted(path.name for path in written))}")

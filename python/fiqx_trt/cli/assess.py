@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -14,8 +15,7 @@ from fiqx_trt.errors import InvalidInputError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from fiqx_trt.evaluate.correlation import Correlation
-    from fiqx_trt.experiments.assessment import Assessment, AssessmentOptions
+    from fiqx_trt.experiments.assessment import Assessment
     from fiqx_trt.experiments.face_set import FaceSet
     from fiqx_trt.models.validity import Validity
     from fiqx_trt.quality import QualityMethod
@@ -78,13 +78,10 @@ def assess(
     Exit status: 0 done, 2 wrong usage, 1 could not run, 130 interrupted, 143 terminated.
     """
     from fiqx_trt.experiments.assessment import AssessmentOptions
-    from fiqx_trt.experiments.assessment import assess as correlate
-    from fiqx_trt.experiments.degraded_scores import score_degraded
+    from fiqx_trt.experiments.assessment_study import compare_taps, study_assessment
     from fiqx_trt.quality import create_method
-    from fiqx_trt.report.assess import AssessRun
-    from fiqx_trt.report.assess_files import write_assessment
-    from fiqx_trt.report.experiment_files import start
-    from fiqx_trt.report.parts import Asked
+    from fiqx_trt.report.study_folder import start_folder, write_assessment
+    from fiqx_trt.runs.record import RunRecord
 
     runtime = o.RuntimeOptions(backend, precision, device, threads)
     fields = o.model_fields(
@@ -92,7 +89,7 @@ def assess(
     )
     methods = [create_method(name) for name in dict.fromkeys(method or DEFAULT_METHODS)]
     options = AssessmentOptions(replicates=replicates, seed=seed, fmr=fmr)
-    start(out, overwrite=overwrite)
+    start_folder(out, overwrite=overwrite)
     with o.open_model(model, runtime, fields) as opened:
         faces = _faces(
             inputs,
@@ -102,16 +99,24 @@ def assess(
         )
         people = _people(faces, identities)
         with open_progress(None, quiet=quiet) as progress:
-            scored = score_degraded(
-                opened, faces.images, methods, progress=lambda done, _: progress(done=done, failed=0)
+            study = study_assessment(
+                opened,
+                faces,
+                methods,
+                people=people,
+                options=options,
+                progress=lambda done, _: progress(done=done, failed=0),
             )
-        result = correlate(scored, people=people, options=options)
-        compared = _compare_taps(model, runtime, fields, faces, people, options) if taps else {}
-        run = AssessRun(opened, faces, result, out, Asked(sys.argv, warnings_shown()), compared)
-        write_assessment(run, scored)
+    if taps:
+        correlations = compare_taps(
+            model, faces, runtime=runtime, contract=fields, people=people, options=options
+        )
+        study = replace(study, taps=correlations)
+    write_assessment(study, out, RunRecord(sys.argv, warnings_shown()))
+    result = study.result
     if not quiet:
         _show(result)
-        for vector, value in compared.items():
+        for vector, value in study.taps.items():
             say(
                 f"serfiq with noise in {vector}: Spearman {value.value:.2f} [{value.low:.2f}, {value.high:.2f}]"
             )
@@ -146,35 +151,10 @@ def _people(faces: FaceSet, identities: str | None) -> list[str] | None:
     return identities_of(faces.paths, identities)
 
 
-def _compare_taps(
-    model: str,
-    runtime: o.RuntimeOptions,
-    fields: dict[str, Any],
-    faces: FaceSet,
-    people: list[str] | None,
-    options: AssessmentOptions,
-) -> dict[str, Correlation]:
-    """Assess serfiq with the noise put into each vector that a linear layer of the head reads."""
-    from fiqx_trt.experiments.assessment import assess as correlate
-    from fiqx_trt.experiments.degraded_scores import score_degraded
-    from fiqx_trt.models.load import load_graph
-    from fiqx_trt.onnx_export.graphs.head_walk import linear_inputs
-    from fiqx_trt.quality import create_method
-
-    spec, _, graph = load_graph(model, fields)
-    compared = {}
-    for tap in linear_inputs(graph, spec.embedding, spec.pre_dropout):
-        with o.open_model(model, runtime, {**fields, "pre_dropout": tap}) as other:
-            scored = score_degraded(other, faces.images, [create_method("serfiq")])
-        compared[tap] = correlate(scored, people=people, options=options).methods["serfiq"].headline
-    return compared
-
-
 def _show(result: Assessment) -> None:
-    from fiqx_trt.figures.assess import validity_rows
     from fiqx_trt.report.parts import interval
 
-    tables = {name: validity_rows(one) for name, one in result.methods.items()}
+    tables = {name: one.rows() for name, one in result.methods.items()}
     rows = [
         (row, *(interval(t[row].value, t[row].low, t[row].high, 2) for t in tables.values()))
         for row in next(iter(tables.values()))

@@ -18,10 +18,10 @@ def demo(
 ) -> None:
     """Score and explain a sample face and ever worse copies of it; needs no GPU."""
     from fiqx_trt.demo import run_demo
-    from fiqx_trt.report.parts import Asked
+    from fiqx_trt.runs.record import RunRecord
 
     notice = (lambda text: None) if quiet else say
-    result = run_demo(out, overwrite=overwrite, notice=notice, asked=Asked(sys.argv, warnings_shown()))
+    result = run_demo(out, overwrite=overwrite, notice=notice, record=RunRecord(sys.argv, warnings_shown()))
     rows = [
         (step.kind, f"{step.level:.0%}", f"{step.raw:.4f}", f"{step.scaled:.2f}", f"{step.similarity:.2f}")
         for step in result.steps

@@ -79,13 +79,14 @@ def write_results(outcome: Outcome, out: Path, *, until: float, scale: str) -> N
 
 def _write_page(outcome: Outcome, out: Path) -> None:
     from fiqx_trt.report.edc import EdcFindings, edc_page
-    from fiqx_trt.report.parts import Asked, save_page
+    from fiqx_trt.report.parts import save_page
+    from fiqx_trt.runs.record import RunRecord
 
     figures = [figure_names(i, result.options.fmr)[0] for i, result in enumerate(outcome.results)]
     findings = EdcFindings(outcome.results, figures, outcome.det)
     notes = [*outcome.input_notes, *outcome.compared.notes]
-    asked = Asked(sys.argv, warnings_shown())
-    save_page(edc_page(findings, outcome.compared.tables, outcome.compared.told, out, asked, notes), out)
+    record = RunRecord(sys.argv, warnings_shown())
+    save_page(edc_page(findings, outcome.compared.tables, outcome.compared.told, out, record, notes), out)
 
 
 def _write_summary(outcome: Outcome, out: Path) -> None:

@@ -14,10 +14,10 @@ from fiqx_trt.cli.plq import Gamma, gamma_field
 from fiqx_trt.errors import InvalidInputError
 
 if TYPE_CHECKING:
+    from fiqx_trt.experiments.deletion_study import DeletionStudy
     from fiqx_trt.experiments.face_set import FaceSet
     from fiqx_trt.models import Model
-    from fiqx_trt.report.deletion_files import DeletionRun
-    from fiqx_trt.report.parts import Asked
+    from fiqx_trt.runs.record import RunRecord
 
 __all__ = ["compare", "deletion", "inpaint", "masks"]
 
@@ -93,34 +93,28 @@ def masks(
     quiet: o.Quiet = False,
 ) -> None:
     """Cover random squares of every face: whether the covered area loses pixel quality, and the face quality (T 5.2)."""
+    from fiqx_trt.experiments.mask_study import MaskOptions, study_masks
     from fiqx_trt.models.gradients import WEIGHTS
-    from fiqx_trt.report.experiment_files import start
-    from fiqx_trt.report.write_masks_inpainting import run_masks
+    from fiqx_trt.report.study_folder import start_folder, write_masks
 
     runtime = o.RuntimeOptions(backend, "auto", device, threads)
     found = o.FaceOptions(aligned, detector, select, min_face, confidence)
     contract = o.model_fields(
         mean=mean, std=std, color=color, template=template, input_size=input_size, tap=tap
     )
-    start(out, overwrite=overwrite)
+    options = MaskOptions(
+        weights or list(WEIGHTS), _sizes(sizes), repeats, colors, pointing, min_quality, seed
+    )
+    start_folder(out, overwrite=overwrite)
     with o.open_model(model, runtime, {**contract, **_fields(alpha, r, None)}) as opened:
         faces = _faces(opened, inputs, found, runtime, limit)
         with open_progress(None, quiet=quiet) as progress:
-            summary = run_masks(
-                opened,
-                faces,
-                out,
-                weights=weights or list(WEIGHTS),
-                sizes=_sizes(sizes),
-                repeats=repeats,
-                colors=colors,
-                pointing=pointing,
-                min_quality=min_quality,
-                seed=seed,
-                progress=lambda done, total: progress(done=done, failed=0),
-                asked=_asked(),
+            study = study_masks(
+                opened, faces, options, progress=lambda done, total: progress(done=done, failed=0)
             )
+    write_masks(study, out, _record())
     if not quiet:
+        summary = study.summary()
         _mask_table(summary)
         say(
             f"best at finding the masks: {summary['ranking'][0]['weights']}; wrote {out}, see report.html there"
@@ -156,18 +150,19 @@ def inpaint(
     quiet: o.Quiet = False,
 ) -> None:
     """Fill in the least useful area of every face: whether the face gains quality (T 5.1)."""
-    from fiqx_trt.report.experiment_files import start
-    from fiqx_trt.report.write_masks_inpainting import run_inpainting
+    from fiqx_trt.experiments.inpainting_study import study_inpainting
+    from fiqx_trt.report.study_folder import start_folder, write_inpainting
 
     runtime = o.RuntimeOptions(backend, "auto", device, threads)
     found = o.FaceOptions(aligned, detector, select, min_face, confidence)
     contract = o.model_fields(
         mean=mean, std=std, color=color, template=template, input_size=input_size, tap=tap
     )
-    start(out, overwrite=overwrite)
+    start_folder(out, overwrite=overwrite)
     with o.open_model(model, runtime, {**contract, **_fields(alpha, r, gamma, per)}) as opened:
         faces = _faces(opened, inputs, found, runtime, limit)
-        summary = run_inpainting(opened, faces, out, weights=weights, per=per, seeds=seeds, asked=_asked())
+        study = study_inpainting(opened, faces, weights=weights, per=per, seeds=seeds)
+    write_inpainting(study, out, _record())
     if not quiet:
         rows = [
             (
@@ -178,7 +173,7 @@ def inpaint(
                     for word in ("improved", "fallen", "within")
                 ),
             )
-            for name, entry in summary["inpainters"].items()
+            for name, entry in study.summary()["inpainters"].items()
         ]
         words = ("improved", "fallen", "within")
         header = ("inpainter", *(f"{w}, seed by seed" for w in words), *(f"{w}, as the paper" for w in words))
@@ -214,21 +209,24 @@ def compare(
     quiet: o.Quiet = False,
 ) -> None:
     """Put a person's reference beside pictures that break its rules: what became less useful, and where (T 5.3)."""
-    from fiqx_trt.report.experiment_files import start
-    from fiqx_trt.report.write_compare import run_comparison
+    from fiqx_trt.experiments.compare import study_comparison
+    from fiqx_trt.report.study_folder import start_folder, write_comparison
 
     runtime = o.RuntimeOptions(backend, "auto", device, threads)
     found = o.FaceOptions(aligned, detector, "largest", min_face, confidence)
     contract = o.model_fields(
         mean=mean, std=std, color=color, template=template, input_size=input_size, tap=tap
     )
-    start(out, overwrite=overwrite)
+    start_folder(out, overwrite=overwrite)
     with o.open_model(model, runtime, {**contract, **_fields(alpha, r, gamma, per)}) as opened:
         first = _faces(opened, [reference], found, runtime, 1, purpose="the reference")
         others = _faces(opened, inputs, found, runtime, limit)
-        rows = run_comparison(opened, first + others, out, weights=weights, per=per, asked=_asked())
+        study = study_comparison(opened, first + others, weights=weights, per=per)
+    write_comparison(study, out, _record())
     if not quiet:
-        shown = [(r["name"], f"{r['quality']:.2f}", f"{r['similarity']:.2f}", r["summary"]) for r in rows]
+        shown = [
+            (r["name"], f"{r['quality']:.2f}", f"{r['similarity']:.2f}", r["summary"]) for r in study.rows()
+        ]
         table("Reference (first) and violations", ("picture", "quality", "cosine", "regions"), shown)
         say(f"wrote {out}, see report.html there")
 
@@ -287,8 +285,8 @@ def deletion(
     """Remove and show cells of faces in the order of maps, of a centre prior, of mean maps and of chance: what maps are worth."""
     from fiqx_trt.evaluate.identities import identities_of
     from fiqx_trt.experiments.deletion import DeletionOptions
-    from fiqx_trt.report.deletion_files import run_deletion
-    from fiqx_trt.report.experiment_files import start
+    from fiqx_trt.experiments.deletion_study import study_deletion
+    from fiqx_trt.report.study_folder import start_folder, write_deletion
 
     runtime = o.RuntimeOptions(backend, "auto", device, threads)
     found = o.FaceOptions(aligned, detector, select, min_face, confidence)
@@ -298,33 +296,32 @@ def deletion(
     options = DeletionOptions(
         cells, steps, randoms, tuple(dict.fromkeys(fills)) if fills else None, seed, replicates
     )
-    start(out, overwrite=overwrite)
+    start_folder(out, overwrite=overwrite)
     with o.open_model(model, runtime, {**contract, **_fields(alpha, r, gamma)}) as opened:
         faces = _faces(opened, inputs, found, runtime, limit)
         people = None if identities is None else identities_of(faces.paths, identities)
         with open_progress(None, quiet=quiet) as progress:
-            done = run_deletion(
+            study = study_deletion(
                 opened,
                 faces,
-                out,
                 maps=None if maps is None else tuple(dict.fromkeys(maps)),
                 weights=weights,
                 people=people,
                 options=options,
                 progress=lambda done, total: progress(done=done, failed=0),
-                asked=_asked(),
             )
+    write_deletion(study, out, _record())
     if not quiet:
-        _area_table(done)
-        for line in done.lines:
+        _area_table(study)
+        for line in study.verdicts:
             say(line)
         say(f"wrote {out}, see report.html there")
 
 
-def _asked() -> Asked:
-    from fiqx_trt.report.parts import Asked
+def _record() -> RunRecord:
+    from fiqx_trt.runs.record import RunRecord
 
-    return Asked(sys.argv, warnings_shown())
+    return RunRecord(sys.argv, warnings_shown())
 
 
 def _fields(
@@ -379,12 +376,12 @@ def _mask_table(summary: dict[str, Any]) -> None:
     table("Masks that lost pixel quality, the best weighting first", header, rows)
 
 
-def _area_table(done: DeletionRun) -> None:
+def _area_table(study: DeletionStudy) -> None:
     from fiqx_trt.report.deletion import area_cell
 
     rows = [
         (one.order, one.fill, one.measure, area_cell(one.deletion), area_cell(one.insertion))
-        for one in done.areas
+        for one in study.areas
         if one.measure != "quality"
     ]
     header = ("order", "fill", "cosine", "deletion (low is good)", "insertion (high is good)")

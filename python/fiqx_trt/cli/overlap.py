@@ -117,8 +117,9 @@ def _write(found: Agreement, tables: ScoreTables, settings: dict[str, Any], out:
     from fiqx_trt.figures.correlations import correlation_figure
     from fiqx_trt.figures.overlap import overlap_figure
     from fiqx_trt.report.overlap import overlap_page
-    from fiqx_trt.report.parts import Asked, save_page
+    from fiqx_trt.report.parts import save_page
     from fiqx_trt.rows.csv_file import write_csv
+    from fiqx_trt.runs.record import RunRecord
 
     out.mkdir(parents=True, exist_ok=True)
     columns = [*COLUMNS, *(f"{kind}{end}" for kind in COEFFICIENTS for end in ("", "_low", "_high"))]
@@ -129,8 +130,8 @@ def _write(found: Agreement, tables: ScoreTables, settings: dict[str, Any], out:
     correlation_figure(found.methods, found.spearman, found.kendall, level=settings["level"]).save(
         out / "correlations"
     )
-    asked = Asked(sys.argv, warnings_shown())
-    save_page(overlap_page(found, tables, settings, out, asked, skipped_notes(tables)), out)
+    record = RunRecord(sys.argv, warnings_shown())
+    save_page(overlap_page(found, tables, settings, out, record, skipped_notes(tables)), out)
     methods = {
         one.name: {"file": str(one.source), "column": one.column, "better": one.direction}
         for one in tables.methods

@@ -12,10 +12,9 @@ from fiqx_trt.demo.story import lower_at_full_strength, surprises, verdict
 from fiqx_trt.evaluate.correlation import rank_correlation
 from fiqx_trt.experiments.degradations import DEGRADATIONS
 from fiqx_trt.report.amva import MAP_FORMULAS, map_cautions, map_figures
-from fiqx_trt.report.experiment import PER_CONTRAST, PIXEL_QUALITY, QUALITY
+from fiqx_trt.report.formulas import PER_CONTRAST, PIXEL_QUALITY, QUALITY
 from fiqx_trt.report.html import Figure, Files, Notes, Page, Section, Table
 from fiqx_trt.report.parts import (
-    Asked,
     cautions,
     closing,
     decimal,
@@ -27,6 +26,7 @@ from fiqx_trt.report.parts import (
     picture,
     plain,
 )
+from fiqx_trt.runs.record import RunRecord
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -44,7 +44,7 @@ def demo_page(
     explained: Explained,
     parameters: Mapping[str, object],
     out: Path,
-    asked: Asked,
+    record: RunRecord,
 ) -> Page:
     """Return the report of a demonstration whose files are in a folder.
 
@@ -60,7 +60,7 @@ def demo_page(
         Settings of the quality that change a number.
     out
         The folder.
-    asked
+    record
         The command.
     """
     lower, kinds = lower_at_full_strength(steps)
@@ -73,7 +73,7 @@ def demo_page(
     )
     spec, told = model.spec, surprises(steps, model.spec.cosines)
     facts = [
-        ("command", asked.command),
+        ("command", record.command),
         (
             "sample face",
             "the photo of an astronaut in scikit-image (NASA, public domain), detected and aligned",
@@ -94,7 +94,7 @@ def demo_page(
             Section("In short", [_agreement(steps), *_yardstick(spec), _ladder(out, steps)]),
             *([Section("Where quality and recogniser disagree", [Notes(told)])] if told else []),
             cautions(
-                asked,
+                record,
                 [
                     *_cautions(),
                     *map_cautions(explained.correlation, explained.channels),

@@ -22,9 +22,10 @@ from fiqx_trt.faces.sources import Source, iter_sources
 from fiqx_trt.models import Model, load_model
 from fiqx_trt.opencv import cv2
 from fiqx_trt.quality.serfiq import SerFiq
-from fiqx_trt.report.parts import REPORT, Asked, save_page
+from fiqx_trt.report.parts import REPORT, save_page
 from fiqx_trt.rows import RunMeta, open_table, read_table, score_columns
 from fiqx_trt.runs import Scorer, score_table
+from fiqx_trt.runs.record import RunRecord
 from fiqx_trt.zoo import EMBEDDED_MODEL
 
 __all__ = ["DemoResult", "DemoStep", "run_demo"]
@@ -69,7 +70,7 @@ def run_demo(
     levels: Sequence[float] = LEVELS,
     overwrite: bool = False,
     notice: Callable[[str], None] = lambda text: None,
-    asked: Asked | None = None,
+    record: RunRecord | None = None,
 ) -> DemoResult:
     """Score and explain a sample face and ever worse copies of it with the default model.
 
@@ -85,7 +86,7 @@ def run_demo(
         Replace an earlier demonstration there.
     notice
         Receives a line about every stage.
-    asked
+    record
         What the report says of the command.
 
     Raises
@@ -116,7 +117,7 @@ def run_demo(
         ladder_figure(list(faces), steps, out / "ladder.png", model.spec.cosines)
         notice("pixel-quality and activation maps of every face, the latter from a masked pass per channel")
         explained = explain_ladder(model, faces, steps, out)
-        page = demo_page(model, steps, explained, SerFiq().parameters, out, asked or Asked())
+        page = demo_page(model, steps, explained, SerFiq().parameters, out, record or RunRecord())
         save_page(page, out)
     names = (REPORT, "faces/", "scores.csv", "scores.csv.meta.json", "ladder.png", *explained.written)
     return DemoResult(steps, names)

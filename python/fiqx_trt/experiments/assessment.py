@@ -89,6 +89,15 @@ class MethodValidity:
         """The correlation over all degradations: with genuine comparisons where identities are known."""
         return self.genuine or self.own
 
+    def rows(self) -> dict[str, Correlation]:
+        """Return all correlations in the order in which they are shown, by the pictures they are over."""
+        rows = {"all degradations": self.own, **self.by_kind}
+        if self.genuine is not None:
+            rows = {"degraded, other pictures": self.genuine, **rows}
+        if self.untouched is not None:
+            rows["untouched, other pictures"] = self.untouched
+        return rows
+
 
 @dataclass(frozen=True)
 class Assessment:

@@ -37,6 +37,12 @@ class FaceSet:
     faces: tuple[int, ...]
     skipped: Mapping[str, int] = field(default_factory=dict)
 
+    @classmethod
+    def of(cls, images: NDArray[np.uint8], paths: Sequence[str] | None = None) -> FaceSet:
+        """Return a set of aligned faces ``(N, H, W, 3)`` that are in memory already; without paths they are numbered."""
+        names = tuple(paths) if paths is not None else tuple(f"face {i}" for i in range(len(images)))
+        return cls(images, names, (0,) * len(images))
+
     def __len__(self) -> int:
         """Return the number of faces."""
         return len(self.paths)

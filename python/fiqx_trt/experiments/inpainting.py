@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -81,6 +81,27 @@ class InpaintedFace:
     def paired_outcome(self) -> str:
         """What the comparison seed by seed says (:func:`outcome`)."""
         return outcome(self.before, self.after, paired=True)
+
+    @property
+    def change(self) -> float:
+        """Mean quality after minus before."""
+        return float(self.after.mean() - self.before.mean())
+
+    def row(self) -> dict[str, Any]:
+        """Return the numbers as the cells of a table."""
+        return {
+            "inpainter": self.inpainter,
+            "area": self.area,
+            "quality": float(self.before.mean()),
+            "quality_std": float(self.before.std()),
+            "quality_inpainted": float(self.after.mean()),
+            "quality_inpainted_std": float(self.after.std()),
+            "change_std": float((self.after - self.before).std()),
+            "region": self.region_before,
+            "region_inpainted": self.region_after,
+            "outcome": self.outcome,
+            "paired_outcome": self.paired_outcome,
+        }
 
 
 def low_region(

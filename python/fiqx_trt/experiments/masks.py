@@ -6,13 +6,13 @@ import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fiqx_trt.errors import InvalidInputError
-from fiqx_trt.experiments.weightings import Weighed, Weighings
+from fiqx_trt.experiments.weightings import CalibratedWeightings, WeightingMaps
 
 if TYPE_CHECKING:
     from fiqx_trt.models.model import Model
@@ -100,6 +100,25 @@ class MaskedFace:
         """Δ_Q̂ = Q̂_org - Q̂_mask (T Eq. 8)."""
         return self.quality - self.quality_masked
 
+    def row(self) -> dict[str, Any]:
+        """Return the numbers as the cells of a table."""
+        losses = {
+            f"loss_{name}_{place}": values[name]
+            for name in self.inside
+            for place, values in (("inside", self.inside), ("outside", self.outside))
+        }
+        return {
+            "size": self.size,
+            "side_px": self.square.side,
+            "top": self.square.top,
+            "left": self.square.left,
+            "color": self.color,
+            "quality": self.quality,
+            "quality_masked": self.quality_masked,
+            "quality_loss": self.quality_loss,
+            **losses,
+        }
+
 
 def mask_sides(height: int, sizes: Sequence[int] = SIZES) -> dict[int, int]:
     """Return size → side in pixels of a face of this height.
@@ -161,7 +180,7 @@ def random_masks(
     model: Model,
     faces: Faces,
     *,
-    weighings: Weighings,
+    weightings: CalibratedWeightings,
     sizes: Sequence[int] = SIZES,
     colors: Sequence[str] = ("black",),
     repeats: int = 1,
@@ -179,7 +198,7 @@ def random_masks(
         A recognition model.
     faces
         ``(N, H, W, 3)`` uint8 RGB, of the model's input size.
-    weighings
+    weightings
         The weightings to compare, each with its γ.
     sizes
         Sides in pixels of a 112-pixel face; scaled with the model's input.
@@ -215,22 +234,24 @@ def random_masks(
             for repeat in range(repeats)
         }
         covered = [cover(face, squares[size, repeat], color) for size, repeat, color in jobs]
-        weighed = weighings.explain(model, np.stack([face, *covered]))
+        explained = weightings.explain(model, np.stack([face, *covered]))
         for row, (size, repeat, color) in enumerate(jobs, 1):
-            results.append(_compare(weighed, row, index, size, squares[size, repeat], color))
+            results.append(_compare(explained, row, index, size, squares[size, repeat], color))
         if progress is not None:
             progress(len(results), len(faces) * len(jobs))
     return results
 
 
-def _compare(weighed: Weighed, row: int, face: int, size: int, square: Square, color: str) -> MaskedFace:
+def _compare(
+    explained: WeightingMaps, row: int, face: int, size: int, square: Square, color: str
+) -> MaskedFace:
     """Compare row 0, the face, with a row that is a masked copy of it."""
     inside, outside = {}, {}
-    for name, maps in weighed.maps.items():
+    for name, maps in explained.maps.items():
         loss = maps[0].astype(np.float64) - maps[row]
         within = float(loss[square.area].sum())
         area = square.side**2
         inside[name] = within / area
         outside[name] = (float(loss.sum()) - within) / (loss.size - area)
-    quality = weighed.quality
+    quality = explained.quality
     return MaskedFace(face, size, square, color, float(quality[0]), float(quality[row]), inside, outside)

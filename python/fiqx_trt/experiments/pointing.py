@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,15 +13,22 @@ from fiqx_trt import kernels
 from fiqx_trt.evaluate.proportions import wilson
 from fiqx_trt.experiments.disturbances import DISTURBANCES, disturb, disturbance_rng
 from fiqx_trt.experiments.masks import place_square
-from fiqx_trt.explain.deviation import smoothed
+from fiqx_trt.experiments.study import Progress, Rows
+from fiqx_trt.explain.deviation import smoothed, usual_of
 from fiqx_trt.explain.plq import PixelQuality, PlqExplainer
 from fiqx_trt.explain.region_words import LOWER_FACE, NAMED, PARTS, named_masks, words_of
+
+if TYPE_CHECKING:
+    from fiqx_trt.experiments.face_set import FaceSet
+    from fiqx_trt.models.model import Model
 
 __all__ = [
     "MAPS",
     "SHARES",
     "NamedFace",
     "PointedFace",
+    "Pointing",
+    "measure_pointing",
     "name_regions",
     "point_at_squares",
     "roc_area",
@@ -31,6 +38,8 @@ __all__ = [
 Faces = NDArray[np.uint8]
 #: Sides of the squares in per cent of the face's width.
 SHARES = (15, 30, 45)
+#: Faces whose squares and regions are disturbed in every way, 36 pictures each.
+POINTING_FACES = 64
 #: What orders the pixels: the lowest deviation, P or local contrast first; the largest fall of the smoothed P first.
 MAPS = ("deviation", "low P", "local contrast", "change of P")
 
@@ -81,6 +90,77 @@ class NamedFace:
     kind: str
     low: tuple[str, ...]
     quality: float
+
+
+@dataclass(frozen=True)
+class Pointing:
+    """Whether the maps of one weighting point at disturbed areas.
+
+    Parameters
+    ----------
+    weights
+        The weighting.
+    squares
+        The areas under the ROC of every disturbed square.
+    regions
+        The words on every face, untouched and with every region disturbed.
+    """
+
+    weights: str
+    squares: Sequence[PointedFace]
+    regions: Sequence[NamedFace]
+
+    def summary(self) -> dict[str, Any]:
+        """Return the numbers, as JSON values."""
+        return {"weights": self.weights, **summarise_pointing(self.squares, self.regions)}
+
+    def tables(self, faces: FaceSet) -> dict[str, Rows]:
+        """Return the rows behind the summary, by the name of their file."""
+        squares = [
+            {**faces.row(p.face), "side_percent": p.share, "kind": p.kind, "deviates": p.deviates}
+            | {name.replace(" ", "_").lower(): area for name, area in p.areas.items()}
+            for p in self.squares
+        ]
+        regions = [
+            {**faces.row(n.face), "region": n.region, "kind": n.kind, "named": " ".join(n.low)}
+            for n in self.regions
+        ]
+        return {"pointing.csv": squares, "regions.csv": regions}
+
+
+def measure_pointing(
+    model: Model,
+    faces: FaceSet,
+    gammas: Mapping[str, float],
+    *,
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> Pointing | None:
+    """Disturb squares and regions of the first 64 faces and measure whether the deviation points at them.
+
+    Parameters
+    ----------
+    model, faces
+        What is measured.
+    gammas
+        Weighting → γ. The first weighting whose usual map the model knows is measured.
+    seed
+        Seed of places and noise.
+    progress
+        Called with the number of faces done and of all.
+
+    Returns
+    -------
+    Pointing or None
+        ``None`` where the model does not know what is usual.
+    """
+    known = [name for name in gammas if usual_of(model.spec, name) is not None]
+    if not known:
+        return None
+    explainer = PlqExplainer(model, cast(Any, known[0]), gammas[known[0]], per="intensity")
+    images = faces.images[:POINTING_FACES]
+    squares = point_at_squares(explainer, images, seed=seed, progress=progress)
+    return Pointing(known[0], squares, name_regions(explainer, images, seed=seed))
 
 
 def roc_area(scores: NDArray[np.floating], positive: NDArray[np.bool_]) -> float:

@@ -22,11 +22,11 @@ if TYPE_CHECKING:
     from fiqx_trt.models.gradients import Gradients
     from fiqx_trt.models.model import Model
 
-__all__ = ["Weighed", "Weighings", "measure_weighings"]
+__all__ = ["CalibratedWeightings", "WeightingMaps", "calibrate_weightings"]
 
 
 @dataclass(frozen=True)
-class Weighed:
+class WeightingMaps:
     """Pixel quality of N faces by several weightings.
 
     Parameters
@@ -45,7 +45,7 @@ class Weighed:
 
 
 @dataclass(frozen=True)
-class Weighings:
+class CalibratedWeightings:
     """Weightings with their γ, and where the quality comes from.
 
     Parameters
@@ -59,7 +59,11 @@ class Weighings:
     gammas: Mapping[str, float]
     method: QualityMethod = field(default_factory=SerFiq)
 
-    def explain(self, model: Model, faces: NDArray[np.uint8]) -> Weighed:
+    def only(self, name: str) -> CalibratedWeightings:
+        """Return one of the weightings."""
+        return CalibratedWeightings({name: self.gammas[name]}, self.method)
+
+    def explain(self, model: Model, faces: NDArray[np.uint8]) -> WeightingMaps:
         """Return quality and maps of aligned faces ``(N, H, W, 3)``; weightings of one graph share its run."""
         runs: dict[str, Gradients] = {}
         maps = {}
@@ -74,7 +78,7 @@ class Weighings:
             maps[name] = kernels.pixel_quality(run.gradient, scale, gamma=gamma).maps
         if quality is None:
             raise InvalidInputError(f"no weighting was given; give at least one of {', '.join(WEIGHTS)}")
-        return Weighed(quality, maps, next(iter(runs.values())).embedding)
+        return WeightingMaps(quality, maps, next(iter(runs.values())).embedding)
 
 
 def scaled_quality(
@@ -90,13 +94,13 @@ def scaled_quality(
     return scaled
 
 
-def measure_weighings(
+def calibrate_weightings(
     model: Model,
     faces: NDArray[np.uint8],
     weights: Sequence[str] = tuple(WEIGHTS),
     *,
     method: QualityMethod | None = None,
-) -> Weighings:
+) -> CalibratedWeightings:
     """Measure the γ of several weightings on the same faces, by the rule of ``calibrate``, so that they compare fairly.
 
     Parameters
@@ -131,4 +135,4 @@ def measure_weighings(
         run = gradients(model, faces[best], name)
         scale = node_scale(run.embedding, scaled[best], name)
         gammas[name] = calibrate_gamma(kernels.pixel_quality(run.gradient, scale, gamma=0.0).saliency)
-    return Weighings(gammas, method)
+    return CalibratedWeightings(gammas, method)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,26 +15,15 @@ from fiqx_trt.text import literal
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from fiqx_trt.evaluate.correlation import Correlation
-    from fiqx_trt.experiments.assessment import Assessment, MethodValidity
+    from fiqx_trt.experiments.assessment import Assessment
     from fiqx_trt.experiments.degraded_scores import DegradedScores
 
-__all__ = ["degradation_figure", "validity_figure", "validity_rows"]
+__all__ = ["degradation_figure", "validity_figure"]
 
 #: Inches of the correlation figure: names at the left, the axis, a row, margins.
 NAMES, AXIS, ROW, HEAD, FOOT = 2.1, 4.6, 0.36, 0.4, 0.55
 #: Inches of a panel of the degradation figure, and panels side by side.
 PANEL, COLUMNS = 1.75, 4
-
-
-def validity_rows(method: MethodValidity) -> Mapping[str, Correlation]:
-    """Return the correlations of a method in the order in which they are shown: row name → correlation."""
-    rows = {"all degradations": method.own, **method.by_kind}
-    if method.genuine is not None:
-        rows = {"degraded, other pictures": method.genuine, **rows}
-    if method.untouched is not None:
-        rows["untouched, other pictures"] = method.untouched
-    return rows
 
 
 def validity_figure(result: Assessment, *, look: Look | None = None) -> Picture:
@@ -48,7 +36,7 @@ def validity_figure(result: Assessment, *, look: Look | None = None) -> Picture:
     look
         Resolution.
     """
-    tables = {name: validity_rows(method) for name, method in result.methods.items()}
+    tables = {name: method.rows() for name, method in result.methods.items()}
     names = list(next(iter(tables.values())))
     height = HEAD + ROW * len(names) + FOOT
     figure = new_figure(NAMES + AXIS + 0.2, height)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -138,6 +139,22 @@ class Picture:
     data: Mapping[str, NDArray[Any]]
     dpi: int = 200
 
+    @cached_property
+    def pixels(self) -> NDArray[np.uint8]:
+        """``(H, W, 4)`` RGBA, rendered once."""
+        self.figure.set_dpi(self.dpi)
+        canvas = FigureCanvasAgg(self.figure)
+        canvas.draw()
+        return np.array(canvas.buffer_rgba())
+
+    def png(self) -> bytes:
+        """Return the picture as a PNG file."""
+        from matplotlib.image import imsave
+
+        content = BytesIO()
+        imsave(content, self.pixels, format="png", dpi=self.dpi, metadata={"Software": None})  # type: ignore[dict-item]  # None leaves the entry out
+        return content.getvalue()
+
     def save(self, path: Path) -> list[Path]:
         """Write ``<path>.png`` and ``<path>.npz``, each in one step; a suffix of the path is replaced.
 
@@ -153,10 +170,9 @@ class Picture:
             raise OutputError(
                 f"cannot write the figure {picture}: {error.strerror or error}; choose another folder"
             ) from error
-        pixels, values = BytesIO(), BytesIO()
-        self.figure.savefig(pixels, format="png", dpi=self.dpi, metadata={"Software": None})
+        values = BytesIO()
         np.savez_compressed(values, **self.data)  # type: ignore[arg-type]  # no array is called allow_pickle
-        write_settled(picture, pixels.getvalue())
+        write_settled(picture, self.png())
         write_settled(arrays, values.getvalue())
         return [picture, arrays]
 

@@ -25,10 +25,13 @@ from fiqx_trt.figures.canvas import (
     new_figure,
 )
 from fiqx_trt.runs.face_picture import PIXEL_QUALITY
+from fiqx_trt.text import literal, visible
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+
+    from fiqx_trt.experiments.study import ExampleFaces
 
 __all__ = [
     "QUALITY_SCALE",
@@ -36,6 +39,7 @@ __all__ = [
     "examples_figure",
     "inpainting_figure",
     "masks_figure",
+    "short_name",
 ]
 
 #: For every map, never rescaled.
@@ -154,9 +158,7 @@ def inpainting_figure(
 
 
 def examples_figure(
-    blocks: Sequence[
-        tuple[str, Sequence[NDArray[np.uint8]], Sequence[NDArray[np.floating]], Sequence[float]]
-    ],
+    examples: Sequence[ExampleFaces],
     titles: Sequence[str],
     *,
     across: int = 1,
@@ -166,49 +168,57 @@ def examples_figure(
 
     Parameters
     ----------
-    blocks
-        Label, faces ``(H, W, 3)`` uint8, maps ``(H, W)`` and qualities, as many as titles.
+    examples
+        Faces with their maps and qualities, as many variants as titles.
     titles
-        Above the columns of every block in the first line.
+        Above the columns of every example in the first line.
     across
-        Blocks side by side.
+        Examples side by side.
     dpi
         Dots per inch.
 
     Raises
     ------
     InvalidInputError
-        There is no block, or one has another length.
+        There is no example, or one has another number of variants.
     """
-    if not blocks or any(len(faces) != len(titles) for _, faces, _, _ in blocks):
+    if not examples or any(len(one.images) != len(titles) for one in examples):
         raise InvalidInputError(
-            f"{len(blocks)} blocks under {len(titles)} titles; give a face per title in each"
+            f"{len(examples)} examples under {len(titles)} titles; give a face per title in each"
         )
-    across = min(across, len(blocks))
-    lines = -(-len(blocks) // across)
+    across = min(across, len(examples))
+    lines = -(-len(examples) // across)
+    labels = [short_name(one.name) for one in examples]
     wide, high = len(titles) * (SIDE + GAP) + 0.3, 2 * SIDE + GAP + 0.32
     width, height = 2 * MARGIN + across * wide, 0.32 + lines * high + 0.55
     figure = new_figure(width, height)
-    for number, (label, faces, maps, qualities) in enumerate(blocks):
+    for number, one in enumerate(examples):
         left = MARGIN + (number % across) * wide + 0.2
         bottom = height - (number // across + 1) * high
         for column, title in enumerate(titles):
             x = left + column * (SIDE + GAP)
-            _face_and_map(figure, x, bottom, faces[column], maps[column], qualities[column])
+            _face_and_map(figure, x, bottom, one.images[column], one.maps[column], one.quality[column])
             if number < across:
                 figure.text(
                     (x + SIDE / 2) / width, 1 - 0.22 / height, title, fontsize=SMALL, color=INK, ha="center"
                 )
         middle = (left - 0.09) / width, (bottom + SIDE + GAP / 2) / height
-        figure.text(*middle, label, fontsize=SMALL, color=FAINT, rotation=90, ha="center", va="center")
+        figure.text(
+            *middle, labels[number], fontsize=SMALL, color=FAINT, rotation=90, ha="center", va="center"
+        )
     color_bar(figure, MARGIN + 0.2, 0.3, min(3 * SIDE, width - 0.6), QUALITY_SCALE, "pixel-level quality")
     data = {
         f"{i:02d}__{kind}": np.stack([np.asarray(v) for v in values])
-        for i, block in enumerate(blocks)
-        for kind, values in zip(("faces", "maps", "quality"), block[1:], strict=True)
+        for i, one in enumerate(examples)
+        for kind, values in (("faces", one.images), ("maps", one.maps), ("quality", one.quality))
     }
-    labels = np.array([block[0] for block in blocks])
-    return Picture(figure, {"titles": np.array(titles), "labels": labels, **data}, dpi)
+    return Picture(figure, {"titles": np.array(titles), "labels": np.array(labels), **data}, dpi)
+
+
+def short_name(name: str) -> str:
+    """Return a file name that fits above a face: at most 22 characters, undecodable bytes escaped, no formula begun."""
+    text = visible(name)
+    return literal(text if len(text) <= 22 else f"{text[:20]}…")
 
 
 def compare_figure(

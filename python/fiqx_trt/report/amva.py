@@ -15,7 +15,6 @@ from fiqx_trt.amva.result import MethodResult, file_name
 from fiqx_trt.report.html import Figure, Files, Page, Part, Section, Table
 from fiqx_trt.report.parts import (
     FEW_IMAGES,
-    Asked,
     cautions,
     closing,
     decimal,
@@ -27,6 +26,7 @@ from fiqx_trt.report.parts import (
     picture,
     uniform_caution,
 )
+from fiqx_trt.runs.record import RunRecord
 
 __all__ = ["MAP_FORMULAS", "MapsMade", "amva_page", "map_cautions", "map_figures"]
 
@@ -75,7 +75,7 @@ class MapsMade:
     positions: Sequence[int] = ()
 
 
-def amva_page(result: Amva, folder: Path, asked: Asked, made: MapsMade) -> Page:
+def amva_page(result: Amva, folder: Path, record: RunRecord, made: MapsMade) -> Page:
     """Return the report of an analysis whose files are in a folder."""
     first = next(iter(result.methods.values()))
     names = ", ".join(result.methods)
@@ -91,12 +91,12 @@ def amva_page(result: Amva, folder: Path, asked: Asked, made: MapsMade) -> Page:
         lead=lead,
         sections=[
             Section("In short", [*_numbers(result), *_uniform_share(result, made)]),
-            cautions(asked, notes),
+            cautions(record, notes),
             Section("Maps", map_figures(result, folder, folder)),
             Section("Between methods", _between(result, folder)),
             Section("What was computed", [MAP_FORMULAS]),
             *closing(
-                [("command", asked.command), *_facts(result), *made.facts],
+                [("command", record.command), *_facts(result), *made.facts],
                 _files(result, folder),
                 made.scores,
             ),

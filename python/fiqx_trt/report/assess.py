@@ -3,25 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fiqx_trt.experiments.probe_discard import relative_area
-from fiqx_trt.figures.assess import validity_rows
 from fiqx_trt.models.validity import WEAK
-from fiqx_trt.report.html import Page, Section, Table
+from fiqx_trt.report.html import Figure, Files, Page, Section, Table
 from fiqx_trt.report.parts import (
     FEW_IMAGES,
-    Asked,
     cautions,
     closing,
     decimal,
-    existing,
+    drawn,
     interval,
     model_facts,
     page_foot,
-    picture,
     skipped_words,
 )
 
@@ -29,10 +24,11 @@ if TYPE_CHECKING:
     from fiqx_trt.evaluate.correlation import Correlation
     from fiqx_trt.evaluate.method_curves import EdcResult
     from fiqx_trt.experiments.assessment import Assessment
-    from fiqx_trt.experiments.face_set import FaceSet
-    from fiqx_trt.models.model import Model
+    from fiqx_trt.experiments.assessment_study import AssessmentStudy
+    from fiqx_trt.figures.canvas import Picture
+    from fiqx_trt.runs.record import RunRecord
 
-__all__ = ["AssessRun", "assess_page"]
+__all__ = ["assess_page"]
 
 FORMULAS = Table(
     "What the names mean.",
@@ -62,56 +58,42 @@ FORMULAS = Table(
 )
 
 
-@dataclass(frozen=True)
-class AssessRun:
-    """An assessment that is done.
+def assess_page(study: AssessmentStudy, pictures: Mapping[str, Picture], record: RunRecord) -> Page:
+    """Return the report of an assessment.
 
     Parameters
     ----------
-    model, faces, result
-        What ran on what, and what came out.
-    out
-        The folder with its files, where the page will be.
-    asked
+    study
+        The result.
+    pictures
+        Its figures (:func:`fiqx_trt.figures.studies.assessment_pictures`).
+    record
         The command.
-    taps
-        Vector → correlation of serfiq with the noise put there, where vectors were compared.
     """
-
-    model: Model
-    faces: FaceSet
-    result: Assessment
-    out: Path
-    asked: Asked
-    taps: Mapping[str, Correlation]
-
-
-def assess_page(run: AssessRun) -> Page:
-    """Return the report of an assessment whose figures are in its folder."""
-    result = run.result
+    result = study.result
     facts = [
-        ("command", run.asked.command),
+        ("command", record.command),
         ("faces", str(result.faces)),
         ("people", str(result.people) if result.people else "not known"),
         ("degraded copies", str(result.copies)),
         ("copies without a finite number", str(result.failed)),
-        ("inputs without a face", skipped_words(run.faces.skipped)),
+        ("inputs without a face", skipped_words(study.setup.faces.skipped)),
         (
             "bands",
             f"{100 * result.options.level:g} %, {result.options.replicates} bootstrap replicates over {_unit(result)}",
         ),
-        *model_facts(run.model),
+        *model_facts(study.setup),
     ]
     sections = [
         Section("In short", [_table(result), *_discard_table(result), *_cosine_table(result)]),
-        cautions(run.asked, _notes(run)),
-        Section("Correlations", [_validity_picture(run)]),
-        Section("What each degradation does", [_degradation_picture(run)]),
-        *([Section("Taps", [_tap_table(run)])] if run.taps else []),
+        cautions(record, _notes(result)),
+        Section("Correlations", [_validity(pictures["validity"])]),
+        Section("What each degradation does", [_degradations(pictures["degradations"])]),
+        *([Section("Taps", [_tap_table(study.taps)])] if study.taps else []),
         Section("What was computed", [FORMULAS]),
-        *closing(facts, existing(run.out, FILES, later=[("summary.json", "every number of this page")])),
+        *closing(facts, Files([*FILES, ("summary.json", "every number of this page")])),
     ]
-    return Page("fiqx-trt assess", "What the quality foresees", _lead(run), sections, foot=page_foot())
+    return Page("fiqx-trt assess", "What the quality foresees", _lead(study), sections, foot=page_foot())
 
 
 FILES = (
@@ -121,17 +103,18 @@ FILES = (
 )
 
 
-def _lead(run: AssessRun) -> str:
-    best = max(run.result.methods, key=lambda name: run.result.methods[name].headline.value)
-    value = run.result.methods[best].headline
+def _lead(study: AssessmentStudy) -> str:
+    methods = study.result.methods
+    best = max(methods, key=lambda name: methods[name].headline.value)
+    value = methods[best].headline
     return (
-        f"Faces were degraded in known ways. Each copy has a similarity by {run.model.spec.name} and a quality by each method; "
+        f"Faces were degraded in known ways. Each copy has a similarity by {study.setup.spec.name} and a quality by each method; "
         f"this page says how well they agree. Best here: {best}, Spearman {interval(value.value, value.low, value.high, 2)}."
     )
 
 
 def _table(result: Assessment) -> Table:
-    tables = {name: validity_rows(method) for name, method in result.methods.items()}
+    tables = {name: method.rows() for name, method in result.methods.items()}
     rows = [
         (row, *(interval(t[row].value, t[row].low, t[row].high, 2) for t in tables.values()))
         for row in next(iter(tables.values()))
@@ -191,8 +174,7 @@ def _best(curve: EdcResult) -> str:
     return decimal(curve.best_areas[0] / start, 2) if start else "–"
 
 
-def _notes(run: AssessRun) -> list[str]:
-    result = run.result
+def _notes(result: Assessment) -> list[str]:
     notes = []
     if result.faces < FEW_IMAGES:
         notes.append(
@@ -215,31 +197,31 @@ def _notes(run: AssessRun) -> list[str]:
     return notes
 
 
-def _validity_picture(run: AssessRun):  # type: ignore[no-untyped-def]
-    return picture(
-        run.out / "validity.png",
-        run.out,
+def _validity(picture: Picture) -> Figure:
+    return drawn(
+        picture,
+        "validity",
         alt="Correlations of each method, one row for all degradations and one for each, with bands.",
         caption="Spearman correlation of each quality with the similarity that is left.",
         reading="Further right is better. Bands that do not overlap differ by more than chance.",
     )
 
 
-def _degradation_picture(run: AssessRun):  # type: ignore[no-untyped-def]
-    return picture(
-        run.out / "degradations.png",
-        run.out,
+def _degradations(picture: Picture) -> Figure:
+    return drawn(
+        picture,
+        "degradations",
         alt="One panel for each degradation: similarity and the rank of each quality over the strength.",
         caption="Mean similarity to the untouched face (black) and mean rank of each quality, over the strength.",
         reading="A quality that means something falls where the black line falls.",
     )
 
 
-def _tap_table(run: AssessRun) -> Table:
+def _tap_table(taps: Mapping[str, Correlation]) -> Table:
     return Table(
         "The first row of the table above for serfiq, with the noise put into each vector that a linear layer reads.",
         ("vector", "serfiq"),
-        [(tap, interval(c.value, c.low, c.high, 2)) for tap, c in run.taps.items()],
+        [(tap, interval(c.value, c.low, c.high, 2)) for tap, c in taps.items()],
         note="The rule of this program takes the first vector from which everything that follows is affine.",
     )
 

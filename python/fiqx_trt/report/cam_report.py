@@ -16,8 +16,9 @@ from fiqx_trt.figures.map_differences import (
     stored_map,
 )
 from fiqx_trt.report.cam import cam_page, cam_summary
-from fiqx_trt.report.html import Page, visible
+from fiqx_trt.report.html import Page
 from fiqx_trt.rows import Row, read_table
+from fiqx_trt.text import visible
 
 if TYPE_CHECKING:
     from fiqx_trt.explain.recipe import Recipe

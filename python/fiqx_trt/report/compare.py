@@ -3,25 +3,39 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fiqx_trt.explain.regions import REGIONS
-from fiqx_trt.report.experiment import Investigation, experiment_page
+from fiqx_trt.report.formulas import PAPER
 from fiqx_trt.report.html import Page, Section, Table
-from fiqx_trt.report.parts import decimal, picture
+from fiqx_trt.report.parts import decimal, drawn
+from fiqx_trt.report.study import study_page
+
+if TYPE_CHECKING:
+    from fiqx_trt.experiments.compare import ComparisonStudy
+    from fiqx_trt.figures.canvas import Picture
+    from fiqx_trt.runs.record import RunRecord
 
 __all__ = ["comparison_page"]
 
-PAPER = "Terhörst et al."
 #: Pictures that stand in the tables of the page; the CSV has all.
 LISTED = 60
 
 
-def comparison_page(run: Investigation) -> Page:
-    """Return the report of a reference beside pictures that break its rules."""
-    summary, out = run.summary, run.out
-    rows = _told_apart(summary["rows"], run.faces.paths)
-    below = summary["quality_below_reference"]
+def comparison_page(study: ComparisonStudy, pictures: Mapping[str, Picture], record: RunRecord) -> Page:
+    """Return the report of a reference beside pictures that break its rules.
+
+    Parameters
+    ----------
+    study
+        The result.
+    pictures
+        Its figure (:func:`fiqx_trt.figures.studies.comparison_pictures`).
+    record
+        The command.
+    """
+    rows = _with_unique_names(study.rows())
+    below = study.summary()["quality_below_reference"]
     lead = (
         "What makes these pictures worse than the reference of the same person, and in which part of the face? "
         f"{below['count']} of {below['total']} have a lower quality than the reference, {rows[0]['name']}."
@@ -30,16 +44,17 @@ def comparison_page(run: Investigation) -> Page:
     spoken = "; ".join(
         f"{row['name']}: quality {decimal(row['quality'], 2)}, {row['summary']}" for row in rows[:LISTED]
     )
-    figure = picture(
-        out / "figure-7-compare.png",
-        out,
+    figure = drawn(
+        pictures["figure-7-compare"],
+        "figure-7-compare",
         alt=f"The reference and the other pictures, each above its map of pixel quality. {spoken}.",
         caption=f"Reference (first) and the others, each above its map, dark blue (0) to yellow (1); {PAPER}, Fig. 7.",
         reading="Compare each map with the first one: areas that turned from yellow to dark blue no longer help the recogniser. "
         "Below: the cosine to the reference, and the region that lost most.",
     )
-    return experiment_page(
-        run,
+    return study_page(
+        study.setup,
+        record,
         "compare",
         "What changed against the reference",
         lead,
@@ -72,10 +87,10 @@ def comparison_page(run: Investigation) -> Page:
     )
 
 
-def _told_apart(rows: Sequence[Mapping[str, Any]], paths: Sequence[str]) -> list[Mapping[str, Any]]:
+def _with_unique_names(rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     """Return the rows under names of which none comes twice: the paths where file names do not suffice."""
     unique = len({row["name"] for row in rows}) == len(rows)
-    return list(rows) if unique else [{**row, "name": path} for row, path in zip(rows, paths, strict=True)]
+    return list(rows) if unique else [{**row, "name": row["path"]} for row in rows]
 
 
 def _pictures(rows: Sequence[Mapping[str, Any]], more: str) -> Table:

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from fiqx_trt.experiments.deletion_worth import Area, Comparison, words
+from fiqx_trt.experiments.deletion_worth import words
 from fiqx_trt.figures.deletion import FILL_WORDS
-from fiqx_trt.report.experiment import Investigation, experiment_page
 from fiqx_trt.report.html import Figure, Notes, Page, Section, Table
-from fiqx_trt.report.parts import interval, picture
+from fiqx_trt.report.parts import drawn, interval
+from fiqx_trt.report.study import study_page
 
 if TYPE_CHECKING:
     from fiqx_trt.evaluate.mean_bands import Band
     from fiqx_trt.experiments.deletion import Deletion
+    from fiqx_trt.experiments.deletion_study import DeletionStudy
+    from fiqx_trt.figures.canvas import Picture
+    from fiqx_trt.runs.record import RunRecord
 
 __all__ = ["area_cell", "deletion_page"]
 
@@ -25,42 +28,42 @@ MEASURES = {
 SHORT = {"similarity": "itself", "genuine": "other pictures"}
 
 
-def deletion_page(
-    run: Investigation, result: Deletion, found: Sequence[Area], compared: Sequence[Comparison]
-) -> Page:
+def deletion_page(study: DeletionStudy, pictures: Mapping[str, Picture], record: RunRecord) -> Page:
     """Return the report of deletion and insertion.
 
     Parameters
     ----------
-    run
-        The experiment, with ``worth``, a line on each map, in its summary.
-    result, found
-        The curves, and their areas with bands.
-    compared
-        Every map beside its baselines in the cosine to the untouched face.
+    study
+        The result.
+    pictures
+        Its figures (:func:`fiqx_trt.figures.studies.deletion_pictures`).
+    record
+        The command.
     """
-    measures = [name for name in MEASURES if name in result.curves]
+    result, setup = study.curves, study.setup
+    compared = [one for one in study.comparisons if one.measure == "similarity"]
     worth = "; ".join(words([one for one in compared if one.name == name]) for name in result.maps)
     lead = (
         "Does the recogniser lose a face sooner when its cells vanish in the order of a map than in the order of their distance "
-        f"to the middle of the face? On {len(run.faces)} faces with {run.model.spec.name}: {worth}."
+        f"to the middle of the face? On {len(setup.faces)} faces with {setup.spec.name}: {worth}."
     )
-    return experiment_page(
-        run,
+    return study_page(
+        setup,
+        record,
         "deletion",
         "What the maps are worth",
         lead,
         [
             Section(
                 "In short",
-                [Notes([f"{line}." for line in run.summary["worth"]]), _table(result, found, measures)],
+                [Notes([f"{line}." for line in study.verdicts]), _table(study)],
             ),
-            Section("Figures", [_figure(run, result, measure) for measure in measures]),
+            Section("Figures", [_figure(study, pictures, measure) for measure in study.measures]),
         ],
         formulas=_formulas(),
         files=[
             ("deletion.csv", "the areas of every face, order and fill"),
-            *((f"areas-{measure}.npz", "means, bands and mean curves") for measure in measures),
+            *((f"areas-{measure}.npz", "means, bands and mean curves") for measure in study.measures),
         ],
         notes=_notes(result),
     )
@@ -71,8 +74,9 @@ def area_cell(band: Band) -> str:
     return interval(band.value, band.low, band.high, 3)
 
 
-def _table(result: Deletion, found: Sequence[Area], measures: Sequence[str]) -> Table:
-    shown = {(one.order, one.fill, one.measure): one for one in found}
+def _table(study: DeletionStudy) -> Table:
+    result, measures = study.curves, study.measures
+    shown = {(one.order, one.fill, one.measure): one for one in study.areas}
     rows = [
         (
             order,
@@ -96,10 +100,11 @@ def _table(result: Deletion, found: Sequence[Area], measures: Sequence[str]) -> 
     return Table(f"Mean area under the curves of {measured}.", ("order", "cells show", *columns), rows, note)
 
 
-def _figure(run: Investigation, result: Deletion, measure: str) -> Figure:
-    return picture(
-        run.out / f"areas-{measure}.png",
-        run.out,
+def _figure(study: DeletionStudy, pictures: Mapping[str, Picture], measure: str) -> Figure:
+    result, stem = study.curves, f"areas-{measure}"
+    return drawn(
+        pictures[stem],
+        stem,
         alt=f"Mean areas of deletion (left) and insertion (right) of {', '.join(result.orders)}; the table has the numbers.",
         caption=f"{MEASURES[measure].capitalize()}: mean areas with {100 * result.options.level:g} % bands, a mark for a fill. "
         "Above the line: the maps; below: what they have to beat.",

@@ -16,7 +16,6 @@ from fiqx_trt.report.html import Notes, Page, Section, Table
 from fiqx_trt.report.parts import (
     BUILTIN_MODEL,
     FEW_IMAGES,
-    Asked,
     cautions,
     closing,
     decimal,
@@ -29,6 +28,7 @@ from fiqx_trt.report.parts import (
     rate,
     score_table,
 )
+from fiqx_trt.runs.record import RunRecord
 
 if TYPE_CHECKING:
     from fiqx_trt.evaluate.det import DetCurve
@@ -87,7 +87,7 @@ def edc_page(
     tables: ScoreTables,
     told: Mapping[str, Any],
     folder: Path,
-    asked: Asked,
+    record: RunRecord,
     notes: Sequence[str],
 ) -> Page:
     """Return the report of curves whose figures and files are in a folder.
@@ -102,7 +102,7 @@ def edc_page(
         Where the similarities come from, as in ``summary.json``.
     folder
         Where the page will be.
-    asked
+    record
         The command.
     notes
         What the reader should know of the model and of the inputs.
@@ -119,20 +119,20 @@ def edc_page(
     if findings.det:
         detected = [det_table(results, findings.det), det_figure_of(findings.det, folder)]
     remarks = dict.fromkeys([note for one in results for note in (*one.notes, *_cautions(one, told))])
-    warned = set(asked.warnings)
+    warned = set(record.warnings)
     return Page(
         kind="fiqx-trt edc",
         title="Error versus discard",
         lead=lead,
         sections=[
             Section("In short", [*([_side_by_side(results)] if len(results) > 1 else []), *short]),
-            cautions(asked, [*(note for note in remarks if note not in warned), *notes]),
+            cautions(record, [*(note for note in remarks if note not in warned), *notes]),
             Section("Curves", figures),
             Section("Both errors of what is left", detected),
             Section("Left out", [Notes(_left_out(first, told))] if _left_out(first, told) else []),
             Section("What was computed", [FORMULAS]),
             *closing(
-                [("command", asked.command), *_facts(first, told)],
+                [("command", record.command), *_facts(first, told)],
                 _files(folder, told, findings.figures),
                 [score_table(tables)],
             ),

@@ -12,7 +12,6 @@ from fiqx_trt.report.html import Card, Cards, Page, Part, Section, Table
 from fiqx_trt.report.parts import (
     FEW_IMAGES,
     STATUS_WORDS,
-    Asked,
     cautions,
     closing,
     decimal,
@@ -24,6 +23,7 @@ from fiqx_trt.report.parts import (
     plain,
 )
 from fiqx_trt.rows import Row, RunMeta, meta_path, read_table
+from fiqx_trt.runs.record import RunRecord
 
 if TYPE_CHECKING:
     from fiqx_trt.models import Model
@@ -124,7 +124,7 @@ def explained_page(
         lead=f"{words.lead} {_counted(found)}",
         sections=[
             Section("In short", [_statuses(found), *([spread] if found.faces else [])]),
-            cautions(Asked(), notes),
+            cautions(RunRecord(), notes),
             *faces,
             Section("What was computed", [formulas]),
             *closing(facts, existing(done.folder, files)),

@@ -17,7 +17,7 @@ from urllib.parse import quote
 
 from fiqx_trt.errors import InvalidInputError
 from fiqx_trt.report.style import STYLE
-from fiqx_trt.text import escape_text
+from fiqx_trt.text import visible
 
 __all__ = [
     "Card",
@@ -30,12 +30,8 @@ __all__ = [
     "Part",
     "Section",
     "Table",
-    "visible",
 ]
 
-#: Control characters, marks that turn the direction of a line, separators, and what is no character at all.
-_UNSEEN = re.compile(r"[\x01-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufdd0-\ufdef\ufeff]")
-_SHORT = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
 #: A cell of numbers, intervals and units; columns of such cells are set to the right.
 _NUMBER = re.compile(r"[\d\s.,%…\[\]()/–−+e-]*( px)?")
 _PNG = b"\x89PNG\r\n\x1a\n"
@@ -232,23 +228,6 @@ class Page:
         """
         shown = [section for section in self.sections if section.parts]
         return "\n".join([*_head(self), *_contents(shown), *_Body().sections(shown), *_end(self)]) + "\n"
-
-
-def visible(text: str) -> str:
-    r"""Return a text in which everything can be seen: control characters and the like become escapes.
-
-    Examples
-    --------
-    >>> visible("two\nlines \u202egnp.exe") == r"two\nlines \u202egnp.exe"
-    True
-    """
-    safe = _UNSEEN.sub(_escape_unseen, escape_text(text))
-    return "".join(f"\\U{ord(c):08x}" if ord(c) & 0xFFFE == 0xFFFE else c for c in safe)
-
-
-def _escape_unseen(match: re.Match[str]) -> str:
-    char = match.group()
-    return _SHORT.get(char) or (f"\\x{ord(char):02x}" if ord(char) < 0x100 else f"\\u{ord(char):04x}")
 
 
 def _text(text: str) -> str:

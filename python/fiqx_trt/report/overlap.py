@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 from fiqx_trt.report.html import Figure, Page, Section, Table
 from fiqx_trt.report.parts import (
     FEW_IMAGES,
-    Asked,
     cautions,
     closing,
     decimal,
@@ -21,6 +20,7 @@ from fiqx_trt.report.parts import (
     plain,
     score_table,
 )
+from fiqx_trt.runs.record import RunRecord
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -59,7 +59,7 @@ def overlap_page(
     tables: ScoreTables,
     settings: Mapping[str, Any],
     folder: Path,
-    asked: Asked,
+    record: RunRecord,
     notes: Sequence[str],
 ) -> Page:
     """Return the report of an agreement whose figures and files are in a folder.
@@ -74,7 +74,7 @@ def overlap_page(
         Options that change a number; ``fraction``, ``level`` and ``replicates`` among them.
     folder
         Where the page will be.
-    asked
+    record
         The command.
     notes
         What the reader should know of the inputs.
@@ -89,7 +89,7 @@ def overlap_page(
         else []
     )
     facts = [
-        ("command", asked.command),
+        ("command", record.command),
         ("images compared", str(found.images)),
         ("images left out", f"{found.left_out}, without a score of some method"),
         ("images in a group", str(found.group)),
@@ -101,7 +101,7 @@ def overlap_page(
         lead=lead,
         sections=[
             Section("In short", [_table(found, settings)]),
-            cautions(asked, [*own, *_cautions(found, settings), *notes]),
+            cautions(record, [*own, *_cautions(found, settings), *notes]),
             Section("Shared images", [_shared(found, folder, settings["fraction"])]),
             Section("Rank correlations", [_correlations(found, folder)]),
             Section("What was computed", [FORMULAS]),

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import math
-import shlex
 import zlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,10 +14,16 @@ from fiqx_trt.errors import OutputError
 from fiqx_trt.files import write_settled
 from fiqx_trt.report.html import Facts, Figure, Files, Notes, Page, Section, Table
 from fiqx_trt.rows import RunMeta, meta_path
+from fiqx_trt.runs.record import RunRecord
 from fiqx_trt.zoo import EMBEDDED_MODEL
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from fiqx_trt.evaluate.score_tables import ScoreTables
+    from fiqx_trt.experiments.study import StudySetup
+    from fiqx_trt.figures.canvas import Picture
     from fiqx_trt.models import Model, ModelSpec
 
 __all__ = [
@@ -27,10 +31,10 @@ __all__ = [
     "FEW_IMAGES",
     "REPORT",
     "STATUS_WORDS",
-    "Asked",
     "cautions",
     "closing",
     "decimal",
+    "drawn",
     "existing",
     "interval",
     "method_name",
@@ -68,27 +72,6 @@ STATUS_WORDS = {
     "unsupported": "a kind of picture that is not supported",
     "not_finite": "the network gave no finite number",
 }
-
-
-@dataclass(frozen=True)
-class Asked:
-    """What a person asked for, and what they were told meanwhile.
-
-    Parameters
-    ----------
-    command_line
-        The program and its arguments; empty where there was none.
-    warnings
-        What the library warned of. It is read when the page is written, so it may still grow.
-    """
-
-    command_line: Sequence[str] = ()
-    warnings: Sequence[str] = ()
-
-    @property
-    def command(self) -> str:
-        """The command as it is typed."""
-        return shlex.join(["fiqx-trt", *self.command_line[1:]]) if self.command_line else "called from Python"
 
 
 def save_page(page: Page, folder: Path) -> Path:
@@ -135,6 +118,24 @@ def picture(
     return Figure(_small(content), alt, caption, reading, width, files)
 
 
+def drawn(picture: Picture, stem: str, *, alt: str, caption: str, reading: str = "") -> Figure:
+    """Return a figure of a picture, made smaller where it is large, with links to its files ``<stem>.png`` and ``<stem>.npz``.
+
+    Parameters
+    ----------
+    picture
+        The picture.
+    stem
+        Path of its files without suffix, relative to the page.
+    alt, caption, reading
+        See :class:`fiqx_trt.report.html.Figure`.
+    """
+    width = round(picture.pixels.shape[1] * SCREEN_INCH / picture.dpi)
+    return Figure(
+        _page_png(picture.pixels[..., 2::-1]), alt, caption, reading, width, [f"{stem}.png", f"{stem}.npz"]
+    )
+
+
 def _dots_per_inch(png: bytes) -> float:
     """Return what a PNG's pHYs chunk says, 0 where it has none."""
     at = png.find(b"pHYs", 0, 4096)
@@ -147,7 +148,13 @@ def _small(png: bytes) -> bytes:
 
     from fiqx_trt.opencv import cv2
 
-    pixels = np.asarray(cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_COLOR))
+    return _page_png(np.asarray(cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_COLOR)))
+
+
+def _page_png(pixels: NDArray[np.uint8]) -> bytes:
+    """Return BGR pixels as a PNG of at most :data:`WIDEST` pixels, compressed as far as PNG goes."""
+    from fiqx_trt.opencv import cv2
+
     high, wide = pixels.shape[:2]
     if wide > WIDEST:
         pixels = cv2.resize(pixels, (WIDEST, round(high * WIDEST / wide)), interpolation=cv2.INTER_AREA)
@@ -167,17 +174,17 @@ def closing(facts: Sequence[tuple[str, str]], files: Files, scores: Sequence[Tab
     return [Section("How it was made", [Facts(made), *scores]), Section("Files", [files])]
 
 
-def cautions(asked: Asked, notes: Sequence[str]) -> Section:
+def cautions(record: RunRecord, notes: Sequence[str]) -> Section:
     """Return the section of everything to know before trusting the numbers; warnings of the run stand apart."""
     parts: list[Notes] = []
-    if asked.warnings:
-        parts.append(Notes(list(asked.warnings), warning=True))
+    if record.warnings:
+        parts.append(Notes(list(record.warnings), warning=True))
     if notes:
         parts.append(Notes(list(notes)))
     return Section("Read with care", parts)
 
 
-def model_facts(model: Model) -> list[tuple[str, str]]:
+def model_facts(model: Model | StudySetup) -> list[tuple[str, str]]:
     """Return what ran: the model with its hash and contract, and where.
 
     Why this backend was taken is left out: those notes hold measured times, and a page has the same bytes every time.

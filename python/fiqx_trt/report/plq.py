@@ -5,7 +5,6 @@ from __future__ import annotations
 from fiqx_trt.explain.appearance import DARK, FLAT
 from fiqx_trt.explain.region_words import LOWER_FACE, NAMED
 from fiqx_trt.explain.regions import REGIONS
-from fiqx_trt.report.experiment import PAPER, PER_CONTRAST, PIXEL_QUALITY, QUALITY
 from fiqx_trt.report.explained import (
     SHARES,
     ExplainedTable,
@@ -15,6 +14,7 @@ from fiqx_trt.report.explained import (
     spread_cells,
 )
 from fiqx_trt.report.explained_summary import ExplainedSummary
+from fiqx_trt.report.formulas import PAPER, PER_CONTRAST, PIXEL_QUALITY, QUALITY
 from fiqx_trt.report.html import Page, Table
 from fiqx_trt.report.parts import decimal, percent, plain
 from fiqx_trt.rows import Row

@@ -6,13 +6,13 @@ RFC 4180, UTF-8, shortest floats that read back the same, nothing where there is
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from fiqx_trt.files import write_whole
 from fiqx_trt.rows.lines import csv_record
 
-__all__ = ["write_csv"]
+__all__ = ["write_csv", "write_rows"]
 
 
 def write_csv(path: Path, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
@@ -33,3 +33,9 @@ def write_csv(path: Path, columns: Sequence[str], rows: Iterable[Sequence[object
         The folder cannot be written.
     """
     write_whole(path, b"".join(map(csv_record, (columns, *rows))))
+
+
+def write_rows(path: Path, rows: Sequence[Mapping[str, object]]) -> None:
+    """Write dictionaries as a CSV (:func:`write_csv`); the keys of the first are the columns."""
+    columns = list(rows[0]) if rows else []
+    write_csv(path, columns, ([row[column] for column in columns] for row in rows))

@@ -1,0 +1,90 @@
+"""What all studies of a set of faces share: what they ran on, and faces shown beside their maps."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fiqx_trt import __version__
+
+if TYPE_CHECKING:
+    from fiqx_trt.experiments.face_set import FaceSet
+    from fiqx_trt.models import Model, ModelSpec
+
+__all__ = ["ExampleFaces", "Progress", "Rows", "StudySetup"]
+
+#: Called with the number of steps done and the number of all steps.
+Progress: TypeAlias = Callable[[int, int], None]
+#: The rows of a table; the keys of the first are the columns.
+Rows: TypeAlias = "list[dict[str, Any]]"
+
+
+@dataclass(frozen=True)
+class StudySetup:
+    """The model, the faces and the parameters of a study.
+
+    Parameters
+    ----------
+    spec
+        The model's contract.
+    backend, device, precision
+        What ran the model.
+    faces
+        The faces that were studied.
+    parameters
+        Every setting that changes a number, as JSON values.
+    """
+
+    spec: ModelSpec
+    backend: str
+    device: str
+    precision: str
+    faces: FaceSet
+    parameters: Mapping[str, Any]
+
+    @classmethod
+    def of(cls, model: Model, faces: FaceSet, parameters: Mapping[str, Any]) -> StudySetup:
+        """Return the setup of a study that runs an open model."""
+        return cls(model.spec, model.backend, model.device, model.precision, faces, dict(parameters))
+
+    def summary(self) -> dict[str, Any]:
+        """Return the first entries of the study's summary, as JSON values."""
+        return {
+            "version": __version__,
+            "model": self.spec.name,
+            "model_sha256": self.spec.sha256,
+            "backend": self.backend,
+            "device": self.device,
+            "gradients": "fp32",
+            "alpha": self.spec.alpha,
+            "r": self.spec.r,
+            "parameters": dict(self.parameters),
+            "faces": len(self.faces),
+            "skipped": dict(self.faces.skipped),
+        }
+
+
+@dataclass(frozen=True)
+class ExampleFaces:
+    """Variants of one face with their maps of pixel quality.
+
+    Parameters
+    ----------
+    name
+        File name of the face.
+    images
+        ``(H, W, 3)`` uint8 RGB of each variant.
+    maps
+        ``(H, W)`` P of each variant.
+    quality
+        Q̂ of each variant.
+    """
+
+    name: str
+    images: Sequence[NDArray[np.uint8]]
+    maps: Sequence[NDArray[np.floating]]
+    quality: Sequence[float]

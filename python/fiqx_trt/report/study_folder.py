@@ -1,0 +1,115 @@
+"""The folder of a study: its tables, figures, page and summary."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from fiqx_trt.errors import OutputError
+from fiqx_trt.figures import studies
+from fiqx_trt.files import write_whole
+from fiqx_trt.report.assess import assess_page
+from fiqx_trt.report.compare import comparison_page
+from fiqx_trt.report.deletion import deletion_page
+from fiqx_trt.report.inpainting import inpainting_page
+from fiqx_trt.report.masks import masks_page
+from fiqx_trt.report.parts import save_page
+from fiqx_trt.rows.csv_file import write_rows
+from fiqx_trt.runs.record import RunRecord
+
+if TYPE_CHECKING:
+    from fiqx_trt.experiments.assessment_study import AssessmentStudy
+    from fiqx_trt.experiments.compare import ComparisonStudy
+    from fiqx_trt.experiments.deletion_study import DeletionStudy
+    from fiqx_trt.experiments.inpainting_study import InpaintingStudy
+    from fiqx_trt.experiments.mask_study import MaskStudy
+    from fiqx_trt.experiments.study import Rows
+    from fiqx_trt.figures.canvas import Picture
+    from fiqx_trt.report.html import Page
+
+__all__ = [
+    "start_folder",
+    "write_assessment",
+    "write_comparison",
+    "write_deletion",
+    "write_inpainting",
+    "write_masks",
+]
+
+
+def start_folder(out: Path, *, overwrite: bool) -> None:
+    """Make the folder of a study.
+
+    Raises
+    ------
+    OutputError
+        It holds an earlier study, or cannot be written.
+    """
+    if (out / "summary.json").exists() and not overwrite:
+        raise OutputError(f"{out} holds an earlier experiment; give --overwrite, or another --out")
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(
+            f"cannot write into {out}: {error.strerror or error}; choose another folder"
+        ) from error
+
+
+def write_masks(study: MaskStudy, out: Path, record: RunRecord | None = None) -> None:
+    """Write a study of random masks into a folder."""
+    pictures = studies.mask_pictures(study)
+    page = masks_page(study, pictures, record or RunRecord())
+    _write(out, study.tables(), pictures, page, study.summary())
+
+
+def write_inpainting(study: InpaintingStudy, out: Path, record: RunRecord | None = None) -> None:
+    """Write a study of inpainting into a folder."""
+    pictures = studies.inpainting_pictures(study)
+    page = inpainting_page(study, pictures, record or RunRecord())
+    _write(out, study.tables(), pictures, page, study.summary())
+
+
+def write_comparison(study: ComparisonStudy, out: Path, record: RunRecord | None = None) -> None:
+    """Write a comparison with a reference into a folder."""
+    pictures = studies.comparison_pictures(study)
+    page = comparison_page(study, pictures, record or RunRecord())
+    _write(out, study.tables(), pictures, page, study.summary())
+
+
+def write_deletion(study: DeletionStudy, out: Path, record: RunRecord | None = None) -> None:
+    """Write a study of deletion and insertion into a folder."""
+    pictures = studies.deletion_pictures(study)
+    page = deletion_page(study, pictures, record or RunRecord())
+    _write(out, study.tables(), pictures, page, study.summary())
+
+
+def write_assessment(study: AssessmentStudy, out: Path, record: RunRecord | None = None) -> None:
+    """Write an assessment into a folder."""
+    pictures = studies.assessment_pictures(study)
+    page = assess_page(study, pictures, record or RunRecord())
+    _write(out, study.tables(), pictures, page, study.summary())
+
+
+def _write(
+    out: Path,
+    tables: Mapping[str, Rows],
+    pictures: Mapping[str, Picture],
+    page: Page,
+    summary: Mapping[str, Any],
+) -> None:
+    """Write everything into a folder; ``summary.json`` comes last, so that a folder with it is complete.
+
+    Raises
+    ------
+    OutputError
+        The folder cannot be written.
+    """
+    for name, rows in tables.items():
+        write_rows(out / name, rows)
+    for stem, picture in pictures.items():
+        picture.save(out / stem)
+    save_page(page, out)
+    plain = json.loads(json.dumps(summary), parse_constant=lambda _: None)
+    write_whole(out / "summary.json", (json.dumps(plain, indent=1, ensure_ascii=True) + "\n").encode())
