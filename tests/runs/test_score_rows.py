@@ -6,7 +6,7 @@ from typing import ClassVar
 import numpy as np
 
 from fiqx_trt.faces.prepare import FaceRecord
-from fiqx_trt.quality.base import MethodOptions, Quality
+from fiqx_trt.quality.base import Quality
 from fiqx_trt.runs import Scorer
 
 
@@ -18,10 +18,6 @@ class Brightness:
     needs_model: ClassVar[bool] = False
     columns = ("brightness", "brightness_scaled")
     parameters: Mapping[str, object] = {"brightness.unit": "level"}
-
-    @classmethod
-    def from_options(cls, options: MethodOptions) -> Brightness:
-        return cls()
 
     def notes(self, model: object) -> tuple[str, ...]:
         return ()
@@ -57,7 +53,7 @@ def test_numbers_go_to_their_rows_and_to_ok_rows_only() -> None:
         ("brightness", "float"),
         ("brightness_scaled", "float"),
     ]
-    assert scorer.parameters == {"brightness.unit": "level"}
+    assert scorer.parameters == {"brightness.unit": "level", "brightness.higher_is_better": True}
 
 
 def test_records_without_any_face() -> None:

@@ -1,9 +1,8 @@
-"""Support-vector regression from a file: libsvm's text format or OpenCV's YAML."""
+"""Support-vector regression from a file in libsvm's text format."""
 
 from __future__ import annotations
 
 import hashlib
-import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,6 @@ from fiqx_trt.errors import ModelError, SourceError
 from fiqx_trt.files import open_regular, read_regular
 from fiqx_trt.importers.base import number, read_lines
 from fiqx_trt.pickle_reader import read_pickle
-from fiqx_trt.quality._opencv_file import parse_opencv
 
 __all__ = ["SupportVectorRegression", "load_svr"]
 
@@ -36,8 +34,8 @@ class SupportVectorRegression:
         Width of the kernel and offset.
     low, high
         ``(F,)`` feature values that are scaled to -1 and 1.
-    sha256
-        Hash of the model file.
+    sha256, ranges_sha256
+        Hashes of the two files.
     """
 
     vectors: Array
@@ -47,6 +45,7 @@ class SupportVectorRegression:
     low: Array
     high: Array
     sha256: str
+    ranges_sha256: str
 
     def predict(self, features: Array) -> Array:
         """Return the value of each row of ``(N, F)`` features; NaN where a feature is NaN."""
@@ -64,11 +63,10 @@ def load_svr(model: Path, ranges: Path, *, features: int) -> SupportVectorRegres
     Parameters
     ----------
     model
-        libsvm's model file (``svm_type epsilon_svr``, kernel ``rbf``), or OpenCV's YAML or XML of the same
-        (``cv::ml::SVM::save``).
+        libsvm's model file (``svm_type epsilon_svr``, kernel ``rbf``).
     ranges
-        The file of ``svm-scale -s`` (scaled to -1 … 1), OpenCV's YAML with a matrix ``range`` of two rows
-        (smallest, largest), or a pickle of ``{"min_": […], "max_": […]}``, which is read without unpickling.
+        The file of ``svm-scale -s`` (scaled to -1 … 1), or a pickle of ``{"min_": […], "max_": […]}``, which is read
+        without unpickling.
     features
         How many features the model must have.
 
@@ -78,22 +76,16 @@ def load_svr(model: Path, ranges: Path, *, features: int) -> SupportVectorRegres
         A file cannot be read, is no such model, or has another number of features.
     """
     try:
-        read = _opencv_model if _is_opencv(model) else _libsvm_model
-        vectors, coefficients, gamma, rho = read(model, features)
+        vectors, coefficients, gamma, rho = _libsvm_model(model, features)
         low, high = _ranges(ranges, features)
-        digest = hashlib.sha256(read_regular(model)).hexdigest()
+        digests = [hashlib.sha256(read_regular(path)).hexdigest() for path in (model, ranges)]
     except SourceError as error:
         raise ModelError(str(error).replace("score file", "model file")) from error
     except OSError as error:
         raise ModelError(f"cannot read the model file {error.filename}: {error.strerror}") from error
     if not np.all(low < high):
         raise ModelError(f"{ranges}: the range of feature {int(np.argmin(low < high)) + 1} is empty")
-    return SupportVectorRegression(vectors, coefficients, gamma, rho, low, high, digest)
-
-
-def _is_opencv(path: Path) -> bool:
-    with open_regular(path) as file:
-        return file.read(5) in (b"%YAML", b"<?xml")
+    return SupportVectorRegression(vectors, coefficients, gamma, rho, low, high, *digests)
 
 
 def _libsvm_model(path: Path, features: int) -> tuple[Array, Array, float, float]:
@@ -137,73 +129,20 @@ def _libsvm_vector(path: Path, line: int, text: str, features: int) -> tuple[flo
     return values[0], vector
 
 
-def _storage(path: Path) -> dict[str, Any]:
-    """Return what a file of OpenCV holds."""
-    try:
-        return parse_opencv(read_regular(path))
-    except ValueError as error:
-        raise ModelError(f"{path} is no file OpenCV wrote, or damaged: {error}") from error
-
-
-def _opencv_model(path: Path, features: int) -> tuple[Array, Array, float, float]:
-    node = _storage(path).get("opencv_ml_svm")
-    if not isinstance(node, dict) or not _is_rbf_regression(node):
-        raise ModelError(f"{path} holds no regression with an RBF kernel as cv::ml::SVM saves it")
-    vectors = [_numbers(path, item, "support_vectors") for item in _items(node.get("support_vectors"))]
-    decisions = _items(node.get("decision_functions"))
-    if not vectors or len(decisions) != 1 or any(len(vector) != features for vector in vectors):
-        raise ModelError(f"{path} has no support vectors of {features} features with one decision function")
-    decision = decisions[0] if isinstance(decisions[0], dict) else {}
-    weights = _numbers(path, decision.get("alpha"), "alpha")
-    index = _numbers(path, decision["index"], "index") if "index" in decision else range(len(vectors))
-    if len(weights) != len(index) or not all(i in range(len(vectors)) for i in index):
-        raise ModelError(f"{path}: {len(weights)} weights do not fit {len(vectors)} support vectors")
-    gamma, rho = _numbers(path, [node["kernel"].get("gamma"), decision.get("rho")], "gamma, rho")
-    return np.array(vectors)[np.array(index, np.int64)], np.array(weights), gamma, rho
-
-
-def _is_rbf_regression(node: dict[str, Any]) -> bool:
-    kernel = node.get("kernel")
-    return "SVR" in str(node.get("svmType")) and isinstance(kernel, dict) and kernel.get("type") == "RBF"
-
-
-def _items(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else []
-
-
-def _numbers(path: Path, value: Any, name: str) -> list[float]:
-    items = [value] if isinstance(value, float) else _items(value)
-    if not items or not all(isinstance(item, float) and math.isfinite(item) for item in items):
-        raise ModelError(f"{path}: the list {name!r} holds something that is no number")
-    return items
-
-
 def _ranges(path: Path, features: int) -> tuple[Array, Array]:
     with open_regular(path) as file:
-        start = file.read(5)
-    if start[:1] == b"\x80":
-        table = read_pickle(read_regular(path), name=str(path))
-        bounds = [table.get(key) for key in ("min_", "max_")] if isinstance(table, dict) else [None, None]
-        pair = _matrix(bounds) if all(isinstance(bound, list) for bound in bounds) else np.zeros((2, 0))
-    elif start in (b"%YAML", b"<?xml"):
-        pair = _stored_matrix(path, _storage(path).get("range"))
-    else:
-        pair = _scale_file(path, features)
+        pickled = file.read(1) == b"\x80"
+    pair = _pickled_ranges(path) if pickled else _scale_file(path, features)
     if pair.shape != (2, features) or not np.all(np.isfinite(pair)):
         raise ModelError(f"{path} holds no finite ranges; 2 rows of {features} numbers were expected")
     return pair[0], pair[1]
 
 
-def _stored_matrix(path: Path, node: Any) -> Array:
-    if not isinstance(node, dict):
-        return np.zeros((2, 0))
-    data = _numbers(path, node.get("data"), "data")
-    return np.array(data).reshape(2, -1) if node.get("rows") == 2 and len(data) % 2 == 0 else np.zeros((2, 0))
-
-
-def _matrix(values: Any) -> Array:
+def _pickled_ranges(path: Path) -> Array:
+    table: Any = read_pickle(read_regular(path), name=str(path))
+    bounds = [table.get(key) for key in ("min_", "max_")] if isinstance(table, dict) else []
     try:
-        return np.asarray(values, np.float64)
+        return np.asarray(bounds, np.float64)
     except (TypeError, ValueError):
         return np.zeros((2, 0))
 
@@ -213,7 +152,7 @@ def _scale_file(path: Path, features: int) -> Array:
     lines = [(line, text.split()) for line, text in read_lines(path)]
     target = [number(field) for field in lines[1][1]] if len(lines) > 1 else []
     if not lines or lines[0][1] != ["x"] or target != [-1.0, 1.0]:
-        raise ModelError(f"{path} is no file of svm-scale for -1 to 1, no OpenCV file and no pickle")
+        raise ModelError(f"{path} is no file of svm-scale for -1 to 1 and no pickle")
     pair = np.full((2, features), np.nan)
     for line, fields in lines[2:]:
         index, *bounds = (number(field) for field in fields)

@@ -2,20 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
+from fiqx_trt.errors import InvalidInputError, PluginError
+from fiqx_trt.quality.options import checked_values, declared_options, option_values
 from fiqx_trt.registry import Registry
 
 if TYPE_CHECKING:
     from fiqx_trt.models.model import Extracted, Model
 
-__all__ = ["METHODS", "MethodOptions", "Quality", "QualityMethod", "create_method", "method_names"]
+__all__ = [
+    "METHODS",
+    "MethodOptions",
+    "OptionsByMethod",
+    "Quality",
+    "QualityMethod",
+    "create_method",
+    "create_methods",
+    "method_names",
+    "method_parameters",
+    "parse_options",
+]
 
 #: Name → ``module:class``.
 METHODS = Registry(
@@ -65,7 +79,9 @@ class Quality:
 
 @dataclass(frozen=True)
 class MethodOptions:
-    """The options of all methods; each reads those it knows.
+    """The options of SER-FIQ, which other methods do not read.
+
+    Options of any method are given as ``{"METHOD": {"OPTION": value}}`` (:func:`create_methods`).
 
     Parameters
     ----------
@@ -79,11 +95,6 @@ class MethodOptions:
         ``"closed-form"`` or ``"sampled"``.
     distance
         ``"pairs"``: mean over the m(m-1)/2 pairs; ``"paper"``: the factor 2/m² as printed in Terhörst et al., Eq. 1.
-    brisque_model, brisque_ranges
-        Files of BRISQUE's regression; ``None`` takes those of the PyPI package ``brisque``.
-    brisque_halving
-        ``"antialiased"`` as MATLAB halves a picture, or ``"plain"`` as OpenCV does; ``None``: as
-        :func:`fiqx_trt.quality.brisque.brisque` says.
     """
 
     passes: int | None = None
@@ -94,6 +105,20 @@ class MethodOptions:
     brisque_model: Path | None = None
     brisque_ranges: Path | None = None
     brisque_halving: str | None = None
+
+    def of(self, method: str) -> dict[str, object]:
+        """Return the options of a method by name."""
+        values = asdict(self)
+        own = {
+            key.removeprefix("brisque_"): values.pop(key)
+            for key in list(values)
+            if key.startswith("brisque_")
+        }
+        return {"serfiq": values, "brisque": own}.get(method, {})
+
+
+#: Options of several methods: method → option → value, or those of SER-FIQ alone.
+OptionsByMethod: TypeAlias = MethodOptions | Mapping[str, Mapping[str, object]]
 
 
 class QualityMethod(Protocol):
@@ -134,10 +159,15 @@ class QualityMethod(Protocol):
 
 
 class MethodFactory(Protocol):
-    """What :data:`METHODS` names."""
+    """What :data:`METHODS` names: a class that is called without arguments, or with options by name.
 
-    def from_options(self, options: MethodOptions) -> QualityMethod:
-        """Build the method from the options it knows, checked."""
+    A method with options is a dataclass, and its fields are declared by :func:`fiqx_trt.quality.options.option`.
+    """
+
+    higher_is_better: bool
+
+    def __call__(self, **options: Any) -> QualityMethod:
+        """Build the method."""
         ...
 
 
@@ -152,7 +182,7 @@ def method_names() -> tuple[str, ...]:
     return tuple(sorted(METHODS))
 
 
-def create_method(name: str, options: MethodOptions | None = None) -> QualityMethod:
+def create_method(name: str, options: MethodOptions | Mapping[str, object] | None = None) -> QualityMethod:
     """Build a method by name.
 
     Parameters
@@ -160,20 +190,120 @@ def create_method(name: str, options: MethodOptions | None = None) -> QualityMet
     name
         One of :func:`method_names`, or ``onnx:FILE`` for a quality network (:mod:`fiqx_trt.quality.onnx_scorer`).
     options
-        Options of all methods.
+        The method's options by name.
 
     Raises
     ------
     InvalidInputError
-        The name is unknown, or an option is out of range.
+        The name is unknown, or an option is unknown, of another type or out of range.
+    PluginError
+        Another package registered the method, and it cannot be used.
     ModelError
         The file of a quality network is missing or has no contract.
+
+    Examples
+    --------
+    >>> create_method("serfiq", {"dropout": 0.3}).parameters["serfiq.dropout"]
+    0.3
     """
-    options = options or MethodOptions()
+    if isinstance(options, MethodOptions):
+        options = options.of(name)
     family, _, argument = name.partition(":")
     if family == "onnx" and argument:
         from fiqx_trt.quality.onnx_scorer import OnnxScorer
 
-        return OnnxScorer.from_argument(argument, options)
+        checked_values(name, OnnxScorer, options or {})
+        return OnnxScorer.from_argument(argument)
     factory: MethodFactory = METHODS.load(name)
-    return factory.from_options(options)
+    return factory(**checked_values(name, factory, options or {}))
+
+
+def create_methods(names: Sequence[str], options: OptionsByMethod | None = None) -> list[QualityMethod]:
+    """Build methods by name; a name that comes twice counts once.
+
+    Parameters
+    ----------
+    names
+        As for :func:`create_method`.
+    options
+        Method → option → value, such as ``{"brisque": {"halving": "antialiased"}}``.
+
+    Raises
+    ------
+    InvalidInputError
+        There is no name, one is unknown, options are given for a method that is not built, or one is wrong.
+    PluginError, ModelError
+        See :func:`create_method`.
+    """
+    if isinstance(names, str) or not names:
+        raise InvalidInputError(
+            f'methods is {names!r}; give a list of names, such as methods=["serfiq"] (there are '
+            f"{', '.join(method_names())})"
+        )
+    if not isinstance(options, MethodOptions):
+        _check_owners(names, options or {})
+    return [
+        create_method(name, options if isinstance(options, MethodOptions) else (options or {}).get(name))
+        for name in dict.fromkeys(names)
+    ]
+
+
+def parse_options(texts: Sequence[str]) -> dict[str, dict[str, object]]:
+    """Read options as the command line gives them, ``METHOD.OPTION=VALUE``.
+
+    Raises
+    ------
+    InvalidInputError
+        A text is malformed or comes twice, or names a method, an option or a value that does not exist.
+    PluginError
+        Another package registered the method, and it cannot be used.
+
+    Examples
+    --------
+    >>> parse_options(["serfiq.dropout=0.3"])
+    {'serfiq': {'dropout': 0.3}}
+    """
+    parsed: dict[str, dict[str, object]] = {}
+    for text in texts:
+        left, equals, value = text.partition("=")
+        method, _, name = left.rpartition(".")
+        if not (equals and method and name):
+            raise InvalidInputError(
+                f"--option is {text!r}; give METHOD.OPTION=VALUE (there are {', '.join(_every_option())})"
+            )
+        if name in parsed.setdefault(method, {}):
+            raise InvalidInputError(f"--option {left} is given twice; give it once")
+        parsed[method] |= checked_values(method, METHODS.load(method), {name: value}, parse=True)
+    return parsed
+
+
+def method_parameters(method: QualityMethod) -> dict[str, object]:
+    """Return every setting of a method that changes a number, its options among them.
+
+    The direction of a method of another package is told too, for programs that read its table without that package.
+    """
+    direction = {f"{method.columns[0]}.higher_is_better": method.higher_is_better}
+    further = {**option_values(method), **({} if method.name in METHODS.builtin else direction)}
+    known = method.parameters
+    return {**known, **{name: value for name, value in further.items() if name not in known}}
+
+
+def _check_owners(names: Sequence[str], options: Mapping[str, Mapping[str, object]]) -> None:
+    """Refuse options of methods that are not built, and what is no mapping."""
+    for name, values in options.items():
+        if name not in names:
+            raise InvalidInputError(
+                f"options are given for {name!r}, which is not among the methods {', '.join(names)}; add it "
+                f"(--method {name}), or leave its options out (--option)"
+            )
+        if not isinstance(values, Mapping):
+            raise InvalidInputError(
+                f"options[{name!r}] is {values!r}; give options by name, such as {{'OPTION': value}}"
+            )
+
+
+def _every_option() -> Iterator[str]:
+    """Yield ``METHOD.OPTION`` of all methods that can be used."""
+    for name in METHODS:
+        with contextlib.suppress(PluginError):
+            yield from (f"{name}.{option.name}" for option in declared_options(METHODS.load(name)))

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
@@ -25,7 +26,8 @@ from numpy.typing import NDArray
 from fiqx_trt.errors import DependencyError, InvalidInputError
 from fiqx_trt.quality._brisque_features import FEATURES, brisque_features
 from fiqx_trt.quality._svr import SupportVectorRegression, load_svr
-from fiqx_trt.quality.base import MethodOptions, Quality
+from fiqx_trt.quality.base import Quality
+from fiqx_trt.quality.options import check_options, option
 
 if TYPE_CHECKING:
     from fiqx_trt.models.model import Extracted, Model
@@ -37,14 +39,13 @@ PACKAGE, MODEL, RANGES = "brisque", "models/svm.txt", "models/normalize.pickle"
 HALVINGS = ("antialiased", "plain")
 
 
+@dataclass(frozen=True)
 class Brisque:
     """BRISQUE with a regression from a file; lower is better.
 
     Parameters
     ----------
-    model, ranges
-        See :func:`brisque`.
-    halving
+    model, ranges, halving
         See :func:`brisque`.
 
     Raises
@@ -61,25 +62,35 @@ class Brisque:
     higher_is_better: ClassVar[bool] = False
     needs_model: ClassVar[bool] = False
 
-    def __init__(
-        self, *, model: Path | None = None, ranges: Path | None = None, halving: str | None = None
-    ) -> None:
-        if halving is not None and halving not in HALVINGS:
-            raise InvalidInputError(f"halving is {halving!r}; choose one of {', '.join(HALVINGS)}")
-        if (model is None) != (ranges is None):
-            raise InvalidInputError("a BRISQUE model and its feature ranges belong together; give both files")
-        self._source = "brisque (PyPI)" if model is None else model.name
-        self._halving = halving or ("plain" if model is None else "antialiased")
-        if model is None or ranges is None:
-            model, ranges = default_model()
-        self._svr = _load(model, ranges)
+    model: Path | None = option(
+        None, kind=Path, help="Another regression, a model file of libsvm; with ranges."
+    )
+    ranges: Path | None = option(
+        None, kind=Path, help="Ranges of its features, a file of svm-scale or a pickle."
+    )
+    halving: str | None = option(
+        None,
+        kind=str,
+        choices=HALVINGS,
+        help="The second scale: antialiased as MATLAB (default with another regression), or plain as OpenCV.",
+    )
 
-    @classmethod
-    def from_options(cls, options: MethodOptions) -> Brisque:
-        """Build it with the model and halving of the options."""
-        return cls(
-            model=options.brisque_model, ranges=options.brisque_ranges, halving=options.brisque_halving
-        )
+    def __post_init__(self) -> None:
+        """Check the options, and read the files."""
+        check_options(self)
+        if (self.model is None) != (self.ranges is None):
+            raise InvalidInputError("a BRISQUE model and its feature ranges belong together; give both files")
+        _ = self._svr  # a file that cannot be read is an error here
+
+    @property
+    def _svr(self) -> SupportVectorRegression:
+        if self.model is None or self.ranges is None:
+            return _load(*default_model())
+        return _load(self.model, self.ranges)
+
+    @property
+    def _halving(self) -> str:
+        return self.halving or ("plain" if self.model is None else "antialiased")
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -89,11 +100,14 @@ class Brisque:
     @property
     def parameters(self) -> Mapping[str, object]:
         """Every setting that changes a number."""
-        return {
-            "brisque.model": self._source,
+        told: dict[str, object] = {
+            "brisque.model": "brisque (PyPI)" if self.model is None else self.model.name,
             "brisque.model_sha256": self._svr.sha256,
             "brisque.halving": self._halving,
         }
+        if self.ranges is not None:
+            told |= {"brisque.ranges": self.ranges.name, "brisque.ranges_sha256": self._svr.ranges_sha256}
+        return told
 
     def notes(self, model: Model) -> tuple[str, ...]:
         """Say what the number is."""
@@ -124,8 +138,8 @@ def brisque(
     faces
         ``(N, H, W, 3)`` uint8 RGB.
     model, ranges
-        Files of the regression and of the ranges of its features (libsvm or OpenCV, see
-        :func:`fiqx_trt.quality._svr.load_svr`); default: those of the PyPI package ``brisque``.
+        Files of the regression and of the ranges of its features (:func:`fiqx_trt.quality._svr.load_svr`); default: those
+        of the PyPI package ``brisque``.
     halving
         How the second scale is made: ``"antialiased"``, MATLAB's ``imresize`` as in the paper, or
         ``"plain"``, OpenCV's bicubic ``resize``, with which OpenCV's ``QualityBRISQUE`` and the default model

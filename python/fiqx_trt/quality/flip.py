@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fiqx_trt.errors import InvalidInputError
-from fiqx_trt.quality.base import MethodOptions, Quality
+from fiqx_trt.quality.base import Quality
 
 if TYPE_CHECKING:
     from fiqx_trt.models.model import Extracted, Model
@@ -23,11 +23,6 @@ class Flip:
     name: ClassVar[str] = "flip"
     higher_is_better: ClassVar[bool] = True
     needs_model: ClassVar[bool] = True
-
-    @classmethod
-    def from_options(cls, options: MethodOptions) -> Flip:
-        """Build it; it has no options."""
-        return cls()
 
     @property
     def columns(self) -> tuple[str, ...]:

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from fiqx_trt.errors import InvalidInputError
 from fiqx_trt.models.gradients import gradients
-from fiqx_trt.quality.base import MethodOptions, Quality
+from fiqx_trt.quality.base import Quality
 
 if TYPE_CHECKING:
     from fiqx_trt.models.model import Extracted, Model
@@ -36,11 +36,6 @@ class Gradient:
     name: ClassVar[str] = "gradient"
     higher_is_better: ClassVar[bool] = False
     needs_model: ClassVar[bool] = True
-
-    @classmethod
-    def from_options(cls, options: MethodOptions) -> Gradient:
-        """Build it; it has no options."""
-        return cls()
 
     @property
     def columns(self) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from fiqx_trt import kernels
 from fiqx_trt.errors import InvalidInputError, ModelError
-from fiqx_trt.quality.base import MethodOptions, Quality
+from fiqx_trt.quality.base import Quality
 from fiqx_trt.text import field_words
 
 if TYPE_CHECKING:
@@ -26,11 +26,6 @@ class MagFace:
     name: ClassVar[str] = "magface"
     higher_is_better: ClassVar[bool] = True
     needs_model: ClassVar[bool] = True
-
-    @classmethod
-    def from_options(cls, options: MethodOptions) -> MagFace:
-        """Build it; it has no options."""
-        return cls()
 
     @property
     def columns(self) -> tuple[str, ...]:

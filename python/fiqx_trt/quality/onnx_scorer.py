@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 
 from fiqx_trt import kernels
 from fiqx_trt.errors import InvalidInputError, ModelError
-from fiqx_trt.quality.base import MethodOptions, Quality
+from fiqx_trt.quality.base import Quality
 from fiqx_trt.quality.scorer_contract import ScorerContract, read_contract
 from fiqx_trt.zoo import Entry, fetch, known
 
@@ -73,7 +73,7 @@ class OnnxScorer:
         self._own: Session | None = None
 
     @classmethod
-    def from_argument(cls, argument: str, options: MethodOptions) -> OnnxScorer:
+    def from_argument(cls, argument: str) -> OnnxScorer:
         """Build it from what stands behind ``onnx:``: a file, or the name of a known quality network, which is fetched."""
         entry = known(argument)
         if entry is None:

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from fiqx_trt import kernels
 from fiqx_trt.errors import InvalidInputError, ModelError
 from fiqx_trt.kernels import Array
-from fiqx_trt.quality.base import MethodOptions, Quality
+from fiqx_trt.quality.base import Quality
+from fiqx_trt.quality.options import check_options, option
 from fiqx_trt.runtime.place import HOST, Place
 
 if TYPE_CHECKING:
@@ -172,18 +173,30 @@ class SerFiq:
     higher_is_better: ClassVar[bool] = True
     needs_model: ClassVar[bool] = True
 
-    passes: int | None = None
-    dropout: float = 0.5
-    seed: int | None = None
-    estimator: str = "closed-form"
-    distance: str = "pairs"
+    passes: int | None = option(
+        None,
+        kind=int,
+        low=2,
+        help=f"Number of dropout passes of the estimator sampled; {PASSES} where none is given.",
+    )
+    dropout: float = option(0.5, low=0, high=1, open=True, help="Probability that a unit is dropped.")
+    seed: int | None = option(
+        None,
+        kind=int,
+        low=0,
+        high=2**64 - 1,
+        help=f"Seed of the dropout masks of the estimator sampled; {SEED} where none is given.",
+    )
+    estimator: str = option(
+        "closed-form", choices=ESTIMATORS, help="Without chance, or by dropout passes as in the paper."
+    )
+    distance: str = option(
+        "pairs", choices=DISTANCES, help="Mean over the pairs of passes, or the paper's factor 2/m²."
+    )
 
     def __post_init__(self) -> None:
         """Check the options once."""
-        if self.estimator not in ESTIMATORS:
-            raise InvalidInputError(f"estimator is {self.estimator!r}; choose one of {', '.join(ESTIMATORS)}")
-        if self.distance not in DISTANCES:
-            raise InvalidInputError(f"distance is {self.distance!r}; choose one of {', '.join(DISTANCES)}")
+        check_options(self)
         if self.estimator == "closed-form" and (self.passes, self.seed) != (None, None):
             raise InvalidInputError(
                 "the closed form has no passes and no seed; leave --passes and --seed out, or give --estimator sampled "
@@ -194,19 +207,6 @@ class SerFiq:
                 "the closed form has no number of passes, on which the paper's factor 2/m² depends; leave --distance out, or "
                 "give --estimator sampled with it (estimator='sampled')"
             )
-        if self._passes < 2:
-            raise InvalidInputError(f"passes is {self.passes}; a distance needs at least 2")
-        if not 0.0 < self.dropout < 1.0:
-            raise InvalidInputError(
-                f"dropout is {self.dropout}; give a probability between 0 and 1, both excluded"
-            )
-        if not 0 <= self._seed < 2**64:
-            raise InvalidInputError(f"seed is {self.seed}; give an integer from 0 to 2**64 - 1")
-
-    @classmethod
-    def from_options(cls, options: MethodOptions) -> SerFiq:
-        """Build it from the common options."""
-        return cls(options.passes, options.dropout, options.seed, options.estimator, options.distance)
 
     @property
     def _passes(self) -> int:

@@ -24,7 +24,7 @@ from fiqx_trt.zoo import DEFAULT_MODEL
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from fiqx_trt.quality import MethodOptions
+    from fiqx_trt.quality import OptionsByMethod
 
 __all__ = ["FaceScorer", "OpenScorer"]
 
@@ -79,7 +79,7 @@ class FaceScorer:
     min_face, confidence
         Side of the smallest face that the detector looks for, in pixels, and its least confidence; ``None``: its own.
     options
-        Options of the methods (:class:`fiqx_trt.quality.MethodOptions`).
+        Options of the methods, such as ``{"serfiq": {"dropout": 0.3}}`` (or :class:`fiqx_trt.quality.MethodOptions`).
     contract
         Fields of the model's contract that replace those of its sidecar, such as ``{"mean": 127.5, "std": 127.5}``; the
         keywords of :func:`fiqx_trt.load_model`.
@@ -117,7 +117,7 @@ class FaceScorer:
         select: str = "largest",
         min_face: float | None = None,
         confidence: float | None = None,
-        options: MethodOptions | None = None,
+        options: OptionsByMethod | None = None,
         contract: Mapping[str, Any] | None = None,
         backend: str = "auto",
         precision: str = "auto",

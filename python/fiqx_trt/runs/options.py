@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from fiqx_trt.faces.detect import Detector, Locator
     from fiqx_trt.faces.prepare import FacePreparer
     from fiqx_trt.models import Model, ModelSpec
-    from fiqx_trt.quality import MethodOptions, QualityMethod
+    from fiqx_trt.quality import OptionsByMethod, QualityMethod
     from fiqx_trt.rows import Mode
 
 __all__ = ["CamOptions", "FaceOptions", "RuntimeOptions", "ScoreSettings", "choose_mode", "open_model"]
@@ -163,7 +163,7 @@ class ScoreSettings:
     faces, runtime
         How faces are found, and where networks run.
     options
-        Options of the methods; ``None``: the defaults.
+        Options of the methods, such as ``{"serfiq": {"dropout": 0.3}}``; ``None``: the defaults.
     contract
         Fields of the model's contract that replace those of its sidecar (:func:`fiqx_trt.load_model`).
     """
@@ -172,25 +172,14 @@ class ScoreSettings:
     methods: Sequence[str] = ("serfiq",)
     faces: FaceOptions = FaceOptions()
     runtime: RuntimeOptions = RuntimeOptions()
-    options: MethodOptions | None = None
+    options: OptionsByMethod | None = None
     contract: Mapping[str, Any] = field(default_factory=dict)
 
     def create_methods(self) -> list[QualityMethod]:
-        """Build the methods.
+        """Build the methods (:func:`fiqx_trt.quality.create_methods`)."""
+        from fiqx_trt.quality import create_methods
 
-        Raises
-        ------
-        InvalidInputError
-            There is none, a name is unknown, or an option is out of range.
-        """
-        from fiqx_trt.quality import create_method, method_names
-
-        if isinstance(self.methods, str) or not self.methods:
-            raise InvalidInputError(
-                f'methods is {self.methods!r}; give a list of names, such as methods=["serfiq"] (there are '
-                f"{', '.join(method_names())})"
-            )
-        return [create_method(name, self.options) for name in dict.fromkeys(self.methods)]
+        return create_methods(self.methods, self.options)
 
     def open_model(self) -> Model:
         """Open the model."""

@@ -19,7 +19,7 @@ from fiqx_trt.runs.result import Scores
 from fiqx_trt.zoo import DEFAULT_MODEL
 
 if TYPE_CHECKING:
-    from fiqx_trt.quality import MethodOptions
+    from fiqx_trt.quality import OptionsByMethod
 
 __all__ = ["score"]
 
@@ -37,7 +37,7 @@ def score(
     select: str = "largest",
     min_face: float | None = None,
     confidence: float | None = None,
-    options: MethodOptions | None = None,
+    options: OptionsByMethod | None = None,
     contract: Mapping[str, Any] | None = None,
     backend: str = "auto",
     precision: str = "auto",

@@ -19,7 +19,7 @@ from fiqx_trt.zoo import DEFAULT_MODEL
 if TYPE_CHECKING:
     from fiqx_trt.faces.prepare import FacePreparer, FaceSource
     from fiqx_trt.models import Model
-    from fiqx_trt.quality import MethodOptions
+    from fiqx_trt.quality import OptionsByMethod
 
 __all__ = ["FaceFileWriter", "Maker", "ScoredFiles", "TableJob", "score_files"]
 
@@ -178,7 +178,7 @@ def score_files(
     min_face: float | None = None,
     confidence: float | None = None,
     column: str | None = None,
-    options: MethodOptions | None = None,
+    options: OptionsByMethod | None = None,
     contract: Mapping[str, Any] | None = None,
     backend: str = "auto",
     precision: str = "auto",

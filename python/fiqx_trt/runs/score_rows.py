@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from fiqx_trt.faces.prepare import FaceRecord
 from fiqx_trt.models.model import Model
 from fiqx_trt.models.validity import validity_line
-from fiqx_trt.quality.base import QualityMethod
+from fiqx_trt.quality.base import QualityMethod, method_parameters
 from fiqx_trt.rows import LANDMARK_NAMES, Column
 
 __all__ = ["Scorer", "base_row"]
@@ -43,7 +43,7 @@ class Scorer:
     @property
     def parameters(self) -> Mapping[str, object]:
         """Every setting of the methods that changes a number."""
-        return {name: value for method in self.methods for name, value in method.parameters.items()}
+        return {name: value for method in self.methods for name, value in method_parameters(method).items()}
 
     def notes(self) -> tuple[str, ...]:
         """Return what the user should know before reading the numbers."""
