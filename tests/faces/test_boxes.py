@@ -39,6 +39,27 @@ def test_suppression_is_what_its_definition_says(case, limit, over):
     assert suppress(boxes, scores, limit, over=over).tolist() == expected
 
 
+@pytest.mark.parametrize("over", ["union", "min"])
+def test_suppression_of_more_boxes_than_are_compared_at_a_time(over):
+    rng = np.random.default_rng(5)
+    corners = rng.integers(0, 900, (700, 2))
+    boxes = np.concatenate([corners, corners + rng.integers(20, 90, (700, 2))], axis=1).astype(float)
+    scores = rng.random(700).astype(np.float32)
+    expected: list[int] = []
+    for at in np.argsort(-scores).tolist():
+        if all(overlap(boxes[at], boxes[better], over) <= 0.3001 for better in expected):
+            expected.append(at)
+    assert 128 < len(expected) < 600
+    assert suppress(boxes, scores, 0.3001, over=over).tolist() == expected
+
+
+def test_boxes_of_different_groups_do_not_suppress_each_other():
+    boxes, scores = np.array([[0.0, 0, 10, 10]] * 4), np.array([0.6, 0.9, 0.8, 0.7], np.float32)
+    groups = np.array([0, 1, 1, 0])
+    assert suppress(boxes, scores, 0.5, groups=groups).tolist() == [1, 3]
+    assert suppress(boxes, scores, 0.5).tolist() == [1]
+
+
 @given(scored_boxes())
 def test_order_puts_the_surest_first(case):
     boxes, scores = case

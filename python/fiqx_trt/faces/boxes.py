@@ -16,6 +16,8 @@ __all__ = ["calibrated", "cut", "order", "squares", "suppress"]
 
 Boxes = NDArray[np.float64]
 
+_BLOCK = 128  # boxes that are compared with each other at a time: bounds the memory
+
 
 def order(boxes: Boxes, scores: NDArray[np.floating]) -> NDArray[np.intp]:
     """Return the order by falling score, then from the top down, then left to right.
@@ -29,7 +31,12 @@ def order(boxes: Boxes, scores: NDArray[np.floating]) -> NDArray[np.intp]:
 
 
 def suppress(
-    boxes: Boxes, scores: NDArray[np.floating], limit: float, *, over: Literal["union", "min"] = "union"
+    boxes: Boxes,
+    scores: NDArray[np.floating],
+    limit: float,
+    *,
+    over: Literal["union", "min"] = "union",
+    groups: NDArray[np.intp] | None = None,
 ) -> NDArray[np.intp]:
     """Non-maximum suppression: keep the best box, drop those that overlap it too much, go on with the rest.
 
@@ -43,6 +50,8 @@ def suppress(
         A box is dropped when its overlap with a better one exceeds this.
     over
         The overlap is the common area divided by the area of the union, or by that of the smaller box.
+    groups
+        (K,); boxes of different groups do not overlap. By default all are of one.
 
     Returns
     -------
@@ -55,20 +64,42 @@ def suppress(
     >>> suppress(boxes, np.array([0.8, 0.9, 0.7]), 0.5).tolist()
     [1, 2]
     """
-    areas = np.prod(boxes[:, 2:] - boxes[:, :2], axis=1)
     left = order(boxes, scores)
-    kept = []
+    kept = [left[:0]]
     while left.size:
-        best, left = left[0], left[1:]
-        kept.append(best)
-        low = np.maximum(boxes[best, :2], boxes[left, :2])
-        high = np.minimum(boxes[best, 2:], boxes[left, 2:])
-        common = np.prod(np.clip(high - low, 0, None), axis=1)
-        whole = (
-            areas[best] + areas[left] - common if over == "union" else np.minimum(areas[best], areas[left])
-        )
-        left = left[common <= limit * whole]
-    return np.array(kept, np.intp)
+        block, left = left[:_BLOCK], left[_BLOCK:]
+        block = block[_undropped(_dropped(boxes, block, block, limit, over, groups))]
+        left = left[~_dropped(boxes, block, left, limit, over, groups).any(axis=0)]
+        kept.append(block)
+    return np.concatenate(kept)
+
+
+def _dropped(
+    boxes: Boxes,
+    one: NDArray[np.intp],
+    other: NDArray[np.intp],
+    limit: float,
+    over: str,
+    groups: NDArray[np.intp] | None,
+) -> NDArray[np.bool_]:
+    """Tell for each of `one` which of `other` it would drop."""
+    (x0, y0, x1, y1), (u0, v0, u1, v1) = boxes[one].T[:, :, None], boxes[other].T
+    wide = np.minimum(x1, u1) - np.maximum(x0, u0)
+    high = np.minimum(y1, v1) - np.maximum(y0, v0)
+    common = wide.clip(0) * high.clip(0)
+    areas = (x1 - x0) * (y1 - y0), (u1 - u0) * (v1 - v0)
+    whole = areas[0] + areas[1] - common if over == "union" else np.minimum(*areas)
+    dropped = ~(common <= limit * whole)
+    return dropped if groups is None else dropped & (groups[one][:, None] == groups[other])
+
+
+def _undropped(dropped: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return which of boxes in their order stay, given what each would drop."""
+    stays = np.ones(len(dropped), np.bool_)
+    for at in range(len(dropped)):
+        if stays[at]:
+            stays[at + 1 :] &= ~dropped[at, at + 1 :]
+    return stays
 
 
 def calibrated(boxes: Boxes, regression: NDArray[np.floating]) -> Boxes:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from fiqx_trt.errors import InvalidInputError
 from fiqx_trt.faces import boxes as b
 from fiqx_trt.faces.detect import Detections, check_confidence, check_image
-from fiqx_trt.faces.pyramid import STRIDE, WINDOW, lay_out, level_sizes
+from fiqx_trt.faces.pyramid import WINDOW, lay_out, level_sizes
 from fiqx_trt.kernels import face_input
 from fiqx_trt.onnx_export.architectures.mtcnn import MTCNN_MEAN, MTCNN_STD, build_mtcnn
 from fiqx_trt.opencv import cv2
@@ -26,7 +26,7 @@ from fiqx_trt.runtime import Session, open_session
 
 __all__ = ["Mtcnn"]
 
-_TILE = 192
+_TILE = 128
 _ROWS = {"pnet": 2, "rnet": 32, "onet": 8}  # of one native run
 _SMALLEST_FACE = 20.0
 _SMALLEST_SHARE = 0.04
@@ -165,31 +165,14 @@ class Mtcnn:
         sizes = level_sizes(height, width, min_face=least, factor=self._factor)
         if not sizes:
             return np.zeros((0, 4)), np.zeros(0, np.float32)
-        canvas = lay_out(sizes, tile=_TILE)
-        answers = self._run("pnet", canvas.tiles(image))
-        found = [
-            self._windows(level, regression, (width / size[1], height / size[0]))
-            for level, regression, size in zip(
-                canvas.levels(answers["probability"]),
-                canvas.levels(answers["regression"]),
-                sizes,
-                strict=True,
-            )
-        ]
-        boxes, scores, regression = (np.concatenate(part) for part in zip(*found, strict=True))
-        kept = b.suppress(boxes, scores, _ALL_LEVELS)
-        return b.calibrated(boxes[kept], regression[kept]), scores[kept]
-
-    def _windows(
-        self, probability: Scores, regression: NDArray[np.float32], factors: tuple[float, float]
-    ) -> tuple[Boxes, Scores, NDArray[np.float32]]:
-        """Return the windows of one level that pass, in pixels of the picture, and their regression."""
-        rows, columns = np.nonzero(probability[0] > self._thresholds[0])
-        corners = STRIDE * np.stack([columns, rows, columns, rows], axis=1) + np.array([0, 0, WINDOW, WINDOW])
-        boxes = corners * np.tile(factors, 2)
-        scores = probability[0, rows, columns]
-        kept = b.suppress(boxes, scores, _SAME_LEVEL)
-        return boxes[kept], scores[kept], regression[:, rows[kept], columns[kept]].T
+        ribbon = lay_out(sizes, tile=_TILE)
+        answers = self._run("pnet", ribbon.tiles(image))
+        found = ribbon.windows(answers["probability"], answers["regression"], self._thresholds[0])
+        factors = np.array([(width / wide, height / high) for high, wide in sizes])[found.level]
+        boxes = np.concatenate([found.corners * factors, (found.corners + WINDOW) * factors], axis=1)
+        kept = b.suppress(boxes, found.probability, _SAME_LEVEL, groups=found.level)
+        kept = kept[b.suppress(boxes[kept], found.probability[kept], _ALL_LEVELS)]
+        return b.calibrated(boxes[kept], found.regression[kept]), found.probability[kept]
 
     def _refine(self, image: NDArray[np.uint8], boxes: Boxes) -> tuple[Boxes, Scores]:
         """Second network: fewer and better boxes."""

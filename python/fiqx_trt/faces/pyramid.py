@@ -1,78 +1,118 @@
 """All sizes of a picture in tiles of one shape, for a network that slides over them.
 
 A sliding network wants the picture in many sizes, and each picture brings other sizes; runtimes compile or
-tune a graph for each shape. So all levels of the pyramid are laid side by side on one canvas, and the canvas
-is cut into equal, overlapping tiles: one shape for ever, and hardly more pixels than the levels have. A
-window inside a level sees the same pixels as it would alone; windows across two levels are left out when the
-answers are read.
+tune a graph for each shape. So the levels of the pyramid are cut into bands as high as a tile, the bands are
+laid one after the other on a ribbon, the lower ones side by side and above each other, and the ribbon is cut
+into equal tiles: one shape for ever, and hardly more pixels than the levels have. Neighbouring bands and tiles
+overlap by a window less one stride. Each window of each level so lies in one tile, where it sees the same
+pixels as in its level; windows across two bands are left out when the answers are read.
 """
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fiqx_trt.opencv import cv2
 
-__all__ = ["WINDOW", "Canvas", "lay_out", "level_sizes", "shrink"]
+__all__ = ["STRIDE", "WINDOW", "Piece", "Ribbon", "Windows", "lay_out", "level_sizes", "shrink"]
 
 WINDOW = 12
 """Side of the sliding window."""
 STRIDE = 2
 """Step of the sliding window."""
 
+_OVERLAP = WINDOW - STRIDE
+
+
+class Piece(NamedTuple):
+    """A band of a level: its first row there, its size, and its upper left pixel on the ribbon; whole strides."""
+
+    level: int
+    y: int
+    height: int
+    width: int
+    top: int
+    left: int
+
+
+class Windows(NamedTuple):
+    """K windows: their level (K,), their upper left pixel there as (x, y), (K, 2), and the answers for them (K,), (K, 4)."""
+
+    level: NDArray[np.intp]
+    corners: NDArray[np.intp]
+    probability: NDArray[np.float32]
+    regression: NDArray[np.float32]
+
 
 @dataclass(frozen=True)
-class Canvas:
-    """Where each level lies on the canvas, and how many tiles cover it.
+class Ribbon:
+    """Where the levels lie on the ribbon, and how many tiles cover it.
 
     Attributes
     ----------
     sizes
         (height, width) of each level.
-    corners
-        (y, x) of each level's upper left pixel, even numbers.
+    pieces
+        The bands.
     tile
-        Side of a tile.
-    grid
-        Rows and columns of tiles.
+        Side of a tile, even; the height of the ribbon.
+    count
+        Number of tiles.
     """
 
     sizes: tuple[tuple[int, int], ...]
-    corners: tuple[tuple[int, int], ...]
+    pieces: tuple[Piece, ...]
     tile: int
-    grid: tuple[int, int]
+    count: int
 
     @property
     def step(self) -> int:
-        """Distance of neighbouring tiles; they overlap by a window less one stride."""
-        return self.tile - WINDOW + STRIDE
+        """Distance of neighbouring tiles."""
+        return self.tile - _OVERLAP
 
     def tiles(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """Resize the picture to every level and return the tiles, (rows * columns, tile, tile, 3)."""
-        rows, columns = self.grid
-        overlap = self.tile - self.step
-        canvas = np.zeros((rows * self.step + overlap, columns * self.step + overlap, 3), np.uint8)
-        for level, (y, x) in zip(shrink(image, self.sizes), self.corners, strict=True):
-            canvas[y : y + level.shape[0], x : x + level.shape[1]] = level
-        views = np.lib.stride_tricks.sliding_window_view(canvas, (self.tile, self.tile), axis=(0, 1))
-        chosen = views[:: self.step, :: self.step].transpose(0, 1, 3, 4, 2)
-        return np.ascontiguousarray(chosen).reshape(-1, self.tile, self.tile, 3)
+        """Resize the picture to every level and return the tiles, (count, tile, tile, 3)."""
+        ribbon = np.zeros((self.tile, self.count * self.step + _OVERLAP, 3), np.uint8)
+        levels = list(shrink(image, self.sizes))
+        for level, y, height, width, top, left in self.pieces:
+            ribbon[top : top + height, left : left + width] = levels[level][y : y + height]
+        tiles = np.empty((self.count, self.tile, self.tile, 3), np.uint8)
+        for index in range(self.count):
+            tiles[index] = ribbon[:, index * self.step : index * self.step + self.tile]
+        return tiles
 
-    def levels(self, answers: NDArray[np.float32]) -> list[NDArray[np.float32]]:
-        """Return the answers of each level, (C, h, w), from those of the tiles, (tiles, C, cells, cells)."""
-        rows, columns = self.grid
-        _, channels, cells, _ = answers.shape
-        whole = answers.reshape(rows, columns, channels, cells, cells).transpose(2, 0, 3, 1, 4)
-        whole = whole.reshape(channels, rows * cells, columns * cells)
-        parts = []
-        for (height, width), (y, x) in zip(self.sizes, self.corners, strict=True):
-            down, right = y // STRIDE, x // STRIDE
-            parts.append(whole[:, down : down + _cells(height), right : right + _cells(width)])
-        return parts
+    def windows(
+        self, probability: NDArray[np.float32], regression: NDArray[np.float32], least: float
+    ) -> Windows:
+        """Return the windows more probable than `least` from the answers of the tiles.
+
+        Parameters
+        ----------
+        probability, regression
+            (count, 1, cells, cells) and (count, 4, cells, cells).
+        least
+            Least probability.
+        """
+        tile, row, column = np.nonzero(probability[:, 0] > least)
+        y, x = STRIDE * row, tile * self.step + STRIDE * column
+        level, first, height, width, top, left = np.array(self.pieces, np.intp).reshape(-1, 6).T
+        down, right = y[:, None] - top, x[:, None] - left
+        inside = (down >= 0) & (down <= height - WINDOW) & (right >= 0) & (right <= width - WINDOW)
+        found, piece = np.nonzero(inside)  # at most one piece for each
+        corners = np.stack([right[found, piece], first[piece] + down[found, piece]], axis=1)
+        tile, row, column = tile[found], row[found], column[found]
+        return Windows(
+            level[piece],
+            corners,
+            probability[tile, 0, row, column],
+            regression[tile, :, row, column],
+        )
 
 
 def level_sizes(height: int, width: int, *, min_face: float, factor: float) -> tuple[tuple[int, int], ...]:
@@ -115,43 +155,37 @@ def shrink(image: NDArray[np.uint8], sizes: Sequence[tuple[int, int]]) -> Iterat
         yield level
 
 
-def lay_out(sizes: Sequence[tuple[int, int]], *, tile: int) -> Canvas:
-    """Lay the levels, the largest first, on the canvas that needs the fewest tiles among a few widths.
+@functools.lru_cache(maxsize=64)
+def lay_out(sizes: tuple[tuple[int, int], ...], *, tile: int) -> Ribbon:
+    """Lay the levels on a ribbon as high as a tile.
+
+    Bands of the full height come first. Each of the others, the widest first, goes into the smallest free
+    rectangle that holds it, else to the end.
 
     Examples
     --------
-    >>> lay_out([(100, 150), (70, 106), (50, 75)], tile=192).grid
-    (1, 1)
+    >>> lay_out(((100, 150), (70, 106), (50, 75)), tile=128).count
+    3
     """
-    step = tile - WINDOW + STRIDE
-    widest = max(width for _, width in sizes)
-    least = -(-(widest - WINDOW + STRIDE) // step)
-    best: Canvas | None = None
-    for columns in range(max(least, 1), max(2 * least, 1) + 1):
-        corners, bottom = _shelves(sizes, columns * step + WINDOW - STRIDE)
-        rows = max(-(-(bottom - WINDOW + STRIDE) // step), 1)
-        if best is None or rows * columns < best.grid[0] * best.grid[1]:
-            best = Canvas(tuple(sizes), corners, tile, (rows, columns))
-    assert best is not None
-    return best
-
-
-def _shelves(sizes: Sequence[tuple[int, int]], room: int) -> tuple[tuple[tuple[int, int], ...], int]:
-    """Put each level on the first shelf with room for it, else on a new one; return corners and height."""
-    shelves: list[list[int]] = []  # top, next free column
-    corners = []
-    bottom = used = 0
-    for height, width in sizes:
-        shelf = next((shelf for shelf in shelves if shelf[1] + width <= room), None)
-        if shelf is None:
-            shelf = [bottom, 0]
-            shelves.append(shelf)
-            bottom += height + height % STRIDE
-        corners.append((shelf[0], shelf[1]))
-        used = max(used, shelf[0] + height)
-        shelf[1] += width + width % STRIDE
-    return tuple(corners), used
-
-
-def _cells(extent: int) -> int:
-    return (extent - WINDOW) // STRIDE + 1
+    step = tile - _OVERLAP
+    bands = [
+        (level, y, min(tile, height - y), width)
+        for level, (height, width) in enumerate(sizes)
+        for y in range(0, max(height - _OVERLAP - 1, 1), step)
+    ]
+    pieces: list[Piece] = []
+    free: list[tuple[int, int, int, int]] = []  # height, width, top, left
+    length = 0
+    for level, y, height, width in sorted(bands, key=lambda band: (band[2] < tile, -band[3])):
+        tall, wide = height + height % STRIDE, width + width % STRIDE
+        room = [one for one in free if one[0] >= tall and one[1] >= wide]
+        if room:
+            best = min(room, key=lambda one: one[0] * one[1])
+            free.remove(best)
+        else:
+            best = (tile, wide, 0, length)
+            length += wide
+        bottom, right, top, left = best
+        pieces.append(Piece(level, y, height, width, top, left))
+        free += [(bottom - tall, right, top + tall, left), (tall, right - wide, top, left + wide)]
+    return Ribbon(tuple(sizes), tuple(pieces), tile, max(-(-(length - _OVERLAP) // step), 1))
