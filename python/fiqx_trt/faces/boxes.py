@@ -89,7 +89,7 @@ def _dropped(
     common = wide.clip(0) * high.clip(0)
     areas = (x1 - x0) * (y1 - y0), (u1 - u0) * (v1 - v0)
     whole = areas[0] + areas[1] - common if over == "union" else np.minimum(*areas)
-    dropped = ~(common <= limit * whole)
+    dropped = np.asarray(~(common <= limit * whole), np.bool_)
     return dropped if groups is None else dropped & (groups[one][:, None] == groups[other])
 
 

@@ -125,7 +125,7 @@ def open_detector(
     backend
         What runs its networks: a backend of `fiqx_trt.runtime.open_session`, or ``"auto"``.
     threads
-        Processor threads for its networks, or None for all.
+        How many threads may search a picture each, side by side; None: as many as there are processors.
     min_face
         Side in pixels of the smallest face to look for, or None for the detector's default.
     confidence

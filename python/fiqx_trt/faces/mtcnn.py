@@ -18,11 +18,12 @@ from numpy.typing import NDArray
 from fiqx_trt.errors import InvalidInputError
 from fiqx_trt.faces import boxes as b
 from fiqx_trt.faces.detect import Detections, check_confidence, check_image
+from fiqx_trt.faces.networks import open_lanes
 from fiqx_trt.faces.pyramid import WINDOW, lay_out, level_sizes
 from fiqx_trt.kernels import face_input
 from fiqx_trt.onnx_export.architectures.mtcnn import MTCNN_MEAN, MTCNN_STD, build_mtcnn
 from fiqx_trt.opencv import cv2
-from fiqx_trt.runtime import Session, open_session
+from fiqx_trt.runtime.lanes import Lanes
 
 __all__ = ["Mtcnn"]
 
@@ -47,7 +48,7 @@ class Mtcnn:
         What runs the three networks: a backend of `fiqx_trt.runtime.open_session`, or ``"auto"``, the first
         that works on the processor. They are too small to gain from a GPU, which the recogniser needs more.
     threads
-        Processor threads for the networks, or None for all.
+        How many threads may search a picture each, side by side; None: as many as there are processors.
     min_face
         Side in pixels of the smallest face to look for. By default 20, or 4 % of the picture's shorter side
         where that is more: the time then depends on the picture's proportions, not on its number of pixels.
@@ -92,18 +93,10 @@ class Mtcnn:
         self._min_face = min_face
         self._thresholds = tuple(thresholds)
         self._factor = factor
-        device = "cpu" if backend == "auto" else "auto"
-        self._nets: dict[str, Session] = {}
+        self._nets: dict[str, Lanes] = {}
         try:
             for name, model in build_mtcnn(tile=_TILE).items():
-                self._nets[name] = open_session(
-                    model,
-                    backend=backend,
-                    device=device,
-                    precision="fp32",
-                    max_batch=_ROWS[name],
-                    threads=threads,
-                )
+                self._nets[name] = open_lanes(model, backend=backend, max_batch=_ROWS[name], threads=threads)
         except BaseException:
             self.close()
             raise
@@ -148,8 +141,8 @@ class Mtcnn:
 
     def close(self) -> None:
         """Free the three networks; a second call does nothing."""
-        for session in self._nets.values():
-            session.close()
+        for lanes in self._nets.values():
+            lanes.close()
 
     def __enter__(self) -> Mtcnn:
         return self

@@ -22,10 +22,10 @@ from numpy.typing import NDArray
 from fiqx_trt.errors import InvalidInputError
 from fiqx_trt.faces import boxes as b
 from fiqx_trt.faces.detect import Detections, check_confidence, check_image
+from fiqx_trt.faces.networks import open_lanes
 from fiqx_trt.kernels import face_input
 from fiqx_trt.onnx_export.architectures.yunet import YUNET_STRIDES, build_yunet
 from fiqx_trt.opencv import cv2
-from fiqx_trt.runtime import open_session
 from fiqx_trt.zoo import fetch, models
 
 __all__ = ["CONFIDENCE", "Yunet"]
@@ -63,10 +63,10 @@ class Yunet:
     Parameters
     ----------
     backend
-        What runs the network: a backend of `fiqx_trt.runtime.open_session`, or ``"auto"``, the first that works on the
-        processor.
+        What runs the network: a backend of `fiqx_trt.runtime.open_session`, or ``"auto"``: ONNX Runtime where it is
+        installed, else the first that works on the processor.
     threads
-        Processor threads for the network, or None for all.
+        How many threads may search a picture each, side by side; None: as many as there are processors.
     min_face
         Shorter side in pixels of the smallest box to return, at least 10. By default 10, or 1/64 of the picture's longer
         side where that is more. A smaller one is looked for in larger copies too, at the cost of their pixels.
@@ -113,13 +113,12 @@ class Yunet:
         self._min_face = min_face
         self._confidence = CONFIDENCE if confidence is None else confidence
         self._turns = range(1, 4) if turned else range(0)
-        self._session = open_session(
+        self._session = open_lanes(
             build_yunet(fetch(models()[self.name]).data if model is None else model),
             backend=backend,
-            device="cpu" if backend == "auto" else "auto",
-            precision="fp32",
             max_batch=1,
             threads=threads,
+            first="onnxruntime",  # prepares nothing for a new shape; OpenVINO takes 10 ms for each
         )
 
     def detect(self, image: NDArray[np.uint8]) -> Detections:
