@@ -101,3 +101,39 @@ def test_too_few_faces_and_an_earlier_result_are_one_line(
     held = cli("assess", people, "--model", recogniser, "--out", tmp_path / "o", *OPTIONS)
     assert held.code == 1
     assert "give --overwrite" in held.err
+
+
+def test_the_worth_of_maps_is_measured_recorded_and_told(
+    cli, people: Path, recogniser: Path, tmp_path: Path
+) -> None:
+    sidecar = recogniser.with_suffix(".json")
+    fields = json.loads(sidecar.read_text())
+    sidecar.write_text(json.dumps({**fields, "gamma": 8.0, "gamma_contrast": 6.0, "gamma_weights": "l1"}))
+    explain = ("--aligned", "--model", recogniser, "--backend", "onnxruntime", "--threads", 1, "--quiet")
+    assert cli("plq", people, *explain, "--out", tmp_path / "before").code == 0
+    assert "What these maps are worth on small has not been measured" in read_report(tmp_path / "before").text
+    out = tmp_path / "assess"
+    given = ("--identities", "folder", "--model", recogniser, "--record", "--method", "magface")
+    result = cli("assess", people, *given, "--maps", "--map-faces", 6, "--out", out, *OPTIONS)
+    assert result.code == 0, result.err
+    found = json.loads((out / "summary.json").read_text())["maps"]
+    assert (found["faces"], len(found["worth"])) == (6, 8)  # each map by itself and by other pictures
+    assert all(line in result.err for line in found["worth"])
+    page = read_report(out)
+    assert "What the maps are worth" in page.headings
+    assert all(line in page.text for line in found["worth"])
+    kept = json.loads(sidecar.read_text())["map_worth"]
+    assert {name: (one["faces"], one["people"]) for name, one in kept.items()} == dict.fromkeys(
+        ("plq", "plq-contrast", "cam", "uniform"), (6, 3)
+    )
+    assert cli("plq", people, *explain, "--out", tmp_path / "plq").code == 0
+    assert found["worth"][1] in read_report(tmp_path / "plq").text
+    assert cli("plq", people, *explain, "--per", "intensity", "--out", tmp_path / "paper").code == 0
+    assert found["worth"][0] in read_report(tmp_path / "paper").text
+    for name, options, line in (
+        ("cam", (), found["worth"][2]),
+        ("plain", ("--weights", "uniform"), found["worth"][3]),
+        ("other", ("--preset", "torchcam"), "has not been measured with these settings"),
+    ):
+        assert cli("cam", people, *explain, *options, "--out", tmp_path / name).code == 0
+        assert line in read_report(tmp_path / name).text

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from fiqx_trt.experiments.assessment import Assessment
+    from fiqx_trt.experiments.assessment_study import AssessmentStudy
     from fiqx_trt.experiments.face_set import FaceSet
     from fiqx_trt.models.validity import Validity
     from fiqx_trt.quality import QualityMethod
@@ -47,6 +48,17 @@ def assess(
     taps: Annotated[
         bool, typer.Option("--taps", help="Compare the vectors in which serfiq can put its noise as well.")
     ] = False,
+    maps: Annotated[
+        bool,
+        typer.Option(
+            "--maps",
+            help="Measure what the maps of plq and cam are worth as well, beside plain baselines. (About 950 runs of the network "
+            "for each of --map-faces: seconds a face on a processor.)",
+        ),
+    ] = False,
+    map_faces: Annotated[
+        int, typer.Option(min=2, metavar="N", help="Faces, spread over all, on which --maps measures.")
+    ] = 16,
     record: Annotated[
         bool | None,
         typer.Option(
@@ -79,6 +91,7 @@ def assess(
     """
     from fiqx_trt.experiments.assessment import AssessmentOptions
     from fiqx_trt.experiments.assessment_study import compare_taps, study_assessment
+    from fiqx_trt.experiments.map_worth import judge_some
     from fiqx_trt.quality import create_method
     from fiqx_trt.report.study_folder import start_folder, write_assessment
     from fiqx_trt.runs.record import RunRecord
@@ -107,6 +120,9 @@ def assess(
                 options=options,
                 progress=lambda done, _: progress(done=done, failed=0),
             )
+        if maps:
+            judged = judge_some(opened, faces, map_faces, people=people, replicates=replicates, seed=seed)
+            study = replace(study, maps=judged)
     if taps:
         correlations = compare_taps(
             model, faces, runtime=runtime, contract=fields, people=people, options=options
@@ -120,6 +136,8 @@ def assess(
             say(
                 f"serfiq with noise in {vector}: Spearman {value.value:.2f} [{value.low:.2f}, {value.high:.2f}]"
             )
+        for line in study.maps.verdicts if study.maps else ():
+            say(line)
         say(f"wrote {out}, see report.html there")
     if record is None and result.faces < RECORDED_FACES:
         say(
@@ -127,7 +145,7 @@ def assess(
             "or give --record"
         )
     elif record is not False:
-        _record(model, fields, result, methods, inputs)
+        _record(model, fields, study, methods, inputs)
 
 
 def _faces(inputs: Sequence[str], preparer: Any, limit: int, threads: int | None) -> FaceSet:
@@ -165,24 +183,25 @@ def _show(result: Assessment) -> None:
 def _record(
     model: str,
     fields: dict[str, Any],
-    result: Assessment,
+    study: AssessmentStudy,
     methods: Sequence[QualityMethod],
     inputs: Sequence[str],
 ) -> None:
+    from fiqx_trt.experiments.map_worth import measured_worth
     from fiqx_trt.models import load_spec
     from fiqx_trt.models.load import update_sidecar
 
-    known = load_spec(model, fields)[0].validity
-    found: dict[str, Any] = {"validity": {**known, **_entries(result, methods, inputs)}}
+    known, result, on = load_spec(model, fields)[0], study.result, " ".join(inputs)[:200]
+    found: dict[str, Any] = {"validity": {**known.validity, **_entries(result, methods, on)}}
+    if study.maps is not None:
+        found["map_worth"] = {**known.map_worth, **measured_worth(study.maps, on=on)}
     if result.cosines:
         found["cosines"] = dict(result.cosines)
     written = update_sidecar(model, fields, found)
     say(f"wrote the validity into {written}")
 
 
-def _entries(
-    result: Assessment, methods: Sequence[QualityMethod], inputs: Sequence[str]
-) -> dict[str, Validity]:
+def _entries(result: Assessment, methods: Sequence[QualityMethod], on: str) -> dict[str, Validity]:
     from fiqx_trt.models.validity import Validity
 
     entries = {}
@@ -198,6 +217,6 @@ def _entries(
             people=result.people,
             untouched=None if one.untouched is None else round(one.untouched.value, 4),
             settings=dict(method.parameters),
-            on=" ".join(inputs)[:200],
+            on=on,
         )
     return entries

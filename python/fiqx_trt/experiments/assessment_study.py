@@ -16,6 +16,7 @@ from fiqx_trt.experiments.study import Progress, Rows, StudySetup
 if TYPE_CHECKING:
     from fiqx_trt.evaluate.correlation import Correlation
     from fiqx_trt.evaluate.method_curves import EdcResult
+    from fiqx_trt.experiments.deletion_study import DeletionStudy
     from fiqx_trt.experiments.face_set import FaceSet
     from fiqx_trt.models.model import Model
     from fiqx_trt.quality import QualityMethod
@@ -39,12 +40,15 @@ class AssessmentStudy:
     taps
         Vector → correlation of serfiq with the noise put there; empty where vectors were not compared
         (:func:`compare_taps`).
+    maps
+        What the maps are worth, where that was asked for (:func:`fiqx_trt.experiments.map_worth.judge_some`).
     """
 
     setup: StudySetup
     scores: DegradedScores
     result: Assessment
     taps: Mapping[str, Correlation] = field(default_factory=dict)
+    maps: DeletionStudy | None = None
 
     def summary(self) -> dict[str, Any]:
         """Return every number of the assessment, as JSON values."""
@@ -64,6 +68,7 @@ class AssessmentStudy:
             },
             "cosines": {name: list(quantiles) for name, quantiles in result.cosines.items()},
             "taps": {tap: _finite(value) for tap, value in self.taps.items()},
+            **({} if self.maps is None else {"maps": self.maps.summary()}),
         }
 
     def tables(self) -> dict[str, Rows]:

@@ -20,7 +20,7 @@ from fiqx_trt.quality.serfiq import SerFiq
 if TYPE_CHECKING:
     from fiqx_trt.models.model import Model
 
-__all__ = ["MAPS", "centre_prior", "default_maps", "map_cells", "model_probe"]
+__all__ = ["MAPS", "centre_prior", "default_maps", "map_cells", "model_probe", "possible_maps"]
 
 Doubles = NDArray[np.float64]
 Faces = NDArray[np.uint8]
@@ -59,6 +59,14 @@ def default_maps(model: Model) -> tuple[str, ...]:
     """Return the maps that are cheap, and for which the model has what they need."""
     contrast = ("plq-contrast",) if model.spec.gamma_contrast is not None else ()
     return ("plq", *contrast, "uniform")
+
+
+def possible_maps(model: Model) -> tuple[str, ...]:
+    """Return all maps for which the model has what they need: pixel-level quality needs a calibration."""
+    spec = model.spec
+    known = {"plq": spec.gamma, "plq-contrast": spec.gamma_contrast}
+    missing = {name for name, gamma in known.items() if gamma is None or not spec.calibrated}
+    return tuple(name for name in MAPS if name not in missing)
 
 
 def map_cells(

@@ -6,6 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from fiqx_trt.experiments.cell_removal import cell_means
 from fiqx_trt.experiments.deletion import Deletion, DeletionOptions, delete_and_insert
 from fiqx_trt.experiments.deletion_maps import centre_prior, default_maps, map_cells, model_probe
@@ -46,7 +48,7 @@ class DeletionStudy:
     @property
     def measures(self) -> list[str]:
         """The measures in which maps are compared with baselines."""
-        return [name for name in JUDGED if name in self.curves.curves]
+        return _measures(self.curves)
 
     @property
     def verdicts(self) -> list[str]:
@@ -142,5 +144,10 @@ def study_deletion(
     )
     gammas = {"gamma": model.spec.gamma, "gamma_contrast": model.spec.gamma_contrast}
     parameters = {"weights": weights, **gammas, **asdict(options), "fills": curves.fills}
-    compared = [one for name in JUDGED if name in curves.curves for one in comparisons(curves, name)]
+    compared = [one for name in _measures(curves) for one in comparisons(curves, name)]
     return DeletionStudy(StudySetup.of(model, faces, parameters), curves, areas(curves), compared)
+
+
+def _measures(curves: Deletion) -> list[str]:
+    """Return the measures that any face has: a person with one picture has no other picture to be compared with."""
+    return [name for name in JUDGED if name in curves.curves and np.isfinite(curves.curves[name]).any()]

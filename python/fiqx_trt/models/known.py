@@ -55,5 +55,6 @@ def entry_fields(entry: Entry) -> dict[str, Any]:
         **entry.contract,
         **entry.calibration,
         **({"validity": entry.validity} if entry.validity else {}),
+        **({"map_worth": entry.map_worth} if entry.map_worth else {}),
     }
     return typed_fields(stated, f"the table's entry {entry.name}")

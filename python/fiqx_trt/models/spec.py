@@ -12,6 +12,7 @@ from typing import Any, Literal, TypeAlias, get_args
 
 from fiqx_trt.errors import InvalidInputError, ModelError
 from fiqx_trt.files import parse_json, read_regular, write_atomic
+from fiqx_trt.models.map_worth import MapWorth
 from fiqx_trt.models.usual import Usual
 from fiqx_trt.models.validity import Validity
 from fiqx_trt.text import field_words
@@ -67,6 +68,8 @@ class ModelSpec:
         and of two people, as ``fiqx-trt assess`` measured them; empty where they were not measured.
     validity
         Quality method → how far it foresees comparison scores on this model, as ``fiqx-trt assess`` measured it.
+    map_worth
+        Kind of map → what it was worth on this model beside plain baselines, as ``fiqx-trt assess --maps`` measured it.
     calibration
         In words: on what α, r and γ were measured.
     source, licence
@@ -99,6 +102,7 @@ class ModelSpec:
     quantiles: tuple[float, ...] = ()
     cosines: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     validity: Mapping[str, Validity] = field(default_factory=dict)
+    map_worth: Mapping[str, MapWorth] = field(default_factory=dict)
     calibration: str = ""
     source: str = ""
     licence: str = ""
@@ -210,8 +214,16 @@ def _validity(entries: Any) -> dict[str, Validity]:
     return {str(method): Validity.from_fields(entry) for method, entry in entries.items()}
 
 
+def _map_worth(entries: Any) -> dict[str, MapWorth]:
+    return {str(name): MapWorth.from_fields(entry) for name, entry in entries.items()}
+
+
 #: Fields whose values have a type of their own.
-_READERS: Mapping[str, Callable[[Any], Any]] = {"validity": _validity, "usual": Usual.from_fields}
+_READERS: Mapping[str, Callable[[Any], Any]] = {
+    "validity": _validity,
+    "map_worth": _map_worth,
+    "usual": Usual.from_fields,
+}
 
 
 def _typed(origin: str, name: str, value: Any) -> Any:

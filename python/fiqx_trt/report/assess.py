@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from fiqx_trt.experiments.probe_discard import relative_area
 from fiqx_trt.models.validity import WEAK
-from fiqx_trt.report.html import Figure, Files, Page, Section, Table
+from fiqx_trt.report.deletion import area_table, deletion_notes
+from fiqx_trt.report.html import Figure, Files, Notes, Page, Section, Table
 from fiqx_trt.report.parts import (
     FEW_IMAGES,
     cautions,
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from fiqx_trt.evaluate.method_curves import EdcResult
     from fiqx_trt.experiments.assessment import Assessment
     from fiqx_trt.experiments.assessment_study import AssessmentStudy
+    from fiqx_trt.experiments.deletion_study import DeletionStudy
     from fiqx_trt.figures.canvas import Picture
     from fiqx_trt.runs.record import RunRecord
 
@@ -90,6 +92,7 @@ def assess_page(study: AssessmentStudy, pictures: Mapping[str, Picture], record:
         Section("Correlations", [_validity(pictures["validity"])]),
         Section("What each degradation does", [_degradations(pictures["degradations"])]),
         *([Section("Taps", [_tap_table(study.taps)])] if study.taps else []),
+        *([] if study.maps is None else [_maps_section(study.maps)]),
         Section("What was computed", [FORMULAS]),
         *closing(facts, Files([*FILES, ("summary.json", "every number of this page")])),
     ]
@@ -223,6 +226,18 @@ def _tap_table(taps: Mapping[str, Correlation]) -> Table:
         ("vector", "serfiq"),
         [(tap, interval(c.value, c.low, c.high, 2)) for tap, c in taps.items()],
         note="The rule of this program takes the first vector from which everything that follows is affine.",
+    )
+
+
+def _maps_section(study: DeletionStudy) -> Section:
+    lead = (
+        f"The cells of {len(study.setup.faces)} of the faces were removed and shown in the order of each map, of a Gaussian on "
+        "the middle of the face, of the mean map of the other faces, and at random. plq is P per intensity, plq-contrast P per "
+        "contrast, cam Score-CAM, uniform the plain mean activation."
+    )
+    lines = Notes([f"{line}." for line in study.verdicts])
+    return Section(
+        "What the maps are worth", [lead, lines, area_table(study), Notes(deletion_notes(study.curves))]
     )
 
 

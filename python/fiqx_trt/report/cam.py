@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+from fiqx_trt.experiments.map_worth import worth_line
+from fiqx_trt.explain.recipe import Recipe
 from fiqx_trt.report.explained import (
     SHARES,
     ExplainedTable,
@@ -16,9 +16,6 @@ from fiqx_trt.report.explained_summary import ExplainedSummary
 from fiqx_trt.report.html import Page, Section, Table
 from fiqx_trt.report.parts import decimal, picture, uniform_caution
 from fiqx_trt.rows import Row
-
-if TYPE_CHECKING:
-    from fiqx_trt.explain.recipe import Recipe
 
 __all__ = ["cam_page", "cam_summary"]
 
@@ -70,7 +67,7 @@ def cam_page(
         lead=f"Which places of every face carry the recogniser's answer? {_middle(found, recipe)}",
         formulas=_formulas(recipe),
         note="The maps of other definitions (--preset) do not compare with these.",
-        notes=_notes(found, recipe),
+        notes=[*_notes(found, recipe), _worth(done, recipe)],
     )
     faces = faces_sections(
         done,
@@ -135,6 +132,15 @@ def _notes(found: ExplainedSummary, recipe: Recipe) -> list[str]:
     if flat := found.spreads["flat"].counts[1.0]:
         notes.append(f"{flat} of {found.faces} maps have no contrast; they are 0 everywhere.")
     return notes
+
+
+def _worth(done: ExplainedTable, recipe: Recipe) -> str:
+    """Say what the maps were worth; measured are the default definition, with its own weights or uniform ones, and layer."""
+    spec, measured = done.model.spec, (Recipe(), Recipe(weights="uniform"))
+    same = recipe in measured and done.meta.parameters["cam.layer"] == spec.features
+    return worth_line(
+        spec, "cam" if recipe.needs_passes else "uniform", {} if same else {"definition": "another"}
+    )
 
 
 def _formulas(recipe: Recipe) -> list[tuple[str, ...]]:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from fiqx_trt.figures.canvas import Picture
     from fiqx_trt.runs.record import RunRecord
 
-__all__ = ["area_cell", "deletion_page"]
+__all__ = ["area_cell", "area_table", "deletion_notes", "deletion_page"]
 
 RISE = "Petsiuk et al., RISE, BMVC 2018, with a cosine for the class score"
 MEASURES = {
@@ -56,7 +56,7 @@ def deletion_page(study: DeletionStudy, pictures: Mapping[str, Picture], record:
         [
             Section(
                 "In short",
-                [Notes([f"{line}." for line in study.verdicts]), _table(study)],
+                [Notes([f"{line}." for line in study.verdicts]), area_table(study)],
             ),
             Section("Figures", [_figure(study, pictures, measure) for measure in study.measures]),
         ],
@@ -65,7 +65,7 @@ def deletion_page(study: DeletionStudy, pictures: Mapping[str, Picture], record:
             ("deletion.csv", "the areas of every face, order and fill"),
             *((f"areas-{measure}.npz", "means, bands and mean curves") for measure in study.measures),
         ],
-        notes=_notes(result),
+        notes=deletion_notes(result),
     )
 
 
@@ -74,7 +74,8 @@ def area_cell(band: Band) -> str:
     return interval(band.value, band.low, band.high, 3)
 
 
-def _table(study: DeletionStudy) -> Table:
+def area_table(study: DeletionStudy) -> Table:
+    """Return the areas of every order and fill."""
     result, measures = study.curves, study.measures
     shown = {(one.order, one.fill, one.measure): one for one in study.areas}
     rows = [
@@ -142,7 +143,8 @@ def _formulas() -> list[tuple[str, str, str, str]]:
     ]
 
 
-def _notes(result: Deletion) -> list[str]:
+def deletion_notes(result: Deletion) -> list[str]:
+    """Return what to know before trusting the areas."""
     options = result.options
     left_out = "of other people" if result.people else "of other faces, maybe of the same person"
     return [

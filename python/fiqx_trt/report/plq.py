@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fiqx_trt.experiments.map_worth import PLQ_MAPS, map_settings, worth_line
 from fiqx_trt.explain.appearance import DARK, FLAT
 from fiqx_trt.explain.region_words import LOWER_FACE, NAMED
 from fiqx_trt.explain.regions import REGIONS
@@ -31,8 +32,9 @@ NAMES = {"blue-yellow": ("dark blue", "yellow"), "red-green": ("red", "green")}
 DEVIATING = (
     "The last panel shows where a face deviates from the usual: orange pixels serve less than the same pixels of the calibration "
     "faces, white ones as much, purple ones more, from −4 to 4 standard deviations. Look for orange: what covers a face or "
-    "destroys its detail is orange, while the rim of a face, where P is always low, is white. The words name the regions that "
-    "are less useful than usual, and whether it is the saliency per intensity or per contrast that fell."
+    "destroys its detail is orange, while the rim of a face, where P is always low, is white. What weakens a whole face alike, "
+    "such as blur or darkness, lowers the quality and is not seen here. The words name the regions that are less useful than "
+    "usual, and whether it is the saliency per intensity or per contrast that fell."
 )
 _COLUMNS = {
     "quality": "quality Q̂",
@@ -63,7 +65,7 @@ def plq_page(done: ExplainedTable, *, method: str = "serfiq") -> Page:
         formulas=_formulas(method, str(settings["plq.per"])),
         note=f"Here P is per {settings['plq.per']}, the weighting w is {settings['plq.weights']} and γ = "
         f"{plain(settings['plq.gamma'])}.",
-        notes=_notes(found, compared=compared),
+        notes=[*_notes(found, compared=compared), _worth(done)],
         facts=[("quality method", method), ("gradients", "fp32")],
     )
     faces = faces_sections(
@@ -126,6 +128,12 @@ def _notes(found: ExplainedSummary, *, compared: bool) -> list[str]:
             "the network does not react. There is little that a map could tell apart."
         )
     return notes
+
+
+def _worth(done: ExplainedTable) -> str:
+    """Say what the maps were worth on this model, by this definition and weighting."""
+    name = PLQ_MAPS[str(done.meta.parameters["plq.per"])]
+    return worth_line(done.model.spec, name, map_settings(name, str(done.meta.parameters["plq.weights"])))
 
 
 def _formulas(method: str, per: str) -> list[tuple[str, ...]]:

@@ -91,6 +91,8 @@ class Entry:
         Published figures.
     validity
         Quality method → how far it was found to foresee comparison scores (:class:`fiqx_trt.models.validity.Validity`).
+    map_worth
+        Kind of map → what it was found to be worth (:class:`fiqx_trt.models.map_worth.MapWorth`).
     """
 
     name: str
@@ -108,6 +110,7 @@ class Entry:
     calibration: Mapping[str, Any] = field(default_factory=dict)
     figures: tuple[Figure, ...] = ()
     validity: Mapping[str, Any] = field(default_factory=dict)
+    map_worth: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def stored_name(self) -> str:
