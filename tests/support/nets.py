@@ -1,4 +1,4 @@
-"""A small recogniser, quick to run, with everything a large one has: convolutions, a flatten, a linear head, a last norm."""
+"""Small recognisers, quick to run, with everything that large ones have."""
 
 from __future__ import annotations
 
@@ -8,39 +8,17 @@ import numpy as np
 import onnx
 
 from fiqx_trt.onnx_export.graphs.builder import GraphBuilder
+from fiqx_trt.testing.network import DIMENSIONS, FEATURES, SIZE, small_recogniser
 
-SIZE = 32
-FEATURES = 8 * 8 * 8
-DIMENSIONS = 24
-
-
-def small_recogniser(
-    *, seed: int = 0, batch: int | str = "N", norm: bool = True, channels: int = 3, size: int | str = SIZE
-) -> onnx.ModelProto:
-    """``image (N, 3, 32, 32)`` → conv, relu, conv, relu → ``features (N, 8, 8, 8)`` → flatten → gemm → batch norm."""
-    rng = np.random.default_rng(seed)
-    graph = GraphBuilder("small")
-
-    def weight(name: str, *shape: int) -> str:
-        fan_in = int(np.prod(shape[1:])) if len(shape) > 1 else 1
-        return graph.constant(name, (rng.standard_normal(shape) * np.sqrt(2.0 / fan_in)).astype(np.float32))
-
-    conv = {"kernel_shape": [3, 3], "pads": [1, 1, 1, 1], "strides": [2, 2]}
-    x = graph.node("Conv", ["image", weight("w1", 6, channels, 3, 3)], "c1", conv)
-    x = graph.node("Relu", [x], "r1")
-    x = graph.node("Conv", [x, weight("w2", 8, 6, 3, 3)], "c2", conv)
-    x = graph.node("Relu", [x], "features")
-    x = graph.node("Flatten", [x], "pre_dropout", {"axis": 1})
-    last = "linear" if norm else "embedding"
-    x = graph.node(
-        "Gemm", [x, weight("w3", DIMENSIONS, FEATURES), weight("b3", DIMENSIONS)], last, {"transB": 1}
-    )
-    if norm:
-        moments = [
-            graph.constant(name, rng.uniform(0.5, 1.5, DIMENSIONS).astype(np.float32)) for name in "gbmv"
-        ]
-        graph.node("BatchNormalization", [x, *moments], "embedding", {"epsilon": 1e-5})
-    return graph.model({"image": (batch, channels, size, size)}, {"embedding": (batch, DIMENSIONS)})
+__all__ = [
+    "DIMENSIONS",
+    "FEATURES",
+    "SIZE",
+    "deep_headed",
+    "noise_faces",
+    "save",
+    "small_recogniser",
+]
 
 
 def deep_headed(*, seed: int = 0, units: int = 64) -> onnx.ModelProto:
