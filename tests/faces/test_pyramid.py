@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fiqx_trt.faces.pyramid import lay_out, level_sizes, shrink
+from fiqx_trt.faces.pyramid import lay_out, level_sizes, reduced, shrink
 
 
 @given(st.integers(20, 3000), st.integers(20, 3000), st.floats(20, 200), st.sampled_from([64, 128, 192]))
@@ -105,3 +105,17 @@ def test_levels_use_few_tiles(height, width, least):
     sizes = level_sizes(height, width, min_face=least, factor=0.709)
     pixels = sum(tall * wide for tall, wide in sizes)
     assert lay_out(sizes, tile=128).count * 128 * 128 <= 1.4 * pixels
+
+
+@pytest.mark.parametrize("factor", [1.3, 1.9, 2.5, 3.0, 4.0, 6.3, 12.0])
+def test_quick_means_are_nearly_those_over_areas(factor):
+    """Against OpenCV's in float64, on noise blurred by one pixel; reading between pixels alone is far off."""
+    noise = np.random.default_rng(2).integers(0, 256, (603, 811, 3), np.uint8)
+    image = cv2.GaussianBlur(noise, (0, 0), 1.0)
+    height, width = round(603 / factor), round(811 / factor)
+    exact = cv2.resize(image.astype(np.float64), (width, height), interpolation=cv2.INTER_AREA)
+    found = reduced(image, height, width)
+    assert found.shape == (height, width, 3)
+    error = np.abs(found - exact).mean()
+    assert error < 2
+    assert error < np.abs(cv2.resize(image, (width, height)) - exact).mean()

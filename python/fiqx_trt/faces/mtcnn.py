@@ -19,10 +19,9 @@ from fiqx_trt.errors import InvalidInputError
 from fiqx_trt.faces import boxes as b
 from fiqx_trt.faces.detect import Detections, check_confidence, check_image
 from fiqx_trt.faces.networks import open_lanes
-from fiqx_trt.faces.pyramid import WINDOW, lay_out, level_sizes
+from fiqx_trt.faces.pyramid import WINDOW, lay_out, level_sizes, reduced
 from fiqx_trt.kernels import face_input
 from fiqx_trt.onnx_export.architectures.mtcnn import MTCNN_MEAN, MTCNN_STD, build_mtcnn
-from fiqx_trt.opencv import cv2
 from fiqx_trt.runtime.lanes import Lanes
 
 __all__ = ["Mtcnn"]
@@ -211,8 +210,8 @@ class Mtcnn:
 def _shrunk(image: NDArray[np.uint8], scale: float) -> NDArray[np.uint8]:
     if scale == 1.0:
         return image
-    size = [max(round(extent * scale), 1) for extent in image.shape[1::-1]]
-    return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
+    height, width = (max(round(extent * scale), 1) for extent in image.shape[:2])
+    return reduced(image, height, width)
 
 
 def _check_options(min_face: float | None, thresholds: Sequence[float], factor: float) -> None:

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from fiqx_trt.opencv import cv2
 
-__all__ = ["STRIDE", "WINDOW", "Piece", "Ribbon", "Windows", "lay_out", "level_sizes", "shrink"]
+__all__ = ["STRIDE", "WINDOW", "Piece", "Ribbon", "Windows", "lay_out", "level_sizes", "reduced", "shrink"]
 
 WINDOW = 12
 """Side of the sliding window."""
@@ -150,9 +150,29 @@ def shrink(image: NDArray[np.uint8], sizes: Sequence[tuple[int, int]]) -> Iterat
     for height, width in sizes:
         fine = [one for one in sources if one.shape[0] >= 2 * height and one.shape[1] >= 2 * width]
         source = fine[-1] if fine else image
-        level = np.asarray(cv2.resize(source, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
+        level = _resized(source, height, width, cv2.INTER_AREA)
         sources.append(level)
         yield level
+
+
+def reduced(image: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uint8]:
+    """Reduce a picture to a smaller (height, width) by means over areas, within a few grey levels of the exact ones.
+
+    Exact means over fractions of pixels take OpenCV four times as long. The picture is read between its pixels at twice
+    the size wanted, after means over whole blocks where it is still more than twice as large, and each 2x2 of that is
+    averaged. Of an incomplete last block nothing is seen.
+    """
+    block = min(image.shape[0] // (2 * height), image.shape[1] // (2 * width))
+    if block > 1:
+        rows, columns = image.shape[0] // block, image.shape[1] // block
+        image = _resized(image[: rows * block, : columns * block], rows, columns, cv2.INTER_AREA)
+    if image.shape[:2] != (2 * height, 2 * width):
+        image = _resized(image, 2 * height, 2 * width, cv2.INTER_LINEAR)
+    return _resized(image, height, width, cv2.INTER_AREA)
+
+
+def _resized(image: NDArray[np.uint8], height: int, width: int, method: int) -> NDArray[np.uint8]:
+    return np.asarray(cv2.resize(image, (width, height), interpolation=method), np.uint8)
 
 
 @functools.lru_cache(maxsize=64)
