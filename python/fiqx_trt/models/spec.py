@@ -8,18 +8,17 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, TypeAlias, get_args
+from typing import Any
 
-from fiqx_trt.errors import InvalidInputError, ModelError
-from fiqx_trt.files import parse_json, read_regular, write_atomic
+from fiqx_trt.errors import ModelError
+from fiqx_trt.files import write_atomic
+from fiqx_trt.models.contract import Color, InputContract, check_names, read_fields, typed_field
 from fiqx_trt.models.map_worth import MapWorth
 from fiqx_trt.models.usual import Usual
 from fiqx_trt.models.validity import Validity
-from fiqx_trt.text import field_words
 
 __all__ = ["ModelSpec", "sidecar_path"]
 
-Color: TypeAlias = Literal["rgb", "bgr", "gray"]
 #: A list of numbers that is spread over lines; no text of JSON holds a bare line break.
 _NUMBERS = re.compile(r"\[\n([-+.,\deE\s]+)\]")
 #: Fields of sidecars that earlier versions wrote; they are passed over.
@@ -28,7 +27,7 @@ OPTIONAL_NUMBERS = ("alpha", "r", "gamma", "gamma_contrast")
 
 
 @dataclass(frozen=True)
-class ModelSpec:
+class ModelSpec(InputContract):
     """Everything about a recognition model that its ONNX file does not say by itself.
 
     Parameters
@@ -112,25 +111,7 @@ class ModelSpec:
 
     def __post_init__(self) -> None:
         """Check every field once."""
-        height, width = self.input_size
-        if height < 1 or width < 1:
-            raise InvalidInputError(
-                f"input_size is {self.input_size}; give a positive height and width in pixels"
-            )
-        if self.color not in get_args(Color):
-            raise InvalidInputError(
-                f"color is {self.color!r}; the orders known are {', '.join(get_args(Color))}"
-            )
-        channels = 1 if self.color == "gray" else 3
-        for name in ("mean", "std"):
-            value = getattr(self, name)
-            if len(value) != channels:
-                wanted = "one number" if channels == 1 else "one number, or one for each of 3 channels"
-                raise InvalidInputError(
-                    f"{name} has {len(value)} numbers; a {self.color} model wants {wanted}: {field_words(name, 'X[,Y,Z]')}"
-                )
-        if any(s == 0 for s in self.std):
-            raise InvalidInputError(f"std is {self.std}; a zero would divide by zero")
+        self.check_input()
 
     @property
     def calibrated(self) -> bool:
@@ -170,44 +151,16 @@ def sidecar_path(model: Path) -> Path:
 
 
 def read_sidecar(path: Path) -> dict[str, Any]:
-    """Read the fields of a sidecar, checked by name and type.
-
-    Raises
-    ------
-    ModelError
-        The file is not JSON, or a field is unknown or of the wrong type.
-    """
-    try:
-        fields = parse_json(read_regular(path))
-    except (OSError, ValueError) as error:
-        raise ModelError(f"cannot read the model's sidecar {path}: {error}") from error
-    if not isinstance(fields, dict):
-        raise ModelError(f"the sidecar {path} holds a {type(fields).__name__}; it must be one JSON object")
-    return typed_fields(fields, f"the sidecar {path}")
+    """Return the fields of a sidecar, checked by name and type; raise ModelError where they are wrong."""
+    return typed_fields(read_fields(path), f"the sidecar {path}")
 
 
 def typed_fields(fields: Mapping[str, Any], origin: str) -> dict[str, Any]:
-    """Return fields of a :class:`ModelSpec` that were read from JSON, checked by name and type.
-
-    Parameters
-    ----------
-    fields
-        By name.
-    origin
-        Where they were read, for messages.
-
-    Raises
-    ------
-    ModelError
-        A field is unknown or of the wrong type.
-    """
-    known = {f.name for f in dataclasses.fields(ModelSpec)} - {"scaling"}
-    unknown = sorted(set(fields) - known - RETIRED)
-    if unknown:
-        raise ModelError(
-            f"{origin} has unknown fields {', '.join(unknown)}; known are {', '.join(sorted(known))}"
-        )
-    return {name: _typed(origin, name, value) for name, value in fields.items() if name not in RETIRED}
+    """Return fields of a :class:`ModelSpec` read from JSON at `origin`, checked by name and type; raise ModelError if wrong."""
+    known = {field.name for field in dataclasses.fields(ModelSpec)} - {"scaling"}
+    current = {name: value for name, value in fields.items() if name not in RETIRED}
+    check_names(current, known, origin)
+    return {name: _typed(origin, name, value) for name, value in current.items()}
 
 
 def _validity(entries: Any) -> dict[str, Validity]:
@@ -230,13 +183,8 @@ def _typed(origin: str, name: str, value: Any) -> Any:
     try:
         if name in OPTIONAL_NUMBERS:
             return None if value is None else float(value)
-        if name in ("mean", "std") and isinstance(value, (int, float)):
-            return float(value)
-        if name in ("mean", "std", "quantiles"):
+        if name == "quantiles":
             return tuple(float(v) for v in value)
-        if name == "input_size":
-            height, width = value
-            return int(height), int(width)
         if name == "cosines":
             return {str(part): tuple(map(float, numbers)) for part, numbers in value.items()}
         if name in _READERS:
@@ -245,6 +193,4 @@ def _typed(origin: str, name: str, value: Any) -> Any:
             return tuple(str(v) for v in value)
     except (AttributeError, KeyError, OverflowError, TypeError, ValueError) as error:
         raise ModelError(f"{origin} has {name} = {value!r}: {error}") from error
-    if not isinstance(value, str):
-        raise ModelError(f"{origin} has {name} = {value!r}; it must be a text")
-    return value
+    return typed_field(origin, name, value)

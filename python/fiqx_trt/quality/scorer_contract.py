@@ -8,27 +8,21 @@ from pathlib import Path
 from typing import Any, Literal
 
 from fiqx_trt.errors import InvalidInputError, ModelError
-from fiqx_trt.files import parse_json, read_regular
+from fiqx_trt.models.contract import Color, InputContract, check_names, read_fields, typed_field
 
 __all__ = ["CONTRACTS", "ScorerContract", "read_contract"]
 
-Color = Literal["rgb", "bgr", "gray"]
-COLORS = ("rgb", "bgr", "gray")
 REDUCTIONS = ("value", "norm")
 
 
 @dataclass(frozen=True)
-class ScorerContract:
+class ScorerContract(InputContract):
     """What a quality network wants and gives.
 
     Parameters
     ----------
-    input_size
-        Height and width of its input.
-    mean, std
-        One number, or one per channel in the network's order: it reads ``(x - mean) / std`` of intensities 0..255.
-    color
-        Channel order: ``"rgb"``, ``"bgr"`` or ``"gray"``.
+    input_size, mean, std, color
+        See :class:`fiqx_trt.models.contract.InputContract`; a single mean or std stands for every channel.
     higher_is_better
         Direction of the score.
     template
@@ -57,41 +51,14 @@ class ScorerContract:
     name: str = ""
     source: str = ""
 
-    @property
-    def channels(self) -> int:
-        """How many colours the network reads."""
-        return 1 if self.color == "gray" else 3
-
-    @property
-    def per_channel(self) -> tuple[tuple[float, ...], tuple[float, ...]]:
-        """Mean and std, one number per channel each."""
-        mean, std = (value * self.channels if len(value) == 1 else value for value in (self.mean, self.std))
-        return mean, std
-
     def __post_init__(self) -> None:
         """Check every field once."""
-        channels = self.channels
-        checks = {
-            "input_size": len(self.input_size) == 2 and min(self.input_size) >= 1,
-            "color": self.color in COLORS,
-            "mean": len(self.mean) in (1, channels),
-            "std": len(self.std) in (1, channels) and 0.0 not in self.std,
-            "reduce": self.reduce in REDUCTIONS,
-            "clip": not self.clip or (len(self.clip) == 2 and self.clip[0] < self.clip[1]),
-        }
-        for field, good in checks.items():
-            if not good:
-                raise InvalidInputError(f"the scorer's {field} is {getattr(self, field)!r}: {_WANTED[field]}")
+        self.check_input(one_for_all=True)
+        if self.reduce not in REDUCTIONS:
+            raise InvalidInputError(f"reduce is {self.reduce!r}; give value or norm")
+        if self.clip and (len(self.clip) != 2 or self.clip[0] >= self.clip[1]):
+            raise InvalidInputError(f"clip is {self.clip}; give a lower and a higher bound, or nothing")
 
-
-_WANTED = {
-    "input_size": "give height and width in pixels",
-    "color": "give rgb, bgr or gray",
-    "mean": "give one number, or one per channel",
-    "std": "give one number other than 0, or one per channel",
-    "reduce": "give value or norm",
-    "clip": "give a lower and a higher bound, or nothing",
-}
 
 #: Input contracts of published scorers, as their own inference programs have them.
 CONTRACTS: Mapping[str, ScorerContract] = {
@@ -144,9 +111,9 @@ def read_contract(model: Path) -> ScorerContract:
     Raises
     ------
     ModelError
-        There is no sidecar, or it is not JSON.
+        There is no sidecar, it is not JSON, or a field is unknown or of the wrong type.
     InvalidInputError
-        A field is unknown, missing or of the wrong kind.
+        A field is missing, or has a value that no network can have.
     """
     path = model.with_suffix(".json")
     if not path.is_file():
@@ -155,54 +122,31 @@ def read_contract(model: Path) -> ScorerContract:
             f'{{"contract": "cr-fiqa"}} (ready: {", ".join(CONTRACTS)}), or state input_size, mean, std, color and '
             "higher_is_better"
         )
-    try:
-        given = parse_json(read_regular(path))
-    except (OSError, ValueError) as error:
-        raise ModelError(f"cannot read the scorer's sidecar {path}: {error}") from error
-    if not isinstance(given, dict):
-        raise ModelError(
-            f"the scorer's sidecar {path} holds a {type(given).__name__}; it must be one JSON object"
-        )
-    return _contract(path, given)
-
-
-def _contract(path: Path, given: dict[str, Any]) -> ScorerContract:
-    known = {field.name for field in fields(ScorerContract)}
-    unknown = sorted(given.keys() - known - {"contract"})
-    if unknown:
-        raise InvalidInputError(
-            f"the sidecar {path} has unknown fields {', '.join(unknown)}; known are contract, {', '.join(sorted(known))}"
-        )
+    given, origin = read_fields(path), f"the sidecar {path}"
+    check_names(given, {"contract", *(field.name for field in fields(ScorerContract))}, origin)
     base: dict[str, Any] = {}
     if "contract" in given:
-        ready = CONTRACTS.get(given["contract"])
+        ready = CONTRACTS.get(str(given["contract"]))
         if ready is None:
             raise InvalidInputError(
-                f"the sidecar {path} names the contract {given['contract']!r}; there are {', '.join(CONTRACTS)}"
+                f"{origin} names the contract {given['contract']!r}; there are {', '.join(CONTRACTS)}"
             )
         base = {field.name: getattr(ready, field.name) for field in fields(ScorerContract)}
-    stated = {name: _typed(path, name, value) for name, value in given.items() if name != "contract"}
+    stated = {name: _typed(origin, name, value) for name, value in given.items() if name != "contract"}
     whole = {**base, **stated}
     absent = [
         name for name in ("input_size", "mean", "std", "color", "higher_is_better") if name not in whole
     ]
     if absent:
         raise InvalidInputError(
-            f"the sidecar {path} does not state {', '.join(absent)}; a guess could turn the scores around"
+            f"{origin} does not state {', '.join(absent)}; a guess could turn the scores around"
         )
     return ScorerContract(**whole)
 
 
-def _typed(path: Path, name: str, value: Any) -> Any:
-    try:
-        if name == "input_size":
-            height, width = value
-            return int(height), int(width)
-        if name in ("mean", "std", "clip"):
-            return tuple(map(float, value if isinstance(value, list) else [value]))
-    except (OverflowError, TypeError, ValueError) as error:
-        raise InvalidInputError(f"the sidecar {path} has {name} = {value!r}: {error}") from error
-    wanted = bool if name == "higher_is_better" else str
-    if not isinstance(value, wanted):
-        raise InvalidInputError(f"the sidecar {path} has {name} = {value!r}; give a {wanted.__name__}")
+def _typed(origin: str, name: str, value: Any) -> Any:
+    if name != "higher_is_better":
+        return typed_field(origin, name, value)
+    if not isinstance(value, bool):
+        raise ModelError(f"{origin} has {name} = {value!r}; give true or false")
     return value
