@@ -79,7 +79,7 @@ def deviceless(session: nox.Session) -> None:
         "cuda",
         "tests/kernels",
         "tests/test_imports.py",
-        "tests/runtime/test_place.py",
+        "tests/runtime/test_device_context.py",
         "tests/cli/test_doctor.py",
     )
 

@@ -25,7 +25,7 @@ from fiqx_trt.models.gradients import open_gradient
 from fiqx_trt.models.probe import probe_faces
 from fiqx_trt.models.torch_gradients import TorchGradientSession
 from fiqx_trt.onnx_export.graphs.gradient import build_gradient
-from fiqx_trt.onnx_export.graphs.taps import Taps
+from fiqx_trt.onnx_export.graphs.taps import TapNames
 from fiqx_trt.quality.serfiq import SerFiq
 from fiqx_trt.rows import RunMeta, open_table, score_columns
 from fiqx_trt.runs import score_table
@@ -140,7 +140,7 @@ def bench_model_per_image(benchmark, measuring: bool, model: Model, faces: np.nd
     def rebuilt() -> object:
         graph = build_gradient(
             model._graph,
-            Taps(spec.image, spec.embedding, spec.pre_dropout, spec.features),
+            TapNames(spec.image, spec.embedding, spec.pre_dropout, spec.features),
             mean=spec.mean,
             std=spec.std,
         )

@@ -166,9 +166,9 @@ def methods(report: Report, name: str, precision: str = "fp16") -> None:
     _, path = network()
     faces = np.resize(probe_faces((112, 112), count=4), (FACES, 112, 112, 3))
     with load_model(path, backend=name, device=DEVICE, precision=precision, mean=127.5, std=127.5) as model:
-        report.numbers[f"{name}: arrays are kept"] = model.place.name
+        report.numbers[f"{name}: arrays are kept"] = model.context.name
         report.require(
-            model.place.name.startswith(DEVICE), f"arrays do not stay on the GPU: {model.notes[-1]}"
+            model.context.name.startswith(DEVICE), f"arrays do not stay on the GPU: {model.notes[-1]}"
         )
         for part in (_serfiq, _scorecam, _plq, _statistics):
             what = part.__name__.removeprefix("_")
@@ -217,9 +217,9 @@ def _scorecam(report: Report, name: str, model: Any, faces: np.ndarray[Any, Any]
     passes = result.passes / took
     session = Network(model, None).embedder
     report.numbers[f"{name}: Score-CAM batch"] = session.batch
-    rows = model.place.upload(np.repeat(inputs(4), 64, axis=0))
+    rows = model.context.upload(np.repeat(inputs(4), 64, axis=0))
     feeds = {model.spec.image: rows}
-    alone = len(rows) / seconds(lambda: model.place.run(session, feeds), least=1.0)
+    alone = len(rows) / seconds(lambda: model.context.run(session, feeds), least=1.0)
     report.numbers[f"{name}: Score-CAM faces per second"] = round(len(some) / took, 2)
     report.numbers[f"{name}: Score-CAM passes per second"] = round(passes)
     report.numbers[f"{name}: the runtime's own passes per second"] = round(alone)
@@ -247,7 +247,7 @@ def _statistics(report: Report, name: str, model: Any, faces: np.ndarray[Any, An
     """Time the push of maps that lie where the model is; it must never be what limits."""
     from fiqx_trt.statistics import MapStatistics
 
-    maps = model.place.upload(np.random.default_rng(0).random((FACES, 112, 112), dtype=np.float32))
+    maps = model.context.upload(np.random.default_rng(0).random((FACES, 112, 112), dtype=np.float32))
     for label, budget in (("exact median", 1 << 40), ("histograms", 0)):
         stats = MapStatistics((112, 112), memory_budget=budget)
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import onnx
 
-from fiqx_trt.onnx_export.architectures.layers import Network
+from fiqx_trt.onnx_export.architectures.layers import NetworkBuilder
 from fiqx_trt.onnx_export.architectures.state import Parameters, State
 
 _EPSILON = 1e-3
@@ -71,7 +71,7 @@ def build_inception_resnet_v1(
         The parameters are not those of this network.
     """
     parameters = Parameters(state, seed=seed, anchor="conv2d_1a.conv.weight", ignore=["logits."])
-    net = Network("Inception-ResNet-v1", parameters, (size, size))
+    net = NetworkBuilder("Inception-ResNet-v1", parameters, (size, size))
     x = _chain(
         net,
         "image",
@@ -99,20 +99,20 @@ def build_inception_resnet_v1(
     return net.model(net.batch_norm(x, "last_bn", epsilon=_EPSILON, output="embedding"))
 
 
-def _unit(net: Network, x: str, name: str, layer: Layer) -> str:
+def _unit(net: NetworkBuilder, x: str, name: str, layer: Layer) -> str:
     """Convolution, batch norm, ReLU."""
     channels, kernel, stride, padding = layer
     x = net.conv(x, f"{name}.conv", channels, kernel, stride=stride, padding=padding, gain=1.4)
     return net.relu(net.batch_norm(x, f"{name}.bn", epsilon=_EPSILON), f"{name}.relu")
 
 
-def _chain(net: Network, x: str, names: Sequence[str], layers: Sequence[Layer]) -> str:
+def _chain(net: NetworkBuilder, x: str, names: Sequence[str], layers: Sequence[Layer]) -> str:
     for name, layer in zip(names, layers, strict=True):
         x = _unit(net, x, name, layer)
     return x
 
 
-def _branches(net: Network, x: str, name: str, branches: Sequence[Sequence[Layer]]) -> list[str]:
+def _branches(net: NetworkBuilder, x: str, name: str, branches: Sequence[Sequence[Layer]]) -> list[str]:
     """Add parallel branches; one of a single convolution has no index in its parameters' names."""
     outputs = []
     for i, layers in enumerate(branches):
@@ -123,7 +123,13 @@ def _branches(net: Network, x: str, name: str, branches: Sequence[Sequence[Layer
 
 
 def _block(
-    net: Network, x: str, name: str, branches: Sequence[Sequence[Layer]], *, scale: float, relu: bool = True
+    net: NetworkBuilder,
+    x: str,
+    name: str,
+    branches: Sequence[Sequence[Layer]],
+    *,
+    scale: float,
+    relu: bool = True,
 ) -> str:
     """Add to the input its branches, brought back to its depth by a 1×1 convolution and scaled."""
     y = net.concat(_branches(net, x, name, branches), f"{name}.concat")
@@ -133,7 +139,7 @@ def _block(
     return net.relu(y, f"{name}.relu") if relu else y
 
 
-def _reduction(net: Network, x: str, name: str, branches: Sequence[Sequence[Layer]]) -> str:
+def _reduction(net: NetworkBuilder, x: str, name: str, branches: Sequence[Sequence[Layer]]) -> str:
     """Halve the extent: strided branches beside a max pool."""
     parts = _branches(net, x, name, branches)
     pool = net.max_pool(x, f"{name}.branch{len(parts)}", 3, stride=2)

@@ -11,7 +11,7 @@ from functools import partial
 import onnx
 
 from fiqx_trt.errors import ModelError
-from fiqx_trt.onnx_export.architectures.layers import Network
+from fiqx_trt.onnx_export.architectures.layers import NetworkBuilder
 from fiqx_trt.onnx_export.architectures.state import Parameters, State
 
 _EPSILON = 1e-5
@@ -50,7 +50,9 @@ def build_iresnet(
     """
     if depth not in _UNITS:
         raise ModelError(f"no IResNet of depth {depth}; there are {sorted(_UNITS)}")
-    net = Network(f"IResNet-{depth}", Parameters(state, seed=seed, anchor="conv1.weight"), (size, size))
+    net = NetworkBuilder(
+        f"IResNet-{depth}", Parameters(state, seed=seed, anchor="conv1.weight"), (size, size)
+    )
     x = net.conv("image", "conv1", 64, 3, padding=1)
     x = net.prelu(net.batch_norm(x, "bn1", epsilon=_EPSILON), "prelu")
     for layer, (units, channels) in enumerate(zip(_UNITS[depth], _CHANNELS, strict=True), start=1):
@@ -67,7 +69,7 @@ build_iresnet50 = partial(build_iresnet, 50)
 build_iresnet100 = partial(build_iresnet, 100)
 
 
-def _residual(net: Network, x: str, name: str, channels: int, *, stride: int) -> str:
+def _residual(net: NetworkBuilder, x: str, name: str, channels: int, *, stride: int) -> str:
     """Add the unit's output to its input, which a strided unit first brings to the new extent and depth."""
     y = net.batch_norm(x, f"{name}.bn1", epsilon=_EPSILON)
     y = net.conv(y, f"{name}.conv1", channels, 3, padding=1)

@@ -13,7 +13,7 @@ from fiqx_trt.onnx_export.graphs.builder import Attribute, GraphBuilder
 _BATCH = "N"
 
 
-class Network:
+class NetworkBuilder:
     """A graph from one image to one embedding.
 
     Every method adds a layer and returns the name of its output, which is the layer's own name. Shapes are

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import onnx
 
-from fiqx_trt.onnx_export.architectures.layers import Network
+from fiqx_trt.onnx_export.architectures.layers import NetworkBuilder
 from fiqx_trt.onnx_export.architectures.state import Parameters, State
 
 _EPSILON = 1e-5
@@ -51,7 +51,7 @@ def build_mobilefacenet(
     >>> build_mobilefacenet(dimensions=128).graph.output[0].type.tensor_type.shape.dim[1].dim_value
     128
     """
-    net = Network("MobileFaceNet", Parameters(state, seed=seed, anchor="conv1.weight"), (112, 112))
+    net = NetworkBuilder("MobileFaceNet", Parameters(state, seed=seed, anchor="conv1.weight"), (112, 112))
     x = _unit(net, "image", "conv1", 64, 3, stride=2)
     x = _unit(net, x, "conv2", 64, 3, groups=64)
     for stage, (inner, outer, repeats, stride) in enumerate(_STAGES, start=1):
@@ -67,7 +67,7 @@ def build_mobilefacenet(
 
 
 def _unit(
-    net: Network, x: str, name: str, channels: int, kernel: int, *, stride: int = 1, groups: int = 1
+    net: NetworkBuilder, x: str, name: str, channels: int, kernel: int, *, stride: int = 1, groups: int = 1
 ) -> str:
     """Convolution, batch norm, PReLU."""
     x = net.conv(x, name, channels, kernel, stride=stride, padding=kernel // 2, groups=groups, gain=1.4)
@@ -75,7 +75,7 @@ def _unit(
 
 
 def _bottleneck(
-    net: Network, x: str, name: str, inner: int, outer: int, *, stride: int, residual: bool
+    net: NetworkBuilder, x: str, name: str, inner: int, outer: int, *, stride: int, residual: bool
 ) -> str:
     """Widen, filter each channel, narrow without a rectifier; added to the input where `residual`."""
     y = _unit(net, x, f"{name}.expand", inner, 1)

@@ -20,7 +20,7 @@ from fiqx_trt.onnx_export.graphs.adjoint.tape import Tape
 from fiqx_trt.onnx_export.graphs.affine import head_affine
 from fiqx_trt.onnx_export.graphs.fold import fold_batch_norms
 from fiqx_trt.onnx_export.graphs.split import BATCH, cut
-from fiqx_trt.onnx_export.graphs.taps import Taps
+from fiqx_trt.onnx_export.graphs.taps import TapNames
 from fiqx_trt.onnx_export.graphs.view import GraphView
 
 #: How the quality node weighs the L2-normalised embedding.
@@ -33,7 +33,7 @@ _PIXELS = "image.normalised"
 
 def build_gradient(
     model: onnx.ModelProto,
-    taps: Taps,
+    taps: TapNames,
     *,
     mean: Sequence[float],
     std: Sequence[float],
@@ -87,13 +87,13 @@ def _distinct(*names: str) -> list[str]:
     return list(dict.fromkeys(names))
 
 
-def _column_norms(model: onnx.ModelProto, taps: Taps) -> np.ndarray:
+def _column_norms(model: onnx.ModelProto, taps: TapNames) -> np.ndarray:
     """Return ‖A_:k‖² of the head, (F,)."""
     A, _ = head_affine(cut(model, inputs=[taps.pre_dropout], outputs=[taps.embedding]))
     return np.asarray(np.square(A).sum(axis=0))
 
 
-def _renamed(model: onnx.ModelProto, taps: Taps) -> onnx.ModelProto:
+def _renamed(model: onnx.ModelProto, taps: TapNames) -> onnx.ModelProto:
     """Give the taps their public names, flat; tensors that had those names get others."""
     names = {public: f"{public}.inner" for public in ("image", "embedding", "pre_dropout", "gradient")}
     names[taps.image] = _PIXELS

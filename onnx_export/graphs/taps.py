@@ -21,7 +21,7 @@ _FLOAT = onnx.TensorProto.FLOAT
 
 
 @dataclass(frozen=True)
-class Taps:
+class TapNames:
     """Names of the tensors this package reads from a recognition network.
 
     Attributes
@@ -51,7 +51,7 @@ def find_taps(
     embedding: str | None = None,
     pre_dropout: str | None = None,
     features: str | None = None,
-) -> Taps:
+) -> TapNames:
     """Find the image input, embedding, pre-dropout vector and feature map of a network.
 
     Parameters
@@ -64,7 +64,7 @@ def find_taps(
 
     Returns
     -------
-    Taps
+    TapNames
         The four tensor names.
 
     Raises
@@ -76,7 +76,7 @@ def find_taps(
     --------
     >>> from fiqx_trt.onnx_export.architectures.mobilefacenet import build_mobilefacenet
     >>> find_taps(build_mobilefacenet())
-    Taps(image='image', embedding='embedding', pre_dropout='flatten', features='conv_sep.prelu')
+    TapNames(image='image', embedding='embedding', pre_dropout='flatten', features='conv_sep.prelu')
     """
     view = GraphView(model)
     image = _image_input(view, image)
@@ -85,7 +85,7 @@ def find_taps(
     _check_inputs(view, image, embedding)
     pre_dropout = view.require(pre_dropout, "pre_dropout") if pre_dropout else head_start(view, embedding)
     features = view.require(features, "features") if features else deepest_spatial(view, pre_dropout)
-    return Taps(image, embedding, pre_dropout, features)
+    return TapNames(image, embedding, pre_dropout, features)
 
 
 def tensor_shapes(model: onnx.ModelProto) -> dict[str, Shape]:

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from fiqx_trt.errors import InvalidInputError, ModelError
-from fiqx_trt.explain.network import Network
+from fiqx_trt.explain.network import CamNetwork
 from fiqx_trt.explain.recipe import PRESETS, TARGETS, WEIGHTS
 from fiqx_trt.explain.scorecam import scorecam, scorecam_details
 from fiqx_trt.models import Model, load_model
@@ -171,7 +171,7 @@ def test_no_more_than_a_window_of_masked_faces_exists(
     model: Model, faces: np.ndarray, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: list[int] = []
-    session = Network(model, None).embedder
+    session = CamNetwork(model, None).embedder
     run = session.run
 
     def spy(feeds: dict[str, np.ndarray]) -> dict[str, np.ndarray]:

@@ -15,7 +15,7 @@ from fiqx_trt.models.probe import probe_faces
 from fiqx_trt.onnx_export.graphs.gradient import build_gradient
 from fiqx_trt.onnx_export.graphs.half import to_half
 from fiqx_trt.onnx_export.graphs.reading import read_model
-from fiqx_trt.onnx_export.graphs.taps import Taps
+from fiqx_trt.onnx_export.graphs.taps import TapNames
 from fiqx_trt.onnx_export.graphs.tflite import is_tflite
 from fiqx_trt.onnx_export.graphs.view import GraphView
 from reference.onnx_graphs import operators, run
@@ -79,7 +79,7 @@ def test_half_precision_keeps_the_cosines(mobilefacenet_file: Path) -> None:
 def test_the_pixel_gradient_is_the_slope_of_the_original_file(mobilefacenet_file: Path) -> None:
     """Move along the gradient by ±0.2 grey levels at most: the original's Σ e changes by its length, to 2 %."""
     spec, _, graph = load_graph("mobilefacenet")
-    taps = Taps(spec.image, spec.embedding, spec.pre_dropout, spec.features)
+    taps = TapNames(spec.image, spec.embedding, spec.pre_dropout, spec.features)
     picture = FACES[:2].transpose(0, 3, 1, 2).astype(np.float32)
     found = run(build_gradient(graph, taps, mean=spec.mean, std=spec.std), {"image": picture}, check=False)[
         "gradient"

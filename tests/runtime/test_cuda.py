@@ -72,20 +72,20 @@ def test_device_arrays_give_the_same_bits(session: DeviceSession, rows: int) -> 
 def test_kernels_and_network_share_a_stream(session: DeviceSession) -> None:
     """A place queues both; nothing is waited for until the end, and memory goes back and forth in that order."""
     from fiqx_trt import kernels
-    from fiqx_trt.runtime.place import session_place
+    from fiqx_trt.runtime.device_context import session_context
 
-    place, why = session_place(session)
-    assert (place.name, why) == ("cuda:0", "")
+    context, why = session_context(session)
+    assert (context.name, why) == ("cuda:0", "")
     x = images(9)
     name = session.outputs[0].name
     expected = session.run({"image": x})[name]
     found = []
     for _ in range(20):
-        embedding = place.run(session, {"image": place.upload(x)})[name]
+        embedding = context.run(session, {"image": context.upload(x)})[name]
         flat = kernels.reshape(embedding, (9, expected.size // 9))
-        found.append(kernels.row_power(flat, stream=place.stream))
+        found.append(kernels.row_power(flat, stream=context.stream))
     powers = kernels.row_power(expected.reshape(9, -1))
-    for got in place.fetch(*found):
+    for got in context.fetch(*found):
         np.testing.assert_array_equal(got, powers)
 
 

@@ -39,15 +39,17 @@ def test_results_come_in_order_and_are_their_own(count: int) -> None:
 
 def test_two_chunks_are_in_flight(monkeypatch: pytest.MonkeyPatch) -> None:
     told: list[str] = []
-    start, finish = staging.Slot.start, staging.Slot.finish
-    monkeypatch.setattr(staging.Slot, "start", lambda s, *given: (told.append("start"), start(s, *given)))
-    monkeypatch.setattr(staging.Slot, "finish", lambda s: (told.append("finish"), finish(s))[1])
+    start, finish = staging.StagingBuffers.start, staging.StagingBuffers.finish
+    monkeypatch.setattr(
+        staging.StagingBuffers, "start", lambda s, *given: (told.append("start"), start(s, *given))
+    )
+    monkeypatch.setattr(staging.StagingBuffers, "finish", lambda s: (told.append("finish"), finish(s))[1])
     staging.run_staged(doubled, chunks(4), CPU, OUTPUTS)
     assert told == ["start", "start", "finish", "start", "finish", "start", "finish", "finish"]
 
 
 def test_a_slot_is_reused_for_chunks_of_another_shape() -> None:
-    slot = staging.Slot(CPU, OUTPUTS)
+    slot = staging.StagingBuffers(CPU, OUTPUTS)
     for rows, value in ((3, 1), (5, 2), (3, 3)):
         slot.start(doubled, {"x": np.full((rows, 2), value, np.float32)})
         np.testing.assert_array_equal(slot.finish()["y"], np.full((rows, 2), 2 * value))

@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 
 from fiqx_trt.errors import LicenceError, ModelError, ModelUnavailableError
-from fiqx_trt.zoo import Entry, Origin, fetch, known, stored
+from fiqx_trt.zoo import KnownModel, Origin, fetch, known, stored
 from fiqx_trt.zoo.fetch import OFFLINE
 from fiqx_trt.zoo.sources import Patience
 from support.server import Answer, Server, serving
@@ -40,8 +40,8 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "cache" / "models"
 
 
-def entry(*origins: Origin, size: int | None = len(CONTENT), consent: str = "") -> Entry:
-    return Entry(
+def entry(*origins: Origin, size: int | None = len(CONTENT), consent: str = "") -> KnownModel:
+    return KnownModel(
         name="net", kind="recogniser", file="net.onnx", sha256=SHA, origins=origins, licence_code="MIT",
         licence_weights="non-commercial" if consent else "MIT", bytes=size, consent=consent,
     )  # fmt: skip

@@ -18,7 +18,7 @@ from fiqx_trt.onnx_export.architectures import dlib_resnet
 from fiqx_trt.quality.onnx_scorer import known_contract
 from fiqx_trt.quality.scorer_contract import CONTRACTS
 from fiqx_trt.quality.serfiq import SerFiq
-from fiqx_trt.zoo import Entry, known, models
+from fiqx_trt.zoo import KnownModel, known, models
 
 ALL = pytest.mark.parametrize("entry", models().values(), ids=lambda entry: entry.name)
 RECOGNISERS = [entry for entry in models().values() if entry.kind == "recogniser"]
@@ -35,7 +35,7 @@ def test_names_and_hashes_are_told_once() -> None:
 
 
 @ALL
-def test_an_entry_says_what_it_is_and_where_it_lies(entry: Entry) -> None:
+def test_an_entry_says_what_it_is_and_where_it_lies(entry: KnownModel) -> None:
     assert re.fullmatch(r"[a-z0-9][a-z0-9.-]*", entry.name)
     assert entry.kind in ("recogniser", "quality", "detector")
     assert re.fullmatch(r"[0-9a-f]{64}", entry.sha256)
@@ -51,13 +51,13 @@ def test_an_entry_says_what_it_is_and_where_it_lies(entry: Entry) -> None:
 
 
 @ALL
-def test_weights_that_are_not_free_ask_for_consent(entry: Entry) -> None:
+def test_weights_that_are_not_free_ask_for_consent(entry: KnownModel) -> None:
     assert entry.licence_code in FREE
     assert bool(entry.consent) == (entry.licence_weights not in FREE)
 
 
 @ALL
-def test_published_figures_have_a_source(entry: Entry) -> None:
+def test_published_figures_have_a_source(entry: KnownModel) -> None:
     for figure in entry.figures:
         assert figure.what
         assert figure.source
@@ -65,7 +65,7 @@ def test_published_figures_have_a_source(entry: Entry) -> None:
 
 
 @pytest.mark.parametrize("entry", RECOGNISERS, ids=lambda entry: entry.name)
-def test_the_contract_is_one_that_a_model_can_have(entry: Entry) -> None:
+def test_the_contract_is_one_that_a_model_can_have(entry: KnownModel) -> None:
     spec = ModelSpec(**entry_fields(entry))
     assert spec.template in TEMPLATES
     assert {"input_size", "mean", "std", "color", "template"} <= set(entry.contract)

@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fiqx_trt.onnx_export.graphs.tflite.schema import Network, Operator, Tensor
+from fiqx_trt.onnx_export.graphs.tflite.schema import Operator, Tensor, TfliteModel
 
 __all__ = ["join_rectifiers"]
 
 
-def join_rectifiers(network: Network) -> Network:
+def join_rectifiers(network: TfliteModel) -> TfliteModel:
     """Return the network with every such sum as one ``PRELU``, without the operators that nothing reads any more."""
     search = _Search(network)
     tensors = list(network.tensors)
@@ -45,7 +45,7 @@ def _needed(operators: list[Operator], outputs: tuple[int, ...]) -> list[Operato
 class _Search:
     """Looks from a sum back at what it is made of."""
 
-    def __init__(self, network: Network) -> None:
+    def __init__(self, network: TfliteModel) -> None:
         self._tensors = network.tensors
         self._makers = {operator.output: operator for operator in network.operators}
 

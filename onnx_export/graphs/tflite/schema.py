@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from fiqx_trt.errors import DependencyError, ModelError
 
-__all__ = ["Network", "Operator", "Tensor", "malformed", "read_network"]
+__all__ = ["Operator", "Tensor", "TfliteModel", "malformed", "read_network"]
 
 #: More tensors or operators than any recogniser has; a damaged count is refused before it is followed.
 _MOST = 20_000
@@ -85,7 +85,7 @@ class Operator:
 
 
 @dataclass(frozen=True)
-class Network:
+class TfliteModel:
     """The one graph of a file; operators in the order in which they run."""
 
     tensors: list[Tensor]
@@ -106,7 +106,7 @@ def malformed(what: str) -> Iterator[None]:
         raise ModelError(f"{what} ({reason})") from error
 
 
-def read_network(data: bytes, name: str) -> Network:
+def read_network(data: bytes, name: str) -> TfliteModel:
     """Read a file.
 
     Raises
@@ -131,12 +131,12 @@ def read_network(data: bytes, name: str) -> Network:
         ends = [
             tuple(int(i) for i in np.atleast_1d(e)) for e in (graph.InputsAsNumpy(), graph.OutputsAsNumpy())
         ]
-    network = Network(tensors, operators, ends[0], ends[1])
+    network = TfliteModel(tensors, operators, ends[0], ends[1])
     _check_positions(network, name)
     return _widened(network)
 
 
-def _widened(network: Network) -> Network:
+def _widened(network: TfliteModel) -> TfliteModel:
     """Return the network with constants in the place of operators that turn a constant into float32."""
     tensors = list(network.tensors)
     rest = []
@@ -166,7 +166,7 @@ def _check_counts(graph: Any, name: str) -> None:
             raise ModelError(f"{name} is damaged: a graph of {number} {what}")
 
 
-def _check_positions(network: Network, name: str) -> None:
+def _check_positions(network: TfliteModel, name: str) -> None:
     """Every tensor that is referred to exists."""
     referred = [*network.inputs, *network.outputs]
     for operator in network.operators:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from fiqx_trt.errors import ModelError
 from fiqx_trt.onnx_export.graphs.builder import Attribute, GraphBuilder
 from fiqx_trt.onnx_export.graphs.split import BATCH
-from fiqx_trt.onnx_export.graphs.tflite.schema import Network, Operator, malformed
+from fiqx_trt.onnx_export.graphs.tflite.schema import Operator, TfliteModel, malformed
 from fiqx_trt.onnx_export.graphs.view import GraphView
 
 __all__ = ["Writer", "write_network"]
@@ -22,7 +22,7 @@ _ACTIVATIONS = {1: "Relu", 2: "Clip", 3: "Clip", 4: "Tanh"}
 _LIMITS = {2: (-1.0, 1.0), 3: (0.0, 6.0)}
 
 
-def write_network(network: Network, name: str) -> onnx.ModelProto:
+def write_network(network: TfliteModel, name: str) -> onnx.ModelProto:
     """Write a network as ONNX.
 
     Raises
@@ -57,7 +57,7 @@ class Writer:
         What the file is called in messages.
     """
 
-    def __init__(self, network: Network, name: str) -> None:
+    def __init__(self, network: TfliteModel, name: str) -> None:
         self._network = network
         self._file = name
         self._graph = GraphBuilder("tflite")

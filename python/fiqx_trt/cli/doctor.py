@@ -13,7 +13,7 @@ import typer
 from fiqx_trt.cli.console import table
 
 if TYPE_CHECKING:
-    from fiqx_trt.zoo import Entry
+    from fiqx_trt.zoo import KnownModel
 
 __all__ = ["doctor"]
 
@@ -108,7 +108,7 @@ def _weights() -> list[Line]:
     return lines
 
 
-def _how(entry: Entry, here: bool) -> str:
+def _how(entry: KnownModel, here: bool) -> str:
     """Say what a known model is, or how to get it."""
     if here:
         return entry.about

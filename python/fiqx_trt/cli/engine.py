@@ -79,13 +79,13 @@ def clear() -> None:
 
 def _parts(model: Model, passes: int, gradient: bool) -> Iterator[tuple[str, Session]]:
     """Open every graph that the methods run, as they run it."""
-    from fiqx_trt.explain.network import Network
+    from fiqx_trt.explain.network import CamNetwork
 
     spec = model.spec
     taps = tuple(dict.fromkeys((spec.embedding, spec.pre_dropout, spec.features)))
     yield "trunk", model.session(taps)
     yield "head", model.head_session(passes)
-    network = Network(model, None)
+    network = CamNetwork(model, None)
     yield "activations", network.extractor
     yield "embedding", network.embedder
     if gradient:

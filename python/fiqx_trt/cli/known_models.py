@@ -14,7 +14,7 @@ from fiqx_trt.cli.console import say, table
 from fiqx_trt.errors import InvalidInputError
 
 if TYPE_CHECKING:
-    from fiqx_trt.zoo import Entry
+    from fiqx_trt.zoo import KnownModel
 
 __all__ = ["fetch", "known_facts", "list_models", "state"]
 
@@ -40,14 +40,14 @@ def list_models(
     typer.echo("* of the weights, and only with --accept-licence")
 
 
-def _row(entry: Entry, here: bool) -> tuple[str, ...]:
+def _row(entry: KnownModel, here: bool) -> tuple[str, ...]:
     size = "–" if entry.bytes is None else entry.size
     kind = "" if entry.kind == "recogniser" else f"{entry.kind}: "
     mark = "*" if entry.consent else ""
     return entry.name, size, entry.licence_weights + mark, "yes" if here else "", kind + entry.about
 
 
-def known_facts(entry: Entry) -> list[tuple[str, str, str]]:
+def known_facts(entry: KnownModel) -> list[tuple[str, str, str]]:
     """Return what the table knows of a model beyond its contract: field, value, source."""
     facts = [("about", entry.about, ""), ("licence of the code", entry.licence_code, "")]
     if entry.consent:
@@ -84,7 +84,7 @@ def fetch(
     typer.echo(str(found.path) if found.path else "verified, but it cannot be kept: set FIQX_CACHE_DIR")
 
 
-def _entry(name: str) -> Entry:
+def _entry(name: str) -> KnownModel:
     import difflib
 
     from fiqx_trt.zoo import known, models

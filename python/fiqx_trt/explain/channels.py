@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from fiqx_trt import kernels
 from fiqx_trt.explain.recipe import Recipe
 from fiqx_trt.kernels import Array
-from fiqx_trt.runtime.place import HOST, Place
+from fiqx_trt.runtime.device_context import HOST, DeviceContext
 from fiqx_trt.statistics.upsampling import upsample
 
 __all__ = ["Channels"]
@@ -38,15 +38,15 @@ class Channels:
     """
 
     def __init__(
-        self, recipe: Recipe, activations: Array, size: tuple[int, int], place: Place = HOST
+        self, recipe: Recipe, activations: Array, size: tuple[int, int], context: DeviceContext = HOST
     ) -> None:
         self.recipe = recipe
         self.size = size
-        self.place = place
+        self.context = context
         self.relu = recipe.activations == "relu"
         self._values = activations
-        constant = kernels.cam_constant(activations, relu=self.relu, stream=place.stream)
-        self.contrast: NDArray[np.bool_] = ~place.fetch(constant)[0]
+        constant = kernels.cam_constant(activations, relu=self.relu, stream=context.stream)
+        self.contrast: NDArray[np.bool_] = ~context.fetch(constant)[0]
 
     def mask(self, inputs: Array, face: Indices, channel: Indices, out: Array) -> None:
         """Write masked copies of faces, ``out[k] = inputs[face[k]] ∘ H_{channel[k]}``, straight into a runtime's input.
@@ -71,7 +71,7 @@ class Channels:
                 subtract_min=self.recipe.mask != "range",
                 relu=self.relu,
                 out=kernels.rows(out, int(start), int(stop)),
-                stream=self.place.stream,
+                stream=self.context.stream,
             )
 
     def combine(
@@ -80,21 +80,21 @@ class Channels:
         """Sum the channels with weights ``(n, C)`` and finish the sums as the recipe says; arrays of :attr:`place`."""
         recipe, plain = self.recipe, self._plain
         return kernels.cam_combine(
-            self._values if plain else self.place.upload(self._summed()),
-            self.place.upload(np.asarray(weights, np.float32)),
+            self._values if plain else self.context.upload(self._summed()),
+            self.context.upload(np.asarray(weights, np.float32)),
             size=size or self.size,
             relu_activations=plain and self.relu,
             upsample_first=recipe.relu == "pixels",
             minmax_twice=recipe.scale == "both",
-            stream=self.place.stream,
+            stream=self.context.stream,
         )
 
     def uniform_grids(self) -> Floats:
         """Return the sums of equal weights, ``(n, h, w)`` float32, cut off at 0."""
-        weights = self.place.upload(self.contrast.astype(np.float32))
+        weights = self.context.upload(self.contrast.astype(np.float32))
         grid = tuple(self._values.shape[2:])
-        found = kernels.cam_combine(self._values, weights, size=grid, stream=self.place.stream)
-        return self.place.fetch(found.grid)[0]
+        found = kernels.cam_combine(self._values, weights, size=grid, stream=self.context.stream)
+        return self.context.fetch(found.grid)[0]
 
     @property
     def _plain(self) -> bool:
@@ -103,7 +103,7 @@ class Channels:
 
     def _summed(self) -> Floats:
         """Return what the map sums where that is more than the activations: B_k, ``(n, C, h, w)``, on the host."""
-        (values,) = self.place.fetch(self._values)
+        (values,) = self.context.fetch(self._values)
         finite = np.isfinite(values).all(axis=(2, 3), keepdims=True)
         values = np.where(finite, values, np.float32(0))
         if self.relu:

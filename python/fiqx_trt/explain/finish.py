@@ -48,19 +48,19 @@ def finish(channels: Channels, weights: Doubles, *, on_device: bool = False) -> 
 
     With ``on_device`` the maps stay where the channels are; the rest is always in host memory.
     """
-    place, scale = channels.place, channels.recipe.scale
+    context, scale = channels.context, channels.recipe.scale
     combined = channels.combine(weights)
     kept = on_device or scale == "grid"
-    grids, limits, *rest = place.fetch(combined.grid, combined.limits, *(() if kept else (combined.maps,)))
+    grids, limits, *rest = context.fetch(combined.grid, combined.limits, *(() if kept else (combined.maps,)))
     flat = limits[:, 0] == limits[:, 1]
     maps = combined.maps if kept else rest[0]
     if scale == "grid":
         maps, grids, limits = _scaled_grids(grids, channels.size)
-        maps = place.upload(maps) if on_device else maps
+        maps = context.upload(maps) if on_device else maps
     broken = ~np.isfinite(limits).all(axis=1)
     for i in np.flatnonzero(broken).tolist():
         kernels.copy(
-            np.zeros((1, *channels.size), np.float32), kernels.rows(maps, i, i + 1), stream=place.stream
+            np.zeros((1, *channels.size), np.float32), kernels.rows(maps, i, i + 1), stream=context.stream
         )
     grids[broken], limits[broken] = 0.0, 0.0
     low, high = limits.astype(np.float64).T

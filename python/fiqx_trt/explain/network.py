@@ -11,14 +11,14 @@ from numpy.typing import NDArray
 from fiqx_trt import kernels
 from fiqx_trt.errors import ModelError
 from fiqx_trt.explain.channels import Channels
-from fiqx_trt.explain.scores import Scorer
+from fiqx_trt.explain.scores import MaskScorer
 from fiqx_trt.kernels import Array
 from fiqx_trt.models.extracted import flat
 
 if TYPE_CHECKING:
     from fiqx_trt.models.model import Model
 
-__all__ = ["Network"]
+__all__ = ["CamNetwork"]
 
 Progress = Callable[[int, int], None]
 #: Bytes of masked faces that exist at one time.
@@ -27,7 +27,7 @@ WINDOW_BYTES = 32 << 20
 MASKED_ROWS = 128
 
 
-class Network:
+class CamNetwork:
     """A model and the layer whose channels mask its input.
 
     Parameters
@@ -53,7 +53,7 @@ class Network:
         self.model = model
         self.layer = layer or spec.features
         self.size = spec.input_size
-        self.place = model.place
+        self.context = model.context
         self._grey = len(spec.mean) == 1
         # The embedding alone: a masked face's other taps would be copied out for nothing.
         self.embedder = model.session((spec.embedding,), batch=MASKED_ROWS)
@@ -71,7 +71,7 @@ class Network:
         All float32, at the model's place. What a grey network reads stands in three channels.
         """
         inputs = self.model.input(faces)
-        outputs = self.place.run(self.extractor, {self.model.spec.image: inputs})
+        outputs = self.context.run(self.extractor, {self.model.spec.image: inputs})
         activations = outputs[self.layer]
         if len(activations.shape) != 4:
             shape = ", ".join(["N", *map(str, activations.shape[1:])])
@@ -87,14 +87,14 @@ class Network:
 
     def zero_embedding(self, count: int) -> Array:
         """Return the raw embedding of the all-zero input, ``count`` times, ``(count, D)`` at the model's place."""
-        embedding = self._embed(self.place.zeros((1, *self._row()), np.float32))
-        return self.place.upload(np.repeat(self.place.fetch(embedding)[0], count, axis=0))
+        embedding = self._embed(self.context.zeros((1, *self._row()), np.float32))
+        return self.context.upload(np.repeat(self.context.fetch(embedding)[0], count, axis=0))
 
     def run_masked(
         self,
         channels: Channels,
         inputs: Array,
-        scorer: Scorer,
+        scorer: MaskScorer,
         scores: NDArray[np.float64],
         progress: Progress | None = None,
     ) -> int:
@@ -125,9 +125,9 @@ class Network:
         face, channel = np.nonzero(channels.contrast)
         if not len(face):
             return 0
-        place, rows = self.place, min(self._window_rows(), len(face))
-        index = place.upload(face.astype(np.int64))
-        window = place.empty((rows, *self._row()), np.float32)
+        context, rows = self.context, min(self._window_rows(), len(face))
+        index = context.upload(face.astype(np.int64))
+        window = context.empty((rows, *self._row()), np.float32)
         found = []
         for start in range(0, len(face), rows):
             stop = min(start + rows, len(face))
@@ -136,13 +136,15 @@ class Network:
             found.append(scorer(self._embed(masked), kernels.rows(index, start, stop)))
             if progress is not None:
                 progress(stop, len(face))
-        scores[face, channel] = np.concatenate(place.fetch(*found))
+        scores[face, channel] = np.concatenate(context.fetch(*found))
         return len(face)
 
     def _embed(self, inputs: Array) -> Array:
         if self._grey:  # masks are made of three channels, and its place is the host
             inputs = np.ascontiguousarray(inputs[:, :1])
-        return flat(self.place.run(self.embedder, {self.model.spec.image: inputs})[self.model.spec.embedding])
+        return flat(
+            self.context.run(self.embedder, {self.model.spec.image: inputs})[self.model.spec.embedding]
+        )
 
     def _row(self) -> tuple[int, ...]:
         return (3, *self.size)

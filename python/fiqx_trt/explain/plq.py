@@ -16,11 +16,11 @@ from fiqx_trt.errors import InvalidInputError, NotCalibratedError
 from fiqx_trt.explain.deviation import Comparison, Deviation, missing_usual, usual_of
 from fiqx_trt.explain.scale import PER, Per, resolve_gamma, resolve_per
 from fiqx_trt.kernels import Array
-from fiqx_trt.models.gradients import WEIGHTS, Gradients, Weights, check_weights, resident_gradients
+from fiqx_trt.models.gradients import WEIGHTS, Gradients, Weights, check_weights, device_gradients
 from fiqx_trt.models.model import Extracted
 from fiqx_trt.quality.base import Quality, QualityMethod
 from fiqx_trt.quality.serfiq import SerFiq
-from fiqx_trt.runtime.place import HOST
+from fiqx_trt.runtime.device_context import HOST
 
 if TYPE_CHECKING:
     from fiqx_trt.models.model import Model
@@ -153,20 +153,20 @@ class PlqExplainer:
         """Explain aligned faces; see :func:`plq`."""
         faces = self.model.check_faces(faces)
         given = None if quality is None else _given_quality(quality, len(faces))
-        place = self.model.place if on_device else HOST
+        context = self.model.context if on_device else HOST
         count, size = len(faces), self.model.spec.input_size
         usual = None if on_device else usual_of(self.model.spec, self.weights)
         wanted = (self._per,) if usual is None else PER
-        maps, *saliency = (place.empty((count, *size), np.float32) for _ in range(1 + len(wanted)))
+        maps, *saliency = (context.empty((count, *size), np.float32) for _ in range(1 + len(wanted)))
         found, clipped = np.empty(count), np.empty(count, np.bool_)
         for start in range(0, count, BLOCK):
             stop = min(start + BLOCK, count)
             some = self._block(faces[start:stop], None if given is None else given[start:stop], wanted)
             found[start:stop] = some.quality
-            (clipped[start:stop],) = self.model.place.fetch(some.clipped)
+            (clipped[start:stop],) = self.model.context.fetch(some.clipped)
             for whole, part in zip((maps, *saliency), (some.maps, *some.saliency), strict=True):
-                kernels.copy(part, kernels.rows(whole, start, stop), stream=self.model.place.stream)
-        place.wait()
+                kernels.copy(part, kernels.rows(whole, start, stop), stream=self.model.context.stream)
+        context.wait()
         comparison = None
         if usual is not None:
             comparison = Comparison(np.asarray(saliency[0]), np.asarray(saliency[1]), usual)
@@ -182,26 +182,26 @@ class PlqExplainer:
         self, faces: NDArray[np.uint8], quality: NDArray[np.float64] | None, wanted: Sequence[Per]
     ) -> _Block:
         """Explain a few faces; the maps, and whether they were clipped, stay where the model is."""
-        place = self.model.place
-        run = resident_gradients(self.model, faces, self.weights, dropout=self.dropout)
+        context = self.model.context
+        run = device_gradients(self.model, faces, self.weights, dropout=self.dropout)
         if quality is None:
             quality = self._own_quality(faces, run)
-        scale = place.upload(node_scale(place.fetch(run.embedding)[0], quality, self.weights))
+        scale = context.upload(node_scale(context.fetch(run.embedding)[0], quality, self.weights))
         assert self.gamma is not None  # filled in above
         by = {}
         for per in wanted:
             contrast = None
             if per == "contrast":
-                contrast = kernels.local_contrast(place.upload(faces), stream=place.stream)
+                contrast = kernels.local_contrast(context.upload(faces), stream=context.stream)
             by[per] = kernels.pixel_quality(
-                run.gradient, scale, contrast, gamma=self.gamma, clip=self.clip, stream=place.stream
+                run.gradient, scale, contrast, gamma=self.gamma, clip=self.clip, stream=context.stream
             )
         own = by[self._per]
         return _Block(own.maps, tuple(by[per].saliency for per in wanted), quality, own.clipped)
 
     def _own_quality(self, faces: NDArray[np.uint8], run: Gradients) -> NDArray[np.float64]:
         none = np.empty((len(faces), 0, 0, 0), np.float32)
-        extracted = Extracted(run.embedding, run.pre_dropout, none, self.model.place)
+        extracted = Extracted(run.embedding, run.pre_dropout, none, self.model.context)
         scaled = self.method.score(self.model, faces, extracted).scaled
         if scaled is not None:
             return scaled

@@ -15,12 +15,12 @@ from numpy.typing import NDArray
 from fiqx_trt.errors import InvalidInputError
 from fiqx_trt.explain.channels import Channels
 from fiqx_trt.explain.finish import finish, uniform_correlation
-from fiqx_trt.explain.network import Network
+from fiqx_trt.explain.network import CamNetwork
 from fiqx_trt.explain.recipe import Recipe, recipe
 from fiqx_trt.explain.result import ScoreCam
-from fiqx_trt.explain.scores import Scorer, channel_weights, effective_channels
+from fiqx_trt.explain.scores import MaskScorer, channel_weights, effective_channels
 from fiqx_trt.kernels import Array
-from fiqx_trt.runtime.place import HOST
+from fiqx_trt.runtime.device_context import HOST
 
 if TYPE_CHECKING:
     from fiqx_trt.models.model import Model
@@ -121,16 +121,16 @@ def scorecam_details(
     """Return Score-CAM maps with everything they rest on; the parameters are those of :func:`scorecam`."""
     chosen = recipe(preset, target=target, weights=weights, align_corners=align_corners)
     references = _references(chosen, reference, len(faces))
-    network = Network(model, layer)
+    network = CamNetwork(model, layer)
     step = max(1, GROUP_BYTES // network.activation_bytes)
     parts = []
     for start in range(0, max(len(faces), 1), step):  # no faces make one empty group
         group = slice(start, start + step)
         against = None if references is None else references[group]
         parts.append(_group(network, chosen, faces[group], against, progress, on_device))
-    place = network.place if on_device else HOST
-    maps = place.concatenate([part.maps for part in parts])
-    place.wait()
+    context = network.context if on_device else HOST
+    maps = context.concatenate([part.maps for part in parts])
+    context.wait()
     return ScoreCam.joined(parts, maps)
 
 
@@ -150,26 +150,26 @@ def _references(chosen: Recipe, reference: NDArray[np.floating] | None, count: i
 
 
 def _group(
-    network: Network,
+    network: CamNetwork,
     chosen: Recipe,
     faces: NDArray[np.uint8],
     reference: Doubles | None,
     progress: Progress | None,
     on_device: bool,
 ) -> ScoreCam:
-    place = network.place
+    context = network.context
     inputs, activations, own = network.extract(faces)
     _check_width(reference, own)
-    channels = Channels(chosen, activations, network.size, place)
-    scorer = Scorer(chosen.target, own, None if reference is None else place.upload(reference), place)
+    channels = Channels(chosen, activations, network.size, context)
+    scorer = MaskScorer(chosen.target, own, None if reference is None else context.upload(reference), context)
     scores = np.full(channels.contrast.shape, np.nan)
     passes = 0
     if chosen.weights != "uniform":
         passes = network.run_masked(channels, inputs, scorer, scores, progress)
     zeros = np.full(len(faces), np.nan)
     if chosen.weights == "increase" or chosen.constant == "zero":
-        index = place.upload(np.arange(len(faces)))
-        (zeros,) = place.fetch(scorer(network.zero_embedding(len(faces)), index))
+        index = context.upload(np.arange(len(faces)))
+        (zeros,) = context.fetch(scorer(network.zero_embedding(len(faces)), index))
     weights = np.zeros_like(scores)
     for i in range(len(faces)):
         weights[i] = channel_weights(chosen, scores[i], channels.contrast[i], float(zeros[i]))

@@ -11,15 +11,15 @@ from numpy.typing import NDArray
 from fiqx_trt import kernels
 from fiqx_trt.explain.recipe import Recipe
 from fiqx_trt.kernels import Array
-from fiqx_trt.runtime.place import HOST, Place
+from fiqx_trt.runtime.device_context import HOST, DeviceContext
 
-__all__ = ["Scorer", "channel_weights", "effective_channels"]
+__all__ = ["MaskScorer", "channel_weights", "effective_channels"]
 
 Doubles = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Scorer:
+class MaskScorer:
     """Scores embeddings of masked faces against what they are compared with.
 
     Every row is computed by itself: no matrix product, whose order of additions may change with the number of rows.
@@ -39,7 +39,7 @@ class Scorer:
     target: str
     own: Array
     reference: Array | None = None
-    place: Place = HOST
+    context: DeviceContext = HOST
 
     def __call__(self, embeddings: Array, face: Array) -> Array:
         """Return the scores ``(K,)`` float64 of raw embeddings ``(K, D)`` of masked copies of the faces ``face`` ``(K,)``.
@@ -49,8 +49,8 @@ class Scorer:
         """
         if self.target in ("self", "reference"):
             against = self.own if self.reference is None else self.reference
-            return kernels.row_cosine(embeddings, against, face, stream=self.place.stream)
-        e, face = self.place.fetch(embeddings, face)
+            return kernels.row_cosine(embeddings, against, face, stream=self.context.stream)
+        e, face = self.context.fetch(embeddings, face)
         return self._host_scores(np.asarray(e, np.float64), face)
 
     def _host_scores(self, e: Doubles, face: NDArray[np.int64]) -> Doubles:
@@ -65,7 +65,7 @@ class Scorer:
 
     @cached_property
     def _host_own(self) -> Doubles:
-        return np.asarray(self.place.fetch(self.own)[0], np.float64)
+        return np.asarray(self.context.fetch(self.own)[0], np.float64)
 
 
 def channel_weights(recipe: Recipe, scores: Doubles, contrast: NDArray[np.bool_], zero: float) -> Doubles:

@@ -1,4 +1,4 @@
-"""What one run of a network gives: its three taps, where they lie."""
+"""The result of one run of a network: its three taps."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 
 from fiqx_trt import kernels
 from fiqx_trt.kernels import Array
-from fiqx_trt.runtime.place import HOST, Place
+from fiqx_trt.runtime.device_context import HOST, DeviceContext
 
 __all__ = ["Extracted", "flat"]
 
 
-class Taps(NamedTuple):
-    """The three taps where they lie; see :class:`Extracted`."""
+class TapArrays(NamedTuple):
+    """The three taps as arrays of a device context; see :class:`Extracted`."""
 
     embedding: Array
     pre_dropout: Array
@@ -25,7 +25,7 @@ class Taps(NamedTuple):
 
 
 class Extracted:
-    """The three taps of N faces, each brought to the host when it is first asked for.
+    """The three taps of N faces. Each attribute is copied to the host when it is first read.
 
     Parameters
     ----------
@@ -35,35 +35,35 @@ class Extracted:
         ``(N, F)`` float32, the first vector from which everything up to the embedding is affine.
     features
         ``(N, C, h, w)`` float32, the deepest spatial activations.
-    place
-        Where they lie.
+    context
+        Their device context.
 
     Attributes
     ----------
-    resident
-        The three where they lie: NumPy arrays, or arrays of a device that kernels take.
-    place
-        Where that is.
+    taps
+        The same three as arrays of the context: NumPy arrays, or device arrays for the kernels.
     """
 
-    def __init__(self, embedding: Array, pre_dropout: Array, features: Array, place: Place = HOST) -> None:
-        self.resident = Taps(embedding, pre_dropout, features)
-        self.place = place
+    def __init__(
+        self, embedding: Array, pre_dropout: Array, features: Array, context: DeviceContext = HOST
+    ) -> None:
+        self.taps = TapArrays(embedding, pre_dropout, features)
+        self.context = context
 
     @cached_property
     def embedding(self) -> NDArray[np.float32]:
-        """``(N, D)`` float32 in host memory, before L2 normalisation."""
-        return self.place.fetch(self.resident.embedding)[0]
+        """``(N, D)`` float32 in host memory."""
+        return self.context.fetch(self.taps.embedding)[0]
 
     @cached_property
     def pre_dropout(self) -> NDArray[np.float32]:
-        """``(N, F)`` float32 in host memory, the first vector from which everything up to the embedding is affine."""
-        return self.place.fetch(self.resident.pre_dropout)[0]
+        """``(N, F)`` float32 in host memory."""
+        return self.context.fetch(self.taps.pre_dropout)[0]
 
     @cached_property
     def features(self) -> NDArray[np.float32]:
-        """``(N, C, h, w)`` float32 in host memory, the deepest spatial activations."""
-        return self.place.fetch(self.resident.features)[0]
+        """``(N, C, h, w)`` float32 in host memory."""
+        return self.context.fetch(self.taps.features)[0]
 
 
 def flat(array: Array) -> Array:

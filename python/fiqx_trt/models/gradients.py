@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from fiqx_trt.errors import DependencyError, InvalidInputError, ModelError
 from fiqx_trt.kernels import Array
 from fiqx_trt.onnx_export.graphs.gradient import build_gradient
-from fiqx_trt.onnx_export.graphs.taps import Taps
+from fiqx_trt.onnx_export.graphs.taps import TapNames
 
 if TYPE_CHECKING:
     import onnx
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from fiqx_trt.models.model import Model
     from fiqx_trt.runtime.base import Session
 
-__all__ = ["WEIGHTS", "Gradients", "Weights", "gradients", "open_gradient", "resident_gradients"]
+__all__ = ["WEIGHTS", "Gradients", "Weights", "device_gradients", "gradients", "open_gradient"]
 
 logger = logging.getLogger(__name__)
 
@@ -38,7 +38,7 @@ LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 
 @dataclass(frozen=True)
 class Gradients:
-    """What one run of the gradient graph gives of N faces.
+    """Result of one run of the gradient graph on N faces.
 
     Parameters
     ----------
@@ -56,7 +56,7 @@ class Gradients:
 
 
 def check_weights(weights: str) -> None:
-    """Refuse a weighting that does not exist."""
+    """Raise InvalidInputError for an unknown weighting."""
     if weights not in WEIGHTS:
         raise InvalidInputError(f"weights is {weights!r}; choose one of {', '.join(WEIGHTS)}")
 
@@ -64,7 +64,7 @@ def check_weights(weights: str) -> None:
 def open_gradient(model: Model, weights: str, *, dropout: float = 0.5) -> Session:
     """Return the session of a model's gradient graph, opened once per model.
 
-    It runs in float32 on the model's backend and device: gradients of a piecewise-linear network in bf16 are a quarter off.
+    It runs in float32 on the model's backend and device: gradients of a piecewise-linear network in bf16 have errors of 25 %.
 
     Parameters
     ----------
@@ -74,14 +74,14 @@ def open_gradient(model: Model, weights: str, *, dropout: float = 0.5) -> Sessio
         ``"l1"`` and ``"sum"``: gradient of ``Σ e_i``; ``"signed"``: of ``Σ |e_i|``, both of the L2-normalised embedding;
         ``"exact"``: of ``-√(2t/(1+t))``, the closed form's distance in first order.
     dropout
-        Probability behind ``"exact"``.
+        Dropout probability of ``"exact"``.
 
     Returns
     -------
     Session
         Input ``image`` ``(N, C, H, W)`` float32, raw intensities in the network's colour order. Outputs ``embedding``,
-        ``pre_dropout``, ``gradient``. Where an operator of the network has no adjoint, torch's automatic differentiation
-        stands in, with a warning.
+        ``pre_dropout``, ``gradient``. Where the gradient of an operator is not implemented, torch's automatic
+        differentiation is used, with a warning.
 
     Raises
     ------
@@ -90,7 +90,7 @@ def open_gradient(model: Model, weights: str, *, dropout: float = 0.5) -> Sessio
     ModelError
         For ``"exact"``: the head is not affine.
     DependencyError
-        An operator has no adjoint, and torch is not installed.
+        The gradient of an operator is not implemented, and torch is not installed.
     """
     check_weights(weights)
     graph = WEIGHTS[weights]
@@ -104,7 +104,7 @@ def _compile(
     model: Model, network: onnx.ModelProto, weights: Literal["l1", "signed", "exact"], dropout: float
 ) -> onnx.ModelProto | Session:
     spec = model.spec
-    taps = Taps(spec.image, spec.embedding, spec.pre_dropout, spec.features)
+    taps = TapNames(spec.image, spec.embedding, spec.pre_dropout, spec.features)
     try:
         return build_gradient(network, taps, mean=spec.mean, std=spec.std, weights=weights, dropout=dropout)
     except ModelError as error:
@@ -142,24 +142,26 @@ def gradients(
     faces
         ``(N, H, W, 3)`` uint8 RGB, of the model's input size.
     weights, dropout
-        As in :func:`open_gradient`. The gradient is without the factor per face (:func:`fiqx_trt.explain.plq.node_scale`).
+        As in :func:`open_gradient`. The factor per face (:func:`fiqx_trt.explain.plq.node_scale`) is not applied.
 
     Raises
     ------
     InvalidInputError
         The faces or the weighting are not as described.
     """
-    run = resident_gradients(model, faces, weights, dropout=dropout)
-    return Gradients(*model.place.fetch(run.embedding, run.pre_dropout, run.gradient))
+    run = device_gradients(model, faces, weights, dropout=dropout)
+    return Gradients(*model.context.fetch(run.embedding, run.pre_dropout, run.gradient))
 
 
-def resident_gradients(
+def device_gradients(
     model: Model, faces: NDArray[np.uint8], weights: str = "l1", *, dropout: float = 0.5
 ) -> Gradients:
-    """Return what :func:`gradients` does, as arrays at the model's place."""
+    """Return the result of :func:`gradients` as arrays of the model's context."""
     session = open_gradient(model, weights, dropout=dropout)
-    outputs = model.place.run(session, {"image": model.input(faces, raw=True)})
+    outputs = model.context.run(session, {"image": model.input(faces, raw=True)})
     gradient = outputs["gradient"]
-    if model.spec.color == "gray":  # the chain rule through the luma, on the host: the place of gray networks
+    if (
+        model.spec.color == "gray"
+    ):  # the chain rule through the luma, on the host, the context of gray networks
         gradient = gradient.sum(axis=1, keepdims=True) * LUMA[:, np.newaxis, np.newaxis]
     return Gradients(outputs["embedding"], outputs["pre_dropout"], gradient)

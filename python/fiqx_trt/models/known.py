@@ -8,12 +8,12 @@ from typing import Any
 from fiqx_trt.errors import ModelError
 from fiqx_trt.models.builtin import BUILTIN, builtin_model
 from fiqx_trt.models.spec import typed_fields
-from fiqx_trt.zoo import Entry, fetch, is_stored
+from fiqx_trt.zoo import KnownModel, fetch, is_stored
 
 __all__ = ["entry_fields", "known_file", "present"]
 
 
-def known_file(entry: Entry) -> tuple[bytes, Path | None]:
+def known_file(entry: KnownModel) -> tuple[bytes, Path | None]:
     """Return the bytes of a known model's network, and where they are kept (None where nothing can be kept).
 
     Raises
@@ -27,7 +27,7 @@ def known_file(entry: Entry) -> tuple[bytes, Path | None]:
     return data, path
 
 
-def present(entry: Entry) -> bool:
+def present(entry: KnownModel) -> bool:
     """Whether a known model can be opened on this machine without fetching anything."""
     if entry.installed_with:
         from importlib.util import find_spec
@@ -36,7 +36,7 @@ def present(entry: Entry) -> bool:
     return is_stored(entry)
 
 
-def entry_fields(entry: Entry) -> dict[str, Any]:
+def entry_fields(entry: KnownModel) -> dict[str, Any]:
     """Return the fields of a :class:`ModelSpec` that the table of known models states.
 
     Raises

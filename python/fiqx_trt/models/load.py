@@ -13,7 +13,8 @@ from fiqx_trt.errors import ModelError, OutputError
 from fiqx_trt.files import write_atomic
 from fiqx_trt.models.infer import infer_spec
 from fiqx_trt.models.known import entry_fields, known_file
-from fiqx_trt.models.model import Model, RuntimeChoice
+from fiqx_trt.models.model import Model
+from fiqx_trt.models.sessions import RuntimeChoice
 from fiqx_trt.models.spec import ModelSpec, read_sidecar, sidecar_path, sidecar_text
 from fiqx_trt.onnx_export.graphs.input_size import fix_input_size, with_batch_of_one
 from fiqx_trt.onnx_export.graphs.reading import fold_shapes, read_hashed, refuse_quantised

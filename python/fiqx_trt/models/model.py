@@ -1,10 +1,9 @@
-"""A recognition model at work: faces in, embeddings and the other taps out."""
+"""Run a recogniser: aligned faces to embeddings, pre-dropout vectors and feature maps."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
 from functools import cached_property
 from types import TracebackType
 from typing import TYPE_CHECKING, NoReturn
@@ -17,13 +16,13 @@ from fiqx_trt.errors import InvalidInputError, ModelError
 from fiqx_trt.kernels import Array
 from fiqx_trt.models.extracted import Extracted, flat
 from fiqx_trt.models.probe import probe_faces
+from fiqx_trt.models.sessions import ModelSessions, RuntimeChoice
 from fiqx_trt.models.spec import ModelSpec
-from fiqx_trt.onnx_export.graphs.affine import folded_head, head_affine
+from fiqx_trt.onnx_export.graphs.affine import head_affine
 from fiqx_trt.onnx_export.graphs.input_size import fixed_batch
-from fiqx_trt.onnx_export.graphs.split import cut, with_outputs
-from fiqx_trt.runtime import open_session
+from fiqx_trt.onnx_export.graphs.split import cut
 from fiqx_trt.runtime.base import Session
-from fiqx_trt.runtime.place import HOST, Place, session_place
+from fiqx_trt.runtime.device_context import HOST, DeviceContext, session_context
 from fiqx_trt.runtime.turns import refuse_pickling
 from fiqx_trt.text import field_words
 
@@ -33,17 +32,6 @@ if TYPE_CHECKING:
 __all__ = ["Extracted", "Model"]
 
 
-@dataclass(frozen=True)
-class RuntimeChoice:
-    """Where and how a model's graphs run; see :func:`fiqx_trt.runtime.open_session`."""
-
-    backend: str = "auto"
-    precision: str = "auto"
-    device: str = "auto"
-    max_batch: int | None = None
-    threads: int | None = None
-
-
 #: Lengths of embeddings that differ by less than this share are the same; bfloat16 resolves 0.004.
 SAME_LENGTH = 1e-3
 #: Embeddings of one face, alone and among others, differ by less than this share of their largest value.
@@ -51,9 +39,9 @@ SAME_ROW = 0.02
 
 
 class Model:
-    """A recognition model with its contract.
+    """An open recognition model: runs aligned faces to embeddings, pre-dropout vectors and feature maps.
 
-    Use :func:`fiqx_trt.load_model` to make one. A model is a context manager; :meth:`close` frees its sessions.
+    :func:`fiqx_trt.load_model` makes one. A model is a context manager; :meth:`close` frees its sessions.
 
     Parameters
     ----------
@@ -66,24 +54,20 @@ class Model:
 
     Attributes
     ----------
-    place
-        Where its arrays lie between faces and results: on its GPU, where everything can, or in host memory.
+    context
+        Device context of its arrays: its GPU, where the session and the kernels support that, or host memory.
     """
 
     def __init__(self, spec: ModelSpec, graph: onnx.ModelProto, runtime: RuntimeChoice | None = None) -> None:
         self.spec = spec
         self._graph = graph
-        self._runtime = runtime or RuntimeChoice()
         self._taps = (spec.embedding, spec.pre_dropout, spec.features)
-        self._trunk = self._open(
-            with_outputs(graph, list(dict.fromkeys(self._taps))), {spec.image: self._probe()}
-        )
+        probe = {spec.image: self.normalise(probe_faces(spec.input_size))}
+        self._sessions = ModelSessions(graph, self._taps, probe, runtime or RuntimeChoice())
+        self._trunk = self._sessions.trunk
         self._check_rows()
-        self.place, self._place_note = _model_place(spec, self._trunk)
-        self._heads: dict[int, Session] = {}
-        self._sessions: dict[tuple[str, ...], Session] = {}
-        self._derived: dict[str, Session] = {}
-        self._norms: dict[Place, Array] = {}
+        self.context, self._context_note = _model_context(spec, self._trunk)
+        self._norms: dict[DeviceContext, Array] = {}
 
     @property
     def backend(self) -> str:
@@ -102,8 +86,8 @@ class Model:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """Why this backend and precision were chosen, a line each, and why arrays do not stay on the GPU if they do not."""
-        return (*self._trunk.notes, self._place_note) if self._place_note else self._trunk.notes
+        """One line each: why this backend and precision were chosen, and why arrays do not stay on the GPU if they do not."""
+        return (*self._trunk.notes, self._context_note) if self._context_note else self._trunk.notes
 
     def embed(self, faces: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Return the L2-normalised embeddings of aligned faces.
@@ -129,7 +113,7 @@ class Model:
             return np.asarray(raw / norm, dtype=np.float32)
 
     def extract(self, faces: NDArray[np.uint8]) -> Extracted:
-        """Return the three taps of aligned faces, by one run of the network.
+        """Return the three taps of aligned faces from one run of the network.
 
         Parameters
         ----------
@@ -141,43 +125,39 @@ class Model:
         InvalidInputError
             The faces have another shape or dtype.
         """
-        outputs = self.place.run(self._trunk, {self.spec.image: self.input(faces)})
+        outputs = self.context.run(self._trunk, {self.spec.image: self.input(faces)})
         embedding, pre_dropout, features = (outputs[name] for name in self._taps)
-        return Extracted(flat(embedding), flat(pre_dropout), features, self.place)
+        return Extracted(flat(embedding), flat(pre_dropout), features, self.context)
 
     def normalise(self, faces: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Return what the network reads, in host memory: ``(N, C, H, W)`` float32 in the model's scale and channel order."""
+        """Return the input of the network in host memory: ``(N, C, H, W)`` float32 in the model's scale and channel order."""
         return np.asarray(self._tensor(faces, HOST, self.spec.mean, self.spec.std))
 
     def input(self, faces: NDArray[np.uint8], *, raw: bool = False) -> Array:
-        """Return what :meth:`normalise` does, at :attr:`place`, where nothing but the faces themselves travels to.
+        """Return the input of the network as an array of :attr:`context`; only the uint8 faces are uploaded.
 
         Parameters
         ----------
         faces
             ``(N, H, W, 3)`` uint8 RGB, of the model's input size.
         raw
-            Intensities 0 … 255 as they are, for graphs that normalise by themselves.
+            Return intensities 0 … 255, for graphs that include the normalisation.
         """
         mean, std = ((0.0,), (1.0,)) if raw else (self.spec.mean, self.spec.std)
-        return self._tensor(faces, self.place, mean, std)
+        return self._tensor(faces, self.context, mean, std)
 
     def _tensor(
-        self, faces: NDArray[np.uint8], place: Place, mean: Sequence[float], std: Sequence[float]
+        self, faces: NDArray[np.uint8], context: DeviceContext, mean: Sequence[float], std: Sequence[float]
     ) -> Array:
-        given = place.upload(self.check_faces(faces))
-        pixels = kernels.face_input(given, mean=mean, std=std, color=self.spec.color, stream=place.stream)
-        channels = len(self.spec.mean)  # a gray network has one, and its place is the host
+        uploaded = context.upload(self.check_faces(faces))
+        pixels = kernels.face_input(
+            uploaded, mean=mean, std=std, color=self.spec.color, stream=context.stream
+        )
+        channels = len(self.spec.mean)  # a gray network has one, and its context is the host
         return pixels if channels == 3 else np.ascontiguousarray(pixels[:, :channels])
 
     def check_faces(self, faces: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """Return faces as an array, or say what is wrong with them.
-
-        Raises
-        ------
-        InvalidInputError
-            They are not ``(N, H, W, 3)`` uint8 of the model's input size.
-        """
+        """Return faces as an array; raise InvalidInputError unless they are ``(N, H, W, 3)`` uint8 of the model's input size."""
         faces = np.asarray(faces)
         wanted = (*self.spec.input_size, 3)
         if faces.ndim != 4 or faces.shape[1:] != wanted or faces.dtype != np.uint8:
@@ -193,29 +173,27 @@ class Model:
         Parameters
         ----------
         h
-            ``(N, F)`` float32, in host memory or at :attr:`place`.
+            ``(N, F)`` float32, in host memory or an array of :attr:`context`.
         rows_per_face
-            Rows that belong together; they run together, so a row's result never depends on other faces.
+            Rows that belong to one face. They run together, so a row's result never depends on other faces.
 
         Returns
         -------
         array
-            ``(N, D)`` float32, where ``h`` lies.
+            ``(N, D)`` float32, in the context of ``h``.
         """
-        place = HOST if isinstance(h, np.ndarray) else self.place
+        context = HOST if isinstance(h, np.ndarray) else self.context
         session = self.head_session(rows_per_face)
         shape = tuple(int(size) for size in session.inputs[0].shape[1:] if size is not None)
-        outputs = place.run(session, {self.spec.pre_dropout: kernels.reshape(h, (len(h), *shape))})
+        outputs = context.run(session, {self.spec.pre_dropout: kernels.reshape(h, (len(h), *shape))})
         return flat(outputs[self.spec.embedding])
 
     def head_session(self, rows_per_face: int) -> Session:
-        """Return the session that :meth:`head` runs, opened once for each number of rows."""
-        if rows_per_face not in self._heads:
-            self._heads[rows_per_face] = self._open_head(rows_per_face)
-        return self._heads[rows_per_face]
+        """Return the session that :meth:`head` runs; it is opened once for each number of rows."""
+        return self._sessions.head(self._head, rows_per_face)
 
     def session(self, outputs: tuple[str, ...], *, batch: int | None = None) -> Session:
-        """Return this network with other outputs, on the same backend and in the same precision; opened once.
+        """Return a session of this network with other outputs, on the same backend and in the same precision; opened once.
 
         Parameters
         ----------
@@ -223,50 +201,31 @@ class Model:
             Names of tensors in the graph. The input is :attr:`ModelSpec.image`, as :meth:`normalise` makes it.
         batch
             Rows that always come together. A GPU runs that many at once where the user set no limit; elsewhere the batch is
-            measured anyway.
+            measured.
 
         Raises
         ------
         ModelError
             A name is not in the graph.
         """
-        if outputs not in self._sessions:
-            self._sessions[outputs] = self._open(
-                with_outputs(self._graph, list(outputs)),
-                None,
-                batch=None if self.place is HOST else self._runtime.max_batch or batch,
-                like=self._trunk,
-            )
-        return self._sessions[outputs]
+        return self._sessions.with_outputs(outputs, None if self.context is HOST else batch)
 
     def derived(self, key: str, make: Callable[[onnx.ModelProto], onnx.ModelProto | Session]) -> Session:
-        """Return a session of a graph made from this network: float32, on the same backend and device, opened once.
+        """Return a float32 session of a graph made from this network, on the same backend and device.
 
         Parameters
         ----------
         key
-            What is made, so that it is made once.
+            Name of the derived graph; it is made and opened once, and closed with the model.
         make
-            From this network to another graph, or to a session of its own. The session is closed with the model.
+            Makes another graph, or a session, from this network.
 
         Raises
         ------
         ModelError
             From ``make``, or no backend can open the graph.
         """
-        if key not in self._derived:
-            made = make(self._graph)
-            if not isinstance(made, Session):
-                made = open_session(
-                    made,
-                    backend=self.backend,
-                    precision="fp32",
-                    device=self.device,
-                    max_batch=self._runtime.max_batch,
-                    threads=self._runtime.threads,
-                )
-            self._derived[key] = made
-        return self._derived[key]
+        return self._sessions.derived(key, make)
 
     @cached_property
     def head_affine(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -287,37 +246,31 @@ class Model:
 
     @cached_property
     def normalises(self) -> bool:
-        """Whether the file normalises its embeddings: those of the probe faces all have the same length."""
+        """Whether the network normalises its embeddings: the embeddings of the probe faces all have the same length."""
         raw = self.extract(probe_faces(self.spec.input_size)).embedding.astype(np.float64)
         lengths = np.sqrt(np.square(raw).sum(axis=1))
         return bool(np.ptp(lengths) <= SAME_LENGTH * lengths.mean())
 
     @cached_property
     def head_rank(self) -> float:
-        """Effective rank of the head, ``(tr A Aᵀ)² / tr (A Aᵀ)²``, from 1 to D: over how many directions its noise spreads.
+        """Effective rank of the head, ``(tr A Aᵀ)² / tr (A Aᵀ)²``, from 1 to D: the number of directions its noise has.
 
-        To six digits, so that the order of additions of a matrix product does not show.
+        It is rounded to six digits, so that the order of additions in a matrix product has no effect.
         """
         weights, _ = self.head_affine
         gram = weights @ weights.T
         power = float(np.square(gram).sum())
         return max(1.0, float(f"{np.trace(gram) ** 2 / power:.6g}")) if power > 0 else math.inf
 
-    def column_norms_at(self, place: Place) -> Array:
-        """Return :attr:`head_column_norms` at a place, brought there once."""
-        if place not in self._norms:
-            self._norms[place] = place.upload(self.head_column_norms)
-        return self._norms[place]
+    def column_norms_at(self, context: DeviceContext) -> Array:
+        """Return :attr:`head_column_norms` as an array of a context; uploaded once."""
+        if context not in self._norms:
+            self._norms[context] = context.upload(self.head_column_norms)
+        return self._norms[context]
 
     def close(self) -> None:
         """Free the sessions; the model cannot be used afterwards."""
-        for session in (
-            self._trunk,
-            *self._heads.values(),
-            *self._sessions.values(),
-            *self._derived.values(),
-        ):
-            session.close()
+        self._sessions.close()
 
     def __repr__(self) -> str:
         spec = self.spec
@@ -340,13 +293,10 @@ class Model:
     ) -> None:
         self.close()
 
-    def _probe(self) -> NDArray[np.float32]:
-        return self.normalise(probe_faces(self.spec.input_size))
-
     def _check_rows(self) -> None:
-        """Refuse a file of a fixed batch whose rows depend on each other.
+        """Raise ModelError for a network of a fixed batch whose rows depend on each other.
 
-        Sessions of a free batch are held to it when they are tuned: one whose rows differ in a batch runs at batch 1.
+        A free batch is checked when its session is tuned: where rows depend on each other, it runs at batch 1.
         """
         fixed = fixed_batch(self._graph, self.spec.image)
         if fixed < 2:
@@ -367,36 +317,9 @@ class Model:
     def _head(self) -> onnx.ModelProto:
         return cut(self._graph, inputs=[self.spec.pre_dropout], outputs=[self.spec.embedding])
 
-    def _open_head(self, rows: int) -> Session:
-        """Open the head where the trunk runs: as one layer, where that is cheaper than its own."""
-        precision = self._runtime.precision
-        return self._open(folded_head(self._head), None, batch=rows, like=self._trunk, precision=precision)
 
-    def _open(
-        self,
-        graph: onnx.ModelProto,
-        probe: dict[str, NDArray[np.float32]] | None,
-        batch: int | None = None,
-        like: Session | None = None,
-        precision: str | None = None,
-    ) -> Session:
-        choice = self._runtime
-        if like is not None:
-            precision = precision or like.precision
-            choice = replace(choice, backend=like.backend, precision=precision, device=like.device)
-        return open_session(
-            graph,
-            backend=choice.backend,
-            precision=choice.precision,
-            device=choice.device,
-            max_batch=batch or choice.max_batch,
-            threads=choice.threads,
-            probe=probe,
-        )
-
-
-def _model_place(spec: ModelSpec, trunk: Session) -> tuple[Place, str]:
-    place, why = session_place(trunk)
-    if place is HOST or len(spec.mean) == 3:
-        return place, why
+def _model_context(spec: ModelSpec, trunk: Session) -> tuple[DeviceContext, str]:
+    context, why = session_context(trunk)
+    if context is HOST or len(spec.mean) == 3:
+        return context, why
     return HOST, "masks, scores and maps are computed on the processor: the network reads one channel"

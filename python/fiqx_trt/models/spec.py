@@ -43,7 +43,7 @@ class ModelSpec(InputContract):
     template
         Name of the alignment template (:data:`fiqx_trt.faces.align.TEMPLATES`).
     image, embedding, pre_dropout, features
-        Names of the input tensor and of the three taps in the graph (:class:`fiqx_trt.onnx_export.graphs.taps.Taps`):
+        Names of the input tensor and of the three taps in the graph (:class:`fiqx_trt.onnx_export.graphs.taps.TapNames`):
         ``pre_dropout`` is the first vector from which everything up to the embedding is affine.
     alpha, r
         Scaling of the quality, ``Q̂ = σ(α (Q - r))`` (Terhörst et al., Eq. 2); ``None`` where the model is not calibrated.

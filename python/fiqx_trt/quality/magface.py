@@ -58,8 +58,8 @@ class MagFace:
             raise InvalidInputError("magface needs a recognition model; give one")
         if model.normalises:
             raise ModelError(normalised_message(model.spec))
-        place = extracted.place
-        (power,) = place.fetch(kernels.row_power(extracted.resident.embedding, stream=place.stream))
+        context = extracted.context
+        (power,) = context.fetch(kernels.row_power(extracted.taps.embedding, stream=context.stream))
         return Quality(np.sqrt(power))
 
 

@@ -29,7 +29,7 @@ from fiqx_trt import kernels
 from fiqx_trt.errors import InvalidInputError, ModelError
 from fiqx_trt.quality.base import Quality
 from fiqx_trt.quality.scorer_contract import ScorerContract, read_contract
-from fiqx_trt.zoo import Entry, fetch, known
+from fiqx_trt.zoo import KnownModel, fetch, known
 
 if TYPE_CHECKING:
     from fiqx_trt.models.model import Extracted, Model
@@ -246,7 +246,7 @@ def _width(info: TensorInfo) -> int | None:
     )
 
 
-def known_contract(entry: Entry) -> ScorerContract:
+def known_contract(entry: KnownModel) -> ScorerContract:
     """Return what a known quality network wants, as the table states it.
 
     Raises

@@ -15,7 +15,7 @@ from fiqx_trt.errors import InvalidInputError, ModelError
 from fiqx_trt.kernels import Array
 from fiqx_trt.quality.base import Quality
 from fiqx_trt.quality.options import check_options, option
-from fiqx_trt.runtime.place import HOST, Place
+from fiqx_trt.runtime.device_context import HOST, DeviceContext
 
 if TYPE_CHECKING:
     from fiqx_trt.models.model import Extracted, Model
@@ -88,7 +88,7 @@ def closed_form_distance(
     *,
     dropout: float,
     rank: float = math.inf,
-    place: Place = HOST,
+    context: DeviceContext = HOST,
 ) -> NDArray[np.float64]:
     r"""Return the expected distance of two dropped-out embeddings, without sampling.
 
@@ -111,8 +111,8 @@ def closed_form_distance(
         Probability p in (0, 1).
     rank
         R ≥ 1, :attr:`fiqx_trt.models.Model.head_rank`; infinity gives the first order alone.
-    place
-        Where the arrays lie.
+    context
+        The device context of the arrays.
 
     Returns
     -------
@@ -144,9 +144,9 @@ def closed_form_distance(
     random, 25,088 → 512 (1,500 passes)              502     0.31 … 0.99     0.0006 (0.0012)
     ================================================ ======= =============== =================
     """
-    noise, power = place.fetch(
-        kernels.row_power(pre_dropout, column_norms, stream=place.stream),
-        kernels.row_power(embedding, stream=place.stream),
+    noise, power = context.fetch(
+        kernels.row_power(pre_dropout, column_norms, stream=context.stream),
+        kernels.row_power(embedding, stream=context.stream),
     )
     with np.errstate(divide="ignore", invalid="ignore"):
         t = dropout / (1.0 - dropout) * noise / power
@@ -297,31 +297,31 @@ class SerFiq:
         )
 
     def _closed_form(self, model: Model, extracted: Extracted) -> NDArray[np.float64]:
-        taps, place = extracted.resident, extracted.place
+        taps, context = extracted.taps, extracted.context
         try:
-            norms, rank = model.column_norms_at(place), model.head_rank
+            norms, rank = model.column_norms_at(context), model.head_rank
         except ModelError as error:
             raise ModelError(
                 f"{error}; the closed form needs one that is: give --estimator sampled (estimator='sampled')"
             ) from error
         return closed_form_distance(
-            taps.pre_dropout, taps.embedding, norms, dropout=self.dropout, rank=rank, place=place
+            taps.pre_dropout, taps.embedding, norms, dropout=self.dropout, rank=rank, context=context
         )
 
     def _sampled_distance(self, model: Model, extracted: Extracted) -> NDArray[np.float64]:
-        place, h = extracted.place, extracted.resident.pre_dropout
+        context, h = extracted.context, extracted.taps.pre_dropout
         (count, features), passes = h.shape, self._passes
         group = max(1, EXPANDED_BYTES // (4 * features * passes))
         parts = []
         for start in range(0, count, group):
             some = kernels.rows(h, start, min(start + group, count))
             dropped = kernels.dropout_expand(
-                some, passes=passes, dropout=self.dropout, seed=self._seed, stream=place.stream
+                some, passes=passes, dropout=self.dropout, seed=self._seed, stream=context.stream
             )
             embeddings = model.head(dropped, rows_per_face=passes)
             grouped = kernels.reshape(embeddings, (len(some), passes, embeddings.shape[1]))
-            parts.append(kernels.pair_spread(grouped, stream=place.stream))
-        return np.concatenate(place.fetch(*parts)) if parts else np.zeros(0)
+            parts.append(kernels.pair_spread(grouped, stream=context.stream))
+        return np.concatenate(context.fetch(*parts)) if parts else np.zeros(0)
 
 
 def serfiq(

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from fiqx_trt import kernels
 from fiqx_trt.errors import InvalidInputError
 from fiqx_trt.kernels import Array
-from fiqx_trt.runtime.place import HOST, Place, place_of
+from fiqx_trt.runtime.device_context import HOST, DeviceContext, context_of
 from fiqx_trt.statistics.base import DEFAULT_BINS, DEFAULT_BUDGET, Statistics
 
 __all__ = ["MapStatistics"]
@@ -52,7 +52,7 @@ class MapStatistics(Statistics):
     ) -> None:
         super().__init__(size, tuple(size), memory_budget=memory_budget, bins=bins)
         self._count = 0
-        self._place: Place = HOST
+        self._context: DeviceContext = HOST
         self._mean: Array = np.zeros(self.size)
         self._m2: Array = np.zeros(self.size)
 
@@ -65,13 +65,13 @@ class MapStatistics(Statistics):
     def mean(self) -> NDArray[np.float64]:
         """Mean per pixel, ``(H, W)`` float64 (Fu & Damer, Eq. 1)."""
         self._require_maps("mean")
-        return self._place.fetch(self._mean)[0].copy()
+        return self._context.fetch(self._mean)[0].copy()
 
     @property
     def std(self) -> NDArray[np.float64]:
         """Population standard deviation per pixel, 1/N, ``(H, W)`` float64 (Fu & Damer, Eq. 2)."""
         self._require_maps("standard deviation")
-        return np.asarray(np.sqrt(self._place.fetch(self._m2)[0] / self._count))
+        return np.asarray(np.sqrt(self._context.fetch(self._m2)[0] / self._count))
 
     @property
     def nbytes(self) -> int:
@@ -92,13 +92,13 @@ class MapStatistics(Statistics):
         InvalidInputError
             Another shape or dtype, or a value that is not a number in [0, 1]. Nothing is added then.
         """
-        place = place_of(maps)
-        maps = _check_maps(np.asarray(maps) if place is HOST else kernels.borrow(maps), self.size, place)
+        context = context_of(maps)
+        maps = _check_maps(np.asarray(maps) if context is HOST else kernels.borrow(maps), self.size, context)
         if len(maps) == 0:
             return
-        self._move(place)
+        self._move(context)
         self._count = kernels.pixel_moments(
-            maps, self._mean, self._m2, count=self._count, stream=place.stream
+            maps, self._mean, self._m2, count=self._count, stream=context.stream
         )
         if self._store is not None:
             self._store.push(maps, self._expand)
@@ -108,19 +108,19 @@ class MapStatistics(Statistics):
         store = copy.copy(self._store)  # its lists are replaced, never changed in place, by `move`
         if store is not None:
             store.move(HOST)
-        mean, m2 = self._place.fetch(self._mean, self._m2)
+        mean, m2 = self._context.fetch(self._mean, self._m2)
         return {**self.__dict__, "_place": HOST, "_mean": mean, "_m2": m2, "_store": store}
 
     def _on_host(self) -> Statistics:
-        return self if self._place is HOST else self.copy()
+        return self if self._context is HOST else self.copy()
 
-    def _move(self, place: Place) -> None:
+    def _move(self, context: DeviceContext) -> None:
         """Bring the state to a place."""
-        if place is not self._place:
-            self._mean, self._m2 = map(place.upload, self._place.fetch(self._mean, self._m2))
+        if context is not self._context:
+            self._mean, self._m2 = map(context.upload, self._context.fetch(self._mean, self._m2))
             if self._store is not None:
-                self._store.move(place)
-            self._place = place
+                self._store.move(context)
+            self._context = context
 
     def _merge_moments(self, other: Statistics) -> None:
         assert isinstance(other, MapStatistics)  # merge() has checked it
@@ -132,13 +132,13 @@ class MapStatistics(Statistics):
     def _exact_median(self) -> NDArray[np.float64]:
         rows = self._median_store().rows()
         assert rows is not None  # median() has checked the count
-        return self._place.fetch(kernels.pixel_median(rows, stream=self._place.stream))[0]
+        return self._context.fetch(kernels.pixel_median(rows, stream=self._context.stream))[0]
 
     def _expand(self, rows: Array) -> Iterator[Array]:
         yield rows
 
 
-def _check_maps(maps: Array, size: tuple[int, int], place: Place) -> Array:
+def _check_maps(maps: Array, size: tuple[int, int], context: DeviceContext) -> Array:
     if len(maps.shape) == 2:
         maps = kernels.reshape(maps, (1, *maps.shape))
     if len(maps.shape) != 3 or maps.shape[1:] != size or maps.dtype != np.float32:
@@ -146,7 +146,7 @@ def _check_maps(maps: Array, size: tuple[int, int], place: Place) -> Array:
             f"the maps are {maps.dtype} of shape {maps.shape}; this state wants float32 of shape "
             f"(N, {size[0]}, {size[1]})"
         )
-    low, high = place.fetch(kernels.pixel_range(maps, stream=place.stream))[0]
+    low, high = context.fetch(kernels.pixel_range(maps, stream=context.stream))[0]
     if len(maps) and not (low >= 0.0 and high <= 1.0):  # a NaN makes both comparisons false
         raise InvalidInputError(
             f"the maps reach from {low:g} to {high:g}; statistics are taken of numbers in [0, 1]: scale "

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from fiqx_trt import kernels
 from fiqx_trt.kernels import Array
-from fiqx_trt.runtime.place import HOST, Place
+from fiqx_trt.runtime.device_context import HOST, DeviceContext
 
 __all__ = ["MedianStore"]
 
@@ -38,7 +38,7 @@ class MedianStore:
         self.bins = bins
         self.capacity = capacity
         self.count = 0
-        self._place: Place = HOST
+        self._context: DeviceContext = HOST
         self._rows: list[Array] = []
         self._counts: Array | None = None
 
@@ -58,20 +58,20 @@ class MedianStore:
         counts = [] if self._counts is None else [self._counts]
         return sum(int(array.nbytes) for array in [*self._rows, *counts])
 
-    def move(self, place: Place) -> None:
+    def move(self, context: DeviceContext) -> None:
         """Bring everything to a place, where rows will then be pushed from."""
-        if place is not self._place:
+        if context is not self._context:
             counts = [] if self._counts is None else [self._counts]
-            moved = [place.upload(array) for array in self._place.fetch(*self._rows, *counts)]
-            self._place, self._rows = place, moved[: len(self._rows)]
+            moved = [context.upload(array) for array in self._context.fetch(*self._rows, *counts)]
+            self._context, self._rows = context, moved[: len(self._rows)]
             self._counts = moved[-1] if counts else None
 
     def push(self, rows: Array, expand: Expand) -> None:
         """Add rows that lie where the store does; they are copied where they are kept."""
         self.count += len(rows)
         if self._counts is None and self.count <= self.capacity:
-            kept = self._place.empty(rows.shape, np.float32)
-            kernels.copy(rows, kept, stream=self._place.stream)
+            kept = self._context.empty(rows.shape, np.float32)
+            kernels.copy(rows, kept, stream=self._context.stream)
             self._rows.append(kept)
             return
         self._spill(expand)
@@ -85,25 +85,25 @@ class MedianStore:
             return
         counts = self._spill(expand)
         if other._counts is not None:
-            kernels.pixel_histogram_merge(counts, other._counts, stream=self._place.stream)
+            kernels.pixel_histogram_merge(counts, other._counts, stream=self._context.stream)
         for rows in other._rows:
             self._tally(rows, expand)
 
     def rows(self) -> Array | None:
         """Return all rows kept, where the store lies, or None where there are none."""
         if len(self._rows) > 1:
-            self._rows = [self._place.concatenate(self._rows)]
+            self._rows = [self._context.concatenate(self._rows)]
         return self._rows[0] if self._rows else None
 
     def histogram_median(self) -> NDArray[np.float64]:
         """Return the median per pixel ``(H, W)`` from the counts."""
-        median = kernels.pixel_histogram_quantile(self._counts, 0.5, stream=self._place.stream)
-        return self._place.fetch(median)[0]
+        median = kernels.pixel_histogram_quantile(self._counts, 0.5, stream=self._context.stream)
+        return self._context.fetch(median)[0]
 
     def _spill(self, expand: Expand) -> Array:
         """Turn kept rows into counts."""
         if self._counts is None:
-            self._counts = self._place.zeros((*self.size, self.bins), np.uint32)
+            self._counts = self._context.zeros((*self.size, self.bins), np.uint32)
             kept, self._rows = self._rows, []
             for rows in kept:
                 self._tally(rows, expand)
@@ -111,4 +111,4 @@ class MedianStore:
 
     def _tally(self, rows: Array, expand: Expand) -> None:
         for maps in expand(rows):
-            kernels.pixel_histogram(maps, self._counts, stream=self._place.stream)
+            kernels.pixel_histogram(maps, self._counts, stream=self._context.stream)

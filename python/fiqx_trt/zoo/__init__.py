@@ -7,13 +7,13 @@ other and keeps what was verified.
 from __future__ import annotations
 
 from fiqx_trt.zoo.fetch import Fetched, fetch, is_stored, stored
-from fiqx_trt.zoo.table import DEFAULT_MODEL, EMBEDDED_MODEL, Entry, Origin, known, models
+from fiqx_trt.zoo.table import DEFAULT_MODEL, EMBEDDED_MODEL, KnownModel, Origin, known, models
 
 __all__ = [
     "DEFAULT_MODEL",
     "EMBEDDED_MODEL",
-    "Entry",
     "Fetched",
+    "KnownModel",
     "Origin",
     "fetch",
     "is_stored",

@@ -17,7 +17,7 @@ from fiqx_trt.cache import HASH_SUFFIX, Cache, cache_dir
 from fiqx_trt.errors import LicenceError, ModelError, ModelUnavailableError
 from fiqx_trt.files import read_regular, write_atomic
 from fiqx_trt.zoo.sources import Patience, UnavailableError, get
-from fiqx_trt.zoo.table import Entry
+from fiqx_trt.zoo.table import KnownModel
 
 __all__ = ["OFFLINE", "Fetched", "fetch", "is_stored", "stored"]
 
@@ -42,7 +42,7 @@ class Fetched(NamedTuple):
     path: Path | None
 
 
-def stored(entry: Entry) -> Fetched | None:
+def stored(entry: KnownModel) -> Fetched | None:
     """Return a model's file if it is on this machine and what the table says; never touches the network."""
     cache = Cache(cache_dir("models"))
     data = cache.read(entry.stored_name)
@@ -51,7 +51,7 @@ def stored(entry: Entry) -> Fetched | None:
     return Fetched(data, _path(cache, entry))
 
 
-def is_stored(entry: Entry) -> bool:
+def is_stored(entry: KnownModel) -> bool:
     """Whether a model's file is kept on this machine, by the hash noted beside it; its bytes are checked when it is opened."""
     path = _path(Cache(cache_dir("models")), entry)
     if path is None or not path.is_file():
@@ -63,7 +63,11 @@ def is_stored(entry: Entry) -> bool:
 
 
 def fetch(
-    entry: Entry, *, accept_licence: bool = False, file: Path | None = None, patience: Patience | None = None
+    entry: KnownModel,
+    *,
+    accept_licence: bool = False,
+    file: Path | None = None,
+    patience: Patience | None = None,
 ) -> Fetched:
     """Return a model's file, from the cache or from the first of its sources that gives it.
 
@@ -105,16 +109,16 @@ def fetch(
     return found
 
 
-def consent_path(entry: Entry, folder: Path) -> Path:
+def consent_path(entry: KnownModel, folder: Path) -> Path:
     """Return where the consent to a model's licence is kept."""
     return folder / f"{entry.name}.licence.json"
 
 
-def _path(cache: Cache, entry: Entry) -> Path | None:
+def _path(cache: Cache, entry: KnownModel) -> Path | None:
     return None if cache.folder is None else cache.folder / entry.stored_name
 
 
-def _consent(entry: Entry, cache: Cache, accepted: bool) -> None:
+def _consent(entry: KnownModel, cache: Cache, accepted: bool) -> None:
     if not entry.consent or accepted:
         return
     if cache.folder is not None and consent_path(entry, cache.folder).is_file():
@@ -125,7 +129,7 @@ def _consent(entry: Entry, cache: Cache, accepted: bool) -> None:
     )
 
 
-def _record(entry: Entry, cache: Cache) -> None:
+def _record(entry: KnownModel, cache: Cache) -> None:
     if cache.folder is None:
         return
     told = {
@@ -139,7 +143,7 @@ def _record(entry: Entry, cache: Cache) -> None:
     write_atomic(consent_path(entry, cache.folder), text.encode(), private=True)
 
 
-def _brought(entry: Entry, file: Path) -> bytes:
+def _brought(entry: KnownModel, file: Path) -> bytes:
     try:
         data = read_regular(file)
     except OSError as error:
@@ -154,7 +158,7 @@ def _brought(entry: Entry, file: Path) -> bytes:
     return data
 
 
-def _from_sources(entry: Entry, patience: Patience) -> bytes:
+def _from_sources(entry: KnownModel, patience: Patience) -> bytes:
     if os.environ.get(OFFLINE, "") not in ("", "0"):
         raise _unavailable(entry, f"{OFFLINE} is set")
     logger.warning(
@@ -175,7 +179,7 @@ def _from_sources(entry: Entry, patience: Patience) -> bytes:
     raise _unavailable(entry, "; ".join(reasons))
 
 
-def _unavailable(entry: Entry, why: str) -> ModelUnavailableError:
+def _unavailable(entry: KnownModel, why: str) -> ModelUnavailableError:
     return ModelUnavailableError(
         f"the model {entry.name} is not on this machine and cannot be fetched ({why}). Run `fiqx-trt model fetch "
         f"{entry.name}` where the network reaches its source, or bring {entry.file} and run `fiqx-trt model fetch "
@@ -184,7 +188,7 @@ def _unavailable(entry: Entry, why: str) -> ModelUnavailableError:
 
 
 @contextlib.contextmanager
-def _alone(cache: Cache, entry: Entry) -> Iterator[None]:
+def _alone(cache: Cache, entry: KnownModel) -> Iterator[None]:
     """Let one process at a time fetch a model; the others find the file when it is their turn."""
     with contextlib.ExitStack() as stack:
         if cache.folder is not None:

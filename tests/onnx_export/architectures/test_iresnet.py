@@ -12,7 +12,7 @@ from fiqx_trt.errors import ModelError
 from fiqx_trt.onnx_export.architectures.iresnet import build_iresnet, build_iresnet18
 from fiqx_trt.onnx_export.architectures.state import load_state
 from fiqx_trt.onnx_export.graphs.split import with_outputs
-from fiqx_trt.onnx_export.graphs.taps import Taps, find_taps, tensor_shapes
+from fiqx_trt.onnx_export.graphs.taps import TapNames, find_taps, tensor_shapes
 from reference.onnx_graphs import normal, run
 from reference.torch_nets import IResNet, outputs_of, randomise, state_of
 
@@ -36,7 +36,7 @@ def assert_same(found: np.ndarray, wanted: np.ndarray) -> None:
 def test_r18_matches_torch_at_all_taps(net18: torch.nn.Module, state18: dict[str, np.ndarray]) -> None:
     model = build_iresnet(18, state=state18)
     taps = find_taps(model)
-    assert taps == Taps("image", "embedding", "flatten", "bn2")
+    assert taps == TapNames("image", "embedding", "flatten", "bn2")
     shapes = tensor_shapes(model)
     assert [shapes[t] for t in ("image", "embedding", "flatten", "bn2")] == [
         (None, 3, 112, 112),

@@ -12,7 +12,7 @@ from fiqx_trt.onnx_export.architectures import ARCHITECTURES
 from fiqx_trt.onnx_export.architectures.mobilefacenet import build_mobilefacenet
 from fiqx_trt.onnx_export.graphs.affine import head_affine
 from fiqx_trt.onnx_export.graphs.split import cut, with_outputs
-from fiqx_trt.onnx_export.graphs.taps import Taps, find_taps, tensor_shapes
+from fiqx_trt.onnx_export.graphs.taps import TapNames, find_taps, tensor_shapes
 from reference.onnx_graphs import normal, operators, run
 
 IMAGES = np.tanh(normal(4, 3, 112, 112))
@@ -43,7 +43,7 @@ def test_follows_table_1_of_the_paper() -> None:
 def test_taps_and_head() -> None:
     model = build_mobilefacenet()
     taps = find_taps(model)
-    assert taps == Taps("image", "embedding", "flatten", "conv_sep.prelu")
+    assert taps == TapNames("image", "embedding", "flatten", "conv_sep.prelu")
     found = run(with_outputs(model, ["embedding", "flatten"]), {"image": IMAGES})
     A, b = head_affine(cut(model, inputs=["flatten"], outputs=["embedding"]))
     assert A.shape == (512, 512)

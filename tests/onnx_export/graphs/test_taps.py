@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from fiqx_trt.errors import ModelError
-from fiqx_trt.onnx_export.graphs.taps import Taps, find_taps, tensor_shapes
+from fiqx_trt.onnx_export.graphs.taps import TapNames, find_taps, tensor_shapes
 from reference.onnx_graphs import normal, parse
 
 WEIGHTS = {
@@ -45,7 +45,7 @@ GEMM = "e = Gemm<transB=1>(h, fc, b) "
 )
 def test_pre_dropout_is_what_the_last_linear_layer_reads(ending: str, pre_dropout: str) -> None:
     model = parse(TRUNK + ending, {**WEIGHTS, "q": normal(4, 4)})
-    assert find_taps(model) == Taps("image", "embedding", pre_dropout, "r")
+    assert find_taps(model) == TapNames("image", "embedding", pre_dropout, "r")
 
 
 @pytest.mark.parametrize(
@@ -75,7 +75,7 @@ def test_pre_dropout_is_what_the_last_linear_layer_reads(ending: str, pre_dropou
 )
 def test_walks_behind_a_final_l2_normalisation(ending: str) -> None:
     model = parse(TRUNK + GEMM + ending, WEIGHTS)
-    assert find_taps(model) == Taps("image", "e", "h", "r")
+    assert find_taps(model) == TapNames("image", "e", "h", "r")
     assert find_taps(model, embedding="embedding").embedding == "e"
 
 
@@ -104,7 +104,9 @@ def test_what_is_not_a_normalisation_stays_in_the_embedding(ending: str) -> None
 )
 @pytest.mark.parametrize("outputs", ["float[N,4] e, float[N,4] unit", "float[N,4] unit, float[N,4] e"])
 def test_of_a_raw_and_a_normalised_output_the_raw_one_is_read(ending: str, outputs: str) -> None:
-    assert find_taps(parse(TRUNK + GEMM + ending, WEIGHTS, outputs=outputs)) == Taps("image", "e", "h", "r")
+    assert find_taps(parse(TRUNK + GEMM + ending, WEIGHTS, outputs=outputs)) == TapNames(
+        "image", "e", "h", "r"
+    )
 
 
 def test_a_network_that_needs_more_than_a_picture_names_what_it_needs() -> None:
@@ -141,7 +143,7 @@ def test_a_map_turned_to_channels_last_before_the_flattening_is_no_features(turn
     flat = f"h = Flatten({'u' if turned else 't'}) embedding = MatMul(h, wide)"
     body = f"c = Conv<pads=[1,1,1,1]>(image, w) r = Relu(c) t = Transpose<perm=[0,2,3,1]>(r) {turned}{flat}"
     model = parse(body, {**WEIGHTS, "wide": normal(384, 4)})
-    assert find_taps(model) == Taps("image", "embedding", "h", "r")
+    assert find_taps(model) == TapNames("image", "embedding", "h", "r")
     assert tensor_shapes(model)["t"] == (None, 8, 8, 6)
 
 
@@ -156,7 +158,7 @@ def test_a_map_turned_back_to_channels_first_may_be_features() -> None:
 def test_overrides_are_taken_as_given() -> None:
     model = parse(TRUNK + GEMM + "embedding = Identity(e)", WEIGHTS)
     taps = find_taps(model, image="image", embedding="e", pre_dropout="p", features="c")
-    assert taps == Taps("image", "e", "p", "c")
+    assert taps == TapNames("image", "e", "p", "c")
 
 
 @pytest.mark.parametrize("batch", ["N", "1", "7"])
@@ -179,7 +181,7 @@ def test_a_flattening_computed_from_the_batch_keeps_its_shape() -> None:
     ends = {"zero": np.array(0), "zeros": np.array([0]), "rest": np.array([-1]), "q": normal(384, 4)}
     model = parse(body, {**WEIGHTS, **ends})
     assert tensor_shapes(model)["h"] == (None, 384)
-    assert find_taps(model) == Taps("image", "embedding", "h", "c")
+    assert find_taps(model) == TapNames("image", "embedding", "h", "c")
 
 
 def test_initializers_listed_as_inputs_are_no_image() -> None:

@@ -13,7 +13,7 @@ from fiqx_trt.runtime.base import TensorInfo
 from fiqx_trt.runtime.tensorrt import compat, opcheck
 from fiqx_trt.runtime.tensorrt.logger import get_logger, tail
 
-__all__ = ["WORKSPACE", "Built", "Recipe", "build_plan"]
+__all__ = ["WORKSPACE", "BuildSettings", "Built", "build_plan"]
 
 logger = logging.getLogger(__name__)
 
@@ -22,7 +22,7 @@ WORKSPACE = 4 << 30
 
 
 @dataclass(frozen=True)
-class Recipe:
+class BuildSettings:
     """How an engine is built; part of its key in the cache.
 
     Attributes
@@ -56,7 +56,7 @@ def build_plan(
     trt: Any,
     data: bytes,
     inputs: Sequence[TensorInfo],
-    recipe: Recipe,
+    recipe: BuildSettings,
     *,
     label: str,
     free_bytes: int,
@@ -108,7 +108,7 @@ def build_plan(
     return built
 
 
-def _config(trt: Any, builder: Any, recipe: Recipe, free_bytes: int) -> Any:
+def _config(trt: Any, builder: Any, recipe: BuildSettings, free_bytes: int) -> Any:
     config = builder.create_builder_config()
     config.set_memory_pool_limit(trt.MemoryPoolType.WORKSPACE, min(recipe.workspace, free_bytes // 2))
     # On by default, and it keeps 10 bits of each factor; what is fp32 here is meant to be fp32.

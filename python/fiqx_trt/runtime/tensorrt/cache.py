@@ -21,7 +21,7 @@ from typing import Any
 from fiqx_trt.cache import Cache, cache_dir
 from fiqx_trt.files import read_private, write_atomic
 
-__all__ = ["EngineCache", "Entry", "key_of"]
+__all__ = ["CachedEngine", "EngineCache", "key_of"]
 
 logger = logging.getLogger(__name__)
 
@@ -30,7 +30,7 @@ _SUFFIXES = (".plan", ".json", ".lock", ".timings", ".npz", ".sha256")
 
 
 @dataclass(frozen=True)
-class Entry:
+class CachedEngine:
     """One engine in the cache: its key, size, and what its side-car tells (empty where it is unreadable)."""
 
     key: str
@@ -131,7 +131,7 @@ class EngineCache:
         """Return the reference results of a self-test, kept under a key or made now."""
         return self._kept.get(f"{key}.npz", make)
 
-    def entries(self) -> list[Entry]:
+    def entries(self) -> list[CachedEngine]:
         """Return the engines, by label, precision and batch."""
         found = []
         for plan in [] if self.folder is None else self.folder.glob("*.plan"):
@@ -139,7 +139,7 @@ class EngineCache:
             with contextlib.suppress(OSError, ValueError, RecursionError):
                 read = json.loads(read_private(self._files(plan.stem)[1]))
                 about = read if isinstance(read, dict) else {}
-            found.append(Entry(plan.stem, plan.stat().st_size, about))
+            found.append(CachedEngine(plan.stem, plan.stat().st_size, about))
         return sorted(found, key=lambda e: [str(e.about.get(n, "")) for n in ("label", "precision", "batch")])
 
     def clear(self) -> tuple[int, int]:

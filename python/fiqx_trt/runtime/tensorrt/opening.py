@@ -15,7 +15,7 @@ from fiqx_trt.runtime.device import device_index
 from fiqx_trt.runtime.graph import Graph
 from fiqx_trt.runtime.options import Options
 from fiqx_trt.runtime.tensorrt import compat, graphs, opcheck, selftest
-from fiqx_trt.runtime.tensorrt.builder import Recipe, build_plan
+from fiqx_trt.runtime.tensorrt.builder import BuildSettings, build_plan
 from fiqx_trt.runtime.tensorrt.cache import EngineCache, key_of
 from fiqx_trt.runtime.tensorrt.driver import open_driver
 from fiqx_trt.runtime.tensorrt.logger import get_logger, tail
@@ -162,7 +162,7 @@ class Opener:
                 logger.info("%s; building the engine again", why)
         raise ParityError(f"{why}, also after building it again; {tail(self._log)}")
 
-    def _session(self, recipe: Recipe, key: str) -> TensorRtSession:
+    def _session(self, recipe: BuildSettings, key: str) -> TensorRtSession:
         plan, note = self._cache.load(key), "the engine is from the cache"
         if plan is None:
             plan, note = self._build(recipe, key)
@@ -184,7 +184,7 @@ class Opener:
             notes=(note, *runner.notes),
         )
 
-    def _build(self, recipe: Recipe, key: str) -> tuple[bytes, str]:
+    def _build(self, recipe: BuildSettings, key: str) -> tuple[bytes, str]:
         parts = self._parts(recipe)
         timings = key_of({name: parts[name] for name in ("tensorrt", *asdict(self._gpu))})
         with self._memory.scope():
@@ -218,10 +218,10 @@ class Opener:
         data: bytes = model.SerializeToString()
         return data
 
-    def _recipe(self, precision: str, batch: int) -> Recipe:
-        return Recipe(precision, batch)
+    def _recipe(self, precision: str, batch: int) -> BuildSettings:
+        return BuildSettings(precision, batch)
 
-    def _parts(self, recipe: Recipe) -> Mapping[str, object]:
+    def _parts(self, recipe: BuildSettings) -> Mapping[str, object]:
         """Return all that an engine depends on."""
         return {
             "onnx": self._graph.digest,

@@ -15,7 +15,7 @@ from fiqx_trt.runtime.base import Chunk, TensorInfo, first_line
 from fiqx_trt.runtime.tensorrt import compat
 from fiqx_trt.runtime.tensorrt.logger import tail
 from fiqx_trt.runtime.tensorrt.memory import Memory
-from fiqx_trt.runtime.tensorrt.slot import Slot
+from fiqx_trt.runtime.tensorrt.slot import ExecutionSlot
 
 __all__ = ["SLOTS", "Runner"]
 
@@ -66,7 +66,7 @@ class Runner:
         #: Whether CUDA graphs run, and why not; empty where nobody asked.
         self.notes: tuple[str, ...] = ()
         self._log = log
-        self._slots: list[Slot] = []
+        self._slots: list[ExecutionSlot] = []
         self._closed = False
         with memory.scope():
             self._runtime = trt.Runtime(log)
@@ -76,7 +76,9 @@ class Runner:
             try:
                 self.inputs, self.outputs = _tensors(trt, self._engine, inputs, outputs)
                 for _ in range(SLOTS):
-                    self._slots.append(Slot(self._engine, memory, log, batch, self.inputs, self.outputs))
+                    self._slots.append(
+                        ExecutionSlot(self._engine, memory, log, batch, self.inputs, self.outputs)
+                    )
                 if graphs:
                     self.notes = (self._record(),)
             except BaseException:
@@ -96,7 +98,7 @@ class Runner:
                 results.append(self._slots[index % SLOTS].finish())
         return results
 
-    def run_device(self, starts: Sequence[Callable[[Slot], None]], stream: int) -> None:
+    def run_device(self, starts: Sequence[Callable[[ExecutionSlot], None]], stream: int) -> None:
         """Give each native run to a slot, which waits for the caller's stream; that then waits for the slots.
 
         Parameters

@@ -16,7 +16,7 @@ from fiqx_trt.runtime.base import Chunk, first_line
 from fiqx_trt.runtime.device import LEGACY_DEFAULT, DeviceSession, DeviceView, check_views, view
 from fiqx_trt.runtime.tensorrt.memory import Memory
 from fiqx_trt.runtime.tensorrt.runner import Runner
-from fiqx_trt.runtime.tensorrt.slot import Slot, row_bytes
+from fiqx_trt.runtime.tensorrt.slot import ExecutionSlot, row_bytes
 
 __all__ = ["DeviceTensor", "TensorRtSession"]
 
@@ -95,7 +95,7 @@ class TensorRtSession(DeviceSession):
 
     def _starts(
         self, views: Mapping[str, DeviceView], results: Mapping[str, Any], rows: int
-    ) -> list[Callable[[Slot], None]]:
+    ) -> list[Callable[[ExecutionSlot], None]]:
         return [
             functools.partial(self._start, views, results, first, min(self.batch, rows - first))
             for first in range(0, rows, self.batch)
@@ -107,7 +107,7 @@ class TensorRtSession(DeviceSession):
         results: Mapping[str, Any],
         first: int,
         count: int,
-        slot: Slot,
+        slot: ExecutionSlot,
     ) -> None:
         """Queue one native run: copies within the device around the engine, the last row repeated to fill it."""
         memory = self._runner.memory

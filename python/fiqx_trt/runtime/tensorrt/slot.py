@@ -14,10 +14,10 @@ from fiqx_trt.runtime.tensorrt.graphs import ExecutionGraph
 from fiqx_trt.runtime.tensorrt.logger import tail
 from fiqx_trt.runtime.tensorrt.memory import Bytes, Memory
 
-__all__ = ["Slot", "row_bytes"]
+__all__ = ["ExecutionSlot", "row_bytes"]
 
 
-class Slot:
+class ExecutionSlot:
     """A context at work. Its memory's scope is entered in every call.
 
     Parameters

@@ -18,7 +18,7 @@ SLOTS = 2
 Graph = Callable[[dict[str, torch.Tensor]], dict[str, torch.Tensor]]
 
 
-class Slot:
+class StagingBuffers:
     """Page-locked copies of what one chunk brings and gives, and the moment its results have arrived."""
 
     def __init__(self, device: torch.device, outputs: Sequence[TensorInfo]) -> None:
@@ -78,7 +78,7 @@ def run_staged(
     list of dict
         The results of each chunk, in order, in memory of their own.
     """
-    slots = [Slot(device, outputs) for _ in range(min(SLOTS, len(chunks)))]
+    slots = [StagingBuffers(device, outputs) for _ in range(min(SLOTS, len(chunks)))]
     results: list[Chunk] = []
     for index, chunk in enumerate(chunks):
         slot = slots[index % SLOTS]

@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 
 from fiqx_trt import _core, kernels
-from fiqx_trt.runtime import open_session, place
+from fiqx_trt.runtime import device_context, open_session
 from fiqx_trt.runtime.base import Session, TensorInfo
 from fiqx_trt.runtime.device import DeviceSession
-from fiqx_trt.runtime.place import HOST, DevicePlace, place_at, place_of, session_place
+from fiqx_trt.runtime.device_context import HOST, CudaContext, context_at, context_of, session_context
 from runtime.small_nets import images, residual_net
 
 X = np.arange(24, dtype=np.float32).reshape(4, 3, 2)
@@ -31,14 +31,14 @@ def test_nothing_is_copied_on_the_host() -> None:
     assert HOST.empty((2, 3), np.uint8).dtype == np.uint8
     assert not HOST.zeros((2, 3), np.float64).any()
     assert HOST.stream is None
-    assert repr(HOST) == "<place cpu>"
-    assert place_of(X) is HOST
+    assert repr(HOST) == "<device context cpu>"
+    assert context_of(X) is HOST
     assert pickle.loads(pickle.dumps(HOST)) is HOST
 
 
 def test_a_session_on_the_processor_keeps_its_arrays_there_and_says_nothing() -> None:
     with open_session(residual_net(), backend="onnxruntime", max_batch=1) as session:
-        assert session_place(session) == (HOST, "")
+        assert session_context(session) == (HOST, "")
         feeds = {"image": images(2)}
         for name, value in HOST.run(session, feeds).items():
             np.testing.assert_array_equal(value, session.run(feeds)[name])
@@ -77,35 +77,35 @@ def test_a_session_on_cuda_that_keeps_its_arrays_on_the_host_says_why(
 ) -> None:
     monkeypatch.setattr(_core, "cuda_device_count", lambda: devices)
     monkeypatch.setattr(_core, "cuda_reason", lambda: "")
-    assert session_place(session) == (HOST, f"masks, scores and maps are computed on the processor: {why}")
+    assert session_context(session) == (HOST, f"masks, scores and maps are computed on the processor: {why}")
 
 
 @pytest.mark.skipif(_core.cuda_device_count() > 0, reason="says what happens without a device")
 def test_the_reason_is_the_extensions() -> None:
-    assert session_place(OnDevice())[1].endswith(_core.cuda_reason())
+    assert session_context(OnDevice())[1].endswith(_core.cuda_reason())
 
 
 # --- a device -----------------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture
-def device(cuda: Callable[..., Any]) -> DevicePlace:
-    return DevicePlace(0)
+def device(cuda: Callable[..., Any]) -> CudaContext:
+    return CudaContext(0)
 
 
 @pytest.mark.cuda
-def test_there_and_back(device: DevicePlace) -> None:
+def test_there_and_back(device: CudaContext) -> None:
     for dtype in (np.bool_, np.uint8, np.int64, np.float16, np.float32, np.float64):
         for x in (X.astype(dtype), X.astype(dtype)[:0], X.astype(dtype)[::2, 1:]):
             (back,) = device.fetch(device.upload(x))
             np.testing.assert_array_equal(back, x)
             assert back.dtype == dtype
-    assert repr(device) == "<place cuda:0>"
-    assert place_of(device.upload(X)) is place_at(0)
+    assert repr(device) == "<device context cuda:0>"
+    assert context_of(device.upload(X)) is context_at(0)
 
 
 @pytest.mark.cuda
-def test_uploaded_arrays_may_be_written_to_at_once(device: DevicePlace) -> None:
+def test_uploaded_arrays_may_be_written_to_at_once(device: CudaContext) -> None:
     x, kept = X.copy(), []
     for i in range(50):
         x[:] = i
@@ -117,10 +117,10 @@ def test_uploaded_arrays_may_be_written_to_at_once(device: DevicePlace) -> None:
 @pytest.mark.cuda
 @pytest.mark.parametrize(("array", "total"), [(0, 0), (40, 100), (1 << 20, 0), (1 << 20, 200)])
 def test_any_limit_gives_the_same_bytes(
-    device: DevicePlace, monkeypatch: pytest.MonkeyPatch, array: int, total: int
+    device: CudaContext, monkeypatch: pytest.MonkeyPatch, array: int, total: int
 ) -> None:
-    monkeypatch.setattr(place, "STAGED_ARRAY", array)
-    monkeypatch.setattr(place, "STAGED_BYTES", total)
+    monkeypatch.setattr(device_context, "STAGED_ARRAY", array)
+    monkeypatch.setattr(device_context, "STAGED_BYTES", total)
     many = [np.full(n, n, np.float32) for n in (1, 1000, 7, 0, 1000, 3000, 2)]
     for _ in range(3):
         backs = device.fetch(*[device.upload(x) for x in many])
@@ -130,7 +130,7 @@ def test_any_limit_gives_the_same_bytes(
 
 
 @pytest.mark.cuda
-def test_fetched_arrays_are_the_callers_own(device: DevicePlace) -> None:
+def test_fetched_arrays_are_the_callers_own(device: CudaContext) -> None:
     given = device.upload(X)
     first, host = device.fetch(given, X)
     assert host is X
@@ -139,7 +139,7 @@ def test_fetched_arrays_are_the_callers_own(device: DevicePlace) -> None:
 
 
 @pytest.mark.cuda
-def test_rows_are_joined_on_the_device(device: DevicePlace) -> None:
+def test_rows_are_joined_on_the_device(device: CudaContext) -> None:
     parts = [device.upload(X), device.upload(X[:0]), device.upload(X[1:])]
     before = _core.traffic()
     joined = device.concatenate(parts)
@@ -149,7 +149,7 @@ def test_rows_are_joined_on_the_device(device: DevicePlace) -> None:
 
 
 @pytest.mark.cuda
-def test_a_session_of_the_host_is_given_host_arrays(device: DevicePlace) -> None:
+def test_a_session_of_the_host_is_given_host_arrays(device: CudaContext) -> None:
     with Elsewhere(device="cpu") as session:
         result = device.run(session, {"x": device.upload(X.reshape(-1, 2))})["x"]
     assert isinstance(result, kernels.DeviceArray)
@@ -157,7 +157,7 @@ def test_a_session_of_the_host_is_given_host_arrays(device: DevicePlace) -> None
 
 
 @pytest.mark.cuda
-def test_threads_may_share_a_place(device: DevicePlace) -> None:
+def test_threads_may_share_a_context(device: CudaContext) -> None:
     wrong: list[int] = []
 
     def work(seed: int) -> None:
@@ -176,6 +176,6 @@ def test_threads_may_share_a_place(device: DevicePlace) -> None:
 
 
 @pytest.mark.cuda
-def test_a_place_pickles_as_the_device_it_is_on(device: DevicePlace) -> None:
+def test_a_context_pickles_as_the_device_it_is_on(device: CudaContext) -> None:
     again = pickle.loads(pickle.dumps(device))
     assert (again.index, again.stream == device.stream) == (0, False)

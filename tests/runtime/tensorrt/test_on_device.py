@@ -16,7 +16,7 @@ import pytest
 import fiqx_trt as fx
 from fiqx_trt import _core, kernels
 from fiqx_trt.explain import plq as plq_module
-from fiqx_trt.explain.network import MASKED_ROWS, Network
+from fiqx_trt.explain.network import MASKED_ROWS, CamNetwork
 from fiqx_trt.explain.plq import plq
 from fiqx_trt.explain.recipe import PRESETS, TARGETS
 from fiqx_trt.explain.recipe import WEIGHTS as CAM_WEIGHTS
@@ -26,7 +26,7 @@ from fiqx_trt.models.gradients import WEIGHTS, gradients
 from fiqx_trt.quality.base import create_method
 from fiqx_trt.quality.magface import magface
 from fiqx_trt.quality.serfiq import serfiq
-from fiqx_trt.runtime.place import HOST, DevicePlace
+from fiqx_trt.runtime.device_context import HOST, CudaContext
 from fiqx_trt.statistics import MapStatistics
 from reference import scorecam as reference
 from runtime.tensorrt.conftest import Install
@@ -64,7 +64,7 @@ def opened(device: dict[str, Any], path: Path, **options: Any) -> Model:
 def model(device: dict[str, Any], tmp_path: Path) -> Iterator[Model]:
     """A small recogniser."""
     with opened(device, save(small_recogniser(), tmp_path / "small.onnx")) as model:
-        assert isinstance(model.place, DevicePlace)
+        assert isinstance(model.context, CudaContext)
         yield model
 
 
@@ -77,12 +77,12 @@ def cam(device: dict[str, Any], tmp_path: Path) -> Iterator[Model]:
 
 def on_host(model: Model, work: Any) -> Any:
     """Do the same with the same sessions and every array in host memory."""
-    place = model.place
-    model.place = HOST
+    context = model.context
+    model.context = HOST
     try:
         return work()
     finally:
-        model.place = place
+        model.context = context
 
 
 def same(a: Any, b: Any) -> None:
@@ -99,7 +99,7 @@ def both(model: Model, work: Any) -> tuple[Any, Any]:
 
 def test_taps_and_embeddings(model: Model) -> None:
     here, there = both(model, lambda: model.extract(FACES))
-    assert isinstance(here.resident.features, kernels.DeviceArray)
+    assert isinstance(here.taps.features, kernels.DeviceArray)
     for name in ("embedding", "pre_dropout", "features"):
         same(getattr(here, name), getattr(there, name))
     same(*both(model, lambda: model.embed(FACES)))
@@ -134,7 +134,7 @@ def test_scorecam(cam: Model, target: str, weights: str) -> None:
 def test_masked_faces_come_in_larger_batches(device: dict[str, Any], tmp_path: Path) -> None:
     path = save(reference.graph(reference.net()), tmp_path / "cam.onnx")
     with opened(device, path, max_batch=None) as model:
-        assert Network(model, None).embedder.batch == MASKED_ROWS > model.session(("features",)).batch
+        assert CamNetwork(model, None).embedder.batch == MASKED_ROWS > model.session(("features",)).batch
         agree(*both(model, lambda: scorecam_details(model, FACES[:1])))
 
 
@@ -261,6 +261,6 @@ def test_a_model_says_why_its_arrays_are_in_host_memory(
     monkeypatch.setattr(_core, "cuda_device_count", lambda: 0)
     monkeypatch.setattr(_core, "cuda_reason", lambda: "built without CUDA")
     with opened({**device}, path) as model:
-        assert model.place is HOST
+        assert model.context is HOST
         assert model.notes[-1] == "masks, scores and maps are computed on the processor: built without CUDA"
         assert np.isfinite(fx.serfiq(model, FACES, estimator="sampled", passes=4).raw).all()

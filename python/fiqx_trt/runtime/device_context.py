@@ -1,7 +1,7 @@
-"""Where arrays lie while an algorithm works on them: in host memory, or on a device, on a stream of its own.
+"""Device contexts: where an algorithm keeps its arrays, in host memory or on a CUDA device with a stream of its own.
 
-An algorithm is written once against a :class:`Place`: it uploads what it is given, runs sessions and kernels on what lies there
-(`stream` goes to every kernel), and fetches what it hands out. On the host all of that is free of copies.
+An algorithm is written once against a :class:`DeviceContext`. It uploads its inputs, runs sessions and kernels on the
+uploaded arrays (every kernel gets the context's `stream`), and fetches its results. On the host nothing is copied.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from fiqx_trt.kernels import Array
 from fiqx_trt.runtime.base import Session
 from fiqx_trt.runtime.device import DeviceSession, device_index
 
-__all__ = ["HOST", "DevicePlace", "Place", "place_at", "place_of", "session_place"]
+__all__ = ["HOST", "CudaContext", "DeviceContext", "context_at", "context_of", "session_context"]
 
 #: Bytes of page-locked memory that uploads in flight may hold before a further one waits for them.
 STAGED_BYTES = 128 << 20
@@ -27,58 +27,58 @@ STAGED_BYTES = 128 << 20
 STAGED_ARRAY = 32 << 20
 
 
-class Place:
-    """Host memory; :class:`DevicePlace` is the other kind.
+class DeviceContext:
+    """Host memory; :class:`CudaContext` is the context of a CUDA device.
 
     Attributes
     ----------
     name
         ``"cpu"`` or ``"cuda:0"`` …
     stream
-        For the kernels: handle of the CUDA stream that work is queued on, None on the host.
+        Handle of the CUDA stream that work is queued on, for the kernels; None on the host.
     """
 
     name: str = "cpu"
     stream: int | None = None
 
     def __repr__(self) -> str:
-        return f"<place {self.name}>"
+        return f"<device context {self.name}>"
 
     def upload(self, array: NDArray[Any]) -> Array:
-        """Bring a host array here; the same object where that is the host. It may be written to again at once."""
+        """Copy a host array to the context, or return it where that is the host. The caller may write to the array at once."""
         return array
 
     def empty(self, shape: Sequence[int], dtype: DTypeLike) -> Array:
-        """Return a new array here, its content undefined."""
+        """Return a new array of this context with undefined content."""
         return np.empty(tuple(shape), dtype)
 
     def zeros(self, shape: Sequence[int], dtype: DTypeLike) -> Array:
-        """Return a new array of zeros here."""
+        """Return a new array of zeros of this context."""
         return np.zeros(tuple(shape), dtype)
 
     def fetch(self, *arrays: Array) -> list[NDArray[Any]]:
-        """Return arrays in host memory, after one wait for all of them; those that lie there are returned as they are."""
+        """Return arrays in host memory, after one wait for all of them; host arrays are returned as they are."""
         return list(arrays)
 
     def wait(self) -> None:
-        """Wait for everything that was queued here: arrays that are handed out are finished, whatever stream reads them."""
+        """Wait for all queued work, so that every stream may read the results."""
 
     def concatenate(self, arrays: Sequence[Array]) -> Array:
-        """Join arrays of this place along their rows; a single one is returned as it is."""
+        """Join arrays of this context along their rows; a single one is returned as it is."""
         return arrays[0] if len(arrays) == 1 else np.concatenate(arrays)
 
     def run(self, session: Session, feeds: Mapping[str, Array]) -> dict[str, Array]:
-        """Run a session on arrays of this place; the results lie here too."""
+        """Run a session on arrays of this context; the results are arrays of this context too."""
         return session.run(feeds)
 
     def __reduce__(self) -> str | tuple[Any, ...]:
         return "HOST"
 
 
-class DevicePlace(Place):
-    """Memory of a CUDA device, and a stream of this place's own that everything is queued on.
+class CudaContext(DeviceContext):
+    """Memory of a CUDA device, and one stream on which all work is queued.
 
-    Nothing waits but :meth:`fetch`. Threads may share a place.
+    Only :meth:`fetch` and :meth:`wait` wait. Threads may share a context.
 
     Parameters
     ----------
@@ -88,7 +88,7 @@ class DevicePlace(Place):
     Raises
     ------
     CudaUnavailableError
-        The kernels do not see it.
+        The kernels do not see the device.
     """
 
     def __init__(self, index: int) -> None:
@@ -101,10 +101,10 @@ class DevicePlace(Place):
         self._flying: list[NDArray[np.uint8]] = []
 
     def __reduce__(self) -> str | tuple[Any, ...]:
-        return DevicePlace, (self.index,)
+        return CudaContext, (self.index,)
 
     def upload(self, array: NDArray[Any]) -> Array:
-        """Queue a copy of a host array to the device, by way of page-locked memory."""
+        """Queue a copy of a host array to the device through page-locked memory."""
         array = np.asarray(array)
         out = self.empty(array.shape, array.dtype)
         if array.nbytes > STAGED_ARRAY:
@@ -120,7 +120,7 @@ class DevicePlace(Place):
         return out
 
     def empty(self, shape: Sequence[int], dtype: DTypeLike) -> Array:
-        """Return new device memory, its content undefined."""
+        """Return new device memory with undefined content."""
         return kernels.DeviceArray(shape, dtype, device=self.index, stream=self.stream)
 
     def zeros(self, shape: Sequence[int], dtype: DTypeLike) -> Array:
@@ -128,19 +128,19 @@ class DevicePlace(Place):
         return kernels.DeviceArray.zeros(shape, dtype, device=self.index, stream=self.stream)
 
     def fetch(self, *arrays: Array) -> list[NDArray[Any]]:
-        """Copy arrays to the host and wait, once; host arrays are returned as they are."""
+        """Copy arrays to the host and wait once; host arrays are returned as they are."""
         with self._lock:
             staged = [array if isinstance(array, np.ndarray) else self._down(array) for array in arrays]
             self._stream.synchronize()
-            found = [
-                kept if kept is given or given.nbytes > STAGED_ARRAY else kept.copy()
-                for given, kept in zip(arrays, staged, strict=True)
+            arrays_in_host = [
+                host if host is array or array.nbytes > STAGED_ARRAY else host.copy()
+                for array, host in zip(arrays, staged, strict=True)
             ]
             self._settle()
-        return found
+        return arrays_in_host
 
     def wait(self) -> None:
-        """Wait for everything that was queued here."""
+        """Wait for all work queued on the stream."""
         self._stream.synchronize()
 
     def concatenate(self, arrays: Sequence[Array]) -> Array:
@@ -155,12 +155,12 @@ class DevicePlace(Place):
         return joined
 
     def run(self, session: Session, feeds: Mapping[str, Array]) -> dict[str, Array]:
-        """Queue a run of a session; one that takes host arrays only gets them, and is waited for."""
+        """Queue a run of a session. A session that takes host arrays only gets host arrays, and is waited for."""
         if isinstance(session, DeviceSession) and _on(session) == self.index:
             results = session.run_device(feeds, stream=self.stream)
             return {name: kernels.borrow(value, stream=self.stream) for name, value in results.items()}
-        given = dict(zip(feeds, self.fetch(*feeds.values()), strict=True))
-        return {name: self.upload(value) for name, value in session.run(given).items()}
+        host_feeds = dict(zip(feeds, self.fetch(*feeds.values()), strict=True))
+        return {name: self.upload(value) for name, value in session.run(host_feeds).items()}
 
     def _down(self, array: Array) -> NDArray[Any]:
         large = array.nbytes > STAGED_ARRAY
@@ -169,7 +169,7 @@ class DevicePlace(Place):
         return host
 
     def _staged(self, like: Array) -> NDArray[Any]:
-        """Return page-locked memory that no copy uses, until the next wait."""
+        """Return page-locked memory that no queued copy uses."""
         fitting = next((i for i, block in enumerate(self._idle) if block.nbytes >= like.nbytes), None)
         if fitting is None:
             block = _core.pinned((1 << max(12, (like.nbytes - 1).bit_length()),), np.uint8)
@@ -180,42 +180,42 @@ class DevicePlace(Place):
         return typed.reshape(like.shape)
 
     def _settle(self) -> None:
-        """After a wait: what was in flight may be used again, as far as it is worth keeping."""
+        """Make the staging memory of finished copies available again; free what exceeds the limit."""
         self._idle = sorted(self._idle + self._flying, key=lambda block: block.nbytes)
         self._flying = []
         while sum(block.nbytes for block in self._idle) > STAGED_BYTES:
             self._idle.pop()
 
 
-#: The one place in host memory.
-HOST = Place()
+#: Host memory.
+HOST = DeviceContext()
 
 
 @functools.cache
-def place_at(index: int) -> DevicePlace:
-    """Return the place on a device that is shared by all who were handed arrays that lie there."""
-    return DevicePlace(index)
+def context_at(index: int) -> CudaContext:
+    """Return the shared context of a device, for arrays whose owner has none."""
+    return CudaContext(index)
 
 
-def place_of(array: Array) -> Place:
-    """Return a place where an array lies.
+def context_of(array: Array) -> DeviceContext:
+    """Return the context of an array.
 
     Raises
     ------
     InvalidInputError
         It is no array of the host or of a device.
     CudaUnavailableError
-        It lies on a device that the kernels do not see.
+        The kernels do not see its device.
     """
     if not hasattr(array, "__cuda_array_interface__"):
         return HOST
-    return place_at(kernels.borrow(array).device)
+    return context_at(kernels.borrow(array).device)
 
 
-def session_place(session: Session) -> tuple[Place, str]:
-    """Return where to keep the arrays of a session, and, for a session on CUDA that keeps them on the host, why.
+def session_context(session: Session) -> tuple[DeviceContext, str]:
+    """Return the context for the arrays of a session, and, where a CUDA session's arrays must be on the host, the reason.
 
-    On its device where the session gives device arrays of float32 and the kernels see that device, otherwise on the host.
+    It is the session's device where the session returns float32 device arrays and the kernels see that device.
     """
     if not session.device.startswith("cuda"):
         return HOST, ""
@@ -228,7 +228,7 @@ def session_place(session: Session) -> tuple[Place, str]:
         why = "the network's tensors are not all float32"
     if why is not None:
         return HOST, f"masks, scores and maps are computed on the processor: {why}"
-    return DevicePlace(_on(session)), ""
+    return CudaContext(_on(session)), ""
 
 
 def _on(session: Session) -> int:
