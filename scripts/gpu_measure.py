@@ -207,7 +207,7 @@ def _serfiq(report: Report, name: str, model: Any, faces: np.ndarray[Any, Any]) 
 
 def _scorecam(report: Report, name: str, model: Any, faces: np.ndarray[Any, Any]) -> None:
     """Hold the masked passes to what the same session gives for rows that lie on the device already."""
-    from fiqx_trt.explain.network import Network
+    from fiqx_trt.explain.network import CamNetwork
     from fiqx_trt.explain.scorecam import scorecam_details
 
     some = faces[:4]
@@ -215,7 +215,7 @@ def _scorecam(report: Report, name: str, model: Any, faces: np.ndarray[Any, Any]
     report.require(bool(np.isfinite(result.maps).all()), "Score-CAM gives values that are not finite")
     took = seconds(lambda: scorecam_details(model, some), least=1.0)
     passes = result.passes / took
-    session = Network(model, None).embedder
+    session = CamNetwork(model, None).embedder
     report.numbers[f"{name}: Score-CAM batch"] = session.batch
     rows = model.context.upload(np.repeat(inputs(4), 64, axis=0))
     feeds = {model.spec.image: rows}
