@@ -24,10 +24,13 @@ if TYPE_CHECKING:
     from fiqx_trt.quality.base import Quality
     from fiqx_trt.quality.magface import magface
     from fiqx_trt.quality.serfiq import serfiq
+    from fiqx_trt.runs.cam_files import cam_files
     from fiqx_trt.runs.face_scorer import FaceScorer
+    from fiqx_trt.runs.plq_files import plq_files
     from fiqx_trt.runs.result import Scores
+    from fiqx_trt.runs.run_result import RunResult
     from fiqx_trt.runs.score import score
-    from fiqx_trt.runs.score_files import ScoredFiles, score_files
+    from fiqx_trt.runs.score_files import score_files
     from fiqx_trt.statistics import CompactMaps, GridStatistics, MapStatistics
 
 __version__ = "0.1.0"
@@ -42,14 +45,16 @@ __all__ = [
     "ModelSpec",
     "PixelQuality",
     "Quality",
+    "RunResult",
     "ScoreCam",
-    "ScoredFiles",
     "Scores",
     "__version__",
+    "cam_files",
     "kernels",
     "load_model",
     "magface",
     "plq",
+    "plq_files",
     "score",
     "score_files",
     "scorecam",
@@ -71,9 +76,11 @@ _HOME = {
     "magface": "fiqx_trt.quality.magface",
     "plq": "fiqx_trt.explain.plq",
     "FaceScorer": "fiqx_trt.runs.face_scorer",
-    "ScoredFiles": "fiqx_trt.runs.score_files",
+    "RunResult": "fiqx_trt.runs.run_result",
     "Scores": "fiqx_trt.runs.result",
     "score": "fiqx_trt.runs.score",
+    "cam_files": "fiqx_trt.runs.cam_files",
+    "plq_files": "fiqx_trt.runs.plq_files",
     "score_files": "fiqx_trt.runs.score_files",
     "ScoreCam": "fiqx_trt.explain.result",
     "scorecam": "fiqx_trt.explain.scorecam",

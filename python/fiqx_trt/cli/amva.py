@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from fiqx_trt import __version__
 from fiqx_trt.cli import options as o
-from fiqx_trt.cli.console import Progress, open_progress, say, table, warnings_shown
+from fiqx_trt.cli.console import open_progress, say, table, warnings_shown
 from fiqx_trt.cli.edc import Directions, Scores, Selected, refuse_existing, say_skipped, skipped_notes
 from fiqx_trt.errors import InvalidInputError
 
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from fiqx_trt.models import Model
     from fiqx_trt.report.amva import MapsMade
     from fiqx_trt.runs.options import CamOptions
+    from fiqx_trt.runs.progress import Progress
     from fiqx_trt.statistics import CompactMaps
 
 __all__ = ["amva"]

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from functools import partial
+import typer
 
 from fiqx_trt.cli import groups as g
 from fiqx_trt.cli import options as o
-from fiqx_trt.cli.table_run import TableRun
+from fiqx_trt.cli.table_run import refuse_other_report, run_on_terminal, write_report
 
 __all__ = ["cam"]
 
@@ -27,18 +27,22 @@ def cam(
 
     Exit status: 0 every row ok, 3 finished but some rows failed, 2 wrong usage, 1 could not run, 130 interrupted, 143 terminated.
     """
-    from fiqx_trt.explain.recipe import recipe
     from fiqx_trt.report.cam_report import cam_report
-    from fiqx_trt.runs.cam_rows import CamRows
-    from fiqx_trt.runs.face_files import FaceFiles
+    from fiqx_trt.report.explained import ExplainedTable
+    from fiqx_trt.runs.settings import CAM_TABLE, CamSettings
 
-    chosen = recipe(  # says what is wrong before anything runs
-        cam.preset, target=cam.target, weights=cam.weights, align_corners=cam.align_corners
+    settings = CamSettings(
+        model=model.model,
+        faces=faces,
+        runtime=runtime,
+        contract=model.contract,
+        maps=files.maps,
+        pictures=files.pictures,
+        cam=cam,
     )
-    run = TableRun(pictures, faces, runtime, output, batch)
-    with (
-        FaceFiles(out, maps=files.maps, pictures=files.pictures) as written,
-        model.open(runtime) as opened,
-    ):
-        page = partial(cam_report, recipe=chosen)
-        run.into(out / "cam.csv", CamRows(opened, cam, written), opened, files=written, page=page)
+    refuse_other_report(out / CAM_TABLE, output.mode)
+    done, status = run_on_terminal(settings, pictures, out / CAM_TABLE, output, batch=batch)
+    if done.complete:
+        page = cam_report(ExplainedTable(done.table, done.meta, done.model), recipe=cam.recipe)
+        write_report(page, done, quiet=output.quiet)
+    raise typer.Exit(status)

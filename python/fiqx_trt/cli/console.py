@@ -9,10 +9,10 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Protocol
 
 import typer
 
+from fiqx_trt.runs.progress import Progress
 from fiqx_trt.text import printable
 
 __all__ = ["complain", "configure_logging", "open_progress", "say", "table", "tell", "warnings_shown"]
@@ -96,14 +96,6 @@ def warnings_shown() -> Sequence[str]:
     """Return the library's warnings that reached the user; the list grows with them."""
     handlers = logging.getLogger("fiqx_trt").handlers
     return next((handler.warnings for handler in handlers if isinstance(handler, _LineHandler)), ())
-
-
-class Progress(Protocol):
-    """Receives how far a run is."""
-
-    def __call__(self, *, done: int, failed: int) -> None:
-        """Report the inputs done and how many of them failed."""
-        ...
 
 
 @contextmanager

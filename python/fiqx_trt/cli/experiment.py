@@ -10,8 +10,8 @@ import typer
 
 from fiqx_trt.cli import options as o
 from fiqx_trt.cli.console import open_progress, say, table, warnings_shown
-from fiqx_trt.cli.plq import Gamma, gamma_field
 from fiqx_trt.errors import InvalidInputError
+from fiqx_trt.runs.settings import gamma_field
 
 if TYPE_CHECKING:
     from fiqx_trt.experiments.deletion_study import DeletionStudy
@@ -142,7 +142,7 @@ def inpaint(
     tap: o.Tap = None,
     alpha: o.Alpha = None,
     r: o.Middle = None,
-    gamma: Gamma = None,
+    gamma: o.Gamma = None,
     backend: o.Backend = "auto",
     device: o.Device = "auto",
     threads: o.Threads = None,
@@ -201,7 +201,7 @@ def compare(
     tap: o.Tap = None,
     alpha: o.Alpha = None,
     r: o.Middle = None,
-    gamma: Gamma = None,
+    gamma: o.Gamma = None,
     backend: o.Backend = "auto",
     device: o.Device = "auto",
     threads: o.Threads = None,
@@ -275,7 +275,7 @@ def deletion(
     tap: o.Tap = None,
     alpha: o.Alpha = None,
     r: o.Middle = None,
-    gamma: Gamma = None,
+    gamma: o.Gamma = None,
     backend: o.Backend = "auto",
     device: o.Device = "auto",
     threads: o.Threads = None,

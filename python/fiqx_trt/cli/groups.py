@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from fiqx_trt.models import Model
     from fiqx_trt.quality import MethodOptions
     from fiqx_trt.rows import Mode
+    from fiqx_trt.runs.file_run import Inputs
 
 __all__ = [
     "CamGroup",
@@ -97,6 +98,13 @@ class InputGroup:
     null: o.NullSeparated = False
     column: o.Column = None
 
+    @property
+    def given(self) -> Inputs:
+        """The inputs of a run."""
+        from fiqx_trt.runs.file_run import Inputs
+
+        return Inputs(self.inputs, self.null, self.column)
+
     def sources(self) -> Iterator[Source]:
         """Return one source per picture (:func:`fiqx_trt.faces.sources.iter_sources`).
 
@@ -105,9 +113,7 @@ class InputGroup:
         SourceError
             An input does not exist.
         """
-        from fiqx_trt.faces.sources import iter_sources
-
-        return iter_sources(self.inputs, null_separated=self.null, column=self.column)
+        return self.given.sources()
 
 
 @dataclass(frozen=True)

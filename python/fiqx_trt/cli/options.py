@@ -98,6 +98,12 @@ Passes = Annotated[
 MaskSeed = Annotated[
     int | None, typer.Option(metavar="N", help="SER-FIQ sampled: seed of the dropout masks; default: 0.")
 ]
+Gamma = Annotated[
+    float | None,
+    typer.Option(
+        metavar="G", help="Scale of the pixel quality; default: the model's.", rich_help_panel=MODEL_PANEL
+    ),
+]
 Target = Annotated[
     str | None,
     typer.Option(help="What a masked face is scored by: self, argmax, norm, logit.  [default: self]"),

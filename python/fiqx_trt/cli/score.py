@@ -9,8 +9,7 @@ import typer
 
 from fiqx_trt.cli import groups as g
 from fiqx_trt.cli import options as o
-from fiqx_trt.cli.table_run import TableRun
-from fiqx_trt.runs.options import ScoreSettings
+from fiqx_trt.cli.table_run import run_on_terminal
 
 __all__ = ["score"]
 
@@ -68,13 +67,16 @@ def score(
     Exit status: 0 every row ok, 3 finished but some rows failed, 2 wrong usage, 1 could not run, 130 interrupted, 143 terminated.
     """
     from fiqx_trt.quality import MethodOptions
-    from fiqx_trt.runs import Scorer
+    from fiqx_trt.runs.settings import ScoreSettings
 
     brisque = (brisque_model, brisque_ranges, brisque_halving)
-    options = MethodOptions(passes, dropout, seed, estimator, distance, *brisque)
-    settings = ScoreSettings(model.model, method or ["serfiq"], faces, runtime, options, model.contract)
-    methods = settings.create_methods()
-    run = TableRun(pictures, faces, runtime, output, batch)
-    with settings.open_model() as opened:
-        scorer = Scorer(opened, methods)
-        run.into(out, scorer, opened, notes=scorer.notes())
+    settings = ScoreSettings(
+        model=model.model,
+        faces=faces,
+        runtime=runtime,
+        contract=model.contract,
+        methods=method or ["serfiq"],
+        options=MethodOptions(passes, dropout, seed, estimator, distance, *brisque),
+    )
+    _, status = run_on_terminal(settings, pictures, out, output, batch=batch)
+    raise typer.Exit(status)

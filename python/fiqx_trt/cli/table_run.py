@@ -1,16 +1,12 @@
-"""One run of inputs into a table, as `score`, `plq` and `cam` do it: resumable, interruptible, summed up at its end."""
+"""A run of the library on a terminal: progress, signals, the summary, the page and the exit status."""
 
 from __future__ import annotations
 
 import itertools
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
-
-import typer
+from typing import TYPE_CHECKING
 
 from fiqx_trt.cli.console import open_progress, say
 from fiqx_trt.cli.signals import Stop, exit_code, stop_on_signals
@@ -18,16 +14,13 @@ from fiqx_trt.errors import OutputError
 
 if TYPE_CHECKING:
     from fiqx_trt.cli.groups import InputGroup, OutputGroup
-    from fiqx_trt.faces.sources import Source
-    from fiqx_trt.models import Model
-    from fiqx_trt.report.explained import ExplainedTable
     from fiqx_trt.report.html import Page
-    from fiqx_trt.rows import Mode, TableWriter
-    from fiqx_trt.runs.face_files import FaceFiles
-    from fiqx_trt.runs.options import FaceOptions, RuntimeOptions
-    from fiqx_trt.runs.score_files import Maker
+    from fiqx_trt.rows import Mode
+    from fiqx_trt.runs.file_run import Inputs
+    from fiqx_trt.runs.run_result import RunResult
+    from fiqx_trt.runs.settings import RunSettings
 
-__all__ = ["TableRun"]
+__all__ = ["refuse_other_report", "run_on_terminal", "write_report"]
 
 EXIT_SOME_FAILED = 3
 GO_ON = "interrupted; the same command with --resume goes on from here"
@@ -35,164 +28,95 @@ GO_ON = "interrupted; the same command with --resume goes on from here"
 COUNT_SECONDS = 1.0
 
 
-@dataclass(frozen=True)
-class TableRun:
-    """What a user asked for.
+def run_on_terminal(
+    settings: RunSettings, pictures: InputGroup, out: Path, output: OutputGroup, *, batch: int
+) -> tuple[RunResult, int]:
+    """Run; show notes, progress and a summary unless quiet; stop after the rows in flight on Ctrl-C.
 
     Parameters
     ----------
+    settings
+        Which kind of run, and its settings.
     pictures
         The inputs.
-    faces, runtime
-        How faces are found, and where networks run.
+    out
+        The table.
     output
         What happens to an earlier output, and whether anything is printed.
     batch
         Batch size; does not affect results.
 
-    Raises
-    ------
-    SourceError
-        An input does not exist.
+    Returns
+    -------
+    result, status
+        What the run did, and the exit status that the table deserves.
     """
+    from fiqx_trt.runs.file_run import open_run
 
-    pictures: InputGroup
-    faces: FaceOptions
-    runtime: RuntimeOptions
-    output: OutputGroup
-    batch: int = 32
-    mode: Mode = field(init=False)
-    sources: Iterator[Source] = field(init=False)
-
-    def __post_init__(self) -> None:
-        """Look at the inputs, before a model is opened."""
-        object.__setattr__(self, "mode", self.output.mode)
-        object.__setattr__(self, "sources", self.pictures.sources())
-
-    def into(
-        self,
-        path: Path,
-        maker: Maker,
-        model: Model,
-        *,
-        files: FaceFiles | None = None,
-        page: Callable[[ExplainedTable], Page] | None = None,
-        ran: str = "",
-        notes: Sequence[str] = (),
-    ) -> NoReturn:
-        """Make the table and leave the command.
-
-        Parameters
-        ----------
-        path
-            The table.
-        maker
-            Makes its rows.
-        model
-            The recogniser.
-        files
-            What writes files beside the rows.
-        page
-            Makes the report of the complete table.
-        ran
-            How the model ran, for the summary; default: in its precision.
-        notes
-            What a reader of the numbers should know, said once the run has begun.
-
-        Raises
-        ------
-        typer.Exit
-            Always, with the status the table deserves.
-        """
-        from fiqx_trt.runs.score_files import TableJob
-
-        job = TableJob(path, maker, model, self.faces, self.runtime, self.mode, sys.argv, self.batch)
-        preparer = job.preparer()
-        total = None if self.output.quiet else self._count()
-        if page is not None:
-            self._refuse_other_report(path)
-        table = job.open(files, inputs=self.pictures.inputs)
-        for note in () if self.output.quiet else notes:
+    inputs = pictures.given
+    with open_run(settings, inputs, out, mode=output.mode, call=sys.argv, batch=batch) as run:
+        total = None if output.quiet else _count(inputs)
+        for note in () if output.quiet else run.maker.notes():
             say(f"note: {note}")
-        with open_progress(total, quiet=self.output.quiet) as report, stop_on_signals() as stop:
+        with open_progress(total, quiet=output.quiet) as report, stop_on_signals() as stop:
             try:
-                job.run(self.sources, preparer, table, report=report, stop=stop)
+                done = run.work(report=report, stop=stop)
             except KeyboardInterrupt:
-                if table.meta.inputs:
+                if run.table.meta.inputs:
                     say(GO_ON)
                 raise
-        if not self.output.quiet:
-            summarise(table, model, ran or model.precision)
-        if page is not None and table.finished:
-            self._report(table, model, page)
-        raise typer.Exit(exit_status(table, stop))
-
-    def _report(self, table: TableWriter, model: Model, page: Callable[[ExplainedTable], Page]) -> None:
-        from fiqx_trt.report.explained import ExplainedTable
-        from fiqx_trt.report.parts import save_page
-
-        written = save_page(page(ExplainedTable(table.path, table.meta, model)), table.path.parent)
-        if not self.output.quiet:
-            say(f"{written}: what came out, and how to read it")
-
-    def _refuse_other_report(self, path: Path) -> None:
-        """Leave a report alone that is not this table's."""
-        from fiqx_trt.report.parts import REPORT
-        from fiqx_trt.rows.files import TableFiles
-
-        files, report = TableFiles.of(path), path.with_name(REPORT)
-        if (
-            self.mode != "overwrite"
-            and report.exists()
-            and not (files.out.exists() or files.partial.exists())
-        ):
-            raise OutputError(
-                f"{report} exists already, of another table than {path.name}; give another --out, or use --overwrite"
-            )
-
-    def _count(self) -> int | None:
-        """Count the inputs, unless they come from standard input or take too long to count."""
-        if "-" in self.pictures.inputs:
-            return None
-        end = time.monotonic() + COUNT_SECONDS
-        sources = self.pictures.sources()
-        count = sum(1 for _ in itertools.takewhile(lambda _: time.monotonic() < end, sources))
-        return count if time.monotonic() < end else None
+    if not output.quiet:
+        _summarise(done)
+    return done, _exit_status(done, stop)
 
 
-def summarise(table: TableWriter, model: Model, ran: str) -> None:
-    """Say what a run did, on what it ran, and how to go on after an interruption."""
-    meta = table.meta
-    counts = ", ".join(f"{count} {status}" for status, count in meta.counts.items()) or "no rows"
-    rate = f", {meta.inputs / meta.duration_s:.1f} inputs/s" if meta.duration_s > 0 else ""
-    say(f"{table.path}: {counts}; {meta.duration_s:.1f} s{rate}")
-    say(f"{model.spec.name} on {model.backend}, {model.device}, {ran}")
-    if skipped := passed_over(model.notes):
-        say(f"not used: {skipped}")
-    if not table.finished:
-        say(GO_ON)
-    elif set(meta.counts) - {"ok"}:
-        say(f"the column error of {table.path.name} says why rows failed")
+def refuse_other_report(table: Path, mode: Mode) -> None:
+    """Raise where a report would be replaced that is not this table's.
 
-
-def passed_over(notes: Sequence[str]) -> str:
-    """Return in one line which backends `auto` could not use, and why; empty where it took the first.
-
-    Examples
-    --------
-    >>> passed_over(["tensorrt on cuda skipped: no driver", "torch on cuda skipped: no driver", "batch 4"])
-    'tensorrt on cuda, torch on cuda: no driver'
+    Raises
+    ------
+    OutputError
+        There is a report of another table, and it may not be replaced.
     """
-    reasons: dict[str, list[str]] = {}
-    for note in notes:
-        backend, skipped, reason = note.partition(" skipped: ")
-        if skipped:
-            reasons.setdefault(reason, []).append(backend)
-    return "; ".join(f"{', '.join(backends)}: {reason}" for reason, backends in reasons.items())
+    from fiqx_trt.report.parts import REPORT
+    from fiqx_trt.rows.files import TableFiles
+
+    files, report = TableFiles.of(table), table.with_name(REPORT)
+    if mode != "overwrite" and report.exists() and not (files.out.exists() or files.partial.exists()):
+        raise OutputError(
+            f"{report} exists already, of another table than {table.name}; give another --out, or use --overwrite"
+        )
 
 
-def exit_status(table: TableWriter, stop: Stop) -> int:
-    """Return the exit status that a table deserves."""
-    if not table.finished:
+def write_report(page: Page, done: RunResult, *, quiet: bool) -> None:
+    """Write the page of a table beside it."""
+    from fiqx_trt.report.parts import save_page
+
+    written = save_page(page, done.table.parent)
+    if not quiet:
+        say(f"{written}: what came out, and how to read it")
+
+
+def _count(inputs: Inputs) -> int | None:
+    """Count the inputs, unless they come from standard input or take too long to count."""
+    if "-" in inputs.names:
+        return None
+    end = time.monotonic() + COUNT_SECONDS
+    count = sum(1 for _ in itertools.takewhile(lambda _: time.monotonic() < end, inputs.sources()))
+    return count if time.monotonic() < end else None
+
+
+def _summarise(done: RunResult) -> None:
+    """Say what a run did, on what it ran, and how to go on after an interruption."""
+    for line in done.lines():
+        say(line)
+    if not done.complete:
+        say(GO_ON)
+    elif set(done.counts) - {"ok"}:
+        say(f"the column error of {done.table.name} says why rows failed")
+
+
+def _exit_status(done: RunResult, stop: Stop) -> int:
+    if not done.complete:
         return exit_code(stop)
-    return EXIT_SOME_FAILED if set(table.meta.counts) - {"ok"} else 0
+    return EXIT_SOME_FAILED if set(done.counts) - {"ok"} else 0

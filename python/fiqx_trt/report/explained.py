@@ -27,6 +27,7 @@ from fiqx_trt.runs.record import RunRecord
 
 if TYPE_CHECKING:
     from fiqx_trt.models import Model
+    from fiqx_trt.runs.record import RanModel
 
 __all__ = ["SHARES", "ExplainedTable", "Words", "explained_page", "faces_sections", "spread_cells"]
 
@@ -53,7 +54,7 @@ class ExplainedTable:
 
     path: Path
     meta: RunMeta
-    model: Model
+    model: Model | RanModel
 
     @property
     def folder(self) -> Path:

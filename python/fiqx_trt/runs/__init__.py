@@ -3,15 +3,19 @@
 ================  ==================================================================
 module            does
 ================  ==================================================================
-`options`         the settings of a run as objects
-`loop`            the loop over all inputs
+`options`         options that kinds of runs share: faces, runtime, activation map
+`settings`        the settings of each kind of run: scores, plq, cam
+`file_run`        a run into a table file: opens model and table, runs, returns a result
+`loop`            the loop over all faces
 `score_rows`      face records to rows of scores
 `explained_rows`  face records to rows of explained faces: `plq_rows`, `cam_rows`
-`face_files`      maps and pictures of a face, beside the table
-`score_files`     inputs into a table file; what the command ``score`` does
+`face_files`      maps and pictures of a face (`face_picture`), beside the table
+`record`          the record of a run: call, model, settings
+`run_result`      what a run into files did
+`score_files`     what the command ``score`` does, for a program; likewise `plq_files`, `cam_files`
 `face_scorer`     a scorer that a program keeps, pickles and calls with pictures
 `score`           ``fx.score``: pictures to scores in one call
-`result`          the scores, for a program to read and a person to look at
+`result`          scores in memory, for a program to read and a person to look at
 ================  ==================================================================
 
 The names here are loaded when they are first used, so that a command which only declares options loads no network.

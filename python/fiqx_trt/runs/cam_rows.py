@@ -40,6 +40,11 @@ class CamRows(ExplainedRows):
         self._options = options
 
     @property
+    def ran(self) -> str:
+        """How the network ran: its precision."""
+        return self._model.precision
+
+    @property
     def _columns(self) -> tuple[Column, ...]:
         numbers = (Column(name, "float") for name in ("effective_channels", "uniform_correlation"))
         return *numbers, Column("flat", "int")

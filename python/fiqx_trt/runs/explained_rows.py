@@ -67,6 +67,15 @@ class ExplainedRows(ABC):
         """Every setting that changes a row or a file."""
         return {**self._parameters, **self._files.parameters}
 
+    @property
+    @abstractmethod
+    def ran(self) -> str:
+        """How the network ran, for the summary of the run."""
+
+    def notes(self) -> tuple[str, ...]:
+        """Return what a reader should know before reading the numbers."""
+        return ()
+
     def measure(self, records: Sequence[FaceRecord]) -> Iterable[Explained]:
         """Run the network on the records; what is left to do is done as the result is taken."""
         faces = [record.image for record in records if record.image is not None]

@@ -86,7 +86,9 @@ class FaceFiles:
 
     def __init__(self, out: Path, *, maps: bool = True, pictures: str = "jpg") -> None:
         if pictures not in PICTURES:
-            raise InvalidInputError(f"--pictures is {pictures!r}; choose one of {', '.join(PICTURES)}")
+            raise InvalidInputError(
+                f"--pictures is {pictures!r}; choose one of {', '.join(PICTURES)} (in Python: pictures=…)"
+            )
         if pictures != "none":
             import fiqx_trt.runs.face_picture  # noqa: F401 -- says what is missing before anything runs
         self._maps = out / "maps" if maps else None
@@ -109,6 +111,11 @@ class FaceFiles:
         """What a run that goes on must have in common with the one before."""
         return {"files.maps": self._maps is not None, "files.pictures": self._kind}
 
+    @property
+    def folders(self) -> tuple[Path, ...]:
+        """The folders that files are written to; empty where none are."""
+        return tuple(folder for folder in (self._maps, self._pictures) if folder is not None)
+
     def begin(self, numbers: Iterator[int], *, clear: bool = False) -> None:
         """Make the folders.
 
@@ -126,9 +133,8 @@ class FaceFiles:
             A folder cannot be written.
         """
         self._numbers = numbers
-        for folder in (self._maps, self._pictures):
-            if folder is not None:
-                _prepare(folder, clear=clear)
+        for folder in self.folders:
+            _prepare(folder, clear=clear)
 
     def add(self, row: Row, *, arrays: Mapping[str, Any] | None = None, save: Save | None = None) -> None:
         """Take the next row, with the files of its face, if it has any.

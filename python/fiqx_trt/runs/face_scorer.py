@@ -17,8 +17,9 @@ from fiqx_trt.models.model import Model
 from fiqx_trt.rows import Column, Row, score_columns
 from fiqx_trt.rows.schema import check_row
 from fiqx_trt.runs.loop import iter_rows
-from fiqx_trt.runs.options import FaceOptions, RuntimeOptions, ScoreSettings
+from fiqx_trt.runs.options import FaceOptions, RuntimeOptions
 from fiqx_trt.runs.score_rows import Scorer
+from fiqx_trt.runs.settings import ScoreSettings
 from fiqx_trt.zoo import DEFAULT_MODEL
 
 if TYPE_CHECKING:
@@ -127,7 +128,14 @@ class FaceScorer:
     ) -> None:
         faces = FaceOptions(aligned, detector, select, min_face, confidence)
         runtime = RuntimeOptions(backend, precision, device, threads)
-        self.settings = ScoreSettings(model, methods, faces, runtime, options, dict(contract or {}))
+        self.settings = ScoreSettings(
+            model=model,
+            faces=faces,
+            runtime=runtime,
+            contract=dict(contract or {}),
+            methods=methods,
+            options=options,
+        )
         self.batch = batch
         self.settings.create_methods()  # says what is wrong where the scorer is made, not in a worker
         self._processes: dict[int, _Process] = {}

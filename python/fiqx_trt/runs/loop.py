@@ -4,40 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any, Protocol
+from typing import Any
 
 from fiqx_trt.faces.batch import iter_batches
 from fiqx_trt.faces.prepare import FacePreparer, FaceRecord, FaceSource
 from fiqx_trt.rows import Row, TableWriter
+from fiqx_trt.runs.maker import RowMaker
+from fiqx_trt.runs.progress import Progress
 
-__all__ = ["Report", "RowMaker", "iter_rows", "score_table"]
-
-
-class RowMaker(Protocol):
-    """Makes rows of face records, such as a :class:`fiqx_trt.runs.Scorer`."""
-
-    def measure(self, records: Sequence[FaceRecord]) -> Any:
-        """Run the network on the next records, and return what :meth:`rows` needs of it."""
-        ...
-
-    def rows(self, records: Sequence[FaceRecord], measured: Any) -> Sequence[Row]:
-        """Take records and what was measured; return the rows that may be written now, one per record and in order.
-
-        Called in another thread, one batch after the other, while the network runs on the next.
-        """
-        ...
-
-    def finish(self) -> Sequence[Row]:
-        """Return the rows held back until now."""
-        ...
-
-
-class Report(Protocol):
-    """Receives how far a run is, after every batch."""
-
-    def __call__(self, *, done: int, failed: int) -> None:
-        """Take the rows done in this run and how many of them failed."""
-        ...
+__all__ = ["iter_rows", "score_table"]
 
 
 def score_table(
@@ -48,7 +23,7 @@ def score_table(
     *,
     batch: int = 32,
     threads: int = 2,
-    report: Report | None = None,
+    report: Progress | None = None,
     stop: Callable[[], bool] = lambda: False,
 ) -> bool:
     """Score every source into a table and close it.
@@ -64,7 +39,7 @@ def score_table(
     table
         An open table.
     batch, threads
-        Faces that travel together, and threads that decode; neither changes a number.
+        Batch size, and threads that decode; neither affects results.
     report
         Called after every batch, in another thread.
     stop

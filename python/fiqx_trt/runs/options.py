@@ -1,27 +1,26 @@
-"""The settings of a run as objects: how faces are found, where networks run, what scores them."""
+"""Options that several kinds of runs share: how faces are found, where networks run, which activation map."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from fiqx_trt.errors import InvalidInputError
-from fiqx_trt.zoo import DEFAULT_MODEL
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from fiqx_trt.explain.recipe import Recipe
     from fiqx_trt.explain.result import ScoreCam
     from fiqx_trt.faces.detect import Detector, Locator
     from fiqx_trt.faces.prepare import FacePreparer
     from fiqx_trt.models import Model, ModelSpec
-    from fiqx_trt.quality import OptionsByMethod, QualityMethod
     from fiqx_trt.rows import Mode
 
-__all__ = ["CamOptions", "FaceOptions", "RuntimeOptions", "ScoreSettings", "choose_mode", "open_model"]
+__all__ = ["CamOptions", "FaceOptions", "RuntimeOptions", "choose_mode", "open_model"]
 
 _LANDMARKS = "landmarks:"
 
@@ -130,6 +129,19 @@ class CamOptions:
     align_corners: bool | None = None
     layer: str | None = None
 
+    @property
+    def recipe(self) -> Recipe:
+        """The definition that the options name.
+
+        Raises
+        ------
+        InvalidInputError
+            A name is unknown.
+        """
+        from fiqx_trt.explain.recipe import recipe
+
+        return recipe(self.preset, target=self.target, weights=self.weights, align_corners=self.align_corners)
+
     def maps(self, model: Model, faces: NDArray[np.uint8]) -> ScoreCam:
         """Return the maps of aligned faces and what they rest on."""
         from fiqx_trt.explain.scorecam import scorecam_details
@@ -148,42 +160,6 @@ class CamOptions:
     def parameters(self) -> Mapping[str, object]:
         """Every setting that changes a number, as given."""
         return {f"cam.{name}": value for name, value in asdict(self).items()}
-
-
-@dataclass(frozen=True)
-class ScoreSettings:
-    """Everything that decides the scores of a picture; it can be pickled.
-
-    Parameters
-    ----------
-    model
-        Name of a known model, or its file.
-    methods
-        Names of quality methods; a name that comes twice counts once.
-    faces, runtime
-        How faces are found, and where networks run.
-    options
-        Options of the methods, such as ``{"serfiq": {"dropout": 0.3}}``; ``None``: the defaults.
-    contract
-        Fields of the model's contract that replace those of its sidecar (:func:`fiqx_trt.load_model`).
-    """
-
-    model: str | Path = DEFAULT_MODEL
-    methods: Sequence[str] = ("serfiq",)
-    faces: FaceOptions = FaceOptions()
-    runtime: RuntimeOptions = RuntimeOptions()
-    options: OptionsByMethod | None = None
-    contract: Mapping[str, Any] = field(default_factory=dict)
-
-    def create_methods(self) -> list[QualityMethod]:
-        """Build the methods (:func:`fiqx_trt.quality.create_methods`)."""
-        from fiqx_trt.quality import create_methods
-
-        return create_methods(self.methods, self.options)
-
-    def open_model(self) -> Model:
-        """Open the model."""
-        return open_model(self.model, self.runtime, self.contract)
 
 
 def open_model(name: str | Path, runtime: RuntimeOptions, fields: Mapping[str, Any]) -> Model:

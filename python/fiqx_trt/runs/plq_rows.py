@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from fiqx_trt.errors import InvalidInputError
 from fiqx_trt.explain.appearance import Appearance, appearance
-from fiqx_trt.explain.deviation import usual_of
+from fiqx_trt.explain.deviation import missing_usual, usual_of
 from fiqx_trt.explain.plq import PixelQuality, PlqExplainer
 from fiqx_trt.explain.region_words import RegionWords, words_of
 from fiqx_trt.explain.regions import REGIONS, WHOLE, region_masks, region_means
@@ -21,10 +21,18 @@ if TYPE_CHECKING:
     from fiqx_trt.runs.face_files import FaceFiles
     from fiqx_trt.runs.face_picture import MapStyle
 
-__all__ = ["COLORS", "PlqRows"]
+__all__ = ["COLORS", "PlqRows", "check_colors"]
 
 #: Names of the colours of P, the default first.
 COLORS = ("blue-yellow", "red-green")
+
+
+def check_colors(colors: str) -> None:
+    """Raise InvalidInputError unless a name is one of :data:`COLORS`."""
+    if colors not in COLORS:
+        raise InvalidInputError(
+            f"--colors is {colors!r}; choose one of {', '.join(COLORS)} (in Python: colors=…)"
+        )
 
 
 class PlqRows(ExplainedRows):
@@ -47,13 +55,25 @@ class PlqRows(ExplainedRows):
 
     def __init__(self, explainer: PlqExplainer, files: FaceFiles, *, colors: str = "blue-yellow") -> None:
         super().__init__(files)
-        if colors not in COLORS:
-            raise InvalidInputError(f"--colors is {colors!r}; choose one of {', '.join(COLORS)}")
+        check_colors(colors)
         self._colors = colors
         self._explainer = explainer
         spec = explainer.model.spec
         self._masks = region_masks(spec.template, spec.input_size)
         self._usual = usual_of(spec, explainer.weights)
+
+    @property
+    def ran(self) -> str:
+        """How the network ran: gradients in float32, by which definition."""
+        explainer = self._explainer
+        return (
+            f"gradients in fp32; per {explainer.per}, weighting {explainer.weights}, γ = {explainer.gamma:g}"
+        )
+
+    def notes(self) -> tuple[str, ...]:
+        """Return why nothing can be compared with usual faces, if so."""
+        missing = missing_usual(self._explainer.model.spec, self._explainer.weights)
+        return (missing,) if missing else ()
 
     @property
     def _columns(self) -> tuple[Column, ...]:

@@ -1,12 +1,39 @@
-"""The record of how a result came about."""
+"""The record of a run: what was called, which model ran where, and every setting that changes a number."""
 
 from __future__ import annotations
 
+import dataclasses
 import shlex
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-__all__ = ["RunRecord"]
+from fiqx_trt.rows import RunMeta
+from fiqx_trt.runs.options import CamOptions, FaceOptions, RuntimeOptions
+
+if TYPE_CHECKING:
+    from fiqx_trt.models import Model, ModelSpec
+    from fiqx_trt.runs.settings import RunSettings
+
+__all__ = ["RanModel", "RunRecord", "python_call", "run_record"]
+
+#: Fields of a model's contract that change a score.
+CONTRACT = (
+    "input_size",
+    "mean",
+    "std",
+    "color",
+    "template",
+    "embedding",
+    "pre_dropout",
+    "alpha",
+    "r",
+    "estimator",
+    "quantiles",
+)
+#: Inputs that the record of a call lists; the table names all of them.
+LISTED = 100
 
 
 @dataclass(frozen=True)
@@ -28,3 +55,88 @@ class RunRecord:
     def command(self) -> str:
         """The command as it is typed."""
         return shlex.join(["fiqx-trt", *self.command_line[1:]]) if self.command_line else "called from Python"
+
+
+@dataclass(frozen=True)
+class RanModel:
+    """What a model was and where it ran; remains when the model is closed.
+
+    Parameters
+    ----------
+    spec
+        The model's contract.
+    backend, device, precision
+        What really ran.
+    notes
+        Why this backend and precision were chosen.
+    """
+
+    spec: ModelSpec
+    backend: str
+    device: str
+    precision: str
+    notes: Sequence[str]
+
+    @classmethod
+    def of(cls, model: Model) -> RanModel:
+        """Describe an open model."""
+        return cls(model.spec, model.backend, model.device, model.precision, model.notes)
+
+    def __str__(self) -> str:
+        return f"{self.spec.name} on {self.backend}, {self.device}, {self.precision}"
+
+
+def run_record(model: RanModel, parameters: Mapping[str, object], call: Sequence[str]) -> RunMeta:
+    """Return the record of a run.
+
+    Parameters
+    ----------
+    model
+        The model.
+    parameters
+        Every setting that changes a number.
+    call
+        The command line, or the call from Python (:func:`python_call`).
+    """
+    from fiqx_trt import __version__
+
+    spec = model.spec
+    contract: dict[str, object] = {f"model.{name}": getattr(spec, name) for name in CONTRACT}
+    plain = {name: list(v) if isinstance(v, tuple) else v for name, v in {**contract, **parameters}.items()}
+    return RunMeta(
+        command_line=call,
+        version=__version__,
+        model=spec.name,
+        model_sha256=spec.sha256,
+        backend=model.backend,
+        device=model.device,
+        precision=model.precision,
+        parameters=plain,  # type: ignore[arg-type]
+        notes=model.notes,
+    )
+
+
+def python_call(
+    function: str, inputs: Sequence[str | Path], out: str | Path, settings: RunSettings
+) -> list[str]:
+    """Return a call from Python as the record of a run keeps it: the function, its inputs and what is no default.
+
+    Examples
+    --------
+    >>> from fiqx_trt.runs.settings import ScoreSettings
+    >>> python_call("fiqx_trt.score_files", ["photos"], "s.csv", ScoreSettings(faces=FaceOptions(aligned=True)))
+    ['fiqx_trt.score_files', 'photos', 's.csv', 'aligned=True']
+    """
+    names = [str(name) for name in inputs[:LISTED]]
+    more = [f"… and {len(inputs) - LISTED} more"] if len(inputs) > LISTED else []
+    return [function, *names, *more, str(out), *(f"{name}={value!r}" for name, value in _given(settings))]
+
+
+def _given(settings: Any) -> Iterator[tuple[str, object]]:
+    """Yield the settings that are no defaults, those of options under their own names."""
+    for field in dataclasses.fields(settings):
+        value = getattr(settings, field.name)
+        if isinstance(value, (FaceOptions, RuntimeOptions, CamOptions)):
+            yield from _given(value)
+        elif value != (field.default_factory() if callable(field.default_factory) else field.default):
+            yield field.name, str(value) if isinstance(value, Path) else value

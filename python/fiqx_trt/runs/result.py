@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import base64
-import html
 import statistics
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from fiqx_trt.errors import DependencyError
 from fiqx_trt.rows import Column, Row
+from fiqx_trt.runs.frames import arrow_to_pandas
+from fiqx_trt.runs.show import html_page, html_row, number_text, row_name
 from fiqx_trt.text import printable
 
 if TYPE_CHECKING:
@@ -76,42 +75,25 @@ class Scores:
         DependencyError
             pandas is not installed.
         """
-        try:
-            import pandas as pd
-        except ImportError as error:
-            raise DependencyError(
-                'to_pandas() needs pandas: pip install "fiqx-trt[pandas]"; or use to_arrow() or rows'
-            ) from error
-        import pyarrow as pa
-
-        return self.to_arrow().to_pandas(types_mapper={pa.int64(): pd.Int64Dtype()}.get)
+        return arrow_to_pandas(self.to_arrow())
 
     def __repr__(self) -> str:
-        lines = [self._summary(), *map(self._method_line, self.methods), *self._failures()]
-        return "\n".join(map(printable, (*lines, *(f"note: {note}" for note in self.notes))))
+        return "\n".join(map(printable, self._lines()))
 
     def _repr_html_(self) -> str:
         """Return a table of the thumbnails and their numbers, for notebooks."""
         names = [column.name for column in self.columns if self._belongs(column.name)]
-        head = "".join(f"<th>{_text(name)}</th>" for name in ("", "path", *names))
-        body = "".join(
-            self._html_row(index, picture, names) for index, picture in (self.thumbnails or {}).items()
-        )
-        lines = [self._summary(), *map(self._method_line, self.methods), *self._failures()]
-        lines += [f"note: {note}" for note in self.notes]
-        paragraph = "<br>".join(map(_text, lines))
-        return (
-            f"<div><p>{paragraph}</p><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
-        )
+        rows = [
+            html_row(self.rows[index], names, picture) for index, picture in (self.thumbnails or {}).items()
+        ]
+        return html_page(self._lines(), names, rows)
 
     def _belongs(self, column: str) -> bool:
         return any(column == name or column.startswith(f"{name}_") for name in self.methods)
 
-    def _html_row(self, index: int, picture: bytes, names: Sequence[str]) -> str:
-        row = self.rows[index]
-        image = f'<img alt="" src="data:image/jpeg;base64,{base64.b64encode(picture).decode()}">'
-        cells = "".join(f"<td>{_number(row[name])}</td>" for name in names)
-        return f"<tr><td>{image}</td><td>{_text(_name(row))}</td>{cells}</tr>"
+    def _lines(self) -> list[str]:
+        lines = [self._summary(), *map(self._method_line, self.methods), *self._failures()]
+        return [*lines, *(f"note: {note}" for note in self.notes)]
 
     def _summary(self) -> str:
         counts = ", ".join(f"{count} {status}" for status, count in self.counts.items()) or "no picture"
@@ -123,16 +105,16 @@ class Scores:
         if not scored:
             return f"{method}: no number"
         values = [float(row[method]) for row in scored]  # type: ignore[arg-type]
+        if len(scored) == 1:
+            return f"{method}: {number_text(values[0])}{_hundred(scored, method)} {row_name(scored[0])}"
         order = sorted(range(len(scored)), key=lambda i: values[i] if better else -values[i])
-        worst = ", ".join(f"{_number(values[i])} {_name(scored[i])}" for i in order[:NAMED])
+        worst = ", ".join(f"{number_text(values[i])} {row_name(scored[i])}" for i in order[:NAMED])
         side = "lowest" if better else "highest (lower is better)"
-        return (
-            f"{method}: median {_number(statistics.median(values))}{_hundred(scored, method)}; {side} {worst}"
-        )
+        return f"{method}: median {number_text(statistics.median(values))}{_hundred(scored, method)}; {side} {worst}"
 
     def _failures(self) -> list[str]:
         failed = [row for row in self.rows if row["status"] != "ok"]
-        lines = [f"{_name(row)}: {row['status']}: {row['error']}" for row in failed[:NAMED]]
+        lines = [f"{row_name(row)}: {row['status']}: {row['error']}" for row in failed[:NAMED]]
         return [*lines, f"… and {len(failed) - NAMED} more that are not ok"] if len(failed) > NAMED else lines
 
 
@@ -140,16 +122,3 @@ def _hundred(rows: Sequence[Row], method: str) -> str:
     """Return the median on the scale 0–100 in brackets, where every row has it."""
     values: list[Any] = [row.get(f"{method}_100") for row in rows]
     return "" if None in values else f" ({statistics.median(values):g} of 100)"
-
-
-def _name(row: Row) -> str:
-    face = f" face {row['face']}" if int(row["faces"] or 0) > 1 else ""
-    return f"{row['path']}{face}"
-
-
-def _number(value: object) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else "" if value is None else str(value)
-
-
-def _text(text: str) -> str:
-    return html.escape(printable(text))

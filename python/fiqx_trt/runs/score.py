@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 
 from fiqx_trt.errors import InvalidInputError
 from fiqx_trt.faces.in_memory import given_sources
-from fiqx_trt.opencv import cv2
 from fiqx_trt.rows import Row
 from fiqx_trt.runs.face_scorer import FaceScorer, OpenScorer
+from fiqx_trt.runs.record import RanModel
 from fiqx_trt.runs.result import Scores
+from fiqx_trt.runs.show import small_jpeg
 from fiqx_trt.zoo import DEFAULT_MODEL
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["score"]
 
-#: Height and width of a thumbnail, in pixels.
+#: Height of a thumbnail, in pixels.
 THUMBNAIL = 80
 
 
@@ -114,10 +115,9 @@ def score(
 
 
 def _result(opened: OpenScorer, rows: list[Row], thumbnails: Mapping[int, bytes]) -> Scores:
-    model, scorer = opened.model, opened.scorer
+    scorer = opened.scorer
     methods = {method.columns[0]: method.higher_is_better for method in scorer.methods}
-    ran = f"{model.spec.name} on {model.backend}, {model.device}, {model.precision}"
-    return Scores(rows, opened.columns, methods, ran, scorer.notes(), thumbnails)
+    return Scores(rows, opened.columns, methods, str(RanModel.of(opened.model)), scorer.notes(), thumbnails)
 
 
 class _Lowest:
@@ -143,12 +143,6 @@ class _Lowest:
     def pictures(self) -> dict[int, bytes]:
         """Return them as small JPEG pictures by their row, the lowest first."""
         return {
-            -index: _jpeg(face) for _, index, face in sorted(self._heap, key=lambda e: e[:2], reverse=True)
+            -index: small_jpeg(face, height=THUMBNAIL)
+            for _, index, face in sorted(self._heap, key=lambda e: e[:2], reverse=True)
         }
-
-
-def _jpeg(face: NDArray[np.uint8]) -> bytes:
-    scale = THUMBNAIL / max(face.shape[:2])
-    size = (max(1, round(face.shape[1] * scale)), max(1, round(face.shape[0] * scale)))
-    small = cv2.resize(face, size, interpolation=cv2.INTER_AREA)
-    return bytes(cv2.imencode(".jpg", cv2.cvtColor(small, cv2.COLOR_RGB2BGR))[1])

@@ -2,168 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
-from fiqx_trt.errors import InvalidInputError
-from fiqx_trt.faces.sources import iter_sources
-from fiqx_trt.rows import Column, Mode, RunMeta, TableWriter, open_table, score_columns
-from fiqx_trt.rows.files import TableFiles
-from fiqx_trt.runs.loop import Report, RowMaker, score_table
-from fiqx_trt.runs.options import FaceOptions, RuntimeOptions, ScoreSettings, choose_mode
-from fiqx_trt.runs.score_rows import Scorer
+from fiqx_trt.runs.file_run import Inputs, open_run
+from fiqx_trt.runs.options import FaceOptions, RuntimeOptions, choose_mode
+from fiqx_trt.runs.record import python_call
+from fiqx_trt.runs.settings import ScoreSettings
 from fiqx_trt.zoo import DEFAULT_MODEL
 
 if TYPE_CHECKING:
-    from fiqx_trt.faces.prepare import FacePreparer, FaceSource
-    from fiqx_trt.models import Model
     from fiqx_trt.quality import OptionsByMethod
+    from fiqx_trt.runs.progress import Progress
+    from fiqx_trt.runs.run_result import RunResult
 
-__all__ = ["FaceFileWriter", "Maker", "ScoredFiles", "TableJob", "score_files"]
-
-#: Fields of a model's contract that change a score.
-CONTRACT = (
-    "input_size",
-    "mean",
-    "std",
-    "color",
-    "template",
-    "embedding",
-    "pre_dropout",
-    "alpha",
-    "r",
-    "estimator",
-    "quantiles",
-)
-
-
-class Maker(RowMaker, Protocol):
-    """Makes rows and knows what they are made of."""
-
-    @property
-    def columns(self) -> Sequence[Column]:
-        """Columns behind those of every table."""
-        ...
-
-    @property
-    def parameters(self) -> Mapping[str, object]:
-        """Every setting that changes a row."""
-        ...
-
-
-class FaceFileWriter(Protocol):
-    """Writes files beside the rows."""
-
-    def begin(self, numbers: Iterator[int], *, clear: bool = False) -> None:
-        """Take the positions of the inputs to come; `clear` removes the files of an earlier run."""
-        ...
-
-
-@dataclass(frozen=True)
-class TableJob:
-    """A table to be made: its file, its rows and the settings it depends on.
-
-    Parameters
-    ----------
-    path
-        The table.
-    maker, model
-        What makes its rows, and the recogniser.
-    faces, runtime
-        How faces are found, and where networks run.
-    mode
-        What to do with an earlier output (:func:`fiqx_trt.runs.options.choose_mode`).
-    command_line
-        What was called, for the record of the run.
-    batch
-        Batch size; does not affect results.
-    """
-
-    path: Path
-    maker: Maker
-    model: Model
-    faces: FaceOptions
-    runtime: RuntimeOptions
-    mode: Mode
-    command_line: Sequence[str]
-    batch: int = 32
-
-    def preparer(self) -> FacePreparer:
-        """Return what turns pictures into faces of the model."""
-        return self.faces.preparer(self.model.spec, self.runtime)
-
-    def open(self, files: FaceFileWriter | None = None, *, inputs: Sequence[str] = ()) -> TableWriter:
-        """Open the table.
-
-        Parameters
-        ----------
-        files
-            What writes files beside the rows.
-        inputs
-            The inputs as given; no folder among them may hold those files.
-
-        Raises
-        ------
-        OutputError, InvalidInputError
-            The table cannot be written, or the files would become inputs.
-        """
-        columns = score_columns(tuple(self.maker.columns), detection=not self.faces.aligned)
-        parameters = {**self.faces.parameters, **self.maker.parameters}
-        meta = _metadata(self.model, parameters, self.command_line)
-        before = TableFiles.of(self.path)
-        earlier = before.out.exists() or before.partial.exists()
-        table = open_table(self.path, columns, meta=meta, mode=self.mode)
-        if files is not None:
-            try:
-                _refuse_own_files(self.path.parent, inputs)
-                # Without a row kept, no file of an earlier run belongs to this one.
-                files.begin(table.numbers(), clear=earlier and not table.done and not table.meta.retry)
-            except BaseException:
-                table.close(complete=False)
-                raise
-        return table
-
-    def run(
-        self,
-        sources: Iterable[FaceSource],
-        preparer: FacePreparer,
-        table: TableWriter,
-        *,
-        report: Report | None = None,
-        stop: Callable[[], bool] = lambda: False,
-    ) -> bool:
-        """Make the rows of every source; see :func:`fiqx_trt.runs.score_table`."""
-        return score_table(
-            preparer.announced(sources),
-            preparer,
-            self.maker,
-            table,
-            batch=self.batch,
-            threads=self.runtime.threads or 2,
-            report=report,
-            stop=stop,
-        )
-
-
-@dataclass(frozen=True)
-class ScoredFiles:
-    """What :func:`score_files` did.
-
-    Parameters
-    ----------
-    table
-        The table's file; its record is ``<table>.meta.json``.
-    counts
-        Rows per status, such as ``{"ok": 12, "no_face": 1}``.
-    complete
-        Whether every input has its rows; if not, call again with ``resume=True``.
-    """
-
-    table: Path
-    counts: Mapping[str, int]
-    complete: bool
+__all__ = ["score_files"]
 
 
 def score_files(
@@ -188,9 +42,9 @@ def score_files(
     resume: bool = False,
     overwrite: bool = False,
     retry_failed: bool = False,
-    report: Report | None = None,
+    report: Progress | None = None,
     stop: Callable[[], bool] = lambda: False,
-) -> ScoredFiles:
+) -> RunResult:
     """Write the quality of every face into a table, as the command ``score`` does: the same rows, the same bytes.
 
     Parameters
@@ -213,8 +67,8 @@ def score_files(
 
     Returns
     -------
-    ScoredFiles
-        The table's path, the rows per status, and whether the table is complete.
+    RunResult
+        With ``table``, ``counts`` and ``complete``; the rows, ``to_arrow()`` and ``to_pandas()`` read the table.
 
     Raises
     ------
@@ -233,47 +87,15 @@ def score_files(
     ({'no_face': 1, 'ok': 12}, True)
     """
     mode = choose_mode(resume=resume, overwrite=overwrite, retry=retry_failed)
-    faces = FaceOptions(aligned, detector, select, min_face, confidence)
-    runtime = RuntimeOptions(backend, precision, device, threads)
-    settings = ScoreSettings(model, methods, faces, runtime, options, contract or {})
-    created = settings.create_methods()
-    sources = iter_sources(inputs, column=column)
-    call = ["fiqx_trt.score_files", *_names(inputs), str(out)]
-    with settings.open_model() as opened:
-        job = TableJob(Path(out), Scorer(opened, created), opened, faces, runtime, mode, call, batch)
-        with job.preparer() as preparer:
-            table = job.open()
-            job.run(sources, preparer, table, report=report, stop=stop)
-        return ScoredFiles(table.path, dict(table.meta.counts), table.finished)
-
-
-def _metadata(model: Model, parameters: Mapping[str, object], command_line: Sequence[str]) -> RunMeta:
-    """Return what describes a run of a model with some settings."""
-    from fiqx_trt import __version__
-
-    spec = model.spec
-    contract: dict[str, object] = {f"model.{name}": getattr(spec, name) for name in CONTRACT}
-    plain = {name: list(v) if isinstance(v, tuple) else v for name, v in {**contract, **parameters}.items()}
-    return RunMeta(
-        command_line=command_line,
-        version=__version__,
-        model=spec.name,
-        model_sha256=spec.sha256,
-        backend=model.backend,
-        device=model.device,
-        precision=model.precision,
-        parameters=plain,  # type: ignore[arg-type]
-        notes=model.notes,
+    settings = ScoreSettings(
+        model=model,
+        faces=FaceOptions(aligned, detector, select, min_face, confidence),
+        runtime=RuntimeOptions(backend, precision, device, threads),
+        contract=dict(contract or {}),
+        methods=methods,
+        options=options,
     )
-
-
-def _refuse_own_files(out: Path, inputs: Sequence[str]) -> None:
-    for name in inputs:
-        if name != "-" and Path(name).is_dir() and out.resolve().is_relative_to(Path(name).resolve()):
-            raise InvalidInputError(
-                f"the pictures written to {out} would become inputs, because it lies in {name}; give another --out"
-            )
-
-
-def _names(inputs: Sequence[str | Path] | str | Path) -> list[str]:
-    return [str(inputs)] if isinstance(inputs, (str, Path)) else [str(name) for name in inputs]
+    given = Inputs.of(inputs, column=column)
+    call = python_call("fiqx_trt.score_files", given.names, out, settings)
+    with open_run(settings, given, Path(out), mode=mode, call=call, batch=batch) as run:
+        return run.work(report=report, stop=stop)

@@ -45,6 +45,11 @@ class Scorer:
         """Every setting of the methods that changes a number."""
         return {name: value for method in self.methods for name, value in method_parameters(method).items()}
 
+    @property
+    def ran(self) -> str:
+        """How the network ran: its precision."""
+        return "" if self.model is None else self.model.precision
+
     def notes(self) -> tuple[str, ...]:
         """Return what the user should know before reading the numbers."""
         if self.model is None:

@@ -1,0 +1,183 @@
+"""A run over inputs into a table file and the files of each face: opened, run, summed up."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from fiqx_trt.errors import InvalidInputError
+from fiqx_trt.faces.sources import iter_sources
+from fiqx_trt.rows import Mode, TableWriter, open_table, score_columns
+from fiqx_trt.rows.files import TableFiles
+from fiqx_trt.runs.loop import score_table
+from fiqx_trt.runs.record import RanModel, run_record
+from fiqx_trt.runs.run_result import RunResult
+
+if TYPE_CHECKING:
+    from fiqx_trt.faces.prepare import FacePreparer
+    from fiqx_trt.faces.sources import Source
+    from fiqx_trt.runs.face_files import FaceFiles
+    from fiqx_trt.runs.maker import Maker
+    from fiqx_trt.runs.progress import Progress
+    from fiqx_trt.runs.settings import RunSettings
+
+__all__ = ["FileRun", "Inputs", "open_run"]
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What a run goes over.
+
+    Parameters
+    ----------
+    names
+        Files, folders, globs, archives, lists or tables; see :mod:`fiqx_trt.faces.sources`.
+    null_separated
+        Whether names on standard input end with NUL.
+    column
+        The path column of inputs that are tables; ``None``: ``path``.
+    """
+
+    names: Sequence[str | Path]
+    null_separated: bool = False
+    column: str | None = None
+
+    @classmethod
+    def of(cls, given: Sequence[str | Path] | str | Path, *, column: str | None = None) -> Inputs:
+        """Return one or several inputs."""
+        return cls([given] if isinstance(given, (str, Path)) else list(given), column=column)
+
+    def sources(self) -> Iterator[Source]:
+        """Return one source per picture.
+
+        Raises
+        ------
+        SourceError
+            At once: an input does not exist.
+        """
+        return iter_sources(self.names, null_separated=self.null_separated, column=self.column)
+
+
+@dataclass(frozen=True)
+class FileRun:
+    """A run that is open: its model, its table and the files beside it. :func:`open_run` makes it.
+
+    Parameters
+    ----------
+    model
+        What the model is, and where it runs.
+    maker
+        Makes the rows.
+    table
+        The table that is written.
+    sources, preparer
+        The pictures, and what turns them into faces.
+    batch, threads
+        Batch size and threads that decode; neither affects results.
+    """
+
+    model: RanModel
+    maker: Maker
+    table: TableWriter
+    sources: Iterator[Source]
+    preparer: FacePreparer
+    batch: int
+    threads: int
+
+    def work(self, *, report: Progress | None = None, stop: Callable[[], bool] = lambda: False) -> RunResult:
+        """Make the rows of every source and close the table; see :func:`fiqx_trt.runs.score_table`.
+
+        Parameters
+        ----------
+        report
+            Called after every batch, in another thread.
+        stop
+            Asked after every batch; when true the rows in flight are written and the run ends.
+        """
+        score_table(
+            self.preparer.announced(self.sources),
+            self.preparer,
+            self.maker,
+            self.table,
+            batch=self.batch,
+            threads=self.threads,
+            report=report,
+            stop=stop,
+        )
+        table = self.table
+        return RunResult(table.path, table.meta, table.finished, self.model, self.maker.ran)
+
+
+@contextmanager
+def open_run(
+    settings: RunSettings, inputs: Inputs, out: Path, *, mode: Mode, call: Sequence[str], batch: int
+) -> Iterator[FileRun]:
+    """Open the model, the table and the files of a run.
+
+    Parameters
+    ----------
+    settings
+        Which kind of run, and its settings.
+    inputs
+        The pictures.
+    out
+        The table.
+    mode
+        What to do with an earlier output (:func:`fiqx_trt.runs.options.choose_mode`).
+    call
+        What was called, for the record of the run.
+    batch
+        Batch size; does not affect results.
+
+    Raises
+    ------
+    SourceError, InvalidInputError
+        An input does not exist, or a setting is wrong.
+    ModelError, BackendUnavailableError
+        The model cannot be opened.
+    OutputError
+        The table exists already, belongs to other settings, or cannot be written.
+    """
+    make, face_files = settings.prepare(), settings.open_files(out.parent)
+    sources = inputs.sources()
+    with face_files as files, settings.open_model() as model:
+        maker, ran = make(model, files), RanModel.of(model)
+        with settings.faces.preparer(model.spec, settings.runtime) as preparer:
+            record = run_record(ran, {**settings.faces.parameters, **maker.parameters}, call)
+            columns = score_columns(tuple(maker.columns), detection=not settings.faces.aligned)
+            earlier = _exists(out)
+            table = open_table(out, columns, meta=record, mode=mode)
+            try:
+                _begin_files(files, table, inputs.names, earlier=earlier)
+                threads = settings.runtime.threads or 2
+                yield FileRun(ran, maker, table, sources, preparer, batch, threads)
+            finally:
+                table.close(complete=False)  # does nothing where the run has closed it
+
+
+def _exists(out: Path) -> bool:
+    """Return whether there is something of an earlier run."""
+    files = TableFiles.of(out)
+    return files.out.exists() or files.partial.exists()
+
+
+def _begin_files(files: FaceFiles, table: TableWriter, names: Sequence[str | Path], *, earlier: bool) -> None:
+    """Make the folders of a face's files.
+
+    Raises
+    ------
+    InvalidInputError
+        The files would become inputs.
+    """
+    folder = table.path.parent
+    for name in names if files.folders else ():
+        if str(name) != "-" and Path(name).is_dir() and folder.resolve().is_relative_to(Path(name).resolve()):
+            raise InvalidInputError(
+                f"the pictures written to {folder} would become inputs, because it lies in {name}; give another --out (in "
+                "Python: out=…)"
+            )
+    # Without a row kept, no file of an earlier run belongs to this one.
+    files.begin(table.numbers(), clear=earlier and not table.done and not table.meta.retry)
