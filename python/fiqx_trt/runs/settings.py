@@ -179,10 +179,10 @@ class PlqSettings(ExplainedSettings):
     def prepare(self) -> Make:
         """Return what makes the rows; see :meth:`RunSettings.prepare`."""
         from fiqx_trt.explain.plq import PlqExplainer
-        from fiqx_trt.quality import create_method
+        from fiqx_trt.quality import create_methods
         from fiqx_trt.runs.plq_rows import PlqRows, check_colors
 
-        method = create_method(self.method, self.options)
+        (method,) = create_methods([self.method], self.options)
         self._preset_numbers()
         check_colors(self.colors)
 
