@@ -8,6 +8,7 @@
     ├── ImageError (ValueError)                a picture that cannot be used; ``.status`` is its row status
     ├── SourceError (ValueError)               an input named by the user cannot be listed
     │   └── ContradictionError                 a file says two things of one picture or pair
+    ├── StorageError (OSError)                 an object store cannot be reached, or refuses
     ├── ModelError (ValueError)                an ONNX file that is not a usable face-recognition network
     │   ├── LicenceError                       the licence of a known model must be accepted first
     │   ├── ModelUnavailableError              a known model is not on this machine and cannot be fetched
@@ -47,6 +48,7 @@ __all__ = [
     "ParityError",
     "PluginError",
     "SourceError",
+    "StorageError",
 ]
 
 
@@ -84,6 +86,10 @@ class SourceError(FiqxError, ValueError):
 
 class ContradictionError(SourceError):
     """A file that is well formed says two things of one picture or pair; not the call is wrong but the file."""
+
+
+class StorageError(FiqxError, OSError):
+    """An object store cannot be reached, or does not let this user read; never a fault of one picture."""
 
 
 class ModelError(FiqxError, ValueError):

@@ -195,18 +195,3 @@ def test_a_folder_of_shards_says_how_to_name_them(here: Path) -> None:
     Path("shards/b.parquet").write_bytes(b"")
     with pytest.raises(SourceError, match=r"name 'shards/\*\.parquet' 'shards/\*\.tar' as input"):
         sources("shards")
-
-
-# --- URLs ----------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("url", ["s3://bucket/faces.tar", "hf://datasets/x/y.parquet", "https://a.b/c.jpg"])
-def test_a_url_is_refused_before_the_run(here: Path, url: str) -> None:
-    with pytest.raises(SourceError, match="is a URL; inputs are read from local files"):
-        iter_sources([url])
-
-
-def test_a_url_in_a_list_is_a_row_that_says_so(here: Path) -> None:
-    Path("list.txt").write_text("https://a.b/c.jpg\n")
-    with pytest.raises(ImageError, match="a URL; pictures are read from local files"):
-        sources("@list.txt")[0].read()

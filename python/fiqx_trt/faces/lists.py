@@ -11,7 +11,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
-from fiqx_trt.errors import SourceError
+from fiqx_trt.errors import SourceError, StorageError
+from fiqx_trt.faces.storage import is_url, open_url
 from fiqx_trt.faces.tables import TABLE_SUFFIXES, no_column, read_records
 from fiqx_trt.files import open_regular
 from fiqx_trt.text import unescape_text
@@ -78,17 +79,21 @@ def read_list(path: str) -> Iterator[str]:
         When the file cannot be read or is not such a list.
     """
     try:
-        with _open(Path(path)) as stream:
+        with _open(path) as stream:
             for name in read_names(stream, name=f"the list {path}"):
                 if not name.startswith("#"):
                     yield name
+    except StorageError:
+        raise
     except OSError as error:
         raise SourceError(f"cannot read the list {path}: {error.strerror or error}") from error
 
 
-def _open(path: Path) -> BinaryIO:
-    """Open a list: a regular file, or a named pipe, which is read once."""
-    return path.open("rb") if path.is_fifo() else open_regular(path)
+def _open(path: str) -> BinaryIO:
+    """Open a list: an object of a store, a regular file, or a named pipe, which is read once."""
+    if is_url(path):
+        return open_url(path)
+    return Path(path).open("rb") if Path(path).is_fifo() else open_regular(Path(path))
 
 
 def read_table(path: str, *, column: str | None = None) -> Iterator[str]:

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
-from fiqx_trt.errors import SourceError
+from fiqx_trt.errors import SourceError, StorageError
+from fiqx_trt.faces.storage import is_url, open_url
 from fiqx_trt.faces.tables import no_column, reading_parquet
 from fiqx_trt.faces.tar import Entry
 from fiqx_trt.files import open_regular
@@ -19,6 +20,8 @@ __all__ = ["picture_column", "walk_picture_table"]
 
 #: Rows that are in memory at once.
 ROWS = 16
+#: Bytes that one request reads of a table in an object store; larger reads are one request each.
+PIECE = 1 << 16
 
 
 def picture_column(path: str, column: str | None) -> str | None:
@@ -43,10 +46,12 @@ def picture_column(path: str, column: str | None) -> str | None:
     try:
         with (
             reading_parquet(Path(path)),
-            open_regular(Path(path)) as file,
+            _open(path) as file,
             parquet.ParquetFile(file) as table,
         ):
             fields = list(table.schema_arrow)
+    except StorageError:
+        raise
     except OSError as error:
         raise SourceError(f"cannot read the table {path}: {error.strerror or error}") from error
     names = [field.name for field in fields]
@@ -61,6 +66,10 @@ def picture_column(path: str, column: str | None) -> str | None:
             "--column"
         )
     return pictures[0] if pictures else None
+
+
+def _open(path: str) -> BinaryIO:
+    return open_url(path, chunk=PIECE) if is_url(path) else open_regular(Path(path))
 
 
 def _holds_pictures(kind: Any) -> bool:
@@ -84,7 +93,7 @@ def walk_picture_table(path: str, column: str) -> Iterator[Entry | tuple[str, st
     from pyarrow import parquet
 
     try:
-        with reading_parquet(Path(path)), open_regular(Path(path)) as file:
+        with reading_parquet(Path(path)), _open(path) as file:
             table = parquet.ParquetFile(file, pre_buffer=False)
             wanted = [column, "path"] if "path" in table.schema_arrow.names and column != "path" else [column]
             row = 0
@@ -93,6 +102,8 @@ def walk_picture_table(path: str, column: str) -> Iterator[Entry | tuple[str, st
                 for values in zip(*columns, strict=True):
                     yield _entry(path, row, values)
                     row += 1
+    except StorageError:
+        raise
     except OSError as error:
         raise SourceError(f"cannot read the table {path}: {error.strerror or error}") from error
 

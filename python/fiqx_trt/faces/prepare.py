@@ -20,6 +20,7 @@ from fiqx_trt.errors import (
     InvalidInputError,
     ModelError,
     SourceError,
+    StorageError,
 )
 from fiqx_trt.faces.align import Template, align, exchanged, similarity, template_by_name
 from fiqx_trt.faces.decode import MAX_PIXELS, decode
@@ -189,7 +190,7 @@ class FacePreparer:
             return self._records(source)
         except ImageError as error:
             return [_failed(source.path, error.status, str(error))]
-        except (MemoryError, DependencyError, BackendUnavailableError, ModelError, SourceError):
+        except (MemoryError, DependencyError, BackendUnavailableError, ModelError, SourceError, StorageError):
             raise
         except Exception as error:
             _logger.debug("unexpected error at %r", source.path, exc_info=True)

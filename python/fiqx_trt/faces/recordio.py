@@ -12,7 +12,6 @@ Records without a picture (the first one and those of the identities) are left o
 ``recordio.h`` and MXNet's ``recordio.py``.
 """
 # Names are texts here, of any bytes, spelled as the user does; Path would respell them.
-# ruff: noqa: PTH123
 
 from __future__ import annotations
 
@@ -22,7 +21,8 @@ from collections.abc import Iterator
 from functools import partial
 from typing import BinaryIO, NamedTuple
 
-from fiqx_trt.errors import ImageError
+from fiqx_trt.errors import ImageError, StorageError
+from fiqx_trt.faces.storage import is_url, open_url
 from fiqx_trt.faces.tar import MAX_BYTES, Entry
 
 __all__ = ["RECORD_SUFFIX", "is_recordio", "walk_recordio"]
@@ -53,23 +53,32 @@ class _DamagedError(Exception):
 
 def is_recordio(path: str) -> bool:
     """Return whether a file is called ``.rec`` and begins with the magic of RecordIO."""
-    if not path.lower().endswith(RECORD_SUFFIX) or not os.path.isfile(path):  # noqa: PTH113
+    if not path.lower().endswith(RECORD_SUFFIX):
         return False
     try:
-        with open(path, "rb") as file:
+        with _open(path) as file:
             return file.read(len(_MAGIC)) == _MAGIC
+    except StorageError:
+        raise
     except (OSError, ValueError):
         return False
+
+
+def _open(path: str) -> BinaryIO:
+    if is_url(path):
+        return open_url(path)
+    return os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb")
 
 
 def walk_recordio(path: str) -> Iterator[Entry]:
     """Yield the pictures of a RecordIO file in its order, and one entry for every damage.
 
-    Only headers are read while listing; a picture is read where it is needed, in any thread. After damage the next record is
-    searched for. The numbers of the names count records, so damage shifts those behind it where it destroys several records.
+    Of a local file only headers are read while listing, and a picture is read where it is needed, in any thread. After damage
+    the next record is searched for. The numbers of the names count records, so damage shifts those behind it where it destroys
+    several records.
     """
-    with open(path, "rb") as file:
-        size = os.fstat(file.fileno()).st_size
+    with _open(path) as file:
+        size = file.seek(0, os.SEEK_END)
         number, at = 0, 0
         while at < size:
             try:
@@ -120,7 +129,14 @@ def _entry(path: str, file: BinaryIO, record: _Record, number: int) -> Entry | N
     file.seek(record.parts[0][0] + skipped)
     begin = file.read(4) if skipped + 4 <= record.parts[0][1] else b""
     suffix = next((end for magic, end in _SUFFIXES.items() if begin.startswith(magic)), ".jpg")
-    return Entry(f"{path}/{number:08d}{suffix}", read=partial(_read_picture, path, record, skipped))
+    name = f"{path}/{number:08d}{suffix}"
+    if record.size > MAX_BYTES or not is_url(path):
+        return Entry(name, read=partial(_read_picture, path, record, skipped))
+    pieces = []
+    for at, length in record.parts:  # a later read would be a request of its own
+        file.seek(at)
+        pieces.append(file.read(length))
+    return Entry(name, read=partial(bytes, _MAGIC.join(pieces)[skipped:]))
 
 
 def _read_picture(path: str, record: _Record, skipped: int) -> bytes:

@@ -8,6 +8,8 @@ a folder                     the pictures in it and below, sorted by the bytes o
 ``a/**/*.jpg``               a glob; a file or folder of exactly that name comes first
 ``@list.txt``                the pictures the file lists, one a line, ``#`` comments; write ``./@x`` for a
                              file of that name
+``s3://bucket/faces/``       the same in an object store: pictures, folders, globs, ``@`` lists, archives, ``.rec`` and
+                             Parquet tables (see `fiqx_trt.faces.storage`)
 ``-``                        the pictures listed on standard input, one a line or ended by NUL
 ``x.tar .tar.gz .tgz``       the pictures in a tar archive, in its order, each named ``x.tar/inner/name.jpg``;
                              nothing is unpacked to the disk (see `fiqx_trt.faces.tar`)
@@ -30,7 +32,6 @@ cannot be read becomes a row, and an input that names no picture at all is an er
 from __future__ import annotations
 
 import os
-import re
 import stat
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -38,23 +39,25 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
-from fiqx_trt.errors import ImageError, SourceError
-from fiqx_trt.faces.bins import bin_member, is_bin, open_bin, read_member
+from fiqx_trt.errors import ImageError, SourceError, StorageError
+from fiqx_trt.faces.bins import BIN_SUFFIX, bin_member, is_bin, open_bin, read_member
 from fiqx_trt.faces.braces import expand_braces, has_braces
 from fiqx_trt.faces.lists import TABLE_SUFFIXES, read_list, read_names, read_table
 from fiqx_trt.faces.picture_tables import picture_column, walk_picture_table
 from fiqx_trt.faces.recordio import RECORD_SUFFIX, is_recordio, walk_recordio
+from fiqx_trt.faces.storage import expand_url, is_url, list_url, read_url, url_kind
 from fiqx_trt.faces.tar import ARCHIVE_SUFFIXES, MAX_BYTES, Entry, is_archive_name, walk_tar
-from fiqx_trt.faces.walk import PICTURE_SUFFIXES, READ_SUFFIXES, Found, expand_glob, has_magic, walk_folder
+from fiqx_trt.faces.walk import (
+    PICTURE_SUFFIXES,
+    READ_SUFFIXES,
+    Found,
+    expand_glob,
+    has_magic,
+    is_picture_name,
+    walk_folder,
+)
 
-__all__ = ["ARCHIVE_SUFFIXES", "MAX_BYTES", "PICTURE_SUFFIXES", "Source", "is_url", "iter_sources"]
-
-_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
-
-
-def is_url(name: str) -> bool:
-    """Return whether a name begins with a scheme, such as ``s3://``."""
-    return _URL.match(name) is not None
+__all__ = ["ARCHIVE_SUFFIXES", "MAX_BYTES", "PICTURE_SUFFIXES", "Source", "iter_sources"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +92,8 @@ class Source:
             return self.reader()
         if not self.path:
             raise ImageError("the row names no file", status="decode_error")
+        if is_url(self.path):
+            return read_url(self.path, MAX_BYTES)
         member = bin_member(self.path)
         if member is not None and not os.path.lexists(self.path):
             return _read_member(*member)
@@ -140,7 +145,7 @@ def _read_all(number: int, size: int) -> bytes:
 
 def _why(path: str, error: OSError | ValueError) -> str:
     if isinstance(error, FileNotFoundError):
-        return "a URL; pictures are read from local files" if is_url(path) else "no such file"
+        return "no such file"
     while isinstance(error, NotADirectoryError) and (path := os.path.dirname(path)):
         if is_archive_name(path) and os.path.isfile(path):
             return f"inside the archive {path!r}, which is read only when it is an input of its own"
@@ -215,6 +220,8 @@ class _Lister:
             for found in self._found(spec):
                 empty = False
                 yield Source(*found) if isinstance(found, tuple) else _member(found)
+        except StorageError:
+            raise
         except OSError as error:
             raise SourceError(f"cannot list {spec!r}: {error.strerror or error}") from error
         if empty:
@@ -233,9 +240,7 @@ class _Lister:
         if os.path.lexists(spec):
             return self._file(spec, suffix)
         if is_url(spec):
-            raise SourceError(
-                f"{spec!r} is a URL; inputs are read from local files: download it, or mount the store"
-            )
+            return self._remote(spec, suffix)
         if has_braces(spec):
             return (found for name in expand_braces(spec) for found in self._found(name))
         if has_magic(spec):
@@ -243,6 +248,32 @@ class _Lister:
         if not suffix or suffix in TABLE_SUFFIXES or spec.endswith("/"):
             raise SourceError(f"no such file or folder: {spec!r}")
         return iter([(spec, "")])  # a missing picture is a row that says so
+
+    def _remote(self, url: str, suffix: str) -> Iterator[Found | Entry]:
+        """Return the pictures that a URL names; :mod:`fiqx_trt.faces.storage`."""
+        if has_braces(url):
+            return (found for name in expand_braces(url) for found in self._found(name))
+        if has_magic(url):
+            return (found for name in expand_url(url) for found in self._object(name))
+        kind = "file" if is_archive_name(url) else url_kind(url)
+        if kind == "folder":
+            return self._pictures(list_url(url))
+        if kind == "missing" and (not suffix or suffix in TABLE_SUFFIXES or url.endswith("/")):
+            raise SourceError(f"no such object or folder: {url!r}")
+        return self._object(url) if kind == "file" else iter([(url, "")])
+
+    def _object(self, url: str) -> Iterator[Found | Entry]:
+        suffix = os.path.splitext(url)[1].lower()
+        if suffix in (".csv", ".jsonl", BIN_SUFFIX):
+            raise SourceError(f"{url!r}: files {suffix} are read from the local disk only; download it")
+        return self._file(url, suffix)
+
+    def _pictures(self, names: Iterator[str]) -> Iterator[Found]:
+        for name in names:
+            if is_picture_name(name):
+                yield name, ""
+            else:
+                self.on_skip(name)
 
     def _file(self, spec: str, suffix: str) -> Iterator[Found | Entry]:
         if suffix not in TABLE_SUFFIXES:

@@ -7,7 +7,8 @@ picture, none below a name that begins with a dot); duplicates stay, links are l
 The headers are read here and not by `tarfile`, whose iteration ends without a word at a damaged header. What is
 behind damage is searched for the next header; several archives put together (``cat a.tar b.tar``) are read to
 the end. Of a plain archive only headers are read while listing, and a picture where it is needed, in any thread.
-A gzip stream has no middle to begin at: there a picture's bytes travel with its entry.
+A gzip stream has no middle to begin at, and in an object store each picture would be a request of its own: there an entry holds
+the picture's bytes.
 """
 
 from __future__ import annotations
@@ -23,7 +24,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import BinaryIO, NamedTuple, cast
 
-from fiqx_trt.errors import ImageError
+from fiqx_trt.errors import ImageError, StorageError
+from fiqx_trt.faces.storage import is_url, open_url
 from fiqx_trt.faces.walk import is_picture_name
 
 __all__ = ["ARCHIVE_SUFFIXES", "MAX_BYTES", "Entry", "is_archive_name", "walk_tar"]
@@ -91,7 +93,7 @@ def walk_tar(archive: str, *, on_skip: Callable[[str], None]) -> Iterator[Entry]
     Parameters
     ----------
     archive
-        A tar file, plain or compressed with gzip; its bytes decide, not its name.
+        A tar file, plain or compressed with gzip; its bytes decide, not its name. Also a URL (`fiqx_trt.faces.storage`).
     on_skip
         Called with each member that is no picture, links included.
 
@@ -100,9 +102,10 @@ def walk_tar(archive: str, *, on_skip: Callable[[str], None]) -> Iterator[Entry]
     In memory is one header, and of a compressed archive the picture that was yielded.
     """
     try:
-        number = os.open(archive, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-        with os.fdopen(number, "rb") as file, _Stream(file) as stream:
+        with _opened(archive) as file, _Stream(file, remote=is_url(archive)) as stream:
             yield from _Walk(archive, stream, on_skip).entries()
+    except StorageError:
+        raise
     except FileNotFoundError:
         yield Entry(archive, "no such file")
     except (OSError, ValueError) as error:
@@ -111,13 +114,25 @@ def walk_tar(archive: str, *, on_skip: Callable[[str], None]) -> Iterator[Entry]
         yield Entry(archive, str(error))
 
 
-class _Stream:
-    """The bytes of an archive, unpacked; only ever read forward."""
+def _opened(archive: str) -> BinaryIO:
+    if is_url(archive):
+        return open_url(archive)
+    number = os.open(archive, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    file = os.fdopen(number, "rb")
+    if not stat.S_ISREG(os.fstat(number).st_mode):
+        file.close()
+        raise _BrokenError("not a regular file")
+    return file
 
-    def __init__(self, file: BinaryIO) -> None:
-        status = os.fstat(file.fileno())
-        if not stat.S_ISREG(status.st_mode):
-            raise _BrokenError("not a regular file")
+
+class _Stream:
+    """The bytes of an archive, unpacked; only ever read forward.
+
+    `sequential` tells whether a picture is read while listing: in a gzip stream, and in an object store, where a later read would
+    be a request for each picture.
+    """
+
+    def __init__(self, file: BinaryIO, *, remote: bool) -> None:
         magic = file.read(6)
         file.seek(0)
         for begin, name in _PACKED.items():
@@ -126,16 +141,18 @@ class _Stream:
                     f"an archive compressed with {name}, which is not read; unpack it, or compress it with gzip"
                 )
         self.at = 0
-        self.packed = magic.startswith(_GZIP)
+        self._packed = magic.startswith(_GZIP)
+        self.sequential = self._packed or remote
         self.broken = False
-        self._file = cast(BinaryIO, gzip.GzipFile(fileobj=file)) if self.packed else file
-        self._size = status.st_size
+        self._size = file.seek(0, os.SEEK_END)
+        file.seek(0)
+        self._file = cast(BinaryIO, gzip.GzipFile(fileobj=file)) if self._packed else file
 
     def __enter__(self) -> _Stream:
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self.packed:
+        if self._packed:
             self._file.close()
 
     def read(self, size: int) -> bytes:
@@ -151,7 +168,7 @@ class _Stream:
         """Skip bytes; false when the stream ends before."""
         to = self.at + size
         try:
-            self.at = self._file.seek(to if self.packed else min(to, self._size))
+            self.at = self._file.seek(to if self._packed else min(to, self._size))
         except _DAMAGE as error:
             raise self._damage(error) from error
         return self.at == to
@@ -291,7 +308,7 @@ class _Walk:
     def _picture(self, path: str, size: int) -> Entry:
         self._pictures += 1
         begin = self._stream.at
-        if size > MAX_BYTES or not self._stream.packed:
+        if size > MAX_BYTES or not self._stream.sequential:
             whole = self._stream.skip(size)
             read = partial(_read_part, self.archive, begin, size)
         else:
