@@ -34,7 +34,7 @@ def table_of(out: Path, command: str) -> list[dict[str, str]]:
 
 
 def titles(read: Read, word: str) -> list[str]:
-    return re.findall(rf"{word} −?(\d\.\d+)", read.text.partition("From left to right")[2])
+    return re.findall(rf"{word} −?(\d\.\d+)", read.text.partition("In the order of reading")[2])
 
 
 @pytest.fixture

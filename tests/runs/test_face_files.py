@@ -17,11 +17,13 @@ from fiqx_trt.runs import text_line
 from fiqx_trt.runs.face_files import WAITING, FaceFiles, safe_name
 from fiqx_trt.runs.face_picture import (
     ACTIVATION,
+    GAP,
     PIXEL_QUALITY,
     FacePicture,
     map_colors,
     overlay_map,
     quality_colors,
+    stacked_panels,
 )
 from fiqx_trt.runs.npz_file import write_npz
 from fiqx_trt.runs.text_line import write_line
@@ -216,6 +218,21 @@ def test_the_deviation_has_a_panel_and_a_scale_of_its_own() -> None:
         np.testing.assert_allclose(found, 0.6 * end + 0.4 * 100, atol=3)
     assert less[0] > less[2]  # orange: what serves less
     assert more[2] > more[0]
+
+
+def test_panels_in_two_rows_are_those_of_one_row() -> None:
+    rng = np.random.default_rng(2)
+    height, width = 6, 10
+    panels = [rng.integers(0, 255, (height, width, 3), np.uint8) for _ in range(4)]
+    gap = np.full((height, GAP, 3), 255, np.uint8)
+    strip = np.concatenate([part for one in panels for part in (gap, one)][1:], axis=1)
+    two = stacked_panels(strip, 2)
+    assert two.shape == (2 * height + GAP, 2 * width + GAP, 3)
+    np.testing.assert_array_equal(two[:height, :width], panels[0])
+    np.testing.assert_array_equal(two[:height, -width:], panels[1])
+    np.testing.assert_array_equal(two[-height:, :width], panels[2])
+    np.testing.assert_array_equal(two[-height:, -width:], panels[3])
+    np.testing.assert_array_equal(stacked_panels(strip, 1), strip)
 
 
 def test_pictures_written_hold_what_was_drawn(tmp_path: Path) -> None:

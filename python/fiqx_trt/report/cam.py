@@ -20,8 +20,8 @@ from fiqx_trt.rows import Row
 __all__ = ["cam_page", "cam_summary"]
 
 READING = (
-    "From left to right: the face as the network sees it, its activation map, and the map over the grey face; dark blue is 0, "
-    "yellow 1. Every map is scaled to [0, 1] by itself: it shows where in this face, never how much more than in another. The "
+    "In the order of reading: the face as the network sees it, its activation map, and the map over the grey face; dark blue is "
+    "0, yellow 1. Every map is scaled to [0, 1] by itself: it shows where in this face, never how much more than in another. The "
     "correlation below is with the plain mean activation, which needs no masked face: near 1 the map says where the network is "
     "active at all."
 )

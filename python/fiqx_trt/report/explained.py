@@ -179,6 +179,7 @@ def faces_sections(
     ends: tuple[str, str],
     reading: Sequence[Part],
     lines: Callable[[Row], tuple[str, ...]],
+    panels: int = 3,
 ) -> list[Section]:
     """Return the faces at both ends; one section with all where they are few, or alike.
 
@@ -192,6 +193,8 @@ def faces_sections(
         How to read the pictures; above the first ones.
     lines
         What stands below a picture: the title, then the lines.
+    panels
+        Panels of a picture; four stand in two rows, so that they are no smaller than three.
     """
     ranked = found.spreads[found.rank]
     alike = ranked.at(0.0) == ranked.at(1.0)
@@ -199,37 +202,40 @@ def faces_sections(
         return []
     if alike or ranked.count <= len(found.lowest):
         title = "Some faces" if ranked.count > len(found.lowest) else "All faces"
-        return [Section(title, [*reading, _cards(done, found.lowest, lines)])]
+        return [Section(title, [*reading, _cards(done, found.lowest, lines, panels)])]
     each = min(len(found.lowest), ranked.count // 2)
-    low, high = (_cards(done, rows[:each], lines) for rows in (found.lowest, found.highest))
+    low, high = (_cards(done, rows[:each], lines, panels) for rows in (found.lowest, found.highest))
     return [Section(ends[0], [*reading, low]), Section(ends[1], [high])]
 
 
-def _cards(done: ExplainedTable, rows: Sequence[Row], lines: Callable[[Row], tuple[str, ...]]) -> Cards:
-    return Cards([_card(done.folder, row, *lines(row)) for row in rows])
+def _cards(
+    done: ExplainedTable, rows: Sequence[Row], lines: Callable[[Row], tuple[str, ...]], panels: int
+) -> Cards:
+    return Cards([_card(done.folder, row, panels, *lines(row)) for row in rows])
 
 
-def _card(folder: Path, row: Row, title: str, *lines: str) -> Card:
+def _card(folder: Path, row: Row, panels: int, title: str, *lines: str) -> Card:
     name = short_name(row)
     files = [(f"{kind}s/{row[column]}", kind) for kind, column in (("picture", "picture"), ("map", "maps"))
              if row.get(column)]  # fmt: skip
     files = [(path, words) for path, words in files if (folder / path).is_file()]
     image, size = b"", (0, 0)
     if files and files[0][1] == "picture":
-        image, size = _small(folder / files[0][0])
-    panels = "Face, map, overlay and deviation" if row.get("deviates") else "Face, map and overlay"
-    alt = f"{panels} of {name}: {title}." if image else ""
+        image, size = _small(folder / files[0][0], rows=1 if panels < 4 else 2)
+    shown = "Face, map and overlay" if panels < 4 else "Face, map, overlay and deviation"
+    alt = f"{shown} of {name}: {title}." if image else ""
     return Card(title, (name, *lines), image, size, alt, files)
 
 
-def _small(path: Path) -> tuple[bytes, tuple[int, int]]:
-    """Return the panels of a face's picture as a small JPEG, and its size; nothing where the picture cannot be read."""
+def _small(path: Path, *, rows: int) -> tuple[bytes, tuple[int, int]]:
+    """Return the panels of a face's picture in rows as a small JPEG, and its size; nothing where it cannot be read."""
     from fiqx_trt.opencv import cv2
-    from fiqx_trt.runs.face_picture import read_panels
+    from fiqx_trt.runs.face_picture import read_panels, stacked_panels
 
     panels = read_panels(path)
     if panels is None:
         return b"", (0, 0)
+    panels = stacked_panels(panels, rows)
     size = (SMALL, round(panels.shape[0] * SMALL / panels.shape[1]))
     small = cv2.resize(panels, size, interpolation=cv2.INTER_AREA)
     settings = [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY]

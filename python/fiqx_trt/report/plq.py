@@ -23,9 +23,9 @@ from fiqx_trt.rows import Row
 __all__ = ["plq_page"]
 
 READING = (
-    "From left to right: the face as the network sees it, its pixel-level quality P, and P over the grey face. {Low} pixels (0) "
-    "do not serve the recogniser, {high} ones (1) do. The colours are never rescaled, so faces can be compared, and a face of "
-    "low quality is {low} everywhere."
+    "In the order of reading: the face as the network sees it, its pixel-level quality P, and P over the grey face. {Low} pixels "
+    "(0) do not serve the recogniser, {high} ones (1) do. The colours are never rescaled, so faces can be compared, and a face "
+    "of low quality is {low} everywhere."
 )
 #: Colours of P: names of the lowest and of the highest.
 NAMES = {"blue-yellow": ("dark blue", "yellow"), "red-green": ("red", "green")}
@@ -74,6 +74,7 @@ def plq_page(done: ExplainedTable, *, method: str = "serfiq") -> Page:
         ends=("The lowest qualities", "The highest qualities"),
         reading=[reading, DEVIATING] if compared else [reading],
         lines=_lines,
+        panels=4 if compared else 3,
     )
     return explained_page(done, found, words, _spread(found, compared=compared), faces)
 

@@ -29,6 +29,7 @@ __all__ = [
     "panels_of",
     "quality_colors",
     "read_panels",
+    "stacked_panels",
 ]
 
 Pixels = NDArray[np.uint8]
@@ -227,6 +228,14 @@ def read_panels(path: Path) -> Pixels | None:
     whole = cv2.imdecode(data, cv2.IMREAD_COLOR) if data.size else None
     panels = None if whole is None else panels_of(whole)
     return panels if panels is not None and panels.size else None
+
+
+def stacked_panels(panels: Pixels, rows: int) -> Pixels:
+    """Return such panels in rows of equally many, with the gap that is between them."""
+    width = (panels.shape[1] + GAP) // rows
+    parts = [panels[:, start : start + width - GAP] for start in range(0, panels.shape[1], width)]
+    gap = np.full((GAP, parts[0].shape[1], 3), 255, np.uint8)
+    return np.concatenate([part for one in parts for part in (gap, one)][1:])
 
 
 def face_of(panels: Pixels) -> Pixels:
