@@ -39,7 +39,7 @@ Only = Annotated[
     typer.Option(
         metavar="NAME",
         help="Measure this only (beside embed, which everything is compared with); may be repeated: serfiq, serfiq-100, "
-        "scorecam, plq, decode, prepare, score.",
+        "scorecam, plq, decode, detect, align, prepare, score.",
         show_default=False,
     ),
 ]
@@ -102,7 +102,7 @@ def bench(
         bench_ = Bench(opened, material, Path(folder), batch, threads or 2)
         results = measure(
             bench_.subject(BASELINE),
-            [bench_.subject(name) for name in names],
+            [bench_.subject(name) for name in names if only or bench_.suits(name)],
             seconds=seconds,
             notice=(lambda _: None) if quiet else say,
         )

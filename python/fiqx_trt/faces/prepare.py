@@ -216,6 +216,19 @@ class FacePreparer:
                     known.locate(source.path)
             yield source
 
+    def detector(self) -> Detector | None:
+        """Return what searches the pictures, opened now if need be; ``None`` where nothing is searched.
+
+        Raises
+        ------
+        DependencyError, BackendUnavailableError, ModelError
+            When the default detector cannot be opened on this machine.
+        """
+        from fiqx_trt.faces.detect import Locator
+
+        opened = self._open_detector()
+        return None if isinstance(opened, Locator) else opened
+
     def close(self) -> None:
         """Close the default detector if it was opened; one that was given stays open."""
         with self._opening:

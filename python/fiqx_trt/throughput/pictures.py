@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from fiqx_trt.errors import InvalidInputError
 from fiqx_trt.faces.align import template_by_name
 from fiqx_trt.faces.batch import iter_batches
-from fiqx_trt.faces.detect import Detections
+from fiqx_trt.faces.detect import Detections, Detector
 from fiqx_trt.faces.prepare import FacePreparer, FaceRecord, FaceSource
 from fiqx_trt.faces.sources import Source
 from fiqx_trt.models.probe import probe_faces
@@ -45,6 +45,8 @@ class Material:
         The pictures that decoding and alignment are measured with, what makes faces of them, and how in words.
     about
         What all this is, in words.
+    detector
+        What searches the photos; None where the places of their faces are known, or where they are aligned crops.
     """
 
     faces: NDArray[np.uint8]
@@ -54,6 +56,7 @@ class Material:
     prepare_photos: Prepare
     preparing: str
     about: str
+    detector: Detector | None = None
 
     def batch(self, count: int) -> NDArray[np.uint8]:
         """Return that many faces, the same ones again and again."""
@@ -164,7 +167,7 @@ def given_material(
         else "decoding the given crops"
     )
     faces = np.stack([image for _, image in good])
-    return Material(faces, kept, preparer, kept, preparer, how, about)
+    return Material(faces, kept, preparer, kept, preparer, how, about, preparer.detector() if found else None)
 
 
 def _looked_at(

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,9 +15,10 @@ from numpy.typing import NDArray
 from fiqx_trt.errors import InvalidInputError
 from fiqx_trt.explain.plq import plq
 from fiqx_trt.explain.scorecam import scorecam
+from fiqx_trt.faces.align import align
 from fiqx_trt.faces.batch import iter_batches
 from fiqx_trt.faces.decode import decode
-from fiqx_trt.faces.prepare import FaceRecord
+from fiqx_trt.faces.prepare import FacePreparer, FaceRecord
 from fiqx_trt.faces.sources import Source
 from fiqx_trt.models.model import Model
 from fiqx_trt.quality.serfiq import SerFiq, serfiq
@@ -29,6 +33,14 @@ BASELINE = "embed"
 """What every other subject is compared with."""
 
 _GAMMA = 7.5  # any value takes the same time
+_IN_MEMORY = 50_000_000  # pixels of the photos that are decoded once
+
+
+class _Photo(NamedTuple):
+    """A decoded photo and the landmarks of its face."""
+
+    pixels: NDArray[np.uint8]
+    landmarks: NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -52,6 +64,13 @@ class Bench:
     folder: Path
     batch: int = 32
     threads: int = 2
+
+    def suits(self, name: str) -> bool:
+        """Tell whether a subject can be measured with these pictures."""
+        known = (
+            isinstance(self.material.prepare_photos, FacePreparer) and self.material.prepare_photos.aligned
+        )
+        return {"detect": self.material.detector is not None, "align": not known}.get(name, True)
 
     def subject(self, name: str) -> Subject:
         """Return a subject by name (`NAMES`)."""
@@ -82,6 +101,40 @@ class Bench:
 
     def _decode(self, count: int) -> None:
         self._prepared(self.material.some_crops(count), _decoded)
+
+    def _detect(self, count: int) -> None:
+        detector = self.material.detector
+        if detector is None:
+            raise InvalidInputError("these pictures are not searched for faces; name photographs")
+        self._side_by_side(lambda photo: detector.detect(photo.pixels), count)
+
+    def _align(self, count: int) -> None:
+        spec = self.model.spec
+        self._side_by_side(
+            lambda photo: align(photo.pixels, photo.landmarks, spec.template, spec.input_size), count
+        )
+
+    def _side_by_side(self, work: Callable[[_Photo], object], count: int) -> None:
+        photos = self._photos
+        with ThreadPoolExecutor(self.threads) as pool:
+            for _ in pool.map(lambda index: work(photos[index % len(photos)]), range(count)):
+                pass
+
+    @functools.cached_property
+    def _photos(self) -> list[_Photo]:
+        """The first photos, decoded, as many as may lie in memory."""
+        photos: list[_Photo] = []
+        pixels = 0
+        for source in self.material.photos:
+            record = self.material.prepare_photos(source)[0]
+            if record.landmarks is None:
+                raise InvalidInputError("these pictures are aligned already; name photographs")
+            image = decode(source.read())
+            pixels += image.shape[0] * image.shape[1]
+            if photos and pixels > _IN_MEMORY:
+                break
+            photos.append(_Photo(image, record.landmarks))
+        return photos
 
     def _prepare(self, count: int) -> None:
         self._prepared(self.material.some_photos(count), self.material.prepare_photos)
@@ -127,6 +180,8 @@ _SUBJECTS: Mapping[str, tuple[str, bool, _Method]] = {
     "scorecam": ("Score-CAM maps", False, lambda b: b._scorecam),
     "plq": ("pixel-level quality maps, quality given", False, lambda b: b._plq),
     "decode": ("reading and decoding picture files", True, lambda b: b._decode),
+    "detect": ("finding the faces of decoded photos, on the threads that decode", True, lambda b: b._detect),
+    "align": ("aligning faces of decoded photos, landmarks given", True, lambda b: b._align),
     "prepare": ("decoding and alignment", True, lambda b: b._prepare),
     "score": ("the whole: files to a table of SER-FIQ, closed form", True, lambda b: b._score),
 }
