@@ -64,6 +64,31 @@ def test_masks(cli, crops: Path, recogniser: Path, tmp_path: Path) -> None:
     assert len(page.tables[2]) == 13
 
 
+def test_masks_per_contrast(cli, crops: Path, recogniser: Path, tmp_path: Path) -> None:
+    out = tmp_path / "masks"
+    options = (
+        "--model",
+        recogniser,
+        "--sizes",
+        20,
+        "--weights",
+        "l1",
+        "--no-colors",
+        "--no-pointing",
+        *OPTIONS,
+    )
+    gammas = {}
+    for per in ("intensity", "contrast"):
+        given = ("--per", per, "--repeats", 1, "--overwrite")
+        result = cli("experiment", "masks", crops, "--aligned", "--out", out, *options, *given)
+        assert result.code == 0, result.err
+        parameters = json.loads((out / "summary.json").read_text())["parameters"]
+        assert parameters["per"] == per
+        gammas[per] = parameters["gammas"]["l1"]
+        assert ("a square of one colour has none" in read_report(out).text) == (per == "contrast")
+    assert gammas["contrast"] < gammas["intensity"]
+
+
 def test_masks_of_good_faces_only(cli, crops: Path, recogniser: Path, tmp_path: Path) -> None:
     options = (
         "--model",

@@ -21,6 +21,8 @@ from fiqx_trt.experiments.masks import (
     random_masks,
 )
 from fiqx_trt.experiments.weightings import CalibratedWeightings, calibrate_weightings
+from fiqx_trt.explain.measuring import measure_pixels
+from fiqx_trt.explain.scale import Per
 from fiqx_trt.models import Model
 from support.nets import noise_faces, save, small_recogniser
 
@@ -76,14 +78,15 @@ def test_twelve_colours() -> None:
     assert len(set(COLORS.values())) == len(COLORS) == 12
 
 
-def test_losses_are_those_of_the_maps(model: Model, faces: np.ndarray) -> None:
-    weightings = CalibratedWeightings({"l1": 8.0, "exact": 8.0})
+@pytest.mark.parametrize("per", ["intensity", "contrast"])
+def test_losses_are_those_of_the_maps(model: Model, faces: np.ndarray, per: Per) -> None:
+    weightings = CalibratedWeightings({"l1": 8.0, "exact": 8.0}, per=per)
     results = random_masks(model, faces[:2], weightings=weightings, sizes=(20, 40), repeats=2, seed=3)
     assert [(r.face, r.size) for r in results] == [(f, s) for f in (0, 1) for s in (20, 20, 40, 40)]
     for result in results[::3]:
         pair = np.stack([faces[result.face], cover(faces[result.face], result.square)])
         for name in ("l1", "exact"):
-            found = fx.plq(model, pair, weights=name, gamma=8.0)
+            found = fx.plq(model, pair, weights=name, gamma=8.0, per=per)
             loss = found.maps[0].astype(np.float64) - found.maps[1]
             inside = np.zeros((32, 32), bool)
             inside[result.square.area] = True
@@ -176,3 +179,16 @@ def test_what_does_not_fit_is_refused(model: Model, path: Path, faces: np.ndarra
             calibrate_weightings(bare, faces)
         with pytest.raises(NotCalibratedError, match=r"gives no quality in \[0, 1\]"):
             CalibratedWeightings({"l1": 8.0}).explain(bare, faces)
+
+
+def test_gammas_are_those_of_a_calibration_by_either_definition(model: Model) -> None:
+    faces = noise_faces(30, seed=9)
+    found = measure_pixels(model, faces, fx.serfiq(model, faces).raw, alpha=30.0, r=0.5)
+    for per, gamma in (("intensity", found.gamma), ("contrast", found.gamma_contrast)):
+        weightings = calibrate_weightings(model, faces, ["l1", "signed"], per=per)  # type: ignore[arg-type]
+        assert weightings.gammas["l1"] == pytest.approx(gamma, abs=5e-4)
+        assert (weightings.per, weightings.only("signed").per) == (per, per)
+    with pytest.raises(
+        InvalidInputError, match=r"per is 'colour' \(--per\); choose one of intensity, contrast"
+    ):
+        calibrate_weightings(model, faces, per="colour")  # type: ignore[arg-type]

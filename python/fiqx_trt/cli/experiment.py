@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
@@ -45,6 +45,7 @@ def masks(
     inputs: o.Inputs,
     out: o.OutDirectory,
     weights: Weightings = None,
+    per: Per = "intensity",
     sizes: Annotated[
         str, typer.Option(metavar="LIST", help="Sides of the masks in pixels of a 112-pixel face.")
     ] = "10,20,30,40,50",
@@ -103,7 +104,7 @@ def masks(
         mean=mean, std=std, color=color, template=template, input_size=input_size, tap=tap
     )
     options = MaskOptions(
-        weights or list(WEIGHTS), _sizes(sizes), repeats, colors, pointing, min_quality, seed
+        weights or list(WEIGHTS), _sizes(sizes), repeats, colors, pointing, min_quality, seed, cast(Any, per)
     )
     start_folder(out, overwrite=overwrite)
     with o.open_model(model, runtime, {**contract, **_fields(alpha, r, None)}) as opened:

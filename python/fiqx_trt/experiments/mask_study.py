@@ -14,6 +14,7 @@ from fiqx_trt.experiments.masks import COLORS, SIZES, MaskedFace, cover, random_
 from fiqx_trt.experiments.pointing import Pointing, measure_pointing
 from fiqx_trt.experiments.study import ExampleFaces, Progress, Rows, StudySetup
 from fiqx_trt.experiments.weightings import CalibratedWeightings, calibrate_weightings
+from fiqx_trt.explain.scale import PAPER_PER, Per
 from fiqx_trt.models.gradients import WEIGHTS
 
 if TYPE_CHECKING:
@@ -51,6 +52,8 @@ class MaskOptions:
         Smallest scaled quality of the faces that are masked.
     seed
         Seed of the places.
+    per
+        What P is measured by (:func:`fiqx_trt.plq`); the paper's is ``"intensity"``.
     """
 
     weights: Sequence[str] = tuple(WEIGHTS)
@@ -60,6 +63,7 @@ class MaskOptions:
     pointing: bool = True
     min_quality: float = 0.0
     seed: int = 0
+    per: Per = PAPER_PER
 
 
 @dataclass(frozen=True)
@@ -152,7 +156,7 @@ def study_masks(
     ...     return study.summary()["ranking"]
     """
     options = options or MaskOptions()
-    weightings = calibrate_weightings(model, faces.images, options.weights)
+    weightings = calibrate_weightings(model, faces.images, options.weights, per=options.per)
     if options.min_quality > 0:
         faces = _good_faces(model, faces, weightings.only(options.weights[0]), options.min_quality)
     repeats = options.repeats or max(1, -(-ENOUGH // len(faces)))
@@ -170,6 +174,7 @@ def study_masks(
         "repeats": repeats,
         "seed": options.seed,
         "min_quality": options.min_quality,
+        "per": options.per,
         "gammas": dict(weightings.gammas),
     }
     first = weightings.only(next(iter(weightings.gammas)))
@@ -178,7 +183,9 @@ def study_masks(
         options,
         masks,
         _colored(model, faces, first, options.seed) if options.colors else (),
-        measure_pointing(model, faces, weightings.gammas, seed=options.seed, progress=progress)
+        measure_pointing(
+            model, faces, weightings.gammas, per=options.per, seed=options.seed, progress=progress
+        )
         if options.pointing
         else None,
         _examples(model, faces, masks, first),

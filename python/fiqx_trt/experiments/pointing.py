@@ -17,6 +17,7 @@ from fiqx_trt.experiments.study import Progress, Rows
 from fiqx_trt.explain.deviation import smoothed, usual_of
 from fiqx_trt.explain.plq import PixelQuality, PlqExplainer
 from fiqx_trt.explain.region_words import LOWER_FACE, NAMED, PARTS, named_masks, words_of
+from fiqx_trt.explain.scale import PAPER_PER, Per
 
 if TYPE_CHECKING:
     from fiqx_trt.experiments.face_set import FaceSet
@@ -133,6 +134,7 @@ def measure_pointing(
     faces: FaceSet,
     gammas: Mapping[str, float],
     *,
+    per: Per = PAPER_PER,
     seed: int = 0,
     progress: Progress | None = None,
 ) -> Pointing | None:
@@ -144,6 +146,8 @@ def measure_pointing(
         What is measured.
     gammas
         Weighting → γ. The first weighting whose usual map the model knows is measured.
+    per
+        What the P beside the deviation is measured by; the deviation is of both.
     seed
         Seed of places and noise.
     progress
@@ -157,7 +161,7 @@ def measure_pointing(
     known = [name for name in gammas if usual_of(model.spec, name) is not None]
     if not known:
         return None
-    explainer = PlqExplainer(model, cast(Any, known[0]), gammas[known[0]], per="intensity")
+    explainer = PlqExplainer(model, cast(Any, known[0]), gammas[known[0]], per=per)
     images = faces.images[:POINTING_FACES]
     squares = point_at_squares(explainer, images, seed=seed, progress=progress)
     return Pointing(known[0], squares, name_regions(explainer, images, seed=seed))

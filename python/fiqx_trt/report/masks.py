@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 
 __all__ = ["masks_page"]
 
+FLAT_SQUARE = (
+    "P is per contrast here, and a square of one colour has none: inside it P is 0 by definition but for its rim. That covered "
+    "areas lose P says nothing of the recogniser then; the losses of the face quality, and P per intensity, do."
+)
 INTERVALS = "In brackets: 95 % intervals (Wilson), in per cent."
 
 
@@ -75,6 +79,7 @@ def masks_page(study: MaskStudy, pictures: Mapping[str, Picture], record: RunRec
             "The intervals take masks as independent, though several lie on one face: with few faces they are too narrow.",
             "Q̂ scales the whole map. Where a mask raises Q̂, as happens on weak faces, it raises P inside the mask as well.",
             "γ was measured for every weighting on these very faces, so that weightings compare fairly.",
+            *([FLAT_SQUARE] if study.options.per == "contrast" else []),
         ],
     )
 
