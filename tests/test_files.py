@@ -2,16 +2,33 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import socket
 import threading
+import time
+import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from fiqx_trt.files import open_regular, read_private, read_regular, replacing, write_atomic
+import fiqx_trt
+from fiqx_trt.errors import OutputError
+from fiqx_trt.files import (
+    npz_bytes,
+    open_regular,
+    read_private,
+    read_regular,
+    replacing,
+    write_atomic,
+    write_json,
+    write_unsynced,
+)
+from support.files import arrays
 
 
 @contextmanager
@@ -107,3 +124,50 @@ def test_descriptors_are_given_back(tmp_path: Path) -> None:
         with pytest.raises(OSError, match="a pipe"):
             read_regular(tmp_path / "pipe")
     assert len(os.listdir("/proc/self/fd")) <= before + threading.active_count()  # noqa: PTH208
+
+
+@pytest.mark.parametrize("compressed", [False, True])
+def test_npz_files_have_the_same_bytes_at_any_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, compressed: bool
+) -> None:
+    values = {
+        "map": np.arange(6, dtype=np.float32).reshape(2, 3),
+        "turned": np.arange(6.0).reshape(2, 3).T,
+        "empty": np.zeros((0, 4), np.int8),
+        "number": 0.1,
+        "path": np.array("ü\udce4\n"),
+    }
+    write_unsynced(tmp_path / "a.npz", npz_bytes(values, compressed=compressed))
+    monkeypatch.setattr(time, "time", lambda: 2e9)
+    assert npz_bytes(values, compressed=compressed) == (tmp_path / "a.npz").read_bytes()
+    found = arrays(tmp_path / "a.npz")
+    assert list(found) == list(values)
+    for name, value in values.items():
+        np.testing.assert_array_equal(found[name], value)
+        assert found[name].dtype == np.asarray(value).dtype
+    with zipfile.ZipFile(tmp_path / "a.npz") as file:
+        assert file.testzip() is None
+        assert file.infolist()[0].date_time == (1980, 1, 1, 0, 0, 0)
+    with pytest.raises(OutputError, match=r"cannot write .*No such file or directory; choose another folder"):
+        write_unsynced(tmp_path / "none" / "a.npz", b"")
+
+
+def test_json_has_no_numbers_that_json_lacks(tmp_path: Path) -> None:
+    value = {"a": [1.0, float("nan"), (float("inf"), "caf\udce9 −")]}
+    write_json(tmp_path / "a.json", value)
+    write_json(tmp_path / "b.json", value, ascii_only=True)
+    for name in "ab":
+        data = (tmp_path / f"{name}.json").read_bytes()
+        assert json.loads(data) == {"a": [1.0, None, [None, "caf\udce9 −"]]}
+    assert data.isascii()
+
+
+def test_no_other_module_writes_a_file() -> None:
+    package = Path(fiqx_trt.__file__).parent
+    writes = re.compile(r"""open\(.*["']w|write_text|write_bytes|np\.save|imwrite""")
+    found = {
+        path.relative_to(package).as_posix()
+        for path in package.rglob("*.py")
+        if writes.search(path.read_text(encoding="utf-8"))
+    }
+    assert found == {"files.py"}

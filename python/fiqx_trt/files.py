@@ -1,4 +1,4 @@
-"""Reading files that others made, and writing files whole: the one way to open, to replace and to refuse.
+"""Reading files that others made, and writing files whole: every write of the package, and the formats CSV, JSON and npz.
 
 A file that a user names may be a link, and its mode follows the umask when it is made. A private file belongs to this
 user alone: it is no link, and nobody else may write it.
@@ -10,17 +10,23 @@ import contextlib
 import errno
 import io
 import json
+import math
 import os
+import re
 import secrets
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO, TextIO
 
 from fiqx_trt.errors import OutputError
-from fiqx_trt.text import shown
+from fiqx_trt.text import escape_text, shown
 
 __all__ = [
+    "csv_record",
+    "finite",
+    "npz_bytes",
+    "open_new",
     "open_regular",
     "open_text",
     "parse_json",
@@ -28,10 +34,15 @@ __all__ = [
     "read_regular",
     "replacing",
     "write_atomic",
+    "write_csv",
+    "write_json",
+    "write_rows",
     "write_settled",
+    "write_unsynced",
     "write_whole",
 ]
 
+_QUOTED = re.compile(r'[",\r\n]')
 _OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
 _KINDS = (
     (stat.S_ISFIFO, "a pipe"),
@@ -181,6 +192,115 @@ def write_settled(path: Path, data: bytes) -> None:
     """
     if not (path.is_file() and path.read_bytes() == data):
         write_whole(path, data, temporary=path.with_name(f".{path.name}.tmp"))
+
+
+def write_unsynced(path: Path, data: bytes) -> None:
+    """Write one of many small files at once, without waiting for the disk; it counts once something that is synced names it.
+
+    Raises
+    ------
+    OutputError
+        The file system refuses.
+    """
+    try:
+        with open_new(path) as file:
+            file.write(data)
+    except OSError as error:
+        raise OutputError(
+            f"cannot write {shown(path)}: {error.strerror or error}; choose another folder"
+        ) from error
+
+
+def open_new(path: Path) -> BinaryIO:
+    """Open an empty file for writing, for a caller that syncs and renames it, or that nobody else reads."""
+    return path.open("wb")
+
+
+def write_csv(path: Path, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Write a CSV in one step: RFC 4180, UTF-8, the shortest floats that read back the same.
+
+    Names are written as :mod:`fiqx_trt.text` says, so that one that is not UTF-8 never makes a file that nobody can read.
+
+    Parameters
+    ----------
+    path
+        The file; its folder exists.
+    columns
+        Names, the first row; none where there are no rows to take them from.
+    rows
+        Cells: text, numbers, or ``None``; NaN and infinities become empty.
+
+    Raises
+    ------
+    OutputError
+        The folder cannot be written.
+    """
+    write_whole(path, b"".join(map(csv_record, (columns, *rows))))
+
+
+def write_rows(path: Path, rows: Sequence[Mapping[str, object]]) -> None:
+    """Write dictionaries as a CSV (:func:`write_csv`); the keys of the first are the columns."""
+    columns = list(rows[0]) if rows else []
+    write_csv(path, columns, ([row[column] for column in columns] for row in rows))
+
+
+def csv_record(cells: Iterable[object]) -> bytes:
+    r"""Return one CSV record: text escaped and quoted where it must be, nothing for ``None`` and numbers that are not finite.
+
+    Examples
+    --------
+    >>> csv_record(["a,b", 0.5, 3, None, float("nan")])
+    b'"a,b",0.5,3,,\r\n'
+    """
+    return ",".join(map(_csv_cell, cells)).encode() + b"\r\n"
+
+
+def _csv_cell(value: object) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, float):
+        return repr(float(value)) if math.isfinite(value) else ""
+    if type(value) is int:
+        return str(value)
+    text = escape_text(str(value))
+    return '"' + text.replace('"', '""') + '"' if _QUOTED.search(text) else text
+
+
+def write_json(path: Path, value: Mapping[str, Any], *, ascii_only: bool = False) -> None:
+    """Write JSON in one step: NaN and infinities become ``null``, bytes of a name that are not UTF-8 escapes.
+
+    Raises
+    ------
+    OutputError
+        The folder cannot be written.
+    """
+    text = json.dumps(finite(value), indent=1, ensure_ascii=ascii_only, allow_nan=False) + "\n"
+    write_whole(path, text.encode("utf-8", "backslashreplace"))
+
+
+def finite(value: Any) -> Any:
+    """Return a value for JSON: NaN and infinities, also inside lists and dictionaries, become ``None``.
+
+    Examples
+    --------
+    >>> finite({"a": [1.0, float("nan")]})
+    {'a': [1.0, None]}
+    """
+    if isinstance(value, Mapping):
+        return {key: finite(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [finite(inner) for inner in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def npz_bytes(arrays: Mapping[str, Any], *, compressed: bool = False) -> bytes:
+    """Return named arrays as the content of an ``.npz``; the same arrays give the same bytes."""
+    import numpy as np
+
+    content = io.BytesIO()
+    write = np.savez_compressed if compressed else np.savez
+    write(content, **arrays)
+    return content.getvalue()
 
 
 @contextlib.contextmanager

@@ -16,7 +16,7 @@ from fiqx_trt.evaluate.joining import join_comparisons
 from fiqx_trt.evaluate.pair_lists import recognise
 from fiqx_trt.faces.bins import open_bin
 from fiqx_trt.faces.sources import Source, iter_sources
-from fiqx_trt.rows.csv_file import write_csv
+from fiqx_trt.files import write_csv
 from support.nets import noise_faces
 
 LFW = """2\t2

@@ -15,8 +15,8 @@ from scipy.stats import gaussian_kde
 
 from fiqx_trt.amva import Amva, analyse, quality_groups
 from fiqx_trt.errors import InvalidInputError, OutputError
-from fiqx_trt.figures.amva import amva_figures, example_images, face_rows, save_amva_figures
-from fiqx_trt.figures.canvas import Look, Scale, density, number
+from fiqx_trt.figures.amva import amva_figures, example_images, face_rows
+from fiqx_trt.figures.canvas import Look, Scale, density, number, save_pictures
 from fiqx_trt.figures.differences import differences_figure
 from fiqx_trt.figures.faces import FaceRow, faces_figure, overlay
 from fiqx_trt.figures.overlap import overlap_figure
@@ -58,7 +58,7 @@ def rows(result: Amva, maps: CompactMaps, scores: dict[str, np.ndarray]) -> list
 def test_every_figure_is_written_as_picture_and_as_data(
     result: Amva, rows: list[FaceRow], tmp_path: Path
 ) -> None:
-    written = save_amva_figures(result, tmp_path / "figures", rows=rows, look=QUICK)
+    written = save_pictures(amva_figures(result, rows=rows, look=QUICK), tmp_path / "figures")
     names = {"mam", "mdam", "overlap", "d-am-v", "d-am-mv", "faces"}
     assert {path.name for path in written} == {f"{name}.{kind}" for name in names for kind in ("png", "npz")}
     for name in names:
@@ -89,6 +89,12 @@ def test_pictures_are_the_same_at_every_run(result: Amva, tmp_path: Path) -> Non
     for name in ("a", "b"):
         variation_figure(result.maps, look=QUICK).save(tmp_path / name)
     assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
+
+
+def test_a_dot_in_the_name_of_a_figure_is_no_suffix(result: Amva, tmp_path: Path) -> None:
+    written = variation_figure(result.maps, look=QUICK).save(tmp_path / "edc-fmr-0.2")
+    assert [path.name for path in written] == ["edc-fmr-0.2.png", "edc-fmr-0.2.npz"]
+    assert all(path.exists() for path in written)
 
 
 def test_nothing_global_changes(result: Amva) -> None:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from fiqx_trt.errors import InvalidInputError
 from fiqx_trt.report.html import Card, Cards, Facts, Figure, Files, Notes, Page, Section, Table
-from fiqx_trt.report.parts import decimal, interval, picture, save_page
+from fiqx_trt.report.parts import decimal, drawn, interval, save_page
 from fiqx_trt.runs.record import RunRecord
 from fiqx_trt.text import visible
 from support.pages import read_page, read_report
@@ -142,11 +142,10 @@ def test_what_cannot_be_shown_is_refused(part, message: str) -> None:
     assert str(error.value) == message
 
 
-def test_a_large_picture_is_made_smaller_and_keeps_its_size_on_screen(tmp_path: Path) -> None:
+def test_a_large_picture_is_made_smaller_and_keeps_its_size_on_screen() -> None:
     from fiqx_trt.figures.canvas import Picture, new_figure
 
-    Picture(new_figure(10.0, 2.0), {"a": np.zeros(3)}).save(tmp_path / "wide.png")
-    found = picture(tmp_path / "wide.png", tmp_path, alt="nothing", caption="empty")
+    found = drawn(Picture(new_figure(10.0, 2.0), {"a": np.zeros(3)}), "wide", alt="nothing", caption="empty")
     pixels = cv2.imdecode(np.frombuffer(found.png, np.uint8), cv2.IMREAD_UNCHANGED)
     assert pixels.shape == (240, 1200, 3)
     assert found.width == 1200

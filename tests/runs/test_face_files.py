@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import zipfile
 from itertools import count
 from pathlib import Path
 
@@ -25,7 +24,6 @@ from fiqx_trt.runs.face_picture import (
     quality_colors,
     stacked_panels,
 )
-from fiqx_trt.runs.npz_file import write_npz
 from fiqx_trt.runs.text_line import write_line
 from support.files import arrays
 
@@ -147,29 +145,6 @@ def test_file_names_are_safe(path: str) -> None:
     assert name.isascii()
     assert set(name) <= set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-")
     assert len(name) < 80
-
-
-def test_npz_files_are_what_numpy_and_zip_programs_read(tmp_path: Path) -> None:
-    values = {
-        "map": np.arange(6, dtype=np.float32).reshape(2, 3),
-        "turned": np.arange(6.0).reshape(2, 3).T,
-        "empty": np.zeros((0, 4), np.int8),
-        "number": 0.1,
-        "path": np.array("ü\udce4\n"),
-    }
-    write_npz(tmp_path / "a.npz", values)
-    write_npz(tmp_path / "b.npz", values)
-    assert (tmp_path / "a.npz").read_bytes() == (tmp_path / "b.npz").read_bytes()
-    found = arrays(tmp_path / "a.npz")
-    assert list(found) == list(values)
-    for name, value in values.items():
-        np.testing.assert_array_equal(found[name], value)
-        assert found[name].dtype == np.asarray(value).dtype
-    with zipfile.ZipFile(tmp_path / "a.npz") as file:
-        assert file.testzip() is None
-        assert file.infolist()[0].date_time == (1980, 1, 1, 0, 0, 0)
-    with pytest.raises(OutputError, match=r"cannot write .*No such file or directory; choose another folder"):
-        write_npz(tmp_path / "none" / "a.npz", values)
 
 
 # --- pictures ---------------------------------------------------------------------------------------------------------

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
@@ -18,9 +17,9 @@ from fiqx_trt.amva.groups import Groups
 from fiqx_trt.amva.variation import COUNTS, DIFFERENCES, MethodDifference, VariationMaps, method_differences
 from fiqx_trt.arrays import load_arrays
 from fiqx_trt.errors import InvalidInputError, OutputError
-from fiqx_trt.files import parse_json, read_regular, replacing, write_atomic
+from fiqx_trt.files import npz_bytes, parse_json, read_regular, write_json, write_whole
 
-__all__ = ["Amva", "MethodResult", "load_amva", "save_amva", "write_arrays"]
+__all__ = ["Amva", "MethodResult", "load_amva", "save_amva"]
 
 SUMMARY = "summary.json"
 BETWEEN = "between.npz"
@@ -164,14 +163,13 @@ def save_amva(result: Amva, folder: Path, *, run: Mapping[str, Any] | None = Non
         written = []
         for name, one in result.methods.items():
             written.append(folder / file_name(name))
-            write_arrays(written[-1], _method_arrays(result.paths, one))
+            write_whole(written[-1], npz_bytes(_method_arrays(result.paths, one), compressed=True))
         if len(result.methods) > 1:
             written.append(folder / BETWEEN)
-            write_arrays(written[-1], _between_arrays(result))
+            write_whole(written[-1], npz_bytes(_between_arrays(result), compressed=True))
         written.append(folder / SUMMARY)
         content = {"format": FORMAT, "run": dict(run or {}), **result.summary(), "paths": list(result.paths)}
-        text = json.dumps(content, indent=1, ensure_ascii=False) + "\n"
-        write_atomic(written[-1], text.encode("utf-8", "backslashreplace"))  # \\udce9 is JSON, too
+        write_json(written[-1], content)
     except OSError as error:
         raise OutputError(
             f"cannot write the analysis to {folder}: {error.strerror or error}; choose another folder"
@@ -209,12 +207,6 @@ def load_amva(folder: Path) -> Amva:
             f"{folder} holds no activation-map analysis that can be read ({type(error).__name__}: {error}); give a folder that "
             "`fiqx-trt amva` wrote"
         ) from error
-
-
-def write_arrays(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
-    """Write named arrays as a compressed ``.npz``."""
-    with replacing(path) as file:
-        np.savez_compressed(file, **arrays)  # type: ignore[arg-type]  # no array is called allow_pickle
 
 
 def file_name(method: str) -> str:

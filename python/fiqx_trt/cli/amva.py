@@ -6,7 +6,6 @@ import shlex
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
     from fiqx_trt.faces.prepare import FacePreparer, FaceRecord
     from fiqx_trt.faces.sources import Source
     from fiqx_trt.figures.amva import Look
+    from fiqx_trt.figures.canvas import Picture
     from fiqx_trt.models import Model
     from fiqx_trt.report.amva import MapsMade
     from fiqx_trt.runs.options import CamOptions
@@ -80,6 +80,7 @@ def amva(
     from fiqx_trt.evaluate.score_tables import parse_directions, read_score_tables
     from fiqx_trt.faces.sources import iter_sources
     from fiqx_trt.figures.amva import Look
+    from fiqx_trt.figures.canvas import save_pictures
     from fiqx_trt.report.amva import amva_page
     from fiqx_trt.report.parts import save_page
     from fiqx_trt.runs.options import CamOptions
@@ -120,11 +121,9 @@ def amva(
         examples=examples,
     )
     run = {"version": __version__, "command": shlex.join(sys.argv), **dict(made.facts)}
-    written = [
-        *save_amva(result, out, run=run),
-        *_figures(result, found, values, examples, looks[colors], out),
-    ]
-    written.append(save_page(amva_page(result, out, RunRecord(sys.argv, warnings_shown()), made), out))
+    pictures = _figures(result, found, values, examples, looks[colors])
+    written = [*save_amva(result, out, run=run), *save_pictures(pictures, out)]
+    written.append(save_page(amva_page(result, pictures, RunRecord(sys.argv, warnings_shown()), made), out))
     if not quiet:
         _print(result, found)
         say(f"in {out}: {', '.join(sorted(path.name for path in written))}")
@@ -221,16 +220,15 @@ def _figures(
     values: Mapping[str, NDArray[np.float64]],
     examples: int,
     look: Look,
-    out: Path,
-) -> list[Path]:
-    from fiqx_trt.figures.amva import example_images, face_rows, save_amva_figures
+) -> dict[str, Picture]:
+    from fiqx_trt.figures.amva import amva_figures, example_images, face_rows
 
     positions = example_images(result, count=examples)
     place = {position: row for row, position in enumerate(found.positions)}
     maps = found.joined().take(np.array([place[int(i)] for i in positions], np.int64)).pixels()
     faces = [found.faces[int(i)] for i in positions]
     rows = face_rows(result, positions, faces, maps, values) if examples else []
-    return save_amva_figures(result, out, rows=rows, look=look)
+    return amva_figures(result, rows=rows, look=look)
 
 
 def _made(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import tempfile
 from collections.abc import Sequence
@@ -79,6 +78,7 @@ def bench(
     is busier or another one; the absolute figures are this machine's, now.
     """
     from fiqx_trt.errors import InvalidInputError, OutputError
+    from fiqx_trt.files import write_json
     from fiqx_trt.throughput.measure import measure
     from fiqx_trt.throughput.subjects import BASELINE, Bench, choose
 
@@ -110,7 +110,7 @@ def bench(
     _show(setting, results)
     if json_file is not None:
         content = {**setting, "seconds": seconds, "subjects": [_numbers(result) for result in results]}
-        json_file.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+        write_json(json_file, content, ascii_only=True)
 
 
 @dataclass(frozen=True)

@@ -56,8 +56,12 @@ def figure_names(position: int, rate: float) -> tuple[str, str]:
 def write_results(outcome: Outcome, out: Path, *, until: float, scale: str) -> None:
     """Write figures, tables, page and, last, ``summary.json``."""
     from fiqx_trt.evaluate.edc_files import write_curves, write_det
+    from fiqx_trt.figures.canvas import save_pictures
     from fiqx_trt.figures.det import det_figure
     from fiqx_trt.figures.edc import edc_figure
+    from fiqx_trt.report.edc import EdcFindings, edc_page
+    from fiqx_trt.report.parts import save_page
+    from fiqx_trt.runs.record import RunRecord
 
     out.mkdir(parents=True, exist_ok=True)
     for old in [
@@ -68,30 +72,28 @@ def write_results(outcome: Outcome, out: Path, *, until: float, scale: str) -> N
     ]:
         old.unlink(missing_ok=True)  # of an earlier result with identities, or with other rates
     write_curves(outcome.results, out)
-    for position, result in enumerate(outcome.results):
-        edc_figure(result, until=until, scale=scale).save(out / figure_names(position, result.options.fmr)[0])
-    if outcome.det:
+    pictures = {
+        figure_names(position, result.options.fmr)[0].removesuffix(".png"): edc_figure(
+            result, until=until, scale=scale
+        )
+        for position, result in enumerate(outcome.results)
+    }
+    det_picture = det_figure(outcome.det) if outcome.det else None
+    save_pictures(pictures, out)
+    if det_picture is not None:
         write_det(outcome.det, out / "det.csv")
-        det_figure(outcome.det).save(out / "det.png")
-    _write_page(outcome, out)
-    _write_summary(outcome, out)
-
-
-def _write_page(outcome: Outcome, out: Path) -> None:
-    from fiqx_trt.report.edc import EdcFindings, edc_page
-    from fiqx_trt.report.parts import save_page
-    from fiqx_trt.runs.record import RunRecord
-
-    figures = [figure_names(i, result.options.fmr)[0] for i, result in enumerate(outcome.results)]
-    findings = EdcFindings(outcome.results, figures, outcome.det)
+        det_picture.save(out / "det")
+    findings = EdcFindings(outcome.results, pictures, outcome.det, det_picture)
     notes = [*outcome.input_notes, *outcome.compared.notes]
     record = RunRecord(sys.argv, warnings_shown())
     save_page(edc_page(findings, outcome.compared.tables, outcome.compared.told, out, record, notes), out)
+    _write_summary(outcome, out)
 
 
 def _write_summary(outcome: Outcome, out: Path) -> None:
     from fiqx_trt import __version__
-    from fiqx_trt.evaluate.edc_files import edc_summary, write_json
+    from fiqx_trt.evaluate.edc_files import edc_summary
+    from fiqx_trt.files import write_json
 
     summaries = [edc_summary(result) for result in outcome.results]
     columns = {

@@ -192,7 +192,7 @@ def _record(file: Path, form: str, scores: ImportedScores, match: Match | None) 
 
 def _write_unmatched(path: Path, match: Match | None) -> bool:
     """List what found no partner; say whether there is anything."""
-    from fiqx_trt.rows.csv_file import write_csv
+    from fiqx_trt.files import write_csv
 
     if match is None or not (match.unmatched_images or match.unmatched_imports):
         return False
@@ -242,7 +242,7 @@ def _import_pairs(
 ) -> None:
     """Write a pair list as the CSV that ``edc --pairs`` reads."""
     from fiqx_trt.evaluate import read_pairs
-    from fiqx_trt.rows.csv_file import write_csv
+    from fiqx_trt.files import write_csv
 
     if any(option is not None for option in score_options):
         raise InvalidInputError(

@@ -113,25 +113,26 @@ def overlap(
 
 def _write(found: Agreement, tables: ScoreTables, settings: dict[str, Any], out: Path) -> None:
     from fiqx_trt import __version__
-    from fiqx_trt.evaluate.edc_files import write_json
+    from fiqx_trt.figures.canvas import save_pictures
     from fiqx_trt.figures.correlations import correlation_figure
     from fiqx_trt.figures.overlap import overlap_figure
+    from fiqx_trt.files import write_csv, write_json
     from fiqx_trt.report.overlap import overlap_page
     from fiqx_trt.report.parts import save_page
-    from fiqx_trt.rows.csv_file import write_csv
     from fiqx_trt.runs.record import RunRecord
 
     out.mkdir(parents=True, exist_ok=True)
     columns = [*COLUMNS, *(f"{kind}{end}" for kind in COEFFICIENTS for end in ("", "_low", "_high"))]
     write_csv(out / "overlap.csv", columns, _pairs(found))
-    overlap_figure(found.methods, found.top, found.bottom, fraction=settings["fraction"]).save(
-        out / "overlap"
-    )
-    correlation_figure(found.methods, found.spearman, found.kendall, level=settings["level"]).save(
-        out / "correlations"
-    )
+    pictures = {
+        "overlap": overlap_figure(found.methods, found.top, found.bottom, fraction=settings["fraction"]),
+        "correlations": correlation_figure(
+            found.methods, found.spearman, found.kendall, level=settings["level"]
+        ),
+    }
+    save_pictures(pictures, out)
     record = RunRecord(sys.argv, warnings_shown())
-    save_page(overlap_page(found, tables, settings, out, record, skipped_notes(tables)), out)
+    save_page(overlap_page(found, tables, settings, pictures, record, skipped_notes(tables)), out)
     methods = {
         one.name: {"file": str(one.source), "column": one.column, "better": one.direction}
         for one in tables.methods

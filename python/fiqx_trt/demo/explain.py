@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +13,8 @@ from fiqx_trt.amva import Amva, analyse, quality_groups, save_amva
 from fiqx_trt.demo.picture import Step, maps_figure
 from fiqx_trt.explain.plq import plq
 from fiqx_trt.explain.scorecam import scorecam_details
-from fiqx_trt.figures.amva import example_images, face_rows, save_amva_figures
+from fiqx_trt.figures.amva import amva_figures, example_images, face_rows
+from fiqx_trt.figures.canvas import Picture, save_pictures
 from fiqx_trt.models import Model
 
 __all__ = ["Explained", "explain_ladder"]
@@ -32,6 +33,8 @@ class Explained:
         How the activation maps of good and bad rungs vary.
     correlation, channels
         ``(N,)`` of every activation map: see :class:`fiqx_trt.explain.ScoreCam`.
+    maps_picture, pictures
+        The figure of the maps, and those of their variation.
     written
         What was written, relative to the folder.
     """
@@ -39,6 +42,8 @@ class Explained:
     result: Amva
     correlation: NDArray[np.float64]
     channels: NDArray[np.float64]
+    maps_picture: Picture
+    pictures: Mapping[str, Picture]
     written: tuple[str, ...]
 
 
@@ -63,8 +68,8 @@ def explain_ladder(model: Model, faces: NDArray[np.uint8], steps: Sequence[Step]
     """
     quality = plq(model, faces, quality=np.array([step.scaled for step in steps]))
     cams = scorecam_details(model, faces)
-    np.savez_compressed(out / "maps.npz", plq=quality.maps, activation=cams.maps)
-    maps_figure(list(faces), quality.maps, cams.maps, steps, out / "maps.png")
+    maps_picture = maps_figure(list(faces), quality.maps, cams.maps, steps)
+    maps_picture.save(out / "maps")
     names = [f"{step.kind} {step.level:.0%}" for step in steps]
     scores = {"serfiq": np.array([step.raw for step in steps])}
     groups = quality_groups(names, scores, higher_is_better={"serfiq": True}, fraction=FRACTION)
@@ -72,6 +77,9 @@ def explain_ladder(model: Model, faces: NDArray[np.uint8], steps: Sequence[Step]
     shown = example_images(result, count=3)
     rows = face_rows(result, shown, [faces[i] for i in shown], cams.maps[shown], scores)
     save_amva(result, out / "amva")
-    save_amva_figures(result, out / "amva", rows=rows)
+    pictures = amva_figures(result, rows=rows)
+    save_pictures(pictures, out / "amva")
     written = ("maps.png", "maps.npz", "amva/")
-    return Explained(result, cams.uniform_correlation, cams.effective_channels, written)
+    return Explained(
+        result, cams.uniform_correlation, cams.effective_channels, maps_picture, pictures, written
+    )

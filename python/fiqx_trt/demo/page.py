@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,12 +17,11 @@ from fiqx_trt.report.parts import (
     cautions,
     closing,
     decimal,
-    existing,
+    drawn,
     interval,
     model_cautions,
     model_facts,
     page_foot,
-    picture,
     plain,
 )
 from fiqx_trt.runs.record import RunRecord
@@ -33,6 +31,7 @@ if TYPE_CHECKING:
 
     from fiqx_trt.demo.explain import Explained
     from fiqx_trt.demo.picture import Step
+    from fiqx_trt.figures.canvas import Picture
     from fiqx_trt.models import Model, ModelSpec
 
 __all__ = ["demo_page"]
@@ -42,11 +41,11 @@ def demo_page(
     model: Model,
     steps: Sequence[Step],
     explained: Explained,
+    ladder: Picture,
     parameters: Mapping[str, object],
-    out: Path,
     record: RunRecord,
 ) -> Page:
-    """Return the report of a demonstration whose files are in a folder.
+    """Return the report of a demonstration.
 
     Parameters
     ----------
@@ -56,10 +55,10 @@ def demo_page(
         The rungs, the untouched face first.
     explained
         What the maps showed.
+    ladder
+        The figure of the rungs.
     parameters
         Settings of the quality that change a number.
-    out
-        The folder.
     record
         The command.
     """
@@ -91,7 +90,7 @@ def demo_page(
         title="One face, made worse step by step",
         lead=lead,
         sections=[
-            Section("In short", [_agreement(steps), *_yardstick(spec), _ladder(out, steps)]),
+            Section("In short", [_agreement(steps), *_yardstick(spec), _ladder(ladder, steps)]),
             *([Section("Where quality and recogniser disagree", [Notes(told)])] if told else []),
             cautions(
                 record,
@@ -102,12 +101,15 @@ def demo_page(
                 ],
             ),
             Section("Every face in numbers", [_table(steps, spec)]),
-            Section("Which pixels help, and where the recogniser looks", [_maps(out, steps)]),
             Section(
-                "How the maps of good and bad faces vary", map_figures(explained.result, out / "amva", out)
+                "Which pixels help, and where the recogniser looks", [_maps(explained.maps_picture, steps)]
+            ),
+            Section(
+                "How the maps of good and bad faces vary",
+                map_figures(explained.result, explained.pictures, "amva/"),
             ),
             Section("What was computed", [_FORMULAS, MAP_FORMULAS]),
-            *closing(facts, _files(out)),
+            *closing(facts, Files(_FILES)),
         ],
         foot=page_foot(),
     )
@@ -187,26 +189,26 @@ def _cautions() -> list[str]:
     ]
 
 
-def _ladder(out: Path, steps: Sequence[Step]) -> Figure:
+def _ladder(picture: Picture, steps: Sequence[Step]) -> Figure:
     strongest = {step.kind: step for step in steps[1:]}
     spoken = "; ".join(f"{kind}: quality {decimal(step.scaled, 2)}" for kind, step in strongest.items())
-    return picture(
-        out / "ladder.png",
-        out,
+    return drawn(
+        picture,
+        "ladder",
         alt=f"The untouched face at the left of every row, and its copies made worse from left to right. "
         f"At full strength: {spoken}.",
         caption="The untouched face and its copies, with scaled quality and cosine to the untouched face.",
         reading="From left to right every row gets worse. A useful quality falls where the cosine falls: where the recogniser "
         "no longer knows the face. The frame says what the recogniser would take the copy and the untouched face for.",
-        data=out / "scores.csv",
+        data="scores.csv",
     )
 
 
-def _maps(out: Path, steps: Sequence[Step]) -> Figure:
+def _maps(picture: Picture, steps: Sequence[Step]) -> Figure:
     kinds = ", ".join(dict.fromkeys(step.kind for step in steps[1:]))
-    return picture(
-        out / "maps.png",
-        out,
+    return drawn(
+        picture,
+        "maps",
         alt=f"Columns: the untouched face and, at full strength, {kinds}. Rows: the face, its map of pixel quality from dark "
         "blue to yellow, and its activation map over the grey face.",
         caption="Face, pixel-level quality per contrast (after Terhörst et al.; dark blue 0 to yellow 1, never rescaled) and "
@@ -217,15 +219,11 @@ def _maps(out: Path, steps: Sequence[Step]) -> Figure:
     )
 
 
-def _files(out: Path) -> Files:
-    return existing(
-        out,
-        [
-            ("scores.csv", "a row for every face"),
-            ("scores.csv.meta.json", "the record of the scoring run"),
-            ("maps.npz", "pixel quality (plq) and activation of every face, as float arrays"),
-            ("faces/", "the faces"),
-            ("amva/summary.json", "the variation of the activation maps in numbers"),
-            ("amva/serfiq.npz", "its maps"),
-        ],
-    )
+_FILES = (
+    ("scores.csv", "a row for every face"),
+    ("scores.csv.meta.json", "the record of the scoring run"),
+    ("maps.npz", "pixel quality (plq) and activation of every face, as float arrays"),
+    ("faces/", "the faces"),
+    ("amva/summary.json", "the variation of the activation maps in numbers"),
+    ("amva/serfiq.npz", "its maps"),
+)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -13,6 +12,8 @@ from fiqx_trt.demo.story import BETWEEN, LOST, SAME, verdict
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+    from fiqx_trt.figures.canvas import Picture
 
 __all__ = ["Step", "ladder_figure", "maps_figure"]
 
@@ -41,6 +42,8 @@ class Step(Protocol):
         """Cosine to the untouched face."""
 
 
+#: Dots per inch.
+DPI = 120
 #: Frame of a face by what its cosine means: colour, width and dashes differ, for print and for every colour vision.
 FRAMES: Mapping[str, dict[str, Any]] = {
     SAME: {"color": "#0072B2", "linewidth": 1.6},
@@ -52,9 +55,8 @@ FRAMES: Mapping[str, dict[str, Any]] = {
 def ladder_figure(
     faces: Sequence[NDArray[np.uint8]],
     steps: Sequence[Step],
-    path: Path,
     cosines: Mapping[str, tuple[float, ...]],
-) -> None:
+) -> Picture:
     """Draw the untouched face and its degraded copies, framed by what the recogniser makes of each.
 
     Parameters
@@ -63,18 +65,16 @@ def ladder_figure(
         The untouched face, then for every degradation its copies from weak to strong.
     steps
         What belongs to each face.
-    path
-        The PNG to write.
     cosines
         What a cosine means on the model (:func:`fiqx_trt.demo.story.verdict`); empty: no frames.
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
+
+    from fiqx_trt.figures.canvas import Picture
 
     kinds = list(dict.fromkeys(step.kind for step in steps[1:]))
     columns = 1 + (len(steps) - 1) // len(kinds)
     figure = Figure(figsize=(1.5 * columns, 1.72 * len(kinds)), layout="constrained")
-    FigureCanvasAgg(figure)
     grid = figure.subplots(len(kinds), columns, squeeze=False)
     for row, kind in enumerate(kinds):
         first = 1 + row * (columns - 1)
@@ -93,7 +93,7 @@ def ladder_figure(
         grid[row, 0].set_ylabel(kind)
     if cosines:
         _frame_legend(figure)
-    figure.savefig(path, dpi=120)
+    return Picture(figure, {}, DPI)
 
 
 def _frame_legend(figure: Figure) -> None:
@@ -115,8 +115,7 @@ def maps_figure(
     quality_maps: NDArray[np.float32],
     activation_maps: NDArray[np.float32],
     steps: Sequence[Step],
-    path: Path,
-) -> None:
+) -> Picture:
     """Draw the untouched face and the strongest step of every degradation, each with its two maps.
 
     Parameters
@@ -125,19 +124,15 @@ def maps_figure(
         As in :func:`ladder_figure`.
     quality_maps, activation_maps
         ``(N, H, W)`` in [0, 1].
-    path
-        The PNG to write.
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    from fiqx_trt.figures.canvas import Look, Scale
+    from fiqx_trt.figures.canvas import Look, Picture, Scale
     from fiqx_trt.figures.faces import overlay
     from fiqx_trt.runs.face_picture import quality_colors
 
     last = {step.kind: index for index, step in enumerate(steps)}
     figure = Figure(figsize=(1.6 * len(last), 5.2), layout="constrained")
-    FigureCanvasAgg(figure)
     grid = figure.subplots(3, len(last), squeeze=False)
     scale = Scale(0.0, 1.0, Look().maps)
     for column, (kind, index) in enumerate(last.items()):
@@ -156,4 +151,4 @@ def maps_figure(
         grid[1, column].set_xlabel(f"mean {quality_maps[index].mean():.2f}", fontsize="small")
     for axes, name in zip(grid[:, 0], ("face", "pixel quality", "activation"), strict=True):
         axes.set_ylabel(name)
-    figure.savefig(path, dpi=120)
+    return Picture(figure, {"plq": quality_maps, "activation": activation_maps}, DPI)

@@ -19,6 +19,7 @@ from fiqx_trt.errors import DependencyError, ImageError, ModelUnavailableError, 
 from fiqx_trt.experiments.degradations import DEGRADATIONS, LEVELS, degrade
 from fiqx_trt.faces.prepare import FacePreparer
 from fiqx_trt.faces.sources import Source, iter_sources
+from fiqx_trt.files import write_whole
 from fiqx_trt.models import Model, load_model
 from fiqx_trt.opencv import cv2
 from fiqx_trt.quality.serfiq import SerFiq
@@ -104,7 +105,8 @@ def run_demo(
         folder = out / "faces"
         folder.mkdir(parents=True, exist_ok=True)
         for kind, level, face in rungs:
-            cv2.imwrite(str(folder / f"{kind}-{round(100 * level):03d}.png"), face[:, :, ::-1])
+            content = cv2.imencode(".png", face[:, :, ::-1])[1].tobytes()
+            write_whole(folder / f"{kind}-{round(100 * level):03d}.png", content)
         notice(f"{len(rungs)} faces in {folder}")
         rows = _score(model, folder, out / "scores.csv")
         faces = np.stack([face for _, _, face in rungs])
@@ -114,10 +116,11 @@ def run_demo(
             DemoStep(kind, level, *rows[f"{kind}-{round(100 * level):03d}"], float(similarity[index]))
             for index, (kind, level, _) in enumerate(rungs)
         )
-        ladder_figure(list(faces), steps, out / "ladder.png", model.spec.cosines)
+        ladder = ladder_figure(list(faces), steps, model.spec.cosines)
+        write_whole(out / "ladder.png", ladder.png())
         notice("pixel-quality and activation maps of every face, the latter from a masked pass per channel")
         explained = explain_ladder(model, faces, steps, out)
-        page = demo_page(model, steps, explained, SerFiq().parameters, out, record or RunRecord())
+        page = demo_page(model, steps, explained, ladder, SerFiq().parameters, record or RunRecord())
         save_page(page, out)
     names = (REPORT, "faces/", "scores.csv", "scores.csv.meta.json", "ladder.png", *explained.written)
     return DemoResult(steps, names)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,17 +9,14 @@ from typing import Any
 from fiqx_trt.evaluate.curves import PartialArea
 from fiqx_trt.evaluate.det import DetCurve
 from fiqx_trt.evaluate.method_curves import EdcResult, MethodCurve
-from fiqx_trt.files import write_whole
-from fiqx_trt.rows.csv_file import write_csv
+from fiqx_trt.files import write_csv
 
 __all__ = [
     "BEST",
     "RANDOM",
     "edc_summary",
-    "finite",
     "write_curves",
     "write_det",
-    "write_json",
 ]
 
 #: What the two curves beside the methods are called in files and figures.
@@ -46,27 +41,6 @@ AREA_WORDS = {
     "relative": "normalised / FNMR without discard; FROQ, eDifFIQA and others call this the normalised pAUC",
     "minus_best": "raw minus the area of the best possible order",
 }
-
-
-def finite(value: Any) -> Any:
-    """Return a value for JSON: NaN and infinities, also inside lists and dictionaries, become ``None``.
-
-    Examples
-    --------
-    >>> finite({"a": [1.0, float("nan")]})
-    {'a': [1.0, None]}
-    """
-    if isinstance(value, Mapping):
-        return {key: finite(inner) for key, inner in value.items()}
-    if isinstance(value, list | tuple):
-        return [finite(inner) for inner in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
-def write_json(path: Path, value: Mapping[str, Any]) -> None:
-    """Write JSON, NaN as ``null``, in one step."""
-    text = json.dumps(finite(value), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
-    write_whole(path, text.encode("utf-8", "backslashreplace"))
 
 
 def write_curves(results: Sequence[EdcResult], folder: Path) -> list[Path]:

@@ -20,7 +20,7 @@ from fiqx_trt.evaluate.similarity import cosine_similarity
 from fiqx_trt.faces.batch import iter_batches
 from fiqx_trt.faces.bins import bin_member
 from fiqx_trt.faces.sources import Source
-from fiqx_trt.files import open_regular, replacing
+from fiqx_trt.files import npz_bytes, open_regular, write_atomic
 
 if TYPE_CHECKING:
     from fiqx_trt.faces.prepare import FacePreparer
@@ -114,8 +114,7 @@ class EmbeddingCache:
         }
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            with replacing(self.path) as file:
-                np.savez(file, **arrays)  # type: ignore[arg-type]  # no array is called allow_pickle
+            write_atomic(self.path, npz_bytes(arrays))
         except OSError as error:
             raise OutputError(f"cannot write {self.path}: {error.strerror or error}") from error
 

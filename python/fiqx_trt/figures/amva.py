@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +15,7 @@ from fiqx_trt.figures.faces import FaceRow, faces_figure
 from fiqx_trt.figures.overlap import overlap_figure
 from fiqx_trt.figures.variation import variation_figure
 
-__all__ = ["Look", "Picture", "amva_figures", "example_images", "face_rows", "save_amva_figures"]
+__all__ = ["Look", "Picture", "amva_figures", "example_images", "face_rows"]
 
 
 def example_images(result: Amva, *, count: int = 3, method: str | None = None) -> NDArray[np.int64]:
@@ -120,19 +119,3 @@ def amva_figures(
     if rows:
         figures["faces"] = faces_figure(rows, look=look)
     return figures
-
-
-def save_amva_figures(
-    result: Amva, folder: Path, *, rows: Sequence[FaceRow] = (), look: Look | None = None
-) -> list[Path]:
-    """Write every figure as ``<name>.png`` and ``<name>.npz`` into a folder and return the files.
-
-    Raises
-    ------
-    OutputError
-        The folder cannot be written.
-    """
-    written = []
-    for name, picture in amva_figures(result, rows=rows, look=look).items():
-        written += picture.save(Path(folder) / name)
-    return written

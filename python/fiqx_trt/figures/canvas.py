@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fiqx_trt.errors import DependencyError, InvalidInputError, OutputError
-from fiqx_trt.files import write_settled
+from fiqx_trt.files import npz_bytes, write_settled
 
 try:
     import matplotlib
@@ -45,6 +45,7 @@ __all__ = [
     "inch_axes",
     "new_figure",
     "number",
+    "save_pictures",
     "symbol",
 ]
 
@@ -156,25 +157,28 @@ class Picture:
         return content.getvalue()
 
     def save(self, path: Path) -> list[Path]:
-        """Write ``<path>.png`` and ``<path>.npz``, each in one step; a suffix of the path is replaced.
+        """Write ``<path>.png`` and ``<path>.npz``, each in one step; what looks like a suffix of the path stays.
 
         Raises
         ------
         OutputError
             The folder cannot be written.
         """
-        picture, arrays = Path(path).with_suffix(".png"), Path(path).with_suffix(".npz")
+        picture, arrays = path.with_name(f"{path.name}.png"), path.with_name(f"{path.name}.npz")
         try:
             picture.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise OutputError(
                 f"cannot write the figure {picture}: {error.strerror or error}; choose another folder"
             ) from error
-        values = BytesIO()
-        np.savez_compressed(values, **self.data)  # type: ignore[arg-type]  # no array is called allow_pickle
         write_settled(picture, self.png())
-        write_settled(arrays, values.getvalue())
+        write_settled(arrays, npz_bytes(self.data, compressed=True))
         return [picture, arrays]
+
+
+def save_pictures(pictures: Mapping[str, Picture], folder: Path) -> list[Path]:
+    """Write pictures by the names of their files without suffix (:meth:`Picture.save`) and return the files."""
+    return [file for stem, picture in pictures.items() for file in picture.save(folder / stem)]
 
 
 def new_figure(width: float, height: float) -> Figure:

@@ -212,8 +212,9 @@ def read_landmarks(path: Path) -> LandmarkFile:
     Examples
     --------
     >>> import tempfile
+    >>> from fiqx_trt.files import write_atomic
     >>> file = Path(tempfile.mkdtemp()) / "landmarks.txt"
-    >>> _ = file.write_text("ada/1.jpg 38 51 73 51 56 71 41 92 70 92")
+    >>> write_atomic(file, b"ada/1.jpg 38 51 73 51 56 71 41 92 70 92")
     >>> read_landmarks(file).locate("faces/ada/1.jpg").landmarks[0, 2].tolist()
     [56.0, 71.0]
     """

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,18 +11,18 @@ from numpy.typing import NDArray
 from fiqx_trt.amva import Amva
 from fiqx_trt.amva.bootstrap import Bands
 from fiqx_trt.amva.result import MethodResult, file_name
+from fiqx_trt.figures.canvas import Picture
 from fiqx_trt.report.html import Figure, Files, Page, Part, Section, Table
 from fiqx_trt.report.parts import (
     FEW_IMAGES,
     cautions,
     closing,
     decimal,
-    existing,
+    drawn,
     interval,
     method_name,
     page_foot,
     percent,
-    picture,
     uniform_caution,
 )
 from fiqx_trt.runs.record import RunRecord
@@ -75,8 +74,20 @@ class MapsMade:
     positions: Sequence[int] = ()
 
 
-def amva_page(result: Amva, folder: Path, record: RunRecord, made: MapsMade) -> Page:
-    """Return the report of an analysis whose files are in a folder."""
+def amva_page(result: Amva, pictures: Mapping[str, Picture], record: RunRecord, made: MapsMade) -> Page:
+    """Return the report of an analysis.
+
+    Parameters
+    ----------
+    result
+        The analysis.
+    pictures
+        Its figures (:func:`fiqx_trt.figures.amva.amva_figures`).
+    record
+        The command.
+    made
+        How the maps were made.
+    """
     first = next(iter(result.methods.values()))
     names = ", ".join(result.methods)
     lead = (
@@ -92,12 +103,12 @@ def amva_page(result: Amva, folder: Path, record: RunRecord, made: MapsMade) -> 
         sections=[
             Section("In short", [*_numbers(result), *_uniform_share(result, made)]),
             cautions(record, notes),
-            Section("Maps", map_figures(result, folder, folder)),
-            Section("Between methods", _between(result, folder)),
+            Section("Maps", map_figures(result, pictures)),
+            Section("Between methods", _between(result, pictures)),
             Section("What was computed", [MAP_FORMULAS]),
             *closing(
                 [("command", record.command), *_facts(result), *made.facts],
-                _files(result, folder),
+                _files(result, pictures),
                 made.scores,
             ),
         ],
@@ -216,17 +227,17 @@ def map_cautions(correlation: NDArray[np.float64], channels: NDArray[np.float64]
     return notes
 
 
-def map_figures(result: Amva, maps: Path, folder: Path) -> list[Figure]:
-    """Return the figures of maps that :func:`fiqx_trt.figures.amva.save_amva_figures` wrote.
+def map_figures(result: Amva, pictures: Mapping[str, Picture], folder: str = "") -> list[Figure]:
+    """Return the figures of maps.
 
     Parameters
     ----------
     result
         The analysis.
-    maps
-        Where the figures are.
+    pictures
+        Its figures (:func:`fiqx_trt.figures.amva.amva_figures`).
     folder
-        Where the page is.
+        Where their files are, relative to the page, such as ``"amva/"``.
     """
     names = ", ".join(result.methods)
     columns = "from left to right: the maps of H and of L and the distributions of their values; the same for the variation; D"
@@ -236,17 +247,17 @@ def map_figures(result: Amva, maps: Path, folder: Path) -> list[Figure]:
         "apart mean that H and L differ everywhere; equal curves with different maps, that only the place differs."
     )
     figures = [
-        picture(
-            maps / "mam.png",
-            folder,
+        drawn(
+            pictures["mam"],
+            f"{folder}mam",
             alt=f"For {names}, {columns}-AM-V. {_spoken(result, 'am_v')}",
             caption="Mean map (MAM), its standard deviation (AM-V) and the difference between H and L (D-AM-V), a row per "
             f"method; {PAPER}, Fig. 3, Eq. 1, 2 and 5.",
             reading=reading,
         ),
-        picture(
-            maps / "mdam.png",
-            folder,
+        drawn(
+            pictures["mdam"],
+            f"{folder}mdam",
             alt=f"For {names}, {columns}-AM-MV. {_spoken(result, 'am_mv')}",
             caption="Median map (MDAM), the variation around it (AM-MV) and the difference between H and L (D-AM-MV); "
             f"{PAPER}, Fig. 4, Eq. 3, 4 and 6.",
@@ -254,8 +265,8 @@ def map_figures(result: Amva, maps: Path, folder: Path) -> list[Figure]:
             "the mean.",
         ),
     ]
-    if (maps / "faces.png").is_file():
-        figures.append(_faces(maps, folder))
+    if "faces" in pictures:
+        figures.append(_faces(pictures["faces"], f"{folder}faces"))
     return figures
 
 
@@ -268,10 +279,10 @@ def _spoken(result: Amva, stem: str) -> str:
     return "; ".join(means) + "."
 
 
-def _faces(maps: Path, folder: Path) -> Figure:
-    return picture(
-        maps / "faces.png",
-        folder,
+def _faces(picture: Picture, stem: str) -> Figure:
+    return drawn(
+        picture,
+        stem,
         alt="Rows of faces, the best of group H above the worst of group L: the face with its scores, its activation map, the "
         "map over the grey face, and its deviation from the mean map of H for every method.",
         caption=f"The best and the worst images with their scores, activation map, overlay and AD-MAM; {PAPER}, Fig. 6, Eq. 7.",
@@ -280,13 +291,13 @@ def _faces(maps: Path, folder: Path) -> Figure:
     )
 
 
-def _between(result: Amva, folder: Path) -> list[Part]:
+def _between(result: Amva, pictures: Mapping[str, Picture]) -> list[Part]:
     if len(result.methods) < 2:
         return []
     parts: list[Part] = [
-        picture(
-            folder / "overlap.png",
-            folder,
+        drawn(
+            pictures["overlap"],
+            "overlap",
             alt="Two matrices, L and H: the share of images that the groups of two methods have in common.",
             caption=f"How many of the worst (left) and of the best (right) images two methods share; {PAPER}, Fig. 2.",
             reading=f"1: the same images. Methods that know nothing of each other would share "
@@ -295,9 +306,9 @@ def _between(result: Amva, folder: Path) -> list[Part]:
     ]
     for kind, equation in (("d-am-v", "5, with its sign"), ("d-am-mv", "6, with its sign")):
         parts.append(
-            picture(
-                folder / f"{kind}.png",
-                folder,
+            drawn(
+                pictures[kind],
+                kind,
                 alt=f"For every two methods, maps of the difference of their variation in H and in L, around zero. "
                 f"{_difference_words(result, kind)}",
                 caption=f"{kind.upper()} between methods, first minus second, for H and for L; {PAPER}, Fig. 5, Eq. {equation}.",
@@ -324,8 +335,8 @@ def _facts(result: Amva) -> list[tuple[str, str]]:
     ]
 
 
-def _files(result: Amva, folder: Path) -> Files:
-    rows: Mapping[str, str] = {
+def _files(result: Amva, pictures: Mapping[str, Picture]) -> Files:
+    rows = {
         "summary.json": "every number of this page, and the paths of the images",
         **{
             file_name(
@@ -333,10 +344,7 @@ def _files(result: Amva, folder: Path) -> Files:
             ): f"all maps of {name} as float arrays, the members of its groups and their deviations"
             for name in result.methods
         },
-        "between.npz": "differences between the methods",
-        **{
-            f"{name}.npz": f"the arrays of the figure {name}.png"
-            for name in ("mam", "mdam", "overlap", "d-am-v", "d-am-mv", "faces")
-        },
+        **({"between.npz": "differences between the methods"} if len(result.methods) > 1 else {}),
+        **{f"{name}.npz": f"the arrays of the figure {name}.png" for name in pictures},
     }
-    return existing(folder, rows.items())
+    return Files(list(rows.items()))

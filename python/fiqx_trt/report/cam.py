@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+import numpy as np
+
 from fiqx_trt.experiments.map_worth import worth_line
 from fiqx_trt.explain.recipe import Recipe
 from fiqx_trt.report.explained import (
@@ -14,8 +18,11 @@ from fiqx_trt.report.explained import (
 )
 from fiqx_trt.report.explained_summary import ExplainedSummary
 from fiqx_trt.report.html import Page, Section, Table
-from fiqx_trt.report.parts import decimal, picture, uniform_caution
+from fiqx_trt.report.parts import decimal, drawn, uniform_caution
 from fiqx_trt.rows import Row
+
+if TYPE_CHECKING:
+    from fiqx_trt.figures.canvas import Picture
 
 __all__ = ["cam_page", "cam_summary"]
 
@@ -46,7 +53,12 @@ def cam_summary(done: ExplainedTable) -> ExplainedSummary:
 
 
 def cam_page(
-    done: ExplainedTable, found: ExplainedSummary, *, recipe: Recipe, averaged: int = 0, spread: float = 0.0
+    done: ExplainedTable,
+    found: ExplainedSummary,
+    *,
+    recipe: Recipe,
+    differences: Picture | None = None,
+    averaged: int = 0,
 ) -> Page:
     """Return the report of a complete table of activation maps.
 
@@ -56,10 +68,10 @@ def cam_page(
         The table, and what is known of it (:func:`cam_summary`).
     recipe
         The definition the maps follow.
+    differences
+        The figure of differences to the mean map, where it was drawn.
     averaged
-        Maps that the mean map in ``differences.png`` is made of; 0 where that figure was not drawn.
-    spread
-        Largest difference to the mean map in that figure.
+        Number of maps that the mean map in it is made of.
     """
     words = Words(
         kind="cam",
@@ -76,15 +88,16 @@ def cam_page(
         reading=[READING],
         lines=_lines,
     )
-    if averaged:
-        faces = [_differences(done, averaged, spread), *faces]
+    if differences is not None:
+        faces = [_differences(differences, averaged), *faces]
     return explained_page(done, found, words, _spread(found), faces)
 
 
-def _differences(done: ExplainedTable, averaged: int, spread: float) -> Section:
-    figure = picture(
-        done.folder / "differences.png",
-        done.folder,
+def _differences(picture: Picture, averaged: int) -> Section:
+    spread = float(np.abs(picture.data["differences"]).max())
+    figure = drawn(
+        picture,
+        "differences",
         alt="The mean map, then columns of faces: the face, its activation map, and the difference to the mean map.",
         caption=f"Activation maps beside their mean over {averaged} faces of this run, and the difference of each to it. The "
         "faces are the first of those at both ends below.",

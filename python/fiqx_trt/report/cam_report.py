@@ -6,8 +6,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from fiqx_trt.figures.map_differences import (
     DifferentFace,
     MeanMap,
@@ -61,8 +59,7 @@ def cam_report(done: ExplainedTable, *, recipe: Recipe) -> Page:
         return cam_page(done, found, recipe=recipe)
     figure = map_differences_figure(mean, faces)
     figure.save(stem)
-    spread = float(np.abs(figure.data["differences"]).max())
-    return cam_page(done, found, recipe=recipe, averaged=mean.count, spread=spread)
+    return cam_page(done, found, recipe=recipe, differences=figure, averaged=mean.count)
 
 
 def _both_ends(found: ExplainedSummary) -> list[Row]:

@@ -11,19 +11,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fiqx_trt.evaluate.edc_files import BEST, RANDOM
-from fiqx_trt.report.edc_det import det_figure_of, det_table
-from fiqx_trt.report.html import Notes, Page, Section, Table
+from fiqx_trt.report.edc_det import det_part, det_table
+from fiqx_trt.report.html import Figure, Files, Notes, Page, Section, Table
 from fiqx_trt.report.parts import (
     BUILTIN_MODEL,
     FEW_IMAGES,
     cautions,
     closing,
     decimal,
-    existing,
+    drawn,
     interval,
     method_name,
     page_foot,
-    picture,
     plain,
     rate,
     score_table,
@@ -34,6 +33,7 @@ if TYPE_CHECKING:
     from fiqx_trt.evaluate.det import DetCurve
     from fiqx_trt.evaluate.method_curves import EdcResult, MethodCurve
     from fiqx_trt.evaluate.score_tables import ScoreTables
+    from fiqx_trt.figures.canvas import Picture
     from fiqx_trt.report.html import Part
 
 __all__ = ["EdcFindings", "edc_page"]
@@ -71,15 +71,18 @@ class EdcFindings:
     ----------
     results
         The curves.
-    figures
-        The PNG of each, in the folder of the page.
+    pictures
+        The figure of each, by the name of its files.
     det
         Method → DET curves; empty where there are none.
+    det_picture
+        Their figure.
     """
 
     results: Sequence[EdcResult]
-    figures: Sequence[str]
+    pictures: Mapping[str, Picture]
     det: Mapping[str, Sequence[DetCurve]]
+    det_picture: Picture | None = None
 
 
 def edc_page(
@@ -114,10 +117,13 @@ def edc_page(
         f"the quality method tells which images fail. Methods: {names}. {_rankings(results)}"
     )
     short = [part for result in results for part in (_areas(result), _threshold(result, told))]
-    figures = [_figure(result, folder, name) for result, name in zip(results, findings.figures, strict=True)]
+    figures = [
+        _figure(result, picture, stem)
+        for result, (stem, picture) in zip(results, findings.pictures.items(), strict=True)
+    ]
     detected: list[Part] = []
-    if findings.det:
-        detected = [det_table(results, findings.det), det_figure_of(findings.det, folder)]
+    if findings.det_picture is not None:
+        detected = [det_table(results, findings.det), det_part(findings.det, findings.det_picture)]
     remarks = dict.fromkeys([note for one in results for note in (*one.notes, *_cautions(one, told))])
     warned = set(record.warnings)
     return Page(
@@ -133,7 +139,7 @@ def edc_page(
             Section("What was computed", [FORMULAS]),
             *closing(
                 [("command", record.command), *_facts(first, told)],
-                _files(folder, told, findings.figures),
+                _files(findings, told, folder),
                 [score_table(tables)],
             ),
         ],
@@ -283,7 +289,7 @@ def _cautions(result: EdcResult, told: Mapping[str, Any]) -> list[str]:
     return notes
 
 
-def _figure(result: EdcResult, folder: Path, name: str) -> Any:
+def _figure(result: EdcResult, picture: Picture, stem: str) -> Figure:
     spoken = "; ".join(
         f"{one.name}: FNMR {rate(float(one.curve.fnmr[0]))} without discard, "
         f"{rate(float(one.curve.at(one.areas[0].limit)))} at {100 * one.areas[0].limit:g} %"
@@ -291,9 +297,9 @@ def _figure(result: EdcResult, folder: Path, name: str) -> Any:
     )
     bands = any(one.bands is not None for one in result.methods)
     mark = "shaded" if len(result.methods) <= 2 else "whiskers"
-    return picture(
-        folder / name,
-        folder,
+    return drawn(
+        picture,
+        stem,
         alt=f"Step curves of the false non-match rate over the discarded fraction, and of the false match rate below. {spoken}.",
         caption="FNMR (above) and FMR (below) as the comparisons with the worst images leave; as Fu & Damer, Fig. 1"
         + ("." if result.point.target_fmr is None else f"; threshold for FMR {result.point.target_fmr:g}.")
@@ -343,14 +349,15 @@ def _facts(result: EdcResult, told: Mapping[str, Any]) -> list[tuple[str, str]]:
     ]
 
 
-def _files(folder: Path, told: Mapping[str, Any], figures: Sequence[str]) -> Any:
+def _files(findings: EdcFindings, told: Mapping[str, Any], folder: Path) -> Files:
+    bands = any(one.bands is not None for result in findings.results for one in result.methods)
     rows = [
         ("curves.csv", "every step of every curve"),
-        ("bands.csv", "the bootstrap bands"),
-        *((f"{name.removesuffix('.png')}.npz", f"the arrays of {name}") for name in figures),
-        ("det.csv", "every point of the DET curves"),
-        ("det.npz", "the arrays of det.png"),
+        *([("bands.csv", "the bootstrap bands")] if bands else []),
+        *((f"{stem}.npz", f"the arrays of {stem}.png") for stem in findings.pictures),
     ]
+    if findings.det:
+        rows += [("det.csv", "every point of the DET curves"), ("det.npz", "the arrays of det.png")]
     if "embeddings" in told and Path(told["embeddings"]).parent == folder:
         rows.append((Path(told["embeddings"]).name, "the embeddings, for the next run"))
-    return existing(folder, rows, later=[("summary.json", "every number of this page")])
+    return Files([*rows, ("summary.json", "every number of this page")])

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fiqx_trt.report.html import Figure, Table
-from fiqx_trt.report.parts import method_name, picture, rate
+from fiqx_trt.report.parts import drawn, method_name, rate
 
 if TYPE_CHECKING:
     from fiqx_trt.evaluate.det import DetCurve
     from fiqx_trt.evaluate.method_curves import EdcResult
+    from fiqx_trt.figures.canvas import Picture
 
-__all__ = ["det_figure_of", "det_table"]
+__all__ = ["det_part", "det_table"]
 
 
 def det_table(results: Sequence[EdcResult], curves: Mapping[str, Sequence[DetCurve]]) -> Table:
@@ -43,15 +43,15 @@ def det_table(results: Sequence[EdcResult], curves: Mapping[str, Sequence[DetCur
     )
 
 
-def det_figure_of(curves: Mapping[str, Sequence[DetCurve]], folder: Path) -> Figure:
-    """Return the figure of DET curves, ``det.png`` in a folder."""
+def det_part(curves: Mapping[str, Sequence[DetCurve]], picture: Picture) -> Figure:
+    """Return the figure of DET curves."""
     spoken = "; ".join(
         f"{name}: {', '.join(f'{100 * one.wanted:g} % discarded' for one in found)}"
         for name, found in curves.items()
     )
-    return picture(
-        folder / "det.png",
-        folder,
+    return drawn(
+        picture,
+        "det",
         alt=f"Detection error trade-off curves, one panel per method, one line per discard fraction. {spoken}.",
         caption="DET curves of the comparisons left when the worst images are discarded (ISO/IEC 29794-1:2024, clause 11).",
         reading="The lower a line, the fewer errors of both kinds at any threshold. A good method moves the whole line down as "

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fiqx_trt.report.html import Figure, Page, Section, Table
+from fiqx_trt.report.html import Figure, Files, Page, Section, Table
 from fiqx_trt.report.parts import (
     FEW_IMAGES,
     cautions,
     closing,
     decimal,
-    existing,
+    drawn,
     interval,
     page_foot,
     percent,
-    picture,
     plain,
     score_table,
 )
@@ -27,6 +25,7 @@ if TYPE_CHECKING:
 
     from fiqx_trt.evaluate import Agreement
     from fiqx_trt.evaluate.score_tables import ScoreTables
+    from fiqx_trt.figures.canvas import Picture
 
 __all__ = ["overlap_page"]
 
@@ -58,11 +57,11 @@ def overlap_page(
     found: Agreement,
     tables: ScoreTables,
     settings: Mapping[str, Any],
-    folder: Path,
+    pictures: Mapping[str, Picture],
     record: RunRecord,
     notes: Sequence[str],
 ) -> Page:
-    """Return the report of an agreement whose figures and files are in a folder.
+    """Return the report of an agreement.
 
     Parameters
     ----------
@@ -72,8 +71,8 @@ def overlap_page(
         Where the scores come from.
     settings
         Options that change a number; ``fraction``, ``level`` and ``replicates`` among them.
-    folder
-        Where the page will be.
+    pictures
+        Its figures ``overlap`` and ``correlations``.
     record
         The command.
     notes
@@ -102,12 +101,12 @@ def overlap_page(
         sections=[
             Section("In short", [_table(found, settings)]),
             cautions(record, [*own, *_cautions(found, settings), *notes]),
-            Section("Shared images", [_shared(found, folder, settings["fraction"])]),
-            Section("Rank correlations", [_correlations(found, folder)]),
+            Section("Shared images", [_shared(found, pictures["overlap"], settings["fraction"])]),
+            Section("Rank correlations", [_correlations(found, pictures["correlations"])]),
             Section("What was computed", [FORMULAS]),
             *closing(
                 facts,
-                existing(folder, _FILES, later=[("summary.json", "every number of this page")]),
+                Files([*_FILES, ("summary.json", "every number of this page")]),
                 [score_table(tables)],
             ),
         ],
@@ -177,10 +176,10 @@ def _spoken(found: Agreement, values: Any) -> str:
     )
 
 
-def _shared(found: Agreement, folder: Path, fraction: float) -> Figure:
-    return picture(
-        folder / "overlap.png",
-        folder,
+def _shared(found: Agreement, picture: Picture, fraction: float) -> Figure:
+    return drawn(
+        picture,
+        "overlap",
         alt=f"Two matrices, a row and a column per method. Worst images: {_spoken(found, found.bottom)}. "
         f"Best images: {_spoken(found, found.top)}.",
         caption="Share of images that the groups of two methods have in common, L (lowest quality) on the left and H (highest) "
@@ -190,14 +189,14 @@ def _shared(found: Agreement, folder: Path, fraction: float) -> Figure:
     )
 
 
-def _correlations(found: Agreement, folder: Path) -> Figure:
+def _correlations(found: Agreement, picture: Picture) -> Figure:
     spoken = "; ".join(
         f"{found.methods[i]} and {found.methods[j]} {decimal(found.spearman[i][j].value, 2)}"
         for i, j in _pairs(found)
     )
-    return picture(
-        folder / "correlations.png",
-        folder,
+    return drawn(
+        picture,
+        "correlations",
         alt=f"Two matrices of rank correlations, Spearman's and Kendall's. Spearman's: {spoken}.",
         caption="Rank correlations over all images, with their intervals below the numbers.",
         reading="Here all images count, not only the extremes. 1: both methods put the images in the same order; 0: their orders "

@@ -43,7 +43,6 @@ __all__ = [
     "model_facts",
     "page_foot",
     "percent",
-    "picture",
     "plain",
     "rate",
     "save_page",
@@ -95,61 +94,25 @@ def page_foot() -> str:
     )
 
 
-def picture(
-    path: Path, folder: Path, *, alt: str, caption: str, reading: str = "", data: Path | None = None
+def drawn(
+    picture: Picture, stem: str, *, alt: str, caption: str, reading: str = "", data: str = ""
 ) -> Figure:
-    """Return a figure of a PNG beside the page, made smaller where it is large.
-
-    Parameters
-    ----------
-    path
-        The PNG.
-    folder
-        Where the page lies.
-    alt, caption, reading
-        See :class:`fiqx_trt.report.html.Figure`.
-    data
-        The file with the figure's arrays; by default the ``.npz`` of the same name where there is one.
-    """
-    content = path.read_bytes()
-    wide, inch = int.from_bytes(content[16:20], "big"), _dots_per_inch(content)
-    width = round(wide * SCREEN_INCH / inch) if inch else wide
-    data = data or path.with_suffix(".npz")
-    files = [file.relative_to(folder).as_posix() for file in (path, data) if file.is_file()]
-    return Figure(_small(content), alt, caption, reading, width, files)
-
-
-def drawn(picture: Picture, stem: str, *, alt: str, caption: str, reading: str = "") -> Figure:
-    """Return a figure of a picture, made smaller where it is large, with links to its files ``<stem>.png`` and ``<stem>.npz``.
+    """Return a figure of a picture, made smaller where it is large, with links to its files.
 
     Parameters
     ----------
     picture
         The picture.
     stem
-        Path of its files without suffix, relative to the page.
+        Path of its files ``<stem>.png`` and ``<stem>.npz`` without suffix, relative to the page.
     alt, caption, reading
         See :class:`fiqx_trt.report.html.Figure`.
+    data
+        Path of the file with its numbers, where that is not ``<stem>.npz``.
     """
     width = round(picture.pixels.shape[1] * SCREEN_INCH / picture.dpi)
-    return Figure(
-        _page_png(picture.pixels[..., 2::-1]), alt, caption, reading, width, [f"{stem}.png", f"{stem}.npz"]
-    )
-
-
-def _dots_per_inch(png: bytes) -> float:
-    """Return what a PNG's pHYs chunk says, 0 where it has none."""
-    at = png.find(b"pHYs", 0, 4096)
-    return int.from_bytes(png[at + 4 : at + 8], "big") * 0.0254 if at > 0 else 0.0
-
-
-def _small(png: bytes) -> bytes:
-    """Return a picture of at most :data:`WIDEST` pixels, without transparency, compressed as far as PNG goes."""
-    import numpy as np
-
-    from fiqx_trt.opencv import cv2
-
-    return _page_png(np.asarray(cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_COLOR)))
+    files = [f"{stem}.png", data or f"{stem}.npz"]
+    return Figure(_page_png(picture.pixels[..., 2::-1]), alt, caption, reading, width, files)
 
 
 def _page_png(pixels: NDArray[np.uint8]) -> bytes:

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fiqx_trt.errors import OutputError
 from fiqx_trt.figures import studies
-from fiqx_trt.files import write_whole
+from fiqx_trt.figures.canvas import save_pictures
+from fiqx_trt.files import write_json, write_rows
 from fiqx_trt.report.assess import assess_page
 from fiqx_trt.report.compare import comparison_page
 from fiqx_trt.report.deletion import deletion_page
 from fiqx_trt.report.inpainting import inpainting_page
 from fiqx_trt.report.masks import masks_page
 from fiqx_trt.report.parts import save_page
-from fiqx_trt.rows.csv_file import write_rows
 from fiqx_trt.runs.record import RunRecord
 
 if TYPE_CHECKING:
@@ -108,8 +107,6 @@ def _write(
     """
     for name, rows in tables.items():
         write_rows(out / name, rows)
-    for stem, picture in pictures.items():
-        picture.save(out / stem)
+    save_pictures(pictures, out)
     save_page(page, out)
-    plain = json.loads(json.dumps(summary), parse_constant=lambda _: None)
-    write_whole(out / "summary.json", (json.dumps(plain, indent=1, ensure_ascii=True) + "\n").encode())
+    write_json(out / "summary.json", summary, ascii_only=True)

@@ -11,16 +11,15 @@ import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
 
-from fiqx_trt.files import parse_json
+from fiqx_trt.files import csv_record, parse_json
 from fiqx_trt.rows.schema import Column, Row, Value
 from fiqx_trt.text import escape_text, unescape_text
 
-__all__ = ["CsvLines", "JsonLines", "LineFormat", "csv_record", "parse_cell", "split_cells"]
+__all__ = ["CsvLines", "JsonLines", "LineFormat", "parse_cell", "split_cells"]
 
 _INT = re.compile(r"[+-]?[0-9]+")
 _FLOAT = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 _CELL = re.compile(r'"([^"]*(?:""[^"]*)*)"|([^",\r\n]*)')
-_QUOTED = re.compile(r'[",\r\n]')
 
 
 class LineFormat(ABC):
@@ -157,31 +156,6 @@ def parse_cell(column: Column, cell: str) -> Value:
     if _FLOAT.fullmatch(cell) and math.isfinite(number := float(cell)):
         return number
     raise ValueError(f"column {column.name}: {cell!r} is not a finite number")
-
-
-def csv_record(cells: Iterable[object]) -> bytes:
-    r"""Return one CSV record: text escaped and quoted where it must be, nothing for ``None`` and numbers that are not finite.
-
-    Examples
-    --------
-    >>> csv_record(["a,b", 0.5, 3, None, float("nan")])
-    b'"a,b",0.5,3,,\r\n'
-    """
-    return ",".join(map(_cell, cells)).encode() + b"\r\n"
-
-
-def _cell(value: object) -> str:
-    if value is None:
-        return ""
-    if isinstance(value, float):
-        return repr(float(value)) if math.isfinite(value) else ""
-    if type(value) is int:
-        return str(value)
-    return _quote(escape_text(str(value)))
-
-
-def _quote(text: str) -> str:
-    return '"' + text.replace('"', '""') + '"' if _QUOTED.search(text) else text
 
 
 def _from_json(column: Column, value: object) -> Value:

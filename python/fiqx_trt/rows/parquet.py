@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 
 from fiqx_trt.errors import SourceError
 from fiqx_trt.faces.tables import reading_parquet
-from fiqx_trt.files import open_regular
+from fiqx_trt.files import open_new, open_regular
 from fiqx_trt.rows.schema import Column, Kind, Row, Value
 from fiqx_trt.text import escape_text, shown
 
@@ -28,7 +28,7 @@ _TYPES = {"str": pa.string(), "int": pa.int64(), "float": pa.float64()}
 def write_parquet(path: Path, columns: Sequence[Column], rows: Iterable[Row]) -> None:
     """Write checked rows to `path` and sync it; the same rows always give the same bytes."""
     source = iter(rows)
-    with path.open("wb") as file:
+    with open_new(path) as file:
         with pq.ParquetWriter(file, _schema(columns)) as writer:
             while group := list(islice(source, ROW_GROUP)):
                 writer.write_table(arrow_table(columns, group), row_group_size=ROW_GROUP)

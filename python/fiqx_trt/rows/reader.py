@@ -99,8 +99,9 @@ def read_table(path: Path, *, kinds: Mapping[str, Kind] | None = None) -> Iterat
     Examples
     --------
     >>> import tempfile
+    >>> from fiqx_trt.files import write_atomic
     >>> file = Path(tempfile.mkdtemp()) / "scores.csv"
-    >>> _ = file.write_text("path,score\na.jpg,0.5\n")
+    >>> write_atomic(file, b"path,score\na.jpg,0.5\n")
     >>> list(read_table(file))
     [{'path': 'a.jpg', 'score': 0.5}]
     """

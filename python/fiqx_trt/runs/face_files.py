@@ -25,9 +25,9 @@ from types import TracebackType
 from typing import Any
 
 from fiqx_trt.errors import InvalidInputError, OutputError
+from fiqx_trt.files import npz_bytes, write_unsynced
 from fiqx_trt.rows import Column
 from fiqx_trt.rows.schema import starts_input
-from fiqx_trt.runs.npz_file import write_npz
 
 __all__ = ["PICTURES", "FaceFiles", "safe_name"]
 
@@ -158,7 +158,7 @@ class FaceFiles:
             jobs.append(partial(save, self._pictures / f"{name}.{self._kind}"))
         if self._maps is not None and arrays is not None:
             row["maps"] = f"{name}.npz"
-            jobs.append(partial(write_npz, self._maps / f"{name}.npz", arrays))
+            jobs.append(partial(_write_maps, self._maps / f"{name}.npz", arrays))
         self._rows.append((row, self._submit(jobs) if jobs else None))
 
     def written(self) -> list[Row]:
@@ -202,6 +202,10 @@ class FaceFiles:
         job = self._threads.submit(_work, jobs)
         job.add_done_callback(lambda _: self._room.release())
         return job
+
+
+def _write_maps(path: Path, arrays: Mapping[str, Any]) -> None:
+    write_unsynced(path, npz_bytes(arrays))
 
 
 def _work(jobs: list[Callable[[], None]]) -> None:

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fiqx_trt.errors import OutputError
+from fiqx_trt.files import write_unsynced
 from fiqx_trt.opencv import cv2
 from fiqx_trt.runs.text_line import write_line
 
@@ -163,12 +164,7 @@ class FacePicture:
         done, data = cv2.imencode(path.suffix, canvas, ENCODING[path.suffix])
         if not done:
             raise OutputError(f"cannot encode the picture {path.name}")
-        try:
-            path.write_bytes(data.tobytes())
-        except OSError as error:
-            raise OutputError(
-                f"cannot write {path}: {error.strerror or error}; choose another folder"
-            ) from error
+        write_unsynced(path, data.tobytes())
 
     @property
     def _size(self) -> tuple[int, int]:

@@ -17,6 +17,7 @@ from fiqx_trt.faces.batch import iter_batches
 from fiqx_trt.faces.detect import Detections, Detector
 from fiqx_trt.faces.prepare import FacePreparer, FaceRecord, FaceSource
 from fiqx_trt.faces.sources import Source
+from fiqx_trt.files import write_unsynced
 from fiqx_trt.models.probe import probe_faces
 from fiqx_trt.opencv import cv2
 
@@ -207,4 +208,4 @@ def _write(path: Path, image: NDArray[np.uint8]) -> None:
     done, data = cv2.imencode(".jpg", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), _QUALITY)
     if not done:
         raise InvalidInputError(f"OpenCV cannot write {path.name}")
-    path.write_bytes(data.tobytes())
+    write_unsynced(path, data.tobytes())

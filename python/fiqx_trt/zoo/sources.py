@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from fiqx_trt.files import open_new
 from fiqx_trt.zoo.table import KnownModel, Origin
 
 if TYPE_CHECKING:
@@ -162,7 +163,7 @@ class _Transfer:
         with response:
             self._begun = time.monotonic()
             declared = self._declared(response)
-            with self._output.open("wb") as file:
+            with open_new(self._output) as file:
                 for block in response.iter_content(_BLOCK):
                     self._written += file.write(block)
                     if self._written > self._most:

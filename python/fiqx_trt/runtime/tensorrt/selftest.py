@@ -16,6 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from fiqx_trt.errors import ParityError
+from fiqx_trt.files import npz_bytes
 from fiqx_trt.runtime import parity
 from fiqx_trt.runtime.base import Array, Chunk, Feeds, Session
 from fiqx_trt.runtime.graph import Graph
@@ -131,10 +132,8 @@ def _reference_file(graph: Graph, rows: Feeds, names: Sequence[str]) -> bytes:
     with open_session(graph.data, device="cpu", max_batch=1, threads=1) as session:
         results = session.run(rows)
     jumping = _jumping(graph)
-    content = io.BytesIO()
     arrays: Chunk = {f"output{i}": results[name] for i, name in enumerate(names)}
-    np.savez(content, allow_pickle=False, jumping=np.array([name in jumping for name in names]), **arrays)
-    return content.getvalue()
+    return npz_bytes({"jumping": np.array([name in jumping for name in names]), **arrays})
 
 
 def _jumping(graph: Graph) -> frozenset[str]:

@@ -10,8 +10,8 @@ import numpy as np
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from fiqx_trt.files import write_csv, write_rows
 from fiqx_trt.rows import read_table
-from fiqx_trt.rows.csv_file import write_csv, write_rows
 from fiqx_trt.text import escape_text, unescape_text
 
 NAMES = st.text(st.characters(codec=None), max_size=12)
