@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from fiqx_trt.errors import SourceError
+from fiqx_trt.files import write_unsynced
 from fiqx_trt.importers import FORMATS, ImportedScores
 from fiqx_trt.testing.claims import claim, wants_error
 
@@ -48,7 +49,7 @@ def check_importer(reader: str | Reader, example: Path) -> None:
         wants_error(subject, "an empty file", lambda: read(empty), SourceError)
         for index, data in enumerate(_damaged(example.read_bytes())):
             path = folder / f"{index}{example.suffix}"
-            path.write_bytes(data)
+            write_unsynced(path, data)
             _read_or_refuse(subject, read, path, data)
 
 

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fiqx_trt.errors import InvalidInputError
+from fiqx_trt.files import write_unsynced
 from fiqx_trt.quality.base import METHODS, Quality, QualityMethod, method_parameters
 from fiqx_trt.quality.options import Option, checked_values, declared_options
 from fiqx_trt.testing.claims import claim, wants_error
@@ -86,7 +87,7 @@ def _opened(model: Model | None) -> Iterator[Model]:
 
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "small.onnx"
-        path.write_bytes(small_recogniser(size=SIZE).SerializeToString())
+        write_unsynced(path, small_recogniser(size=SIZE).SerializeToString())
         with load_model(path, precision="fp32", alpha=100.0, r=0.5) as opened:
             yield opened
 
