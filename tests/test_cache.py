@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from fiqx_trt import cache as cache_module
-from fiqx_trt.cache import HASH_SUFFIX, Cache, cache_dir, cached_bytes
+from fiqx_trt.cache import HASH_SUFFIX, Cache, cache_dir
 from fiqx_trt.models import load_spec
 from fiqx_trt.models.builtin import builtin_model
 
@@ -40,6 +40,10 @@ def warned(caplog: pytest.LogCaptureFixture) -> Iterator[Callable[[], list[str]]
         yield lambda: [record.getMessage() for record in caplog.records]
 
 
+def cached(name: str, make: Callable[[], bytes]) -> bytes:
+    return Cache(cache_dir("models")).get(name, make)
+
+
 def make(data: bytes = b"model") -> Callable[[], bytes]:
     return lambda: data
 
@@ -51,8 +55,8 @@ def never() -> bytes:
 def test_what_was_made_once_is_kept_whole_with_its_hash(
     folder: Path, warned: Callable[[], list[str]]
 ) -> None:
-    assert cached_bytes("models", "a.onnx", make()) == b"model"
-    assert cached_bytes("models", "a.onnx", never) == b"model"
+    assert cached("a.onnx", make()) == b"model"
+    assert cached("a.onnx", never) == b"model"
     assert (folder / "a.onnx").read_bytes() == b"model"
     line = (folder / f"a.onnx{HASH_SUFFIX}").read_text()
     assert line == f"{hashlib.sha256(b'model').hexdigest()}  a.onnx\n"  # what sha256sum writes
@@ -84,13 +88,13 @@ def test_what_is_not_as_it_was_written_is_made_again(
     folder: Path, warned: Callable[[], list[str]], name: str
 ) -> None:
     file = folder / "a.onnx"
-    cached_bytes("models", "a.onnx", make())
+    cached("a.onnx", make())
     DAMAGES[name](file, folder / f"a.onnx{HASH_SUFFIX}")
-    assert cached_bytes("models", "a.onnx", make(b"again")) == b"again"
+    assert cached("a.onnx", make(b"again")) == b"again"
     told = any(str(file) in text and "is not used and made again" in text for text in warned())
     assert told == (name != "no hash")  # which is what an earlier version or a killed writer leaves
     if name != "a folder in its place":  # that cannot be replaced; the run goes on from memory
-        assert cached_bytes("models", "a.onnx", never) == b"again"
+        assert cached("a.onnx", never) == b"again"
         assert not file.is_symlink()
 
 
@@ -99,11 +103,11 @@ def test_what_is_not_as_it_was_written_is_made_again(
 def test_what_belongs_to_another_user_decides_nothing(
     folder: Path, tmp_path: Path, warned: Callable[[], list[str]], what: str
 ) -> None:
-    cached_bytes("models", "a.onnx", make(b"planted"))
+    cached("a.onnx", make(b"planted"))
     os.chown(
         {"file": folder / "a.onnx", "hash": folder / f"a.onnx{HASH_SUFFIX}", "part": folder}[what], OTHER, -1
     )
-    assert cached_bytes("models", "a.onnx", make()) == b"model"
+    assert cached("a.onnx", make()) == b"model"
     (text,) = warned()
     assert f"it belongs to user {OTHER}" in text
     if what == "part":
@@ -111,17 +115,17 @@ def test_what_belongs_to_another_user_decides_nothing(
 
 
 def test_a_folder_that_others_may_write_is_not_used(folder: Path, warned: Callable[[], list[str]]) -> None:
-    cached_bytes("models", "a.onnx", make(b"planted"))
+    cached("a.onnx", make(b"planted"))
     folder.chmod(0o777)
-    assert cached_bytes("models", "a.onnx", make()) == b"model"
+    assert cached("a.onnx", make()) == b"model"
     assert "others may write it; make it yours with chown and chmod go-w" in warned()[0]
 
 
 def test_a_linked_part_is_not_used(folder: Path, warned: Callable[[], list[str]]) -> None:
-    cached_bytes("models", "a.onnx", make(b"planted"))
+    cached("a.onnx", make(b"planted"))
     folder.rename(folder.with_name("real"))
     folder.symlink_to("real")
-    assert cached_bytes("models", "a.onnx", make()) == b"model"
+    assert cached("a.onnx", make()) == b"model"
     assert "it is a link" in warned()[0]
 
 
@@ -143,7 +147,7 @@ def test_a_temporary_folder_that_another_user_made_is_refused(
         shared.mkdir()
         shared.chmod(0o777)
     assert cache_dir("models") is None
-    assert cached_bytes("models", "a.onnx", make()) == b"model"
+    assert cached("a.onnx", make()) == b"model"
     assert all(
         "nothing is kept between runs. Set FIQX_CACHE_DIR to a folder of your own" in t for t in warned()
     )
@@ -153,7 +157,7 @@ def test_a_temporary_folder_that_another_user_made_is_refused(
 
 def test_a_swapped_file_is_never_believed(folder: Path) -> None:
     """Another process exchanges the file while it is checked: what comes back is whole, or made anew."""
-    cached_bytes("models", "a.onnx", make(b"m" * 4096))
+    cached("a.onnx", make(b"m" * 4096))
     evil, good = folder / "evil", folder / "good"
     stop = threading.Event()
 
@@ -196,7 +200,7 @@ def test_a_full_disk_costs_one_remark(folder: Path, warned: Callable[[], list[st
     resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, before[1]))
     try:
         for _ in range(2):
-            assert cached_bytes("models", "a.onnx", make(data)) == data
+            assert cached("a.onnx", make(data)) == data
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
     (text,) = warned()
@@ -206,10 +210,10 @@ def test_a_full_disk_costs_one_remark(folder: Path, warned: Callable[[], list[st
 
 CODE = f"""
 import os, pwd, tempfile
-from fiqx_trt.cache import cache_dir, cached_bytes
+from fiqx_trt.cache import Cache, cache_dir
 if os.geteuid() == 0:
     os.setgid({OTHER}), os.setuid({OTHER})
-print(cache_dir('models'), cached_bytes('models', 'a', lambda: b'x'))
+print(cache_dir('models'), Cache(cache_dir('models')).get('a', lambda: b'x'))
 """
 
 

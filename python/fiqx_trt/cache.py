@@ -24,34 +24,13 @@ from pathlib import Path
 
 from fiqx_trt.files import not_private, read_private, write_atomic
 
-__all__ = ["HASH_SUFFIX", "Cache", "cache_dir", "cached_bytes"]
+__all__ = ["HASH_SUFFIX", "Cache", "cache_dir"]
 
 logger = logging.getLogger(__name__)
 
 #: What is added to a file's name for the file of its hash, in the format of ``sha256sum``.
 HASH_SUFFIX = ".sha256"
 _NO_HASH = "it has no hash file"
-
-
-def cached_bytes(part: str, name: str, make: Callable[[], bytes]) -> bytes:
-    """Return what is kept under a name, or make it and keep it.
-
-    Parameters
-    ----------
-    part
-        Name of the part of the cache: ``"models"``, ``"runtime"`` …
-    name
-        File name within the part. It tells everything the content depends on.
-    make
-        Makes the content.
-
-    Returns
-    -------
-    bytes
-        The content: read whole and found to be what was written, or made now. Where it cannot be kept it is returned
-        all the same, and one warning is logged.
-    """
-    return Cache(cache_dir(part)).get(name, make)
 
 
 def cache_dir(part: str) -> Path | None:

@@ -1,4 +1,4 @@
-"""How light and how varied a face is: where pixel quality has little to go by."""
+"""Brightness and contrast of a face: in dark and flat faces pixel quality has little information."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ LUMA = np.array([0.299, 0.587, 0.114])
 
 @dataclass(frozen=True)
 class Appearance:
-    """The light and the contrast of N faces.
+    """Brightness and contrast of N faces.
 
     Parameters
     ----------
@@ -35,22 +35,17 @@ class Appearance:
 
     @property
     def dark(self) -> NDArray[np.bool_]:
-        """``(N,)`` whether the mean grey lies below :data:`DARK`."""
+        """``(N,)`` whether the mean grey is below :data:`DARK`."""
         return self.grey < DARK
 
     @property
     def flat(self) -> NDArray[np.bool_]:
-        """``(N,)`` whether the mean contrast lies below :data:`FLAT`."""
+        """``(N,)`` whether the mean contrast is below :data:`FLAT`."""
         return self.contrast < FLAT
 
 
 def appearance(faces: NDArray[np.uint8]) -> Appearance:
-    """Measure the light and the contrast of aligned faces.
-
-    Parameters
-    ----------
-    faces
-        ``(N, H, W, 3)`` uint8 RGB.
+    """Measure brightness and contrast of aligned faces, ``(N, H, W, 3)`` uint8 RGB.
 
     Examples
     --------

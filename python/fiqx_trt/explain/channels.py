@@ -1,4 +1,4 @@
-"""The channels of a layer as masks: which of them have contrast, and what the map sums of them."""
+"""The channels of a layer as masks, and their weighted sum."""
 
 from __future__ import annotations
 
@@ -18,23 +18,23 @@ Indices = NDArray[np.intp]
 
 
 class Channels:
-    """The activations of a few faces, ready to mask them.
+    """The activations of a few faces as masks of those faces.
 
     Parameters
     ----------
     recipe
-        What A_k is, and how it becomes a mask.
+        Defines A_k and how it becomes a mask.
     activations
-        ``(n, C, h, w)`` float32 as the network gives them.
+        ``(n, C, h, w)`` float32, output of the network.
     size
         Height H and width W of the faces.
-    place
-        Where the activations lie.
+    context
+        Device context of the activations.
 
     Attributes
     ----------
     contrast
-        ``(n, C)`` bool in host memory: whether a channel makes a mask. One that is constant or not finite does not.
+        ``(n, C)`` bool in host memory: whether a channel makes a mask. A channel that is constant or not finite does not.
     """
 
     def __init__(
@@ -49,16 +49,9 @@ class Channels:
         self.contrast: NDArray[np.bool_] = ~context.fetch(constant)[0]
 
     def mask(self, inputs: Array, face: Indices, channel: Indices, out: Array) -> None:
-        """Write masked copies of faces, ``out[k] = inputs[face[k]] ∘ H_{channel[k]}``, straight into a runtime's input.
+        """Write masked copies of faces, ``out[k] = inputs[face[k]] ∘ H_{channel[k]}``, into the input of a session.
 
-        Parameters
-        ----------
-        inputs
-            ``(n, 3, H, W)`` normalised faces.
-        face, channel
-            ``(K,)`` positions of the face, ascending, and of its channel, in host memory.
-        out
-            ``(K, 3, H, W)``.
+        ``face`` ``(K,)``, ascending, and ``channel`` ``(K,)`` are indices in host memory; ``out`` is ``(K, 3, H, W)``.
         """
         starts = np.flatnonzero(np.diff(face, prepend=-1))
         for start, stop in zip(starts, [*starts[1:], len(face)], strict=True):
@@ -77,7 +70,7 @@ class Channels:
     def combine(
         self, weights: NDArray[np.floating], *, size: tuple[int, int] | None = None
     ) -> kernels.CombinedMaps:
-        """Sum the channels with weights ``(n, C)`` and finish the sums as the recipe says; arrays of :attr:`place`."""
+        """Sum the channels with weights ``(n, C)`` and finish the sums by the recipe, in :attr:`context`."""
         recipe, plain = self.recipe, self._plain
         return kernels.cam_combine(
             self._values if plain else self.context.upload(self._summed()),
@@ -90,19 +83,19 @@ class Channels:
         )
 
     def uniform_grids(self) -> Floats:
-        """Return the sums of equal weights, ``(n, h, w)`` float32, cut off at 0."""
+        """Return the sums with equal weights, ``(n, h, w)`` float32, with negative values set to 0."""
         weights = self.context.upload(self.contrast.astype(np.float32))
         grid = tuple(self._values.shape[2:])
-        found = kernels.cam_combine(self._values, weights, size=grid, stream=self.context.stream)
-        return self.context.fetch(found.grid)[0]
+        combined = kernels.cam_combine(self._values, weights, size=grid, stream=self.context.stream)
+        return self.context.fetch(combined.grid)[0]
 
     @property
     def _plain(self) -> bool:
-        """Whether the map sums the activations themselves, each with a weight of its own or none."""
+        """Whether the map is the sum of the unchanged activations."""
         return self.recipe.summed != "masks" and self.recipe.constant != "zero"
 
     def _summed(self) -> Floats:
-        """Return what the map sums where that is more than the activations: B_k, ``(n, C, h, w)``, on the host."""
+        """Return the summands B_k, ``(n, C, h, w)`` on the host, where they are not the unchanged activations."""
         (values,) = self.context.fetch(self._values)
         finite = np.isfinite(values).all(axis=(2, 3), keepdims=True)
         values = np.where(finite, values, np.float32(0))

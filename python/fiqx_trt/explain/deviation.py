@@ -1,6 +1,6 @@
-"""Where a face deviates from what is usual: the saliency of a pixel beside that of the calibration faces at this pixel.
+"""The deviation of a face from the usual: the saliency of a pixel compared with the calibration faces at this pixel.
 
-A low pixel quality does not tell where something is wrong: the rim of every face is low. What is low *for its place* does.
+A low pixel quality does not show a fault: the border of every face is low. A pixel that is low *for its position* does.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ class Relative:
         Name of :data:`fiqx_trt.models.usual.MAPS` → ``(N, H, W)`` float32: the logarithm of the saliency over its median in the
         face, smoothed. 0 where the face is dead.
     dead
-        ``(N,)`` bool: half of the face or more has no saliency, or no contrast. Nothing can be said of it.
+        ``(N,)`` bool: at least half of the face has no saliency, or no contrast, so that the face has no deviation.
     """
 
     maps: Mapping[str, NDArray[np.float32]]
@@ -71,22 +71,12 @@ class Relative:
 
 
 def relative_maps(intensity: NDArray[np.floating], contrast: NDArray[np.floating]) -> Relative:
-    r"""Return what of a saliency is compared between faces.
+    r"""Return the part of a saliency that can be compared between faces.
 
     .. math:: \ell = G_\sigma * \log\max(\hat S / \operatorname{median}\hat S,\ 10^{-3})
 
-    of Ŝ per intensity and per contrast. The median takes away what is common to a whole face: Q̂, which is a factor of
-    its Ŝ, and the light.
-
-    Parameters
-    ----------
-    intensity, contrast
-        ``(N, H, W)`` Ŝ by both definitions (:func:`fiqx_trt.plq`).
-
-    Raises
-    ------
-    InvalidInputError
-        They do not belong together.
+    of Ŝ per intensity and per contrast, ``(N, H, W)`` each; InvalidInputError where the shapes differ. The median removes what
+    is common to a whole face: Q̂, which is a factor of its Ŝ, and the light.
     """
     if intensity.ndim != 3 or intensity.shape != contrast.shape:
         raise InvalidInputError(
@@ -112,7 +102,7 @@ def _relative(*both: NDArray[np.floating]) -> NDArray[np.float32] | None:
 
 
 def smoothed(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return a map ``(H, W)`` smoothed by a Gaussian of 3 pixels at a height of 112, and as much of any other height."""
+    """Return a map ``(H, W)`` smoothed by a Gaussian of 3 pixels at a height of 112, in proportion at any other height."""
     from fiqx_trt.opencv import cv2
 
     sigma = SMOOTHING * values.shape[0] / SCALE
@@ -128,13 +118,7 @@ def _pooled(maps: NDArray[np.float32], grid: tuple[int, int]) -> NDArray[np.floa
 
 
 class UsualStatistics:
-    """Streaming, mergeable statistics of what is usual: one of :class:`fiqx_trt.GridStatistics` per map.
-
-    Parameters
-    ----------
-    grid
-        Height and width of the grid.
-    """
+    """Streaming, mergeable statistics of the usual saliency: a :class:`fiqx_trt.GridStatistics` of size `grid` per map."""
 
     def __init__(self, grid: tuple[int, int] = (GRID, GRID)) -> None:
         self.grid = grid
@@ -142,7 +126,7 @@ class UsualStatistics:
 
     @property
     def count(self) -> int:
-        """How many faces were seen, without dead ones."""
+        """Number of faces, without dead ones."""
         return self._moments[MAPS[0]].count
 
     def push(self, relative: Relative) -> None:
@@ -151,24 +135,12 @@ class UsualStatistics:
             self._moments[name].push(CompactMaps(np.ascontiguousarray(grids[~relative.dead]), self.grid))
 
     def merge(self, other: UsualStatistics) -> None:
-        """Add the faces that another state has seen.
-
-        Raises
-        ------
-        InvalidInputError
-            The grids differ.
-        """
+        """Add the faces of other statistics; raise InvalidInputError where the grids differ."""
         for name, one in self._moments.items():
             one.merge(other._moments[name])
 
     def usual(self, weights: str) -> Usual:
-        """Return what a sidecar keeps, to four digits.
-
-        Raises
-        ------
-        InvalidInputError
-            No face was seen.
-        """
+        """Return the statistics for a sidecar, to four digits; raise InvalidInputError where there is no face."""
         mean = {name: _four_digits(one.mean) for name, one in self._moments.items()}
         std = {name: _four_digits(one.std) for name, one in self._moments.items()}
         return Usual(self.grid, self.count, weights, mean, std, {})
@@ -180,16 +152,15 @@ def _four_digits(values: NDArray[np.float64]) -> tuple[float, ...]:
 
 @dataclass(frozen=True)
 class Deviation:
-    """Where N faces deviate from the usual.
+    """The deviation of N faces from the usual.
 
     Parameters
     ----------
     maps
         ``(N, H, W)`` float32, in standard deviations over the calibration faces; below 0: less than is usual at this pixel.
-        All 0 where nothing can be said of the face.
+        All 0 for a dead face.
     deviates
-        ``"intensity"`` or ``"contrast"``, by face: which map gave most of the lowest 3 % of its pixels. ``""`` where nothing can
-        be said: the network does not react, or the picture is of one colour.
+        ``"intensity"`` or ``"contrast"``, by face: which map gave most of the lowest 3 % of its pixels. ``""`` for a dead face.
     grids
         ``(N, h, w)`` float32: the same on the grid of the statistics.
     """
@@ -200,9 +171,9 @@ class Deviation:
 
 
 def deviation(relative: Relative, usual: Usual) -> Deviation:
-    r"""Compare faces with what is usual.
+    r"""Compare faces with the usual.
 
-    :math:`z = (\ell - \mu) / \sigma` by both maps, and at every pixel the lower of the two: what is wrong with a face makes one
+    :math:`z = (\ell - \mu) / \sigma` by both maps, and at every pixel the lower of the two: a fault of a face makes one
     of them low, and hardly ever makes one high. Noise and foreign patches lower the saliency per intensity, black and blurred
     areas that per contrast.
     """
@@ -218,7 +189,7 @@ def deviation(relative: Relative, usual: Usual) -> Deviation:
 
 
 def deviation_grids(grids: Mapping[str, NDArray[np.float32]], usual: Usual) -> NDArray[np.float32]:
-    """Return the deviation on the grid of the statistics, ``(N, h, w)`` float32, of :meth:`Relative.grids`."""
+    """Return the deviation ``(N, h, w)`` float32 on the grid of the statistics, of :meth:`Relative.grids`."""
     return np.minimum(*(_standardised(values, usual, name) for name, values in grids.items()))
 
 
@@ -244,22 +215,14 @@ def _source(contrast: NDArray[np.float32], lower: NDArray[np.float32]) -> str:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Faces that can be compared with what is usual.
-
-    Parameters
-    ----------
-    intensity, contrast
-        ``(N, H, W)`` float32 Ŝ by both definitions, on the host.
-    usual
-        The model's statistics.
-    """
+    """Ŝ of N faces by both definitions, ``(N, H, W)`` float32 on the host, and the model's usual statistics."""
 
     intensity: NDArray[np.float32]
     contrast: NDArray[np.float32]
     usual: Usual
 
     def deviation(self) -> Deviation:
-        """Return where the faces deviate, worked out a few at a time."""
+        """Return the deviation of the faces, computed a few at a time."""
         starts = range(0, max(1, len(self.intensity)), BLOCK)
         parts = [
             deviation(
@@ -275,13 +238,13 @@ class Comparison:
 
 
 def usual_of(spec: ModelSpec, weights: str) -> Usual | None:
-    """Return a model's statistics where they hold for a weighting: those of one gradient differ by a factor of the whole face."""
+    """Return a model's statistics if they are valid for a weighting: weightings of one gradient differ by a factor per face."""
     usual = spec.usual
     return usual if usual is not None and WEIGHTS[weights] == WEIGHTS.get(usual.weights) else None
 
 
 def missing_usual(spec: ModelSpec, weights: str) -> str:
-    """Say in one line that a model has no statistics of a weighting, and what to do; empty where it has."""
+    """Return one line that a model has no statistics of a weighting, with the cure; empty where it has."""
     if usual_of(spec, weights) is not None:
         return ""
     return (

@@ -1,4 +1,4 @@
-"""From channel weights to finished maps: weighted sum, ReLU, upsampling, scaling to [0, 1]."""
+"""Compute finished maps from channel weights: weighted sum, ReLU, upsampling, scaling to [0, 1]."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ Size = tuple[int, int]
 
 @dataclass(frozen=True)
 class Finished:
-    """Finished maps and how they came from their grids.
+    """Finished maps and the grids they are upsampled from.
 
     Parameters
     ----------
     maps
-        ``(n, H, W)`` float32 in [0, 1]; all 0 where ``flat``. In host memory, or left where the channels are.
+        ``(n, H, W)`` float32 in [0, 1]; all 0 where ``flat``. In host memory, or in the context of the channels.
     grids
-        ``(n, h, w)`` float32, what was upsampled.
+        ``(n, h, w)`` float32 before upsampling.
     low, high
-        ``(n,)`` float64: a map is ``(U grid - low) / (high - low)``, except where the recipe cuts negative pixels off after
+        ``(n,)`` float64: a map is ``(U grid - low) / (high - low)``, except where the recipe sets negative pixels to 0 after
         upsampling.
     flat
-        ``(n,)`` bool: no contrast, nothing to scale.
+        ``(n,)`` bool: the map has no contrast.
     """
 
     maps: Array
@@ -44,9 +44,9 @@ class Finished:
 
 
 def finish(channels: Channels, weights: Doubles, *, on_device: bool = False) -> Finished:
-    """Turn the weights ``(n, C)`` of some faces' channels into their maps, as the recipe says.
+    """Compute the maps of some faces from the weights ``(n, C)`` of their channels, by the recipe.
 
-    With ``on_device`` the maps stay where the channels are; the rest is always in host memory.
+    With ``on_device`` the maps are arrays of the channels' context; the rest is always in host memory.
     """
     context, scale = channels.context, channels.recipe.scale
     combined = channels.combine(weights)
@@ -68,7 +68,7 @@ def finish(channels: Channels, weights: Doubles, *, on_device: bool = False) -> 
 
 
 def _scaled_grids(grids: Floats, size: Size) -> tuple[Floats, Floats, Floats]:
-    """Scale grids to [0, 1] before upsampling, for programs whose map ends there."""
+    """Scale grids to [0, 1] before upsampling, as programs do whose map has the grid's size."""
     low = grids.min(axis=(1, 2), keepdims=True)
     span = grids.max(axis=(1, 2), keepdims=True) - low
     scaled = np.asarray((grids - low) / np.where(span > 0, span, np.float32(1)), np.float32)
@@ -78,22 +78,17 @@ def _scaled_grids(grids: Floats, size: Size) -> tuple[Floats, Floats, Floats]:
 
 
 def uniform_correlation(channels: Channels, grids: Floats) -> Doubles:
-    """Return the correlation of finished maps, given by their grids, with the maps of equal weights, ``(n,)``."""
-    found = np.full(len(grids), np.nan)
+    """Return the correlation ``(n,)`` of finished maps, given by their grids, with the maps of equal weights."""
+    correlations = np.full(len(grids), np.nan)
     for i, (grid, plain) in enumerate(zip(grids, channels.uniform_grids(), strict=True)):
-        found[i] = correlation(np.maximum(grid, 0.0), plain, channels.size)
-    return found
+        correlations[i] = correlation(np.maximum(grid, 0.0), plain, channels.size)
+    return correlations
 
 
 def correlation(a: NDArray[np.floating], b: NDArray[np.floating], size: Size) -> float:
-    """Return the correlation over the pixels of two maps given by their grids, ``(h, w)`` each, without upsampling them.
+    """Return Pearson's correlation over the pixels of two maps given by their grids, ``(h, w)`` each; NaN where a map is flat.
 
-    ``Σ_p (U a)_p (U b)_p = aᵀ (UᵀU) b``, and UᵀU is the product of one small matrix per axis.
-
-    Returns
-    -------
-    float
-        Pearson's correlation; NaN where a map is flat.
+    ``Σ_p (U a)_p (U b)_p = aᵀ (UᵀU) b`` needs no upsampling, and UᵀU is the product of one small matrix per axis.
 
     Examples
     --------

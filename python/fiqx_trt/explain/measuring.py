@@ -1,4 +1,4 @@
-"""What a calibration measures of pixel quality: γ, and what is usual at every pixel."""
+"""Measure for a calibration: γ of pixel quality, and the usual saliency of every pixel."""
 
 from __future__ import annotations
 
@@ -29,13 +29,7 @@ BLOCK = 32
 
 
 class FaceSample:
-    """Every k-th face of a stream, with k doubled whenever there are too many: bounded memory, no chance.
-
-    Parameters
-    ----------
-    most
-        Faces kept at most.
-    """
+    """Every k-th face of a stream; k is doubled when there are more than `most` faces, so the memory is bounded."""
 
     def __init__(self, most: int = 1000) -> None:
         self._most = max(2, most)
@@ -58,13 +52,13 @@ class FaceSample:
                 self._step *= 2
 
     def arrays(self) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
-        """Return the faces kept and their raw qualities; at least one must have been offered."""
+        """Return the kept faces and their raw qualities; at least one must have been offered."""
         return np.stack([face for face, _ in self._kept]), np.array([raw for _, raw in self._kept])
 
 
 @dataclass(frozen=True)
 class PixelCalibration:
-    """What was measured.
+    """Result of :func:`measure_pixels`.
 
     Parameters
     ----------
@@ -73,9 +67,9 @@ class PixelCalibration:
     weights
         The weighting.
     best, faces
-        How many faces gave γ, and how many there are.
+        Number of faces that γ was measured on, and of all faces.
     usual
-        What is usual at every pixel, over all faces; ``None`` where the network reacts to none of them.
+        The usual saliency of every pixel over all faces; ``None`` where the network's gradient is zero on all of them.
     """
 
     gamma: float
@@ -95,7 +89,7 @@ def measure_pixels(
     r: float,
     weights: str = "l1",
 ) -> PixelCalibration:
-    """Measure both γ on the best tenth of the faces and what is usual on all of them.
+    """Measure both γ on the best tenth of the faces, and the usual saliency on all of them.
 
     Parameters
     ----------
@@ -113,13 +107,16 @@ def measure_pixels(
     Raises
     ------
     InvalidInputError
-        Fewer than ten usable faces, or the network does not react to their middle, or they are of one colour there.
+        Fewer than ten usable faces, or the middle of the saliency is zero.
     """
     usable = np.isfinite(raw)
     faces, scaled = faces[usable], scale_quality(raw[usable], alpha=alpha, r=r)
     best = best_faces(scaled)
     good = _maps(model, faces[best], scaled[best], weights, dict.fromkeys(PER, 0.0))
-    gammas = {per: round(calibrate_gamma(np.asarray(found.saliency)), 3) for per, found in good.items()}
+    gammas = {
+        per: round(calibrate_gamma(np.asarray(quality_maps.saliency)), 3)
+        for per, quality_maps in good.items()
+    }
     pixels = UsualPixels(weights)
     for start in range(0, len(faces), BLOCK):
         part = slice(start, start + BLOCK)
@@ -142,7 +139,7 @@ def _maps(
     weights: str,
     gammas: Mapping[Per, float],
 ) -> dict[Per, kernels.QualityMaps]:
-    """Return the maps by each definition, of one run of the network."""
+    """Return the maps by each definition from one run of the network."""
     run = gradients(model, faces, weights)
     scale = node_scale(run.embedding, scaled, weights)
     contrasts: dict[Per, Array | None] = {"intensity": None, "contrast": kernels.local_contrast(faces)}

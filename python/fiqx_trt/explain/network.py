@@ -1,4 +1,4 @@
-"""A recogniser as Score-CAM uses it: activations and embedding of a face, embeddings of its masked copies."""
+"""Run a recogniser for Score-CAM: activations and embedding of a face, embeddings of its masked copies."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["CamNetwork"]
 
 Progress = Callable[[int, int], None]
-#: Bytes of masked faces that exist at one time.
+#: Bytes of masked faces in memory at one time.
 WINDOW_BYTES = 32 << 20
 #: Masked faces of one native run on a GPU: a face has hundreds of them.
 MASKED_ROWS = 128
@@ -35,17 +35,14 @@ class CamNetwork:
     model
         A recognition model.
     layer
-        Name of a tensor ``(N, C, h, w)``; ``None`` for the model's ``features`` tap.
+        Name of a tensor ``(N, C, h, w)``; ``None`` for the model's ``features`` tap. ModelError if there is none.
 
     Attributes
     ----------
-    extractor, embedder
-        The sessions: activations and embedding of a face; the embedding alone, of masked faces by the hundred.
-
-    Raises
-    ------
-    ModelError
-        The layer is not in the graph, or is not of rank 4.
+    extractor
+        Session that returns the activations and the embedding of a face.
+    embedder
+        Session that returns the embedding alone, of the masked faces.
     """
 
     def __init__(self, model: Model, layer: str | None) -> None:
@@ -55,20 +52,20 @@ class CamNetwork:
         self.size = spec.input_size
         self.context = model.context
         self._grey = len(spec.mean) == 1
-        # The embedding alone: a masked face's other taps would be copied out for nothing.
+        # Only the embedding: the other taps of a masked face are not used.
         self.embedder = model.session((spec.embedding,), batch=MASKED_ROWS)
         self.extractor = model.session(tuple(dict.fromkeys((spec.embedding, self.layer))))
 
     @property
     def activation_bytes(self) -> int:
-        """Bytes of one face's activations, as far as the graph tells."""
+        """Bytes of one face's activations; dimensions that the graph leaves open count as 1."""
         shape = next(info.shape for info in self.extractor.outputs if info.name == self.layer)
         return 4 * int(np.prod([size or 1 for size in shape[1:]]))
 
     def extract(self, faces: NDArray[np.uint8]) -> tuple[Array, Array, Array]:
         """Return the normalised faces ``(n, 3, H, W)``, their activations ``(n, C, h, w)`` and raw embeddings ``(n, D)``.
 
-        All float32, at the model's place. What a grey network reads stands in three channels.
+        All are float32 arrays of the model's context. The one channel of a grey network is repeated three times.
         """
         inputs = self.model.input(faces)
         outputs = self.context.run(self.extractor, {self.model.spec.image: inputs})
@@ -86,7 +83,7 @@ class CamNetwork:
         return inputs, activations, flat(outputs[self.model.spec.embedding])
 
     def zero_embedding(self, count: int) -> Array:
-        """Return the raw embedding of the all-zero input, ``count`` times, ``(count, D)`` at the model's place."""
+        """Return the raw embedding of the all-zero input, repeated ``count`` times: ``(count, D)`` in the model's context."""
         embedding = self._embed(self.context.zeros((1, *self._row()), np.float32))
         return self.context.upload(np.repeat(self.context.fetch(embedding)[0], count, axis=0))
 
@@ -98,29 +95,24 @@ class CamNetwork:
         scores: NDArray[np.float64],
         progress: Progress | None = None,
     ) -> int:
-        """Run every masked copy of some faces and write its score.
+        """Run every masked copy of some faces, write its score, and return the number of copies.
 
-        The copies of all faces form one sequence that is cut into windows of whole native runs, so the runtime works at its
-        best size whatever the number of faces and channels, and no more than a window of copies exists at a time. On a GPU all
-        of it is queued, and the scores are waited for once.
+        The copies of all faces are one sequence, cut into windows of whole native runs: the batches are full whatever the
+        number of faces and channels, and only one window of copies is in memory. On a GPU all of them are queued, with one wait
+        for the scores.
 
         Parameters
         ----------
         channels
             The masks.
         inputs
-            ``(n, 3, H, W)`` normalised faces, at the model's place.
+            ``(n, 3, H, W)`` normalised faces in the model's context.
         scorer
-            Says what a masked face's embedding scores.
+            Computes the score of a masked face's embedding.
         scores
             ``(n, C)``, written where a channel has contrast.
         progress
-            Called with the number of copies done (on a GPU: queued) and in all, after each window.
-
-        Returns
-        -------
-        int
-            How many copies were run.
+            Called with the number of copies done (on a GPU: queued) and of all copies, after each window.
         """
         face, channel = np.nonzero(channels.contrast)
         if not len(face):
@@ -128,19 +120,19 @@ class CamNetwork:
         context, rows = self.context, min(self._window_rows(), len(face))
         index = context.upload(face.astype(np.int64))
         window = context.empty((rows, *self._row()), np.float32)
-        found = []
+        score_blocks = []
         for start in range(0, len(face), rows):
             stop = min(start + rows, len(face))
             masked = kernels.rows(window, 0, stop - start)
             channels.mask(inputs, face[start:stop], channel[start:stop], masked)
-            found.append(scorer(self._embed(masked), kernels.rows(index, start, stop)))
+            score_blocks.append(scorer(self._embed(masked), kernels.rows(index, start, stop)))
             if progress is not None:
                 progress(stop, len(face))
-        scores[face, channel] = np.concatenate(context.fetch(*found))
+        scores[face, channel] = np.concatenate(context.fetch(*score_blocks))
         return len(face)
 
     def _embed(self, inputs: Array) -> Array:
-        if self._grey:  # masks are made of three channels, and its place is the host
+        if self._grey:  # masks have three channels, and its context is the host
             inputs = np.ascontiguousarray(inputs[:, :1])
         return flat(
             self.context.run(self.embedder, {self.model.spec.image: inputs})[self.model.spec.embedding]

@@ -1,4 +1,4 @@
-"""Pixel-level quality: how much every pixel of a face serves the recogniser (Terhörst et al., Eq. 3 to 7)."""
+"""Pixel-level quality: the effect of every pixel of a face on the recogniser (Terhörst et al., Eq. 3 to 7)."""
 
 from __future__ import annotations
 
@@ -40,20 +40,20 @@ class PixelQuality:
     Parameters
     ----------
     maps
-        ``(N, H, W)`` float32 in [0, 1]: P, never rescaled per image, so that maps can be compared. On the model's GPU where
-        that was asked for.
+        ``(N, H, W)`` float32 in [0, 1]: P, never rescaled per image, so that maps can be compared. On the model's GPU with
+        ``on_device``.
     saliency
         ``(N, H, W)`` float32: Ŝ, the mean absolute gradient over the colours, per unit of raw intensity or per local contrast
-        (``per``). Where the maps are.
+        (``per``). On the same device as the maps.
     quality
-        ``(N,)`` float64: the quality of each face that its node reproduces.
+        ``(N,)`` float64: the quality of each face.
     clipped
         ``(N,)`` bool: whether the gradient was shortened.
     per
-        ``"intensity"`` or ``"contrast"``: what P and Ŝ are measured by.
+        ``"intensity"`` or ``"contrast"``: the unit of P and Ŝ.
     comparison
-        Both saliencies on the host and what is usual, for the deviation; ``None`` where the model has no such statistics of this
-        weighting (``fiqx-trt calibrate`` measures them), or where maps were left on a GPU.
+        Both saliencies on the host and the usual saliency, for the deviation; ``None`` where the model has no such statistics of
+        this weighting (``fiqx-trt calibrate`` measures them), or with ``on_device``.
     """
 
     maps: Array
@@ -69,18 +69,18 @@ class PixelQuality:
 
     @property
     def deviation(self) -> NDArray[np.float32] | None:
-        """How far every pixel lies from what is usual there (:func:`fiqx_trt.explain.deviation.deviation`).
+        """Deviation of every pixel from the usual saliency there (:func:`fiqx_trt.explain.deviation.deviation`).
 
-        ``(N, H, W)`` float32, in standard deviations over the calibration faces, negative where a pixel serves less; worked out
-        when it is first asked for. ``None`` without a ``comparison``.
+        ``(N, H, W)`` float32, in standard deviations over the calibration faces, negative where the saliency is lower than usual;
+        computed at the first access. ``None`` without a ``comparison``.
         """
         return None if self._deviation is None else self._deviation.maps
 
     @property
     def deviates(self) -> tuple[str, ...]:
-        """Which map deviates, by face: ``"intensity"``, ``"contrast"``, or ``""`` where nothing can be said.
+        """The map that deviates, by face: ``"intensity"``, ``"contrast"``, or ``""`` where there is no deviation.
 
-        Then the deviation is 0: a picture of one colour, a network that does not react. Empty without a ``comparison``.
+        There is none for a picture of one colour or a zero gradient; it is 0 then. Empty without a ``comparison``.
         """
         return () if self._deviation is None else self._deviation.deviates
 
@@ -95,7 +95,7 @@ class PixelQuality:
 
 
 class _Block(NamedTuple):
-    """Maps of a few faces, where the model is, and their saliency by every definition that is wanted."""
+    """Maps of a few faces in the model's context, and their saliency by every definition that is needed."""
 
     maps: Array
     saliency: tuple[Array, ...]
@@ -105,7 +105,7 @@ class _Block(NamedTuple):
 
 @dataclass(frozen=True)
 class PlqExplainer:
-    """Pixel-level quality with fixed settings, for faces that come in batches; :func:`plq` is the short form.
+    """Pixel-level quality with fixed settings, for faces in batches; :func:`plq` is the short form.
 
     Parameters
     ----------
@@ -114,7 +114,7 @@ class PlqExplainer:
     weights, gamma, clip, dropout, per
         As in :func:`plq`.
     method
-        What gives the quality where none is handed over; it must give a scaled one.
+        Computes the quality where none is given; it must give a scaled one.
 
     Raises
     ------
@@ -152,17 +152,19 @@ class PlqExplainer:
     ) -> PixelQuality:
         """Explain aligned faces; see :func:`plq`."""
         faces = self.model.check_faces(faces)
-        given = None if quality is None else _given_quality(quality, len(faces))
+        given_quality = None if quality is None else _given_quality(quality, len(faces))
         context = self.model.context if on_device else HOST
         count, size = len(faces), self.model.spec.input_size
         usual = None if on_device else usual_of(self.model.spec, self.weights)
         wanted = (self._per,) if usual is None else PER
         maps, *saliency = (context.empty((count, *size), np.float32) for _ in range(1 + len(wanted)))
-        found, clipped = np.empty(count), np.empty(count, np.bool_)
+        qualities, clipped = np.empty(count), np.empty(count, np.bool_)
         for start in range(0, count, BLOCK):
             stop = min(start + BLOCK, count)
-            some = self._block(faces[start:stop], None if given is None else given[start:stop], wanted)
-            found[start:stop] = some.quality
+            some = self._block(
+                faces[start:stop], None if given_quality is None else given_quality[start:stop], wanted
+            )
+            qualities[start:stop] = some.quality
             (clipped[start:stop],) = self.model.context.fetch(some.clipped)
             for whole, part in zip((maps, *saliency), (some.maps, *some.saliency), strict=True):
                 kernels.copy(part, kernels.rows(whole, start, stop), stream=self.model.context.stream)
@@ -171,7 +173,7 @@ class PlqExplainer:
         if usual is not None:
             comparison = Comparison(np.asarray(saliency[0]), np.asarray(saliency[1]), usual)
         own = saliency[wanted.index(self._per)]
-        return PixelQuality(maps, own, found, clipped, self._per, comparison)
+        return PixelQuality(maps, own, qualities, clipped, self._per, comparison)
 
     @property
     def _per(self) -> Per:
@@ -181,7 +183,7 @@ class PlqExplainer:
     def _block(
         self, faces: NDArray[np.uint8], quality: NDArray[np.float64] | None, wanted: Sequence[Per]
     ) -> _Block:
-        """Explain a few faces; the maps, and whether they were clipped, stay where the model is."""
+        """Explain a few faces; the maps and the clipping flags are arrays of the model's context."""
         context = self.model.context
         run = device_gradients(self.model, faces, self.weights, dropout=self.dropout)
         if quality is None:
@@ -237,8 +239,8 @@ def plq(
 
     (Eq. 5 and 6). That is the effect of changing a pixel by one intensity: a darker or flatter picture of the same face has
     larger gradients. Per contrast, Ŝ is multiplied by the standard deviation of the grey intensity around the pixel
-    (:func:`fiqx_trt.kernels.local_contrast`): the effect of changing it by as much as its surroundings vary. A high P says
-    that the recogniser's answer rests on the pixel. The gradient is always float32, and a face's map depends on that face
+    (:func:`fiqx_trt.kernels.local_contrast`): the effect of changing it by as much as its surroundings vary. A high P means
+    that the embedding depends on the pixel. The gradient is always float32, and a face's map depends on that face
     alone, bit for bit.
 
     Parameters
@@ -248,34 +250,34 @@ def plq(
     faces
         ``(N, H, W, 3)`` uint8 RGB, of the model's input size.
     quality
-        ``(N,)`` quality Q̂ of each face, by any method, in [0, 1] where maps shall be comparable; a :class:`Quality` gives its
-        scaled numbers. ``None``: SER-FIQ's Q̂, closed form.
+        ``(N,)`` quality Q̂ of each face, by any method, in [0, 1] for comparable maps; of a :class:`Quality` the
+        scaled numbers are used. ``None``: SER-FIQ's Q̂, closed form.
     weights
         ``"l1"``: :math:`w_i = \hat Q / \|e\|_1` (Eq. 3). ``"sum"``: :math:`\hat Q / \sum_i e_i`, the authors' program; it
         gives Q̂ exactly, but divides by a number that is often near zero. ``"signed"``:
-        :math:`\hat Q \,\mathrm{sign}(e_i) / \|e\|_1`; gives Q̂ exactly and weighs every feature equally. ``"exact"``: no
-        node, but the gradient of SER-FIQ's closed form in first order, :math:`-\sqrt{2t/(1+t)}`; Q̂ does not enter.
+        :math:`\hat Q \,\mathrm{sign}(e_i) / \|e\|_1`; gives Q̂ exactly, with equal weights. ``"exact"``: no
+        node, but the gradient of SER-FIQ's closed form in first order, :math:`-\sqrt{2t/(1+t)}`; Q̂ has no effect.
     gamma
         γ of Eq. 6, between -30 and 30. It belongs to a model, a weighting *and* ``per``: 7.5 (ArcFace) and 5.5 (FaceNet) of the
         paper belong to ``"sum"`` per intensity (:data:`fiqx_trt.PRESETS`). ``None``: the model's own.
     clip
         Largest Euclidean norm of g over all pixels and colours; a longer gradient is shortened to it, and the face marked.
-        ``None`` (default): no clipping. The problem it cures, gradients that explode (T 8.3), comes with ``"sum"``: the
-        factor of the other weightings is at most Q̂.
+        ``None`` (default): no clipping. Exploding gradients (T 8.3) occur with ``"sum"`` only: the factor of the other
+        weightings is at most Q̂.
     dropout
-        Probability behind ``"exact"``.
+        Dropout probability of ``"exact"``.
     per
         ``"intensity"``: the paper's definition. ``"contrast"``: Ŝ by the local contrast. ``None``: per contrast, but per
-        intensity with a ``gamma`` given here, and for a model that has a γ per intensity alone.
+        intensity with a ``gamma`` given here, and for a model that has a γ per intensity only.
     on_device
-        Leave the maps and the saliency in the memory of the GPU that the model is on, as arrays that
-        :class:`fiqx_trt.MapStatistics`, torch and CuPy take without a copy. Without one they are NumPy arrays all the same.
+        Keep the maps and the saliency on the model's GPU, as arrays that :class:`fiqx_trt.MapStatistics`, torch and CuPy read
+        without a copy. Without a GPU they are NumPy arrays.
 
     Returns
     -------
     PixelQuality
         Where a face has no finite quality or the node no finite weight (an all-zero embedding), the map is 0 and the
-        quality what it was. A picture of one colour has no contrast: per contrast its map is 0.
+        quality is unchanged. A picture of one colour has no contrast: per contrast its map is 0.
 
     Raises
     ------
@@ -300,21 +302,10 @@ def plq(
 def node_scale(
     embedding: NDArray[np.floating], quality: NDArray[np.floating], weights: str
 ) -> NDArray[np.float64]:
-    """Return what the gradient of ``Σ e_i`` (``signed``: of ``Σ |e_i|``) is multiplied by, per face.
+    """Return the factor ``(N,)`` of the gradient of ``Σ e_i`` (``signed``: of ``Σ |e_i|``); 0 where it would not be finite.
 
-    Parameters
-    ----------
-    embedding
-        ``(N, D)`` before L2 normalisation.
-    quality
-        ``(N,)``.
-    weights
-        ``"l1"`` and ``"signed"``: ``Q̂ / ‖e‖₁``; ``"sum"``: ``Q̂ / Σ e_i``; ``"exact"``: 1, all of the normalised embedding.
-
-    Returns
-    -------
-    ndarray
-        ``(N,)`` float64, 0 where it would not be finite.
+    ``"l1"`` and ``"signed"``: ``Q̂ / ‖e‖₁``; ``"sum"``: ``Q̂ / Σ e_i``; ``"exact"``: 1, all of the normalised embedding.
+    ``embedding`` is ``(N, D)`` before L2 normalisation, ``quality`` ``(N,)``.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""The choices that make one Score-CAM differ from another, and the published programs as such choices."""
+"""Definitions of Score-CAM, and the published programs as presets of them."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Recipe:
         ``"score"``: w_k = s_k. ``"softmax"``: softmax of s over the channels. ``"increase"``: s_k minus the score of the
         all-zero input. ``"uniform"``: 1, without any masked pass.
     activations
-        What A_k is before anything else: ``"raw"`` or ``"relu"``.
+        ``"raw"``, or ``"relu"``: negative activations are set to 0 first.
     mask
         How A_k becomes the mask H_k: ``"minmax"``, ``U A_k`` scaled to [0, 1]; ``"grid"``, A_k scaled to [0, 1] on its own
         small grid and then upsampled; ``"range"``, ``U A_k`` divided by (max - min) without subtracting the minimum.
@@ -41,10 +41,10 @@ class Recipe:
     summed
         B_k: ``"activations"``, A_k; ``"masks"``, A_k divided by the range of U A_k.
     constant
-        A channel without any contrast: ``"skip"`` (weight 0, no pass), or ``"zero"``: its mask is all zero, it scores what the
-        all-zero input scores and takes its part of the softmax.
+        A channel without contrast: ``"skip"`` (weight 0, no pass), or ``"zero"``: its mask is all zero, its score is the
+        score of the all-zero input, and it is part of the softmax.
     relu
-        Where negative values are cut off: on the ``"grid"``, or after upsampling, on the ``"pixels"``.
+        Where negative values are set to 0: on the ``"grid"``, or after upsampling, on the ``"pixels"``.
     scale
         Where the minimum is subtracted and the range divided out: ``"pixels"``, ``"grid"``, or ``"both"``.
     """
@@ -65,7 +65,7 @@ class Recipe:
         return self.weights != "uniform"
 
 
-#: The published programs, with a recogniser's embedding in the place of their class scores. Where one of them divides by
+#: The published programs, with a recogniser's embedding instead of their class scores. Where one of them divides by
 #: ``range + 1e-8`` (or 1e-7), nothing is added here: a channel without contrast is told apart instead.
 PRESETS: Mapping[str, Recipe] = MappingProxyType(
     {
@@ -97,12 +97,7 @@ def recipe(
     weights: str | None = None,
     align_corners: bool | None = None,
 ) -> Recipe:
-    """Return a recipe: a preset or the default, with what is given replaced.
-
-    Raises
-    ------
-    InvalidInputError
-        A name is unknown.
+    """Return a preset, or the default, with the given fields replaced; raise InvalidInputError for an unknown name.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Which regions of a face deviate from the usual, in words that one good face in twenty gets at all."""
+"""Name the regions of a face that deviate from the usual, with one false alarm in twenty good faces."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ FEWEST_GOOD = 3
 
 @dataclass(frozen=True)
 class RegionWords:
-    """What is said of one face.
+    """The unusual regions of one face.
 
     Parameters
     ----------
@@ -85,20 +85,10 @@ def named_masks(template: str, size: tuple[int, int]) -> dict[str, NDArray[np.bo
 def region_deviations(
     grids: NDArray[np.floating], template: str, size: tuple[int, int]
 ) -> dict[str, NDArray[np.float64]]:
-    """Return the mean deviation of every region that can be named.
+    """Return the mean deviation ``(N,)`` of every region of :data:`NAMED` that the template has in the picture.
 
-    Parameters
-    ----------
-    grids
-        ``(N, h, w)`` deviation on a grid (:attr:`fiqx_trt.PixelQuality.deviation_grids`).
-    template, size
-        What the faces are aligned to, and their height and width.
-
-    Returns
-    -------
-    dict
-        Name of :data:`NAMED` → ``(N,)`` float64; a cell counts by the share of it that lies in the region. Regions that the
-        template leaves out of the picture are missing.
+    ``grids`` is the deviation ``(N, h, w)`` on a grid (:attr:`fiqx_trt.PixelQuality.deviation_grids`); the weight of a cell is
+    the share of it in the region. ``template`` and ``size`` are the alignment and the height and width of the faces.
     """
     parts = named_masks(template, size)
     means = {}
@@ -120,17 +110,7 @@ def _cell_shares(mask: NDArray[np.bool_], grid: tuple[int, ...]) -> NDArray[np.f
 def with_regions(
     usual: Usual, deviations: Mapping[str, NDArray[np.float64]], good: NDArray[np.bool_]
 ) -> Usual:
-    """Return statistics with those of the regions, measured on the good calibration faces.
-
-    Parameters
-    ----------
-    usual
-        What the deviations are from.
-    deviations
-        From :func:`region_deviations`.
-    good
-        ``(N,)`` which of these faces are good (:func:`good_faces`).
-    """
+    """Add the statistics of the regions, measured on the good calibration faces ``good`` ``(N,)``, to the usual."""
     regions = {
         name: (float(f"{values[good].mean():.4g}"), float(f"{values[good].std():.4g}"))
         for name, values in deviations.items()
@@ -149,10 +129,10 @@ def alarm_level(
     template: str,
     size: tuple[int, int],
 ) -> float | None:
-    """Return the standardised deviation of its lowest region that 5 % of good faces *not* among the calibration faces reach.
+    """Return the level that the lowest region of 5 % of good faces *not* among the calibration faces reaches.
 
-    A face that helped to say what is usual is never far from it, the less so the fewer faces there are. So every face is
-    compared with the statistics of the others: of all but one for up to 50 faces, else of all but a fiftieth.
+    A face is close to statistics that it is part of, the more so the fewer faces there are. So every face is compared with
+    the statistics of the others: of all but one for up to 50 faces, else of all but a fiftieth.
 
     Parameters
     ----------
@@ -161,7 +141,7 @@ def alarm_level(
     good
         ``(N,)`` which of them are good.
     template, size
-        What they are aligned to, and their height and width.
+        Their alignment, and their height and width.
 
     Returns
     -------
@@ -189,20 +169,14 @@ def _lowest_left_out(
     height, width = next(iter(grids.values())).shape[1:]
     usual = Usual((height, width), int(np.count_nonzero(~out)), "", mean, std, {})
     some = {name: values[good | out] for name, values in grids.items()}
-    found = region_deviations(deviation_grids(some, usual), template, size)
+    deviations = region_deviations(deviation_grids(some, usual), template, size)
     inside, judged = (good & ~out)[good | out], (good & out)[good | out]
-    levels = _standardised(with_regions(usual, found, inside), found)
+    levels = _standardised(with_regions(usual, deviations, inside), deviations)
     return np.asarray(np.min(list(levels.values()), axis=0)[judged], np.float64)
 
 
 class UsualPixels:
-    """What is usual of a model's faces, from blocks of them: the grids are kept for the regions, 1.6 kB a face.
-
-    Parameters
-    ----------
-    weights
-        The weighting whose saliency is added.
-    """
+    """Collect the usual saliency from blocks of a model's faces; 1.6 kB per face are kept for the regions."""
 
     def __init__(self, weights: str) -> None:
         self._weights = weights
@@ -215,20 +189,15 @@ class UsualPixels:
         self.add_relative(relative_maps(intensity, contrast))
 
     def add_relative(self, relative: Relative) -> None:
-        """Add faces whose relative maps are known."""
+        """Add faces by their relative maps."""
         self._statistics.push(relative)
         self._grids.append(relative.grids(self._statistics.grid))
         self._dead.append(relative.dead)
 
     def usual(self, quality: NDArray[np.float64], template: str, size: tuple[int, int]) -> Usual | None:
-        """Return the statistics with those of the regions; ``None`` where the network reacts to no face.
+        """Return the statistics with those of the regions; ``None`` where the network's gradient is zero on every face.
 
-        Parameters
-        ----------
-        quality
-            ``(N,)`` quality of all faces added.
-        template, size
-            What they are aligned to, and their height and width.
+        ``quality`` is ``(N,)``, of all faces added; ``template`` and ``size`` are their alignment and their height and width.
         """
         if not self._statistics.count:
             return None
@@ -236,9 +205,9 @@ class UsualPixels:
         alive = ~np.concatenate(self._dead)
         grids = {name: np.concatenate([one[name] for one in self._grids])[alive] for name in MAPS}
         good = good_faces(quality[alive])
-        found = region_deviations(deviation_grids(grids, usual), template, size)
+        deviations = region_deviations(deviation_grids(grids, usual), template, size)
         return dataclasses.replace(
-            with_regions(usual, found, good), alarm=alarm_level(grids, good, template, size)
+            with_regions(usual, deviations, good), alarm=alarm_level(grids, good, template, size)
         )
 
 
@@ -252,10 +221,10 @@ def _standardised(
 def region_words(
     usual: Usual, deviations: Mapping[str, NDArray[np.float64]], deviates: tuple[str, ...]
 ) -> list[RegionWords]:
-    """Say which regions of every face are unusual.
+    """Return the unusual regions of every face.
 
     Every region is compared with itself on the good calibration faces, and all of them with one threshold
-    (:func:`alarm_level`), which the lowest region of 5 % of good faces reaches. The lower face is named in place of its parts,
+    (:func:`alarm_level`), which the lowest region of 5 % of good faces reaches. The lower face is named instead of its parts,
     unless only one of them is unusual.
     """
     levels = _standardised(usual, deviations)
@@ -279,22 +248,14 @@ def _of_face(levels: Mapping[str, float], usual: Usual, source: str) -> RegionWo
     low = [name for name in low if name not in left_out]
     if not low:
         return RegionWords((), "no region is unusual")
-    told = ", ".join(f"{name.replace('-', ' ')} ({-levels[name]:.1f} σ)" for name in low)
-    return RegionWords(tuple(low), f"below the usual: {told}; by {source}")
+    named = ", ".join(f"{name.replace('-', ' ')} ({-levels[name]:.1f} σ)" for name in low)
+    return RegionWords(tuple(low), f"below the usual: {named}; by {source}")
 
 
-def words_of(found: PixelQuality, spec: ModelSpec, weights: str) -> list[RegionWords]:
-    """Say which regions of explained faces are unusual (:func:`region_words`), or that this model cannot tell.
-
-    Parameters
-    ----------
-    found
-        From :func:`fiqx_trt.plq`.
-    spec, weights
-        The model's contract and the weighting of ``found``.
-    """
+def words_of(result: PixelQuality, spec: ModelSpec, weights: str) -> list[RegionWords]:
+    """Return the unusual regions of explained faces (:func:`region_words`), or a text that this model has no statistics."""
     usual = usual_of(spec, weights)
-    if usual is None or found.deviation_grids is None:
-        return [RegionWords((), UNKNOWN)] * len(found)
-    deviations = region_deviations(found.deviation_grids, spec.template, spec.input_size)
-    return region_words(usual, deviations, found.deviates)
+    if usual is None or result.deviation_grids is None:
+        return [RegionWords((), UNKNOWN)] * len(result)
+    deviations = region_deviations(result.deviation_grids, spec.template, spec.input_size)
+    return region_words(usual, deviations, result.deviates)

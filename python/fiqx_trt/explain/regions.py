@@ -26,24 +26,12 @@ WHOLE = "face"
 
 
 def region_masks(template: str | Template, size: tuple[int, int]) -> Mapping[str, NDArray[np.bool_]]:
-    """Return the regions of an aligned face: they cover it, and no pixel is in two.
+    """Return the regions of an aligned face as :data:`REGIONS` → ``(H, W)`` bool: every pixel is in exactly one.
 
     With d the distance between the eyes, the face is an ellipse of half axes 1.12 d and 1.5 d, 0.35 d below the eyes. In
     it, from above: the forehead to 0.35 d above the eyes, the eyes with brows and bridge to 0.25 d below them; below that
     the nose, 0.32 d to either side down to the middle between its tip and the mouth; under it the mouth with the chin,
-    0.62 d to either side; the rest is the cheeks. What is not in the ellipse is background (hair, neck, headgear with it).
-
-    Parameters
-    ----------
-    template
-        What the faces are aligned to, or its name.
-    size
-        ``(H, W)`` of the faces.
-
-    Returns
-    -------
-    mapping
-        Name of :data:`REGIONS` → ``(H, W)`` bool.
+    0.62 d to either side; the rest is the cheeks. Pixels outside the ellipse are background (hair, neck, headgear).
 
     Examples
     --------
@@ -77,9 +65,9 @@ def _masks(template: Template, size: tuple[int, int]) -> Mapping[str, NDArray[np
 
 
 def inner_face(template: str | Template, size: tuple[int, int]) -> NDArray[np.bool_]:
-    """Return the face without its rim: an ellipse of half axes 0.85 d and 1.15 d, 0.35 d below the eyes; ``(H, W)`` bool.
+    """Return the face without its border: an ellipse of half axes 0.85 d and 1.15 d, 0.35 d below the eyes; ``(H, W)`` bool.
 
-    Towards the rim every face's pixels serve less, whatever covers them.
+    Pixels near the border have a lower quality in every face.
     """
     template = template_by_name(template) if isinstance(template, str) else template
     down, aside = _face_coordinates(template, size)
@@ -89,7 +77,7 @@ def inner_face(template: str | Template, size: tuple[int, int]) -> NDArray[np.bo
 def _face_coordinates(
     template: Template, size: tuple[int, int]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return how far below the eyes, and how far aside of their middle, every pixel lies, in distances of the eyes."""
+    """Return the distance of every pixel below the eyes, and beside their middle, in distances between the eyes."""
     left_eye, right_eye = template.scaled(size)[:2]
     middle, distance = (left_eye + right_eye) / 2, float(np.hypot(*(right_eye - left_eye)))
     y, x = np.mgrid[: size[0], : size[1]].astype(np.float64)
@@ -99,19 +87,9 @@ def _face_coordinates(
 def region_means(
     maps: NDArray[np.floating], masks: Mapping[str, NDArray[np.bool_]]
 ) -> dict[str, NDArray[np.float64]]:
-    """Return the mean of every map over every region and over the whole face.
+    """Return the mean of every map ``(N, H, W)`` over every region of :func:`region_masks` and over the :data:`WHOLE` face.
 
-    Parameters
-    ----------
-    maps
-        ``(N, H, W)``.
-    masks
-        From :func:`region_masks`.
-
-    Returns
-    -------
-    dict
-        Region, and :data:`WHOLE` → ``(N,)`` float64; NaN where the template leaves no pixel of a region in the picture.
+    The means are ``(N,)`` float64; NaN where the template has no pixel of a region in the picture.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""What Score-CAM returns beside the maps."""
+"""The result of Score-CAM."""
 
 from __future__ import annotations
 
@@ -18,31 +18,31 @@ __all__ = ["ScoreCam"]
 
 @dataclass(frozen=True)
 class ScoreCam:
-    """Score-CAM maps of N faces, and what they rest on.
+    """Score-CAM maps of N faces with their scores, weights and grids.
 
     Parameters
     ----------
     maps
-        ``(N, H, W)`` float32 in [0, 1], never NaN; all 0 where ``flat``. On the model's GPU where that was asked for.
+        ``(N, H, W)`` float32 in [0, 1], never NaN; all 0 where ``flat``. On the model's GPU with ``on_device``.
     grids
-        ``(N, h, w)`` float32: what was upsampled, at the layer's own resolution.
+        ``(N, h, w)`` float32 at the layer's own resolution, before upsampling.
     low, high
         ``(N,)`` float64: ``map = (U grid - low) / (high - low)``.
     flat
-        ``(N,)`` bool: nothing stood out, the map is zero.
+        ``(N,)`` bool: the map has no contrast and is zero.
     scores
-        ``(N, C)`` float64 score of every masked face; NaN where a channel is constant and was not run, or where the network's
-        answer was not finite.
+        ``(N, C)`` float64 score of every masked face; NaN where a channel is constant and was not run, or where the score
+        is not finite.
     weights
         ``(N, C)`` float64 weight of every channel in the sum.
     effective_channels
-        ``(N,)`` float64, ``(Σw)²/Σw²``: how many equally weighted channels would spread as these do.
+        ``(N,)`` float64, ``(Σw)²/Σw²``: the number of equal weights with the same spread.
     uniform_correlation
         ``(N,)`` float64 correlation over the pixels with the map of equal weights; NaN where one of the two is flat.
     passes
-        Masked faces that were run through the network.
+        Number of masked faces that were run.
     recipe
-        The definition they follow.
+        The definition of the maps.
     """
 
     maps: Array
@@ -58,12 +58,12 @@ class ScoreCam:
     recipe: Recipe
 
     def compact(self) -> CompactMaps:
-        """Return the maps as their small grids, scaled: the same pixels in a fraction of the memory.
+        """Return the maps as scaled grids: the same pixels in a fraction of the memory.
 
         Raises
         ------
         InvalidInputError
-            The recipe cuts negative pixels off after upsampling, and some face has them: such a map is no upsampled grid.
+            The recipe sets negative pixels to 0 after upsampling, and some face has them: such a map is no upsampled grid.
         """
         if self.recipe.relu == "pixels" and bool((self.grids < 0).any()):
             raise InvalidInputError(
@@ -78,7 +78,7 @@ class ScoreCam:
 
     @classmethod
     def joined(cls, parts: Sequence[ScoreCam], maps: Array) -> ScoreCam:
-        """Return the results of several groups of faces as one, with their maps joined."""
+        """Join the results of several groups of faces, with their maps already joined."""
         if len(parts) == 1:
             return parts[0]
         arrays = [f.name for f in fields(cls) if f.name not in ("maps", "passes", "recipe")]

@@ -1,4 +1,4 @@
-"""The scale of pixel quality: whether P is per intensity or per contrast, and the γ that belongs to it."""
+"""The scale of pixel quality: per intensity or per contrast, and its γ."""
 
 from __future__ import annotations
 
@@ -23,21 +23,16 @@ PAPER_PER: Per = "intensity"
 
 
 def check_per(per: str) -> None:
-    """Refuse a definition that does not exist."""
+    """Raise InvalidInputError for an unknown definition."""
     if per not in PER:
         raise InvalidInputError(f"per is {per!r} (--per); choose one of {', '.join(PER)}")
 
 
 def resolve_per(spec: ModelSpec, per: Per | None, gamma: float | None) -> Per:
-    """Return the definition of P: the one asked for, else per contrast.
+    """Return the definition of P: the given one, else ``"contrast"``.
 
-    A γ that is given without a definition belongs to the paper's, ``"intensity"``; and where the model has a γ of that one alone,
-    it is used, and a line says so.
-
-    Raises
-    ------
-    InvalidInputError
-        The one asked for does not exist.
+    A γ given without a definition belongs to the paper's, ``"intensity"``. A model that has a γ per intensity only uses that
+    one, and a warning says so.
     """
     if per is not None:
         check_per(per)
@@ -52,7 +47,7 @@ def resolve_per(spec: ModelSpec, per: Per | None, gamma: float | None) -> Per:
 
 @cache
 def _tell_of_the_paper(name: str) -> None:
-    """Say once per model why its pixel quality is per intensity."""
+    """Warn once per model that its pixel quality is per intensity."""
     logger.warning(
         "%s has no γ per contrast, so its pixel quality is per intensity; run `fiqx-trt calibrate` on typical faces",
         name,
@@ -60,14 +55,14 @@ def _tell_of_the_paper(name: str) -> None:
 
 
 def resolve_gamma(spec: ModelSpec, weights: str, gamma: float | None, per: Per = "intensity") -> float:
-    """Return γ: the one given, or the model's own where it was measured with this weighting.
+    """Return γ: the given one, or the model's own where it was measured with this weighting.
 
     Raises
     ------
     InvalidInputError
-        The one given is out of range.
+        The given γ is out of range.
     NotCalibratedError
-        There is none.
+        The model has no γ of this weighting.
     """
     if gamma is not None:
         if not abs(gamma) <= 30:

@@ -1,4 +1,4 @@
-"""Score-CAM: activation maps weighed by what a face still says about itself when only a channel's region is left.
+"""Score-CAM: activation maps whose channel weights are the scores of the masked face.
 
 Wang et al., "Score-CAM: Score-Weighted Visual Explanations for Convolutional Neural Networks", CVPR Workshops 2020, for an
 embedding instead of class scores, as in Fu & Damer, sections 3 and 4.4. The definition is in :mod:`fiqx_trt.explain.recipe`.
@@ -49,8 +49,8 @@ def scorecam(
 ) -> Array:
     """Return the Score-CAM maps of aligned faces.
 
-    Channel k of a layer, upsampled to the face and scaled to [0, 1], masks the normalised face; what the masked face scores
-    weighs the channel: ``scale(relu(Σ_k w_k A_k))``.
+    Channel k of a layer, upsampled to the face and scaled to [0, 1], masks the normalised face. The score of the masked face
+    is the weight of the channel: ``scale(relu(Σ_k w_k A_k))``.
 
     Parameters
     ----------
@@ -65,24 +65,24 @@ def scorecam(
         ``"score"`` (default), ``"softmax"``, ``"increase"``, or ``"uniform"``, which needs no masked passes.
     preset
         Another program's definition: ``"scorecam-author"``, ``"pytorch-grad-cam"``, ``"torchcam"`` or ``"fu-damer"``; a
-        target or weights given beside it replace the preset's.
+        given target or weights replace the preset's.
     align_corners
-        Upsampling of the masks with joined corner centres, as some programs do.
+        Upsample the masks with joined corner centres, as some programs do.
     layer
-        Name of a tensor ``(N, C, h, w)`` in the graph; the model's ``features`` tap when not given.
+        Name of a tensor ``(N, C, h, w)`` in the graph; default: the model's ``features`` tap.
     reference
-        ``(D,)`` or ``(N, D)`` embeddings of any length, for ``target="reference"``.
+        ``(D,)`` or ``(N, D)`` embeddings of any norm, for ``target="reference"``.
     progress
-        Called with the number of masked faces done (on a GPU: queued) and in all, after each window of them.
+        Called with the number of masked faces done (on a GPU: queued) and of all masked faces, after each window.
     on_device
-        Leave the maps in the memory of the GPU that the model is on, as an array that :class:`fiqx_trt.MapStatistics`, torch
-        and CuPy take without a copy. Without one they are a NumPy array all the same.
+        Keep the maps on the model's GPU, as an array that :class:`fiqx_trt.MapStatistics`, torch and CuPy read without a copy.
+        Without a GPU they are a NumPy array.
 
     Returns
     -------
     ndarray
-        ``(N, H, W)`` float32 in [0, 1]. A face's map does not depend on the other faces, bit for bit. A map without any
-        contrast is zero; :func:`scorecam_details` tells which.
+        ``(N, H, W)`` float32 in [0, 1]. A face's map does not depend on the other faces, bit for bit. A map without
+        contrast is zero (:attr:`fiqx_trt.explain.result.ScoreCam.flat`).
 
     Raises
     ------
@@ -118,7 +118,7 @@ def scorecam_details(
     progress: Progress | None = None,
     on_device: bool = False,
 ) -> ScoreCam:
-    """Return Score-CAM maps with everything they rest on; the parameters are those of :func:`scorecam`."""
+    """Return Score-CAM maps with their scores, weights and grids; the parameters are those of :func:`scorecam`."""
     chosen = recipe(preset, target=target, weights=weights, align_corners=align_corners)
     references = _references(chosen, reference, len(faces))
     network = CamNetwork(model, layer)
@@ -141,12 +141,16 @@ def _references(chosen: Recipe, reference: NDArray[np.floating] | None, count: i
         )
     if reference is None:
         return None
-    given = np.asarray(reference, np.float64)
-    if given.ndim not in (1, 2) or (given.ndim == 2 and len(given) != count) or not np.isfinite(given).all():
+    embeddings = np.asarray(reference, np.float64)
+    if (
+        embeddings.ndim not in (1, 2)
+        or (embeddings.ndim == 2 and len(embeddings) != count)
+        or not np.isfinite(embeddings).all()
+    ):
         raise InvalidInputError(
-            f"the reference has shape {given.shape}; give finite embeddings of shape (D,), or ({count}, D): one per face"
+            f"the reference has shape {embeddings.shape}; give finite embeddings of shape (D,), or ({count}, D): one per face"
         )
-    return np.broadcast_to(given, (count, given.shape[-1]))
+    return np.broadcast_to(embeddings, (count, embeddings.shape[-1]))
 
 
 def _group(

@@ -1,4 +1,4 @@
-"""What a masked face scores, and what its channel weighs for it."""
+"""Scores of masked faces, and the channel weights computed from them."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ Doubles = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class MaskScorer:
-    """Scores embeddings of masked faces against what they are compared with.
+    """Scores the embeddings of masked faces.
 
-    Every row is computed by itself: no matrix product, whose order of additions may change with the number of rows.
+    Every row is computed by itself: in a matrix product the order of additions may depend on the number of rows.
 
     Parameters
     ----------
@@ -31,9 +31,9 @@ class MaskScorer:
     own
         ``(n, D)`` float32 raw embeddings of the unmasked faces.
     reference
-        ``(n, D)`` embeddings for the target ``"reference"``, of any length; otherwise unused.
-    place
-        Where the arrays lie.
+        ``(n, D)`` embeddings for the target ``"reference"``, of any norm; otherwise unused.
+    context
+        Device context of the arrays.
     """
 
     target: str
@@ -44,8 +44,8 @@ class MaskScorer:
     def __call__(self, embeddings: Array, face: Array) -> Array:
         """Return the scores ``(K,)`` float64 of raw embeddings ``(K, D)`` of masked copies of the faces ``face`` ``(K,)``.
 
-        A cosine is queued at :attr:`place` and stays there; the other targets are computed on the host. A zero or non-finite
-        embedding scores 0 by cosine; others may be NaN where the network's answer is.
+        A cosine is queued on :attr:`context` and its result is an array of it; the other targets are computed on the host. A
+        zero or non-finite embedding has cosine 0; the other scores may be NaN where the embedding is not finite.
         """
         if self.target in ("self", "reference"):
             against = self.own if self.reference is None else self.reference
@@ -69,23 +69,18 @@ class MaskScorer:
 
 
 def channel_weights(recipe: Recipe, scores: Doubles, contrast: NDArray[np.bool_], zero: float) -> Doubles:
-    """Return the weights of one face's channels.
+    """Return the weights ``(C,)`` float64 of one face's channels; a channel without a usable score has weight 0.
 
     Parameters
     ----------
     recipe
-        How scores become weights.
+        Defines how scores become weights.
     scores
-        ``(C,)`` of the masked faces; anything where no masked face was run.
+        ``(C,)`` of the masked faces; ignored where no masked face was run.
     contrast
-        ``(C,)`` whether a channel makes a mask at all.
+        ``(C,)`` whether a channel makes a mask.
     zero
-        Score of the all-zero input, for the recipes that ask for it.
-
-    Returns
-    -------
-    ndarray
-        ``(C,)`` float64, finite: a channel without a usable score has weight 0.
+        Score of the all-zero input, for the recipes that use it.
     """
     if recipe.weights == "uniform":
         return contrast.astype(np.float64)
@@ -106,17 +101,7 @@ def channel_weights(recipe: Recipe, scores: Doubles, contrast: NDArray[np.bool_]
 
 
 def effective_channels(weights: Doubles) -> Doubles:
-    """Return how many equal weights would spread as these do, ``(Σw)²/Σw²``.
-
-    Parameters
-    ----------
-    weights
-        ``(N, C)`` float64.
-
-    Returns
-    -------
-    ndarray
-        ``(N,)`` float64; 0 where all weights are 0.
+    """Return the effective number of channels of weights ``(N, C)``, ``(Σw)²/Σw²``; 0 where all weights are 0.
 
     Examples
     --------

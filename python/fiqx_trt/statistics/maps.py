@@ -109,7 +109,7 @@ class MapStatistics(Statistics):
         if store is not None:
             store.move(HOST)
         mean, m2 = self._context.fetch(self._mean, self._m2)
-        return {**self.__dict__, "_place": HOST, "_mean": mean, "_m2": m2, "_store": store}
+        return {**self.__dict__, "_context": HOST, "_mean": mean, "_m2": m2, "_store": store}
 
     def _on_host(self) -> Statistics:
         return self if self._context is HOST else self.copy()
