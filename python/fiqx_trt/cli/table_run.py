@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import itertools
 import sys
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,7 +14,6 @@ if TYPE_CHECKING:
     from fiqx_trt.cli.groups import InputGroup, OutputGroup
     from fiqx_trt.report.html import Page
     from fiqx_trt.rows import Mode
-    from fiqx_trt.runs.file_run import Inputs
     from fiqx_trt.runs.run_result import RunResult
     from fiqx_trt.runs.settings import RunSettings
 
@@ -53,9 +50,8 @@ def run_on_terminal(
     """
     from fiqx_trt.runs.file_run import open_run
 
-    inputs = pictures.given
-    with open_run(settings, inputs, out, mode=output.mode, call=sys.argv, batch=batch) as run:
-        total = None if output.quiet else _count(inputs)
+    with open_run(settings, pictures.given, out, mode=output.mode, call=sys.argv, batch=batch) as run:
+        total = None if output.quiet else run.count(seconds=COUNT_SECONDS)
         for note in () if output.quiet else run.maker.notes():
             say(f"note: {note}")
         with open_progress(total, quiet=output.quiet) as report, stop_on_signals() as stop:
@@ -95,15 +91,6 @@ def write_report(page: Page, done: RunResult, *, quiet: bool) -> None:
     written = save_page(page, done.table.parent)
     if not quiet:
         say(f"{written}: what came out, and how to read it")
-
-
-def _count(inputs: Inputs) -> int | None:
-    """Count the inputs, unless they come from standard input or take too long to count."""
-    if "-" in inputs.names:
-        return None
-    end = time.monotonic() + COUNT_SECONDS
-    count = sum(1 for _ in itertools.takewhile(lambda _: time.monotonic() < end, inputs.sources()))
-    return count if time.monotonic() < end else None
 
 
 def _summarise(done: RunResult) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,7 +21,6 @@ from fiqx_trt.runs.run_result import RunResult
 if TYPE_CHECKING:
     from fiqx_trt.faces.prepare import FacePreparer
     from fiqx_trt.faces.sources import Source
-    from fiqx_trt.runs.face_files import FaceFiles
     from fiqx_trt.runs.maker import Maker
     from fiqx_trt.runs.progress import Progress
     from fiqx_trt.runs.settings import RunSettings
@@ -73,8 +74,8 @@ class FileRun:
         Makes the rows.
     table
         The table that is written.
-    sources, preparer
-        The pictures, and what turns them into faces.
+    inputs, sources, preparer
+        The inputs, the pictures they name, and what turns those into faces.
     batch, threads
         Batch size and threads that decode; neither affects results.
     """
@@ -82,10 +83,20 @@ class FileRun:
     model: RanModel
     maker: Maker
     table: TableWriter
+    inputs: Inputs
     sources: Iterator[Source]
     preparer: FacePreparer
     batch: int
     threads: int
+
+    def count(self, *, seconds: float) -> int | None:
+        """Return the number of pictures; ``None`` where counting takes longer or would use up standard input."""
+        if "-" in self.inputs.names:
+            return None
+        end = time.monotonic() + seconds
+        sources = itertools.takewhile(lambda _: time.monotonic() < end, self.inputs.sources())
+        count = sum(1 for _ in sources)
+        return count if time.monotonic() < end else None
 
     def work(self, *, report: Progress | None = None, stop: Callable[[], bool] = lambda: False) -> RunResult:
         """Make the rows of every source and close the table; see :func:`fiqx_trt.runs.score_table`.
@@ -142,6 +153,8 @@ def open_run(
         The table exists already, belongs to other settings, or cannot be written.
     """
     make, face_files = settings.prepare(), settings.open_files(out.parent)
+    if face_files.folders:
+        _refuse_own_files(out.parent, inputs.names)
     sources = inputs.sources()
     with face_files as files, settings.open_model() as model:
         maker, ran = make(model, files), RanModel.of(model)
@@ -151,9 +164,10 @@ def open_run(
             earlier = _exists(out)
             table = open_table(out, columns, meta=record, mode=mode)
             try:
-                _begin_files(files, table, inputs.names, earlier=earlier)
+                # Without a row kept, no file of an earlier run belongs to this one.
+                files.begin(table.numbers(), clear=earlier and not table.done and not table.meta.retry)
                 threads = settings.runtime.threads or 2
-                yield FileRun(ran, maker, table, sources, preparer, batch, threads)
+                yield FileRun(ran, maker, table, inputs, sources, preparer, batch, threads)
             finally:
                 table.close(complete=False)  # does nothing where the run has closed it
 
@@ -164,20 +178,11 @@ def _exists(out: Path) -> bool:
     return files.out.exists() or files.partial.exists()
 
 
-def _begin_files(files: FaceFiles, table: TableWriter, names: Sequence[str | Path], *, earlier: bool) -> None:
-    """Make the folders of a face's files.
-
-    Raises
-    ------
-    InvalidInputError
-        The files would become inputs.
-    """
-    folder = table.path.parent
-    for name in names if files.folders else ():
+def _refuse_own_files(folder: Path, names: Sequence[str | Path]) -> None:
+    """Raise where the files of the faces would become inputs."""
+    for name in names:
         if str(name) != "-" and Path(name).is_dir() and folder.resolve().is_relative_to(Path(name).resolve()):
             raise InvalidInputError(
                 f"the pictures written to {folder} would become inputs, because it lies in {name}; give another --out (in "
                 "Python: out=…)"
             )
-    # Without a row kept, no file of an earlier run belongs to this one.
-    files.begin(table.numbers(), clear=earlier and not table.done and not table.meta.retry)
