@@ -15,7 +15,7 @@ from fiqx_trt.amva import (
     VariationMaps,
     ad_mam,
     analyse,
-    bootstrap_bands,
+    bootstrap_maps,
     deviations,
     group_statistics,
     load_amva,
@@ -253,7 +253,7 @@ def test_examples_are_the_best_of_h_and_the_worst_of_l(result: Amva, maps: Compa
 
 def test_bands_are_those_of_resampled_groups(maps: CompactMaps) -> None:
     high, low = maps.take(slice(0, 9)), maps.take(slice(9, 30))
-    bands = bootstrap_bands(high, low, replicates=30, level=0.8, seed=5)
+    bands = bootstrap_maps(high, low, replicates=30, level=0.8, seed=5)
     rng = np.random.default_rng(5)
     means, spreads = {}, {}
     for name, group in (("high", high), ("low", low)):
@@ -282,7 +282,7 @@ def test_bands_find_a_difference_where_there_is_one() -> None:
     high += (0.1 * rng.standard_normal(high.shape)).astype(np.float32).clip(-0.5, 0.5)
     low += (0.1 * rng.standard_normal(low.shape)).astype(np.float32).clip(-0.5, 0.5)
     low[:, 0] = rng.random((80, 4), dtype=np.float32)
-    bands = bootstrap_bands(high, low, replicates=200)
+    bands = bootstrap_maps(high, low, replicates=200)
     assert bands.distinct()[0].all()
     assert bands.distinct()[1:].mean() < 0.5
 
@@ -384,10 +384,10 @@ ERRORS = [
         "the maps have shape (60, 4, 4) and the mean map (2, 2); give",
     ),
     (
-        lambda: bootstrap_bands(PIXELS, PIXELS, replicates=3),
-        "replicates is 3 and level 0.95; give 20 or more",
+        lambda: bootstrap_maps(PIXELS, PIXELS, replicates=3),
+        "replicates (--replicates) is 3; choose at least 20",
     ),
-    (lambda: bootstrap_bands(PIXELS[:0], PIXELS), "H has 0 maps and L 60; bands need at least one of each"),
+    (lambda: bootstrap_maps(PIXELS[:0], PIXELS), "H has 0 maps and L 60; bands need at least one of each"),
     (
         lambda: VariationMaps.of(MapStatistics((2, 2)), MapStatistics((3, 3))),
         "H has maps of size (2, 2) and L of size (3, 3); give maps of one size",

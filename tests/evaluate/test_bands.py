@@ -138,7 +138,7 @@ def test_bad_arguments_name_the_cure():
         bootstrap_bands(dataclasses.replace(pairs, identity=None), quality, point, **options)
     with pytest.raises(InvalidInputError, match=r"replicates \(--replicates\) is 1; choose at least 2"):
         bootstrap_bands(pairs, quality, point, higher_is_better=True, replicates=1)
-    with pytest.raises(InvalidInputError, match="level is 95; give a share between 0 and 1"):
+    with pytest.raises(InvalidInputError, match=r"level \(--level\) is 95; give a share between 0 and 1"):
         bootstrap_bands(pairs, quality, point, **options, level=95)
     with pytest.raises(InvalidInputError, match="fraction is 'all'; choose one of"):
         bootstrap_bands(pairs, quality, point, **options, fraction="all")

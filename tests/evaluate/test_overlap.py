@@ -181,7 +181,7 @@ def test_bad_arguments_name_the_cure():
         rank_correlation(x, np.array([1.0, np.nan, 2.0]))
     with pytest.raises(InvalidInputError, match="kind is 'pearson'; choose one of spearman, kendall"):
         rank_correlation(x, x, kind="pearson")
-    with pytest.raises(InvalidInputError, match=r"replicates is -1 and level 0.95"):
+    with pytest.raises(InvalidInputError, match=r"replicates \(--replicates\) is -1; choose at least 0"):
         rank_correlation(x, x, replicates=-1)
     with pytest.raises(InvalidInputError, match=r"rho is 1.0 and fraction 0.1"):
         gaussian_copula_overlap(1.0, 0.1)

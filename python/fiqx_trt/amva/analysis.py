@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from fiqx_trt.amva.bootstrap import bootstrap_bands
+from fiqx_trt.amva.bootstrap import bootstrap_maps
 from fiqx_trt.amva.deviation import ad_mam, deviations, map_blocks
 from fiqx_trt.amva.groups import Groups
 from fiqx_trt.amva.result import Amva, MethodResult
@@ -73,7 +73,7 @@ def analyse(
             group_statistics(low, memory_budget=memory_budget),
         )
         bands = (
-            bootstrap_bands(high, low, replicates=replicates, level=level, seed=seed) if replicates else None
+            bootstrap_maps(high, low, replicates=replicates, level=level, seed=seed) if replicates else None
         )
         members = np.concatenate([group.high, group.low])
         shown = np.concatenate([group.high[:examples], group.low[:examples]])

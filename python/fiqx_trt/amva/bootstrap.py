@@ -9,9 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fiqx_trt.errors import InvalidInputError
+from fiqx_trt.evaluate.bootstrap import check_bootstrap, draw_counts, percentile_interval
 from fiqx_trt.statistics.upsampling import CompactMaps, pixel_tiles
 
-__all__ = ["Bands", "bootstrap_bands"]
+__all__ = ["MapBands", "bootstrap_maps"]
 
 Doubles = NDArray[np.float64]
 Floats = NDArray[np.float32]
@@ -21,7 +22,7 @@ BLOCK = 1024
 
 
 @dataclass(frozen=True)
-class Bands:
+class MapBands:
     """Percentile intervals of the maps of two groups, and of their means over the image.
 
     Parameters
@@ -46,14 +47,14 @@ class Bands:
         return (self.lower["am_v_difference"] > 0) | (self.upper["am_v_difference"] < 0)
 
 
-def bootstrap_bands(
+def bootstrap_maps(
     high: CompactMaps | Floats,
     low: CompactMaps | Floats,
     *,
     replicates: int = 200,
     level: float = 0.95,
     seed: int = 0,
-) -> Bands:
+) -> MapBands:
     """Resample the images of H and of L and return percentile bands of their mean and variation.
 
     Parameters
@@ -72,30 +73,23 @@ def bootstrap_bands(
     InvalidInputError
         A parameter is out of range, or a group is empty.
     """
-    if replicates < 20 or not 0.0 < level < 1.0:
-        raise InvalidInputError(
-            f"replicates is {replicates} and level {level}; give 20 or more, and 0 < level < 1"
-        )
+    check_bootstrap(replicates, level, fewest=20)
     if len(high) == 0 or len(low) == 0:
         raise InvalidInputError(f"H has {len(high)} maps and L {len(low)}; bands need at least one of each")
     rng = np.random.default_rng(seed)
-    draws = [
-        rng.multinomial(len(maps), np.full(len(maps), 1.0 / len(maps)), size=replicates)
-        for maps in (high, low)
-    ]
-    ends = np.array([0.5 - level / 2, 0.5 + level / 2])
+    draws = [draw_counts(rng, len(maps), replicates) for maps in (high, low)]
     bands: dict[str, list[Doubles]] = {name: [] for name in NAMES}
     totals = {name: np.zeros(replicates) for name in NAMES}
     pixels = 0
     for high_block, low_block in zip(_pixel_blocks(high), _pixel_blocks(low), strict=True):
         pixels += high_block.shape[1]
         for name, values in _replicates(draws, high_block, low_block).items():
-            bands[name].append(np.quantile(values, ends, axis=0))
+            bands[name].append(np.stack(percentile_interval(values, level)))
             totals[name] += values.sum(axis=1)
     size = _size(high)
     edges = {name: np.concatenate(parts, axis=1).reshape(2, *size) for name, parts in bands.items()}
-    means = {name: np.quantile(total / pixels, ends) for name, total in totals.items()}
-    return Bands(
+    means = {name: percentile_interval(total / pixels, level) for name, total in totals.items()}
+    return MapBands(
         lower={name: edge[0] for name, edge in edges.items()},
         upper={name: edge[1] for name, edge in edges.items()},
         means={name: (float(mean[0]), float(mean[1])) for name, mean in means.items()},

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fiqx_trt.amva.bootstrap import Bands
+from fiqx_trt.amva.bootstrap import MapBands
 from fiqx_trt.amva.deviation import Deviations
 from fiqx_trt.amva.groups import Groups
 from fiqx_trt.amva.variation import COUNTS, DIFFERENCES, MethodDifference, VariationMaps, method_differences
@@ -54,7 +54,7 @@ class MethodResult:
     deviations: Deviations
     ad_mam: NDArray[np.float32]
     ad_mam_members: NDArray[np.int64]
-    bands: Bands | None = None
+    bands: MapBands | None = None
 
     def summary(self) -> dict[str, Any]:
         """Return the numbers a reader looks for first, ready for JSON."""
@@ -258,7 +258,7 @@ def _read_method(path: Path, name: str, told: Mapping[str, Any]) -> MethodResult
     )
 
 
-def _read_bands(arrays: Mapping[str, NDArray[Any]], told: Mapping[str, Any] | None) -> Bands | None:
+def _read_bands(arrays: Mapping[str, NDArray[Any]], told: Mapping[str, Any] | None) -> MapBands | None:
     if told is None:
         return None
 
@@ -268,4 +268,4 @@ def _read_bands(arrays: Mapping[str, NDArray[Any]], told: Mapping[str, Any] | No
         }
 
     means = {name: (float(ends[0]), float(ends[1])) for name, ends in told["mean_of"].items()}
-    return Bands(edge("band_lower_"), edge("band_upper_"), means, told["level"], told["replicates"])
+    return MapBands(edge("band_lower_"), edge("band_upper_"), means, told["level"], told["replicates"])

@@ -1,8 +1,9 @@
 """Judging quality methods: comparisons, error-versus-discard curves, agreement, choice of images."""
 
-from fiqx_trt.evaluate.bands import Bands, bootstrap_bands
+from fiqx_trt.evaluate.bands import CurveBands, bootstrap_bands
+from fiqx_trt.evaluate.bootstrap import Estimate
 from fiqx_trt.evaluate.comparisons import Comparisons, align_quality
-from fiqx_trt.evaluate.correlation import Correlation, kendall, rank_correlation, spearman
+from fiqx_trt.evaluate.correlation import kendall, rank_correlation, spearman
 from fiqx_trt.evaluate.curves import BestDiscard, DiscardCurve, PartialArea, partial_areas
 from fiqx_trt.evaluate.edc import best_discard, discard_curve, random_discard
 from fiqx_trt.evaluate.overlap import Agreement, agreement, extremes, gaussian_copula_overlap
@@ -14,11 +15,11 @@ from fiqx_trt.evaluate.threshold import OperatingPoint, given_threshold, operati
 
 __all__ = [
     "Agreement",
-    "Bands",
     "BestDiscard",
     "Comparisons",
-    "Correlation",
+    "CurveBands",
     "DiscardCurve",
+    "Estimate",
     "OperatingPoint",
     "PairsFile",
     "PartialArea",

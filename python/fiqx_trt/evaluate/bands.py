@@ -16,16 +16,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fiqx_trt.errors import InvalidInputError
+from fiqx_trt.evaluate.bootstrap import check_bootstrap, draw_units, percentile_interval
 from fiqx_trt.evaluate.comparisons import Comparisons
 from fiqx_trt.evaluate.curves import step_area
 from fiqx_trt.evaluate.edc import FRACTIONS, MISSING, check_choice, pair_levels, quality_levels, usable
 from fiqx_trt.evaluate.threshold import OperatingPoint, allowed_false_matches, matches
 
-__all__ = ["Bands", "bootstrap_bands"]
+__all__ = ["CurveBands", "bootstrap_bands"]
 
 
 @dataclass(frozen=True)
-class Bands:
+class CurveBands:
     """Pointwise percentile bands of a curve.
 
     Parameters
@@ -72,7 +73,7 @@ def bootstrap_bands(
     limits: Sequence[float] = (0.2, 0.3),
     fraction: str = "comparisons",
     missing: str = "error",
-) -> Bands:
+) -> CurveBands:
     """Return percentile bands of the curve with the threshold fixed on the full set of each replicate.
 
     Parameters
@@ -118,15 +119,17 @@ def bootstrap_bands(
     start = np.empty(replicates)
     # One generator per replicate: replicate r is the same whatever the number of replicates.
     for r, sequence in enumerate(np.random.SeedSequence(seed).spawn(replicates)):
-        drawn = np.random.default_rng(sequence).integers(0, len(present), len(present))
+        drawn = draw_units(np.random.default_rng(sequence), len(present))
         weights = np.bincount(present[drawn], minlength=people).astype(np.float32)
         discard, fnmr = resampler.curve(weights)
         start[r] = fnmr[0]
         curves[r] = fnmr[np.searchsorted(discard, grid, side="right") - 1]
         areas[r] = [step_area(discard, fnmr, limit) for limit in limits]
-    low, high = _percentiles(curves, level)
-    area_low, area_high = _percentiles(areas, level)
-    return Bands(grid, low, high, np.asarray(limits, np.float64), areas, area_low, area_high, level, start)
+    low, high = percentile_interval(curves, level)
+    area_low, area_high = percentile_interval(areas, level)
+    return CurveBands(
+        grid, low, high, np.asarray(limits, np.float64), areas, area_low, area_high, level, start
+    )
 
 
 def _checked_identity(comparisons: Comparisons, replicates: int, level: float) -> NDArray[np.integer]:
@@ -134,27 +137,10 @@ def _checked_identity(comparisons: Comparisons, replicates: int, level: float) -
         raise InvalidInputError(
             "bands need the identity of each image; give one folder per person or a CSV of them (--identities)"
         )
-    if replicates < 2:
-        raise InvalidInputError(
-            f"replicates (--replicates) is {replicates}; choose at least 2, usually 200 or more"
-        )
-    if not 0.0 < level < 1.0:
-        raise InvalidInputError(f"level is {level}; give a share between 0 and 1, such as 0.95")
+    check_bootstrap(replicates, level, fewest=2)
     if len(np.unique(comparisons.identity)) < 2:
         raise InvalidInputError("all images show one person, so nothing can be resampled; add more people")
     return comparisons.identity
-
-
-def _percentiles(
-    values: NDArray[np.float64], level: float
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return the bounds of each column, NaN where more than half of it is undefined."""
-    tail = (1.0 - level) / 2.0
-    bounds = np.full((2, values.shape[1]), np.nan)
-    enough = 2 * np.count_nonzero(~np.isnan(values), axis=0) >= len(values)
-    if np.any(enough):
-        bounds[:, enough] = np.nanquantile(values[:, enough], [tail, 1.0 - tail], axis=0)
-    return bounds[0], bounds[1]
 
 
 class _Resampler:

@@ -3,31 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fiqx_trt.errors import InvalidInputError
+from fiqx_trt.evaluate.bootstrap import Estimate, check_bootstrap, draw_units, percentile_interval
 
-__all__ = ["Correlation", "kendall", "rank_correlation", "spearman"]
-
-
-@dataclass(frozen=True)
-class Correlation:
-    """A rank correlation and its percentile bootstrap interval.
-
-    Parameters
-    ----------
-    value
-        In [-1, 1]; NaN when one of the two is constant.
-    low, high
-        Bounds of the interval; NaN where more than half of the replicates are undefined.
-    """
-
-    value: float
-    low: float
-    high: float
+__all__ = ["kendall", "rank_correlation", "spearman"]
 
 
 def dense_ranks(values: NDArray[np.floating]) -> NDArray[np.int64]:
@@ -96,7 +79,7 @@ def rank_correlation(
     seed: int = 0,
     level: float = 0.95,
     identity: NDArray[np.integer] | None = None,
-) -> Correlation:
+) -> Estimate:
     """Return a rank correlation with its percentile bootstrap interval.
 
     Parameters
@@ -127,23 +110,18 @@ def rank_correlation(
         raise InvalidInputError("a number is not finite; compare images that both methods scored")
     if kind not in KINDS:
         raise InvalidInputError(f"kind is {kind!r}; choose one of {', '.join(KINDS)}")
-    if replicates < 0 or not 0.0 < level < 1.0:
-        raise InvalidInputError(
-            f"replicates is {replicates} and level {level}; give at least 0, and a share below 1"
-        )
+    check_bootstrap(replicates, level, fewest=0)
     correlate, a, b = KINDS[kind], dense_ranks(x), dense_ranks(y)
     if not replicates:
-        return Correlation(correlate(a, b), float("nan"), float("nan"))
+        return Estimate(correlate(a, b))
     rng = np.random.default_rng(seed)
     clusters = None if identity is None else _clusters(identity)
     values = np.empty(replicates)
     for r in range(replicates):
         rows = _resample(rng, len(a), clusters)
         values[r] = correlate(a[rows], b[rows])
-    if 2 * np.count_nonzero(np.isnan(values)) > replicates:
-        return Correlation(correlate(a, b), float("nan"), float("nan"))
-    low, high = np.nanquantile(values, [(1.0 - level) / 2.0, (1.0 + level) / 2.0])
-    return Correlation(correlate(a, b), float(low), float(high))
+    low, high = percentile_interval(values, level)
+    return Estimate(correlate(a, b), float(low), float(high))
 
 
 def _clusters(identity: NDArray[np.integer]) -> list[NDArray[np.int64]]:
@@ -155,8 +133,8 @@ def _resample(
     rng: np.random.Generator, count: int, clusters: list[NDArray[np.int64]] | None
 ) -> NDArray[np.int64]:
     if clusters is None:
-        return rng.integers(0, count, count)
-    return np.concatenate([clusters[c] for c in rng.integers(0, len(clusters), len(clusters))])
+        return draw_units(rng, count)
+    return np.concatenate([clusters[c] for c in draw_units(rng, len(clusters))])
 
 
 def _spearman(x: NDArray[np.int64], y: NDArray[np.int64]) -> float:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fiqx_trt.errors import InvalidInputError
-from fiqx_trt.evaluate.bands import Bands, bootstrap_bands
+from fiqx_trt.evaluate.bands import CurveBands, bootstrap_bands
 from fiqx_trt.evaluate.comparisons import Comparisons, align_quality
 from fiqx_trt.evaluate.curves import BestDiscard, DiscardCurve, PartialArea, partial_areas
 from fiqx_trt.evaluate.det import DISCARDS, DetCurve, DetInput, det_curves
@@ -86,7 +86,7 @@ class MethodCurve:
     higher_is_better: bool
     curve: DiscardCurve
     areas: tuple[PartialArea, ...]
-    bands: Bands | None
+    bands: CurveBands | None
     missing: int
 
 

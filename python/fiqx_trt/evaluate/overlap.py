@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fiqx_trt.errors import InvalidInputError
-from fiqx_trt.evaluate.correlation import Correlation, rank_correlation
+from fiqx_trt.evaluate.bootstrap import Estimate
+from fiqx_trt.evaluate.correlation import rank_correlation
 
 __all__ = ["Agreement", "agreement", "extremes", "gaussian_copula_overlap", "shared_ratio"]
 
@@ -36,8 +37,8 @@ class Agreement:
     methods: tuple[str, ...]
     top: NDArray[np.float64]
     bottom: NDArray[np.float64]
-    spearman: tuple[tuple[Correlation, ...], ...]
-    kendall: tuple[tuple[Correlation, ...], ...]
+    spearman: tuple[tuple[Estimate, ...], ...]
+    kendall: tuple[tuple[Estimate, ...], ...]
     images: int
     group: int
     left_out: int
@@ -150,8 +151,8 @@ def agreement(
     groups = [extremes(column, names, fraction=fraction) for column in columns]
     people = None if identity is None else identity[kept]
 
-    def correlations(kind: str) -> tuple[tuple[Correlation, ...], ...]:
-        table = [[Correlation(1.0, 1.0, 1.0)] * len(methods) for _ in methods]
+    def correlations(kind: str) -> tuple[tuple[Estimate, ...], ...]:
+        table = [[Estimate(1.0, 1.0, 1.0)] * len(methods) for _ in methods]
         for i in range(len(methods)):
             for j in range(i):
                 table[i][j] = table[j][i] = rank_correlation(

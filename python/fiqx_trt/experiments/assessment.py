@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fiqx_trt.errors import InvalidInputError
-from fiqx_trt.evaluate.correlation import Correlation, rank_correlation
+from fiqx_trt.evaluate.bootstrap import Estimate
+from fiqx_trt.evaluate.correlation import rank_correlation
 from fiqx_trt.evaluate.method_curves import EdcOptions, EdcResult
 from fiqx_trt.experiments.degraded_scores import DegradedScores
 from fiqx_trt.experiments.probe_discard import discard_curves
@@ -79,17 +80,17 @@ class MethodValidity:
         With the mean cosine of an untouched face to the other pictures of the same person; ``None`` likewise.
     """
 
-    own: Correlation
-    by_kind: Mapping[str, Correlation]
-    genuine: Correlation | None = None
-    untouched: Correlation | None = None
+    own: Estimate
+    by_kind: Mapping[str, Estimate]
+    genuine: Estimate | None = None
+    untouched: Estimate | None = None
 
     @property
-    def headline(self) -> Correlation:
+    def headline(self) -> Estimate:
         """The correlation over all degradations: with genuine comparisons where identities are known."""
         return self.genuine or self.own
 
-    def rows(self) -> dict[str, Correlation]:
+    def rows(self) -> dict[str, Estimate]:
         """Return all correlations in the order in which they are shown, by the pictures they are over."""
         rows = {"all degradations": self.own, **self.by_kind}
         if self.genuine is not None:
@@ -257,9 +258,9 @@ def _correlate(
     rows: NDArray[np.bool_],
     unit: NDArray[np.intp],
     options: AssessmentOptions,
-) -> Correlation:
+) -> Estimate:
     if int(rows.sum()) < FEWEST:
-        return Correlation(float("nan"), float("nan"), float("nan"))
+        return Estimate(float("nan"))
     return rank_correlation(
         quality[rows],
         similarity[rows],

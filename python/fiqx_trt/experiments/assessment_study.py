@@ -14,7 +14,7 @@ from fiqx_trt.experiments.probe_discard import relative_area
 from fiqx_trt.experiments.study import Progress, Rows, StudySetup
 
 if TYPE_CHECKING:
-    from fiqx_trt.evaluate.correlation import Correlation
+    from fiqx_trt.evaluate.bootstrap import Estimate
     from fiqx_trt.evaluate.method_curves import EdcResult
     from fiqx_trt.experiments.deletion_study import DeletionStudy
     from fiqx_trt.experiments.face_set import FaceSet
@@ -47,7 +47,7 @@ class AssessmentStudy:
     setup: StudySetup
     scores: DegradedScores
     result: Assessment
-    taps: Mapping[str, Correlation] = field(default_factory=dict)
+    taps: Mapping[str, Estimate] = field(default_factory=dict)
     maps: DeletionStudy | None = None
 
     def summary(self) -> dict[str, Any]:
@@ -135,7 +135,7 @@ def compare_taps(
     contract: Mapping[str, Any],
     people: Sequence[str] | None = None,
     options: AssessmentOptions | None = None,
-) -> dict[str, Correlation]:
+) -> dict[str, Estimate]:
     """Assess serfiq with the noise put into each vector that a linear layer of the head reads.
 
     Parameters
@@ -168,7 +168,7 @@ def compare_taps(
     return correlations
 
 
-def _finite(value: Correlation) -> dict[str, float | None]:
+def _finite(value: Estimate) -> dict[str, float | None]:
     return {name: number if math.isfinite(number) else None for name, number in asdict(value).items()}
 
 

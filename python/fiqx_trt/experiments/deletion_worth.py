@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fiqx_trt.evaluate.mean_bands import Band, mean_bands
+from fiqx_trt.evaluate.bootstrap import Estimate
+from fiqx_trt.evaluate.mean_estimates import mean_estimates
 from fiqx_trt.experiments.deletion import CENTRE, CHANCE, Deletion, mean_name
 
 __all__ = ["Area", "Comparison", "areas", "comparisons", "verdict", "words"]
@@ -30,8 +31,8 @@ class Area:
     order: str
     fill: str
     measure: str
-    deletion: Band
-    insertion: Band
+    deletion: Estimate
+    insertion: Estimate
 
 
 @dataclass(frozen=True)
@@ -51,9 +52,9 @@ class Comparison:
     name: str
     baseline: str
     measure: str
-    gain: Band
-    baseline_gain: Band
-    difference: Band
+    gain: Estimate
+    baseline_gain: Estimate
+    difference: Estimate
 
     @property
     def word(self) -> str:
@@ -99,7 +100,7 @@ def words(found: Sequence[Comparison]) -> str:
 
     Examples
     --------
-    >>> none = Band(0.1, float("nan"), float("nan"))
+    >>> none = Estimate(0.1)
     >>> words([Comparison("plq", "centre prior", "similarity", none, none, none)])
     'plq does not beat the centre prior'
     """
@@ -111,7 +112,7 @@ def verdict(found: Sequence[Comparison]) -> str:
 
     Examples
     --------
-    >>> one = Band(0.44, 0.41, 0.47), Band(0.46, 0.43, 0.49), Band(-0.02, -0.03, -0.01)
+    >>> one = Estimate(0.44, 0.41, 0.47), Estimate(0.46, 0.43, 0.49), Estimate(-0.02, -0.03, -0.01)
     >>> verdict([Comparison("plq", "centre prior", "similarity", *one)])
     'plq is worse than the centre prior (−0.020 [−0.030, −0.010]), by insertion − deletion, its own 0.440'
     """
@@ -132,13 +133,13 @@ def _number(value: float, sign: str = "") -> str:
     return f"{round(value, 3) + 0.0:{sign}.3f}".replace("-", "−") if np.isfinite(value) else "–"
 
 
-def _signed(band: Band) -> str:
+def _signed(band: Estimate) -> str:
     value, low, high = (_number(x, "+") for x in (band.value, band.low, band.high))
     return value if "–" in (low, high) else f"{value} [{low}, {high}]"
 
 
-def _bands(result: Deletion, columns: np.ndarray) -> list[Band]:
+def _bands(result: Deletion, columns: np.ndarray) -> list[Estimate]:
     options = result.options
-    return mean_bands(
+    return mean_estimates(
         columns, result.unit, replicates=options.replicates, seed=options.seed, level=options.level
     )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fiqx_trt.evaluate.mean_bands import Band
+from fiqx_trt.evaluate.bootstrap import Estimate
 from fiqx_trt.experiments.deletion import DeletionOptions
 from fiqx_trt.experiments.deletion_maps import possible_maps
 from fiqx_trt.experiments.deletion_study import DeletionStudy, study_deletion
@@ -122,10 +122,10 @@ def worth_line(spec: ModelSpec, name: str, settings: Mapping[str, object]) -> st
             f"What these maps are worth on {spec.name} has not been measured{other} "
             f"(fiqx-trt assess FACES --maps --model {spec.name})."
         )
-    none = Band(math.nan, math.nan, math.nan)
+    none = Estimate(math.nan)
     told = verdict(
         [
-            Comparison(name, baseline, MEASURE, Band(*known.gain), none, Band(*difference))
+            Comparison(name, baseline, MEASURE, Estimate(*known.gain), none, Estimate(*difference))
             for baseline, difference in known.against.items()
         ]
     )
@@ -133,5 +133,5 @@ def worth_line(spec: ModelSpec, name: str, settings: Mapping[str, object]) -> st
     return f"What these maps are worth on {spec.name}: {told} (cells removed and shown, {known.faces} faces{people})."
 
 
-def _interval(band: Band) -> Interval:
+def _interval(band: Estimate) -> Interval:
     return round(band.value, 6), round(band.low, 6), round(band.high, 6)

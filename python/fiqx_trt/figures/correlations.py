@@ -15,7 +15,7 @@ from fiqx_trt.figures.matrix import matrix_pair
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from fiqx_trt.evaluate.correlation import Correlation
+    from fiqx_trt.evaluate.bootstrap import Estimate
     from fiqx_trt.figures.matrix import Write
 
 __all__ = ["correlation_figure"]
@@ -28,8 +28,8 @@ TITLES = {"spearman": "Spearman's ρ", "kendall": "Kendall's τ-b"}
 
 def correlation_figure(
     methods: Sequence[str],
-    spearman: Sequence[Sequence[Correlation]],
-    kendall: Sequence[Sequence[Correlation]],
+    spearman: Sequence[Sequence[Estimate]],
+    kendall: Sequence[Sequence[Estimate]],
     *,
     level: float = 0.95,
     look: Look | None = None,
@@ -73,11 +73,11 @@ def correlation_figure(
     return Picture(figure, {"methods": np.array(methods), **data}, look.dpi)
 
 
-def _has_intervals(table: Sequence[Sequence[Correlation]]) -> bool:
+def _has_intervals(table: Sequence[Sequence[Estimate]]) -> bool:
     return any(math.isfinite(cell.low) for i, row in enumerate(table) for j, cell in enumerate(row) if i != j)
 
 
-def _writer(table: Sequence[Sequence[Correlation]]) -> Write:
+def _writer(table: Sequence[Sequence[Estimate]]) -> Write:
     def write(axes: Axes, row: int, column: int, ink: str) -> None:
         cell = table[row][column]
         known = row != column and math.isfinite(cell.low)

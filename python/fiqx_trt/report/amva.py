@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fiqx_trt.amva import Amva
-from fiqx_trt.amva.bootstrap import Bands
+from fiqx_trt.amva.bootstrap import MapBands
 from fiqx_trt.amva.result import MethodResult, file_name
 from fiqx_trt.figures.canvas import Picture
 from fiqx_trt.report.html import Figure, Files, Page, Part, Section, Table
@@ -180,7 +180,7 @@ def _sentences(result: Amva) -> list[str]:
     return said
 
 
-def _certainty(bands: Bands) -> str:
+def _certainty(bands: MapBands) -> str:
     """Say how much of the difference between H and L is beyond chance."""
     low, high = bands.means["am_v_difference"]
     chance = "may be chance" if low <= 0 <= high else "is beyond chance"

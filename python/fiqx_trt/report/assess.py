@@ -22,7 +22,7 @@ from fiqx_trt.report.parts import (
 )
 
 if TYPE_CHECKING:
-    from fiqx_trt.evaluate.correlation import Correlation
+    from fiqx_trt.evaluate.bootstrap import Estimate
     from fiqx_trt.evaluate.method_curves import EdcResult
     from fiqx_trt.experiments.assessment import Assessment
     from fiqx_trt.experiments.assessment_study import AssessmentStudy
@@ -220,7 +220,7 @@ def _degradations(picture: Picture) -> Figure:
     )
 
 
-def _tap_table(taps: Mapping[str, Correlation]) -> Table:
+def _tap_table(taps: Mapping[str, Estimate]) -> Table:
     return Table(
         "The first row of the table above for serfiq, with the noise put into each vector that a linear layer reads.",
         ("vector", "serfiq"),

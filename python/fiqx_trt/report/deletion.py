@@ -12,7 +12,7 @@ from fiqx_trt.report.parts import drawn, interval
 from fiqx_trt.report.study import study_page
 
 if TYPE_CHECKING:
-    from fiqx_trt.evaluate.mean_bands import Band
+    from fiqx_trt.evaluate.bootstrap import Estimate
     from fiqx_trt.experiments.deletion import Deletion
     from fiqx_trt.experiments.deletion_study import DeletionStudy
     from fiqx_trt.figures.canvas import Picture
@@ -69,7 +69,7 @@ def deletion_page(study: DeletionStudy, pictures: Mapping[str, Picture], record:
     )
 
 
-def area_cell(band: Band) -> str:
+def area_cell(band: Estimate) -> str:
     """Return an area with its band."""
     return interval(band.value, band.low, band.high, 3)
 
