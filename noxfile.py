@@ -17,6 +17,7 @@ PYTHON = [
     "onnx_export",
     "tests",
     "benchmarks",
+    "examples",
     "cuda",
     "scripts",
     "scripts/gpu_check",
