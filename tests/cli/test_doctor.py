@@ -3,6 +3,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from support.distributions import install
+
 
 def test_it_says_what_this_machine_can_do(cli, mobilefacenet_file: Path) -> None:
     result = cli("doctor", "--json")
@@ -34,3 +36,31 @@ def test_it_fetches_nothing(cli, tmp_path: Path, monkeypatch) -> None:
     assert lines["model mobilefacenet"]["state"] == "absent"
     assert "fetching" not in result.err
     assert not (tmp_path / "models" / "mobilefacenet.tflite").exists()
+
+
+def test_a_broken_package_is_told_and_hurts_nothing(
+    cli, tmp_path: Path, monkeypatch, crops, recogniser
+) -> None:
+    points = {
+        "fiqx_trt.quality": {"worst": "broken_extension:Method", "flip": "broken_extension:Method"},
+        "fiqx_trt.backends": {"worst": "broken_extension"},
+    }
+    install(tmp_path / "site", "broken", "0.1", points, {"broken_extension": "import no_such_module"})
+    monkeypatch.syspath_prepend(str(tmp_path / "site"))
+    result = cli("doctor", "--quick", "--json")
+    assert result.code == 1
+    failing = {line["part"]: line["detail"] for line in json.loads(result.out) if line["state"] == "fails"}
+    assert set(failing) == {"quality method worst", "quality method flip", "backend worst"}
+    assert failing["quality method flip"].endswith(
+        "fiqx_trt has that name itself; it must register another one"
+    )
+    assert "of broken 0.1 cannot be used: broken_extension: ModuleNotFoundError" in failing["backend worst"]
+    scored = cli(
+        "score", crops, "--aligned", "--model", recogniser, "--method", "flip", "--out", tmp_path / "s.csv"
+    )
+    assert scored.code == 0
+    assert cli("score", "--help").code == 0
+    wrong = cli("score", crops, "--model", recogniser, "--method", "worst", "--out", tmp_path / "t.csv")
+    assert wrong.code == 1
+    assert wrong.err.count("\n") == 1
+    assert "the quality method 'worst' of broken 0.1 cannot be used" in wrong.err

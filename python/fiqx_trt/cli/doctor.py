@@ -26,8 +26,8 @@ def doctor(
     as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False,
     quick: Annotated[bool, typer.Option("--quick", help="Leave out the runs of a model.")] = False,
 ) -> None:
-    """Print what this machine can do: extension, backends, models, and how well the backends agree."""
-    lines = [*_machine(), *_extension(), *_backends(), *_weights()]
+    """Print what this machine can do: kernels, backends, models, what other packages add, and how well the backends agree."""
+    lines = [*_machine(), *_kernels(), *_backends(), *_weights(), *_extensions()]
     if not quick:
         lines += _agreement()
     if as_json:
@@ -66,7 +66,7 @@ def _cache(folder: Path | None) -> Line:
     return "cache", "ok", str(folder.parent)
 
 
-def _extension() -> list[Line]:
+def _kernels() -> list[Line]:
     from fiqx_trt import _core
 
     if not _core.cuda_built:
@@ -83,12 +83,44 @@ def _extension() -> list[Line]:
 
 
 def _backends() -> list[Line]:
-    from fiqx_trt.runtime import available_backends
+    from fiqx_trt.runtime import BACKENDS, available_backends
 
     return [
         (f"backend {name}", "ok" if ready else "absent", reason)
         for name, ready, reason in available_backends()
+        if name in BACKENDS.builtin
     ]
+
+
+def _extensions() -> list[Line]:
+    """Return what other packages registered, and whether it can be used."""
+    from fiqx_trt.errors import PluginError
+    from fiqx_trt.faces.detect import DETECTORS
+    from fiqx_trt.importers import FORMATS
+    from fiqx_trt.quality.base import METHODS
+    from fiqx_trt.runtime import BACKENDS, available_backends
+
+    lines: list[Line] = []
+    backends = {name: (ready, reason) for name, ready, reason in available_backends()}
+    for registry in (METHODS, DETECTORS, FORMATS, BACKENDS):
+        for one in registry.extensions():
+            try:
+                loaded = registry.load_extension(one)
+            except PluginError as error:
+                lines.append((f"{one.kind} {one.name}", "fails", str(error)))
+                continue
+            ready, reason = backends[one.name] if registry is BACKENDS else (True, _options(loaded))
+            detail = f"{one.origin}; {reason}" if reason else one.origin
+            lines.append((f"{one.kind} {one.name}", "ok" if ready else "absent", detail))
+    return lines
+
+
+def _options(loaded: object) -> str:
+    """Name the options that a quality method declares."""
+    from fiqx_trt.quality import declared_options
+
+    options = ", ".join(map(str, declared_options(loaded)))
+    return f"options {options}" if options else ""
 
 
 def _weights() -> list[Line]:
@@ -138,8 +170,9 @@ def _agreement() -> list[Line]:
             with load_model(recogniser, backend=name) as model:
                 embeddings = model.embed(probe_faces(model.spec.input_size)).astype(np.float64)
                 how = f"{model.device}, {model.precision}"
-        except FiqxError as error:
-            lines.append((f"run {name}", "fails", str(error)))
+        except Exception as error:  # a backend of another package may raise any
+            told = "" if isinstance(error, FiqxError) else f"{type(error).__name__}: "
+            lines.append((f"run {name}", "fails", f"{told}{error}"))
             continue
         if reference is None:
             reference = (name, embeddings)

@@ -40,8 +40,7 @@ def import_scores(
             "--format",
             "-f",
             metavar="F",
-            help="cr-fiqa, ediffiqa, faceqan, faceqnet, froq, grafiqs, ijb-score, magface, ofiq, path-score, pickle. "
-            "Never guessed. Or pairs: any list that edc --pairs reads.",
+            help="{formats}. Never guessed. Or pairs: any list that edc --pairs reads.",
             show_default=False,
         ),
     ],

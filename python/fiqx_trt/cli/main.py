@@ -32,6 +32,7 @@ from fiqx_trt.cli import (
 )
 from fiqx_trt.cli.console import complain, configure_logging
 from fiqx_trt.cli.expand import expand_groups
+from fiqx_trt.cli.names import ListingCommand
 from fiqx_trt.cli.signals import Terminated, exit_code, terminable
 from fiqx_trt.errors import ContradictionError, FiqxError, InvalidInputError, SourceError
 
@@ -80,6 +81,11 @@ def guarded(command: Callable[..., T]) -> Callable[..., T]:
     return run
 
 
+def add(to: typer.Typer, name: str, command: Callable[..., object]) -> None:
+    """Add a command."""
+    to.command(name, cls=ListingCommand)(guarded(command))
+
+
 def _reraise_in_debug() -> None:
     if os.environ.get("FIQX_DEBUG"):
         raise
@@ -103,40 +109,40 @@ def root(
     """Explain and measure face-image quality: what a face recogniser can do with a picture, and why."""
 
 
-app.command("demo")(guarded(demo.demo))
-app.command("score")(guarded(score.score))
-app.command("plq")(guarded(plq.plq))
-app.command("cam")(guarded(cam.cam))
-app.command("amva")(guarded(amva.amva))
-app.command("edc")(guarded(edc.edc))
-app.command("overlap")(guarded(overlap.overlap))
-app.command("assess")(guarded(assess.assess))
-app.command("calibrate")(guarded(calibrate.calibrate))
-app.command("import")(guarded(import_scores.import_scores))
-app.command("sample")(guarded(sample.sample))
-app.command("doctor")(guarded(doctor.doctor))
-app.command("bench")(guarded(bench.bench))
+add(app, "demo", demo.demo)
+add(app, "score", score.score)
+add(app, "plq", plq.plq)
+add(app, "cam", cam.cam)
+add(app, "amva", amva.amva)
+add(app, "edc", edc.edc)
+add(app, "overlap", overlap.overlap)
+add(app, "assess", assess.assess)
+add(app, "calibrate", calibrate.calibrate)
+add(app, "import", import_scores.import_scores)
+add(app, "sample", sample.sample)
+add(app, "doctor", doctor.doctor)
+add(app, "bench", bench.bench)
 experiment_app = typer.Typer(
     no_args_is_help=True,
     help="Investigate pixel-level quality: random masks, inpainting, comparison, deletion.",
 )
 for investigation in (experiment.masks, experiment.inpaint, experiment.compare, experiment.deletion):
-    experiment_app.command(investigation.__name__)(guarded(investigation))
+    add(experiment_app, investigation.__name__, investigation)
 app.add_typer(experiment_app, name="experiment")
 model_app = typer.Typer(
     no_args_is_help=True,
     help="Known models: list and fetch them; look into any model, state its contract, convert it.",
 )
-model_app.command("list")(guarded(known_models.list_models))
-model_app.command("fetch")(guarded(known_models.fetch))
-model_app.command("set")(guarded(known_models.state))
-model_app.command("inspect")(guarded(model.inspect))
-model_app.command("export")(guarded(model.export))
+add(model_app, "list", known_models.list_models)
+add(model_app, "fetch", known_models.fetch)
+add(model_app, "set", known_models.state)
+add(model_app, "inspect", model.inspect)
+add(model_app, "export", model.export)
 app.add_typer(model_app, name="model")
 engine_app = typer.Typer(no_args_is_help=True, help="TensorRT engines: build them beforehand, list, delete.")
-engine_app.command("build")(guarded(engine.build))
-engine_app.command("list")(guarded(engine.list_engines))
-engine_app.command("clear")(guarded(engine.clear))
+add(engine_app, "build", engine.build)
+add(engine_app, "list", engine.list_engines)
+add(engine_app, "clear", engine.clear)
 app.add_typer(engine_app, name="engine")
 
 

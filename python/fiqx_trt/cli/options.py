@@ -137,7 +137,7 @@ Pictures = Annotated[
 Backend = Annotated[
     str,
     typer.Option(
-        help="auto, openvino, onnxruntime, torch … One asked for by name is used or is an error.",
+        help="auto, {backends}. One asked for by name is used or is an error.",
         rich_help_panel=RUNTIME_PANEL,
     ),
 ]
@@ -161,8 +161,8 @@ DetectorName = Annotated[
     typer.Option(
         "--detector",
         metavar="NAME",
-        help="Find faces in every picture: mtcnn; yunet (faster, turned faces too; fetched); or landmarks:FILE with five ready "
-        "points a face (a score table, or lines 'path x1 y1 … x5 y5'). Default: mtcnn.",
+        help="Find faces in every picture: {detectors}; or landmarks:FILE with five ready points a face (a score table, or "
+        "lines 'path x1 y1 … x5 y5'). yunet is faster than mtcnn and finds turned faces too; it is fetched. Default: mtcnn.",
         rich_help_panel=FACES_PANEL,
     ),
 ]

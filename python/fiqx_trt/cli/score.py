@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from fiqx_trt.cli import groups as g
 from fiqx_trt.cli import options as o
 from fiqx_trt.cli.table_run import run_on_terminal
+from fiqx_trt.errors import InvalidInputError
+
+if TYPE_CHECKING:
+    from fiqx_trt.quality import MethodOptions
 
 __all__ = ["score"]
 
@@ -18,13 +24,18 @@ Methods = Annotated[
     typer.Option(
         "--method",
         metavar="NAME",
-        help="Quality method; may be repeated.  [default: serfiq]",
+        help="Quality method: {methods}, or onnx:FILE; may be repeated.  [default: serfiq]",
         show_default=False,
     ),
 ]
-BrisqueFile = Annotated[
-    Path | None,
-    typer.Option(metavar="FILE", help="BRISQUE: another regression; give both files.", show_default=False),
+MethodOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--option",
+        metavar="METHOD.OPTION=VALUE",
+        help="Option of a method, such as brisque.halving=antialiased; may be repeated. A wrong one lists those there are.",
+        show_default=False,
+    ),
 ]
 OutTable = Annotated[
     Path,
@@ -46,16 +57,7 @@ def score(
     distance: Annotated[
         str, typer.Option(help="SER-FIQ: mean over the pairs, or the paper's factor 2/m².")
     ] = "pairs",
-    brisque_model: BrisqueFile = None,
-    brisque_ranges: BrisqueFile = None,
-    brisque_halving: Annotated[
-        str | None,
-        typer.Option(
-            help="BRISQUE: antialiased (as MATLAB; default with files of your own) or plain (as OpenCV; default "
-            "otherwise).",
-            show_default=False,
-        ),
-    ] = None,
+    option: MethodOption = None,
     faces: g.FaceGroup,
     pictures: g.InputGroup,
     runtime: g.RuntimeGroup,
@@ -69,14 +71,26 @@ def score(
     from fiqx_trt.quality import MethodOptions
     from fiqx_trt.runs.settings import ScoreSettings
 
-    brisque = (brisque_model, brisque_ranges, brisque_halving)
     settings = ScoreSettings(
         model=model.model,
         faces=faces,
         runtime=runtime,
         contract=model.contract,
         methods=method or ["serfiq"],
-        options=MethodOptions(passes, dropout, seed, estimator, distance, *brisque),
+        options=_joined(MethodOptions(passes, dropout, seed, estimator, distance), option or ()),
     )
     _, status = run_on_terminal(settings, pictures, out, output, batch=batch)
     raise typer.Exit(status)
+
+
+def _joined(named: MethodOptions, texts: Sequence[str]) -> dict[str, dict[str, object]]:
+    """Return the options of SER-FIQ that have a name of their own, and those of ``--option``."""
+    from fiqx_trt.quality.base import parse_options
+
+    options = parse_options(texts)
+    given = {key: value for key, value in asdict(named).items() if value != getattr(type(named), key)}
+    for name in given.keys() & options.get("serfiq", {}).keys():
+        raise InvalidInputError(
+            f"--{name} and --option serfiq.{name} say the same of two values; give one of them"
+        )
+    return {**options, "serfiq": {**given, **options.get("serfiq", {})}} if given else options

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 import numpy as np
@@ -102,19 +101,6 @@ class MethodOptions:
     seed: int | None = None
     estimator: str = "closed-form"
     distance: str = "pairs"
-    brisque_model: Path | None = None
-    brisque_ranges: Path | None = None
-    brisque_halving: str | None = None
-
-    def of(self, method: str) -> dict[str, object]:
-        """Return the options of a method by name."""
-        values = asdict(self)
-        own = {
-            key.removeprefix("brisque_"): values.pop(key)
-            for key in list(values)
-            if key.startswith("brisque_")
-        }
-        return {"serfiq": values, "brisque": own}.get(method, {})
 
 
 #: Options of several methods: method → option → value, or those of SER-FIQ alone.
@@ -207,7 +193,7 @@ def create_method(name: str, options: MethodOptions | Mapping[str, object] | Non
     0.3
     """
     if isinstance(options, MethodOptions):
-        options = options.of(name)
+        options = asdict(options) if name == "serfiq" else {}
     family, _, argument = name.partition(":")
     if family == "onnx" and argument:
         from fiqx_trt.quality.onnx_scorer import OnnxScorer
