@@ -102,8 +102,14 @@ def test_a_face_is_measured_alone(tmp_path: Path) -> None:
         explainer = PlqExplainer(model, gamma=8.0)
         whole = point_at_squares(explainer, faces[:3], shares=(30,))
         again = point_at_squares(explainer, faces[:2], shares=(30,))
+        others = {"dark": lambda pictures: -pictures.sum(axis=3, dtype=np.float64)}
+        more = point_at_squares(explainer, faces[:2], shares=(30,), others=others)
         words = name_regions(explainer, faces[:2])
     assert len(whole) == 3 * 4
+    # A map of another kind is judged on the same squares: nothing of a face is darker than black.
+    assert [{name: p.areas[name] for name in MAPS} for p in more] == [p.areas for p in again]
+    assert all(p.areas["dark"] > 0.99 for p in more if p.kind == "black")
+    assert summarise_pointing(more, [])["squares"]["30"]["black"]["dark"] > 0.99
     # The second face takes its patch from the one behind it.
     assert [p for p in again if p.face == 0] == [p for p in whole if p.face == 0]
     assert all(0 <= area <= 1 for p in whole for area in p.areas.values())

@@ -60,7 +60,7 @@ class PointedFace:
     deviates
         Which map deviates (:attr:`fiqx_trt.PixelQuality.deviates`).
     areas
-        Map of :data:`MAPS` → area under the ROC of the square's pixels.
+        Map of :data:`MAPS`, and what else was asked for → area under the ROC of the square's pixels.
     """
 
     face: int
@@ -189,6 +189,7 @@ def point_at_squares(
     *,
     shares: Sequence[int] = SHARES,
     seed: int = 0,
+    others: Mapping[str, Callable[[Faces], NDArray[np.floating]]] | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> list[PointedFace]:
     """Disturb a square of every face, once per size and kind, and measure how well maps find its pixels.
@@ -203,6 +204,8 @@ def point_at_squares(
         Sides in per cent of the width.
     seed
         Seed of places and noise.
+    others
+        Name → what gives the scores ``(n, H, W)`` of n pictures, the pixels that it points at highest: maps of another kind.
     progress
         Called with the number of faces done and in all.
     """
@@ -217,11 +220,13 @@ def point_at_squares(
         ]
         stack = np.stack([face, *changed])
         found, contrast = explainer(stack), kernels.local_contrast(stack)
+        more = {name: score(stack[1:]) for name, score in (others or {}).items()}
         for row, (share, kind) in enumerate(jobs, 1):
             measured = {
                 name: roc_area(scores, areas[share])
                 for name, scores in zip(MAPS, _scores(found, contrast, row), strict=True)
             }
+            measured |= {name: roc_area(scores[row - 1], areas[share]) for name, scores in more.items()}
             results.append(PointedFace(i, share, kind, found.deviates[row], measured))
         if progress is not None:
             progress(i + 1, len(faces))
@@ -275,7 +280,7 @@ def summarise_pointing(pointed: Sequence[PointedFace], named: Sequence[NamedFace
                 name: round(
                     float(np.mean([p.areas[name] for p in pointed if (p.share, p.kind) == (share, kind)])), 4
                 )
-                for name in MAPS
+                for name in pointed[0].areas
             }
             for kind in DISTURBANCES
         }
