@@ -25,7 +25,7 @@ from fiqx_trt.zoo import DEFAULT_MODEL
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from fiqx_trt.quality import OptionsByMethod
+    from fiqx_trt.quality import OptionsByMethod, QualityMethod
 
 __all__ = ["FaceScorer", "OpenScorer"]
 
@@ -104,8 +104,24 @@ class FaceScorer:
     >>> import fiqx_trt as fx
     >>> scorer = fx.FaceScorer(methods=["serfiq", "magface"])
     >>> table = scorer(["a.jpg", jpeg_bytes, rgb_array])     # doctest: +SKIP
-    >>> table.column_names[:6]                               # doctest: +SKIP
+    >>> scorer.schema.names[:6]
     ['path', 'face', 'faces', 'status', 'error', 'serfiq']
+
+    A data set of Hugging Face, whose pictures are not decoded twice (``cast_column("image", Image(decode=False))``):
+
+    >>> scored = dataset.map(lambda rows: scorer(rows["image"]).to_pydict(), batched=True)     # doctest: +SKIP
+
+    Spark, over a table with the bytes of the pictures (``spark.read.format("binaryFile")``):
+
+    >>> def scores(frames):
+    ...     for frame in frames:
+    ...         yield scorer(frame["content"]).to_pandas()
+    >>> scored = table.mapInPandas(scores, from_arrow_schema(scorer.schema))                   # doctest: +SKIP
+
+    Workers of a torch DataLoader; a batch is a table:
+
+    >>> loader = DataLoader(paths, batch_size=64, num_workers=4, collate_fn=scorer,            # doctest: +SKIP
+    ...                     multiprocessing_context="spawn")
     """
 
     def __init__(
@@ -172,6 +188,13 @@ class FaceScorer:
         opened = self.open()
         return arrow_table(opened.columns, [row for _, row in opened.rows(sources, batch=self.batch)])
 
+    @property
+    def schema(self) -> pa.Schema:
+        """The schema of the tables; no model is opened."""
+        from fiqx_trt.rows.parquet import arrow_table
+
+        return arrow_table(self._columns(self.settings.create_methods()), []).schema
+
     def open(self) -> OpenScorer:
         """Return what this process opened, opening it at the first call.
 
@@ -198,11 +221,14 @@ class FaceScorer:
         model = settings.open_model()
         try:
             scorer = Scorer(model, methods)
-            columns = score_columns(scorer.columns, detection=not settings.faces.aligned)
-            return OpenScorer(model, scorer, settings.faces.preparer(model.spec, settings.runtime), columns)
+            preparer = settings.faces.preparer(model.spec, settings.runtime)
+            return OpenScorer(model, scorer, preparer, self._columns(methods))
         except BaseException:
             model.close()
             raise
+
+    def _columns(self, methods: Sequence[QualityMethod]) -> Sequence[Column]:
+        return score_columns(Scorer(None, methods).columns, detection=not self.settings.faces.aligned)
 
     def close(self) -> None:
         """Free what this process opened; the next call opens it again."""
