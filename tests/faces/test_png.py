@@ -19,6 +19,13 @@ SIGNATURE = b"\x89PNG\r\n\x1a\n"
 SCENE = scene(61, 83)
 
 
+@pytest.fixture(autouse=True, params=["pixels kept", "pixels unpacked twice"])
+def _kept(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both ways give the same picture and refuse the same damage: small pictures are unpacked once, large ones twice."""
+    if request.param != "pixels kept":
+        monkeypatch.setattr("fiqx_trt.faces.png._KEPT", 0)
+
+
 def chunk(kind: bytes, content: bytes, damage: int = 0) -> bytes:
     check = zlib.crc32(kind + content) ^ damage
     return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", check)

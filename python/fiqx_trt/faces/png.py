@@ -8,7 +8,7 @@ length were checked here.
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from fiqx_trt.errors import ImageError
@@ -24,6 +24,7 @@ _LONGEST_SIDE = 1_000_000  # libpng's own limit
 _PASSES = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
 _MOST_CHUNKS = 200_000
 _PIECE = 1 << 20  # bytes of pixels that are unpacked at a time
+_KEPT = 8 << 20  # a picture of no more bytes is unpacked once, and not a second time by the decoder
 
 
 class _Chunk(NamedTuple):
@@ -107,7 +108,7 @@ def reduced(data: bytes) -> bytes:
     if colour == _PALETTE and not _is_palette(palette):
         raise ImageError("a PNG whose palette is missing or is not one", status="decode_error")
     packed = [data[chunk.begin + 8 : chunk.end - 4] for chunk in pixels]
-    repaired = _checked_pixels(packed, _header(data))
+    repaired = _checked_pixels(packed, _header(data), most=_KEPT)
     body = [_chunk(b"IDAT", repaired)] if repaired else [data[chunk.begin : chunk.end] for chunk in pixels]
     head = [data[chunk.begin : chunk.end] for chunk in (kept[0], *palette)]
     return b"".join((SIGNATURE, *head, *body, _chunk(b"IEND", b"")))
@@ -143,17 +144,20 @@ def _chunk(kind: bytes, content: bytes) -> bytes:
     )
 
 
-def _checked_pixels(packed: list[bytes], header: tuple[int, ...]) -> bytes:
-    """Unpack the pixels once, a piece at a time, and forget them.
+def _checked_pixels(packed: list[bytes], header: tuple[int, ...], *, most: int) -> bytes:
+    """Unpack the pixels once, a piece at a time; keep up to `most` bytes, and forget more.
 
     Returns
     -------
     bytes
-        Empty when all is well; the stream to put in its place where it holds more than the picture.
+        The stream to put in its place: with the pixels as they are, where they were kept, or packed anew where the
+        stream holds more than the picture. Empty when it may stay.
     """
     stream = _Inflated(packed)
+    passes = _pass_rows(header)
+    kept: list[bytes] | None = [] if sum(count * length for count, length in passes) <= most else None
     rows = 0
-    for count, length in _pass_rows(header):
+    for count, length in passes:
         while count:
             some = min(count, max(1, _PIECE // length))
             piece = stream.read(some * length)
@@ -166,12 +170,20 @@ def _checked_pixels(packed: list[bytes], header: tuple[int, ...]) -> bytes:
             if max(piece[::length]) > 4:
                 raise ImageError("a damaged PNG: a row has an unknown filter", status="decode_error")
             count -= some
-    if stream.ends():
+            if kept is not None:
+                kept.append(piece)
+    whole_stream = stream.ends()
+    if kept is not None:
+        return _packed(kept, level=0)
+    if whole_stream:
         return b""
     again = _Inflated(packed)
-    whole = zlib.compressobj(1)
-    pieces = [whole.compress(again.read(count * length)) for count, length in _pass_rows(header)]
-    return b"".join((*pieces, whole.flush()))
+    return _packed((again.read(count * length) for count, length in passes), level=1)
+
+
+def _packed(pieces: Iterable[bytes], *, level: int) -> bytes:
+    stream = zlib.compressobj(level)
+    return b"".join((*[stream.compress(piece) for piece in pieces], stream.flush()))
 
 
 def _pass_rows(header: tuple[int, ...]) -> list[tuple[int, int]]:
