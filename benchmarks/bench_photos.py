@@ -212,7 +212,8 @@ def main() -> None:
         write_network(Path(folder))
         count = len(photos_of(given.photos, given.repeat))
         rounds = measure(given, given.subjects.split(","))
-    print(f"{count} photos, {given.threads} threads (loops: {given.loop_threads}), medians of {given.rounds} rounds, each subject in turn")
+    used = f"{given.threads} threads, the loops {given.loop_threads}"
+    print(f"{count} photos, {used}; medians of {given.rounds} rounds, each subject in turn")
     print("\n".join(lines(rounds, count)))
 
 
