@@ -1,12 +1,11 @@
-"""What is kept between runs and can be made again: converted models, tuned settings, engines.
+"""A cache of files that can be made again: converted models, tuned settings, engines.
 
-``FIQX_CACHE_DIR`` names the folder; otherwise it is ``fiqx_trt`` below ``XDG_CACHE_HOME`` or ``~/.cache``, and where none
+``FIQX_CACHE_DIR`` is the folder; otherwise it is ``fiqx_trt`` below ``XDG_CACHE_HOME`` or ``~/.cache``, and where none
 of these can be used one below the system's temporary folder. It may be deleted at any time.
 
-What lies there decides scores, so it is believed only where nobody else can have put it there: each part is a folder of
-this user (or the superuser) that no other may write, and no link. Each file has its SHA-256 beside it, and what a reader
-gets is the very bytes that were hashed. Whatever does not fit is made again; where nothing can be kept, what was made is
-used from memory.
+Cached files determine scores, so they are read only where no other user can have written them: each part is a folder of
+this user (or the superuser) that nobody else may write, and no link. Each file has its SHA-256 beside it, and a reader
+gets the bytes that were hashed. A file that fails these checks is made again; without a usable folder nothing is kept.
 """
 
 from __future__ import annotations
@@ -28,24 +27,16 @@ __all__ = ["HASH_SUFFIX", "Cache", "cache_dir"]
 
 logger = logging.getLogger(__name__)
 
-#: What is added to a file's name for the file of its hash, in the format of ``sha256sum``.
+#: Suffix of the file with the hash, in the format of ``sha256sum``.
 HASH_SUFFIX = ".sha256"
 _NO_HASH = "it has no hash file"
 
 
 def cache_dir(part: str) -> Path | None:
-    """Return the folder of one part of the cache, made when it is missing.
+    """Return the folder of one part of the cache (``"models"``, ``"runtime"`` …); it is created if missing.
 
-    Parameters
-    ----------
-    part
-        Name of the part: ``"models"``, ``"runtime"`` …
-
-    Returns
-    -------
-    Path or None
-        A folder of this user that nobody else may write. Where the user's cache is none, one below the system's
-        temporary folder; where that is none either, None. What is not as usual is logged as one warning.
+    The folder belongs to this user, and nobody else may write it. Where the user's cache cannot be used, it is one below the
+    system's temporary folder; where that cannot be used either, None. One warning is logged for either.
     """
     reasons: list[str] = []
     for base, shared in ((_user_folder(), False), (_temporary_folder(), True)):
@@ -57,25 +48,19 @@ def cache_dir(part: str) -> Path | None:
                 _warn(f"{reasons[0]}; {base} is used. Set FIQX_CACHE_DIR to choose a folder")
             return base / part
         reasons.append(f"the cache folder {base / part} cannot be used ({reason})")
-    told = reasons[0] if reasons else "no folder for the cache is known (no home, no temporary folder)"
-    _warn(f"{told}; nothing is kept between runs. Set FIQX_CACHE_DIR to a folder of your own")
+    reason = reasons[0] if reasons else "no folder for the cache is known (no home, no temporary folder)"
+    _warn(f"{reason}; nothing is kept between runs. Set FIQX_CACHE_DIR to a folder of your own")
     return None
 
 
 class Cache:
-    """One folder of the cache: bytes by name, each with its hash beside it.
-
-    Parameters
-    ----------
-    folder
-        A folder from :func:`cache_dir`; None keeps nothing.
-    """
+    """One folder of the cache, from :func:`cache_dir`: bytes by name, each with its hash. Without a folder nothing is kept."""
 
     def __init__(self, folder: Path | None) -> None:
         self.folder = folder
 
     def get(self, name: str, make: Callable[[], bytes]) -> bytes:
-        """Return the content of a name, made and kept where it is not there or not to be believed."""
+        """Return the content of a name; make and keep it where it is missing or fails the checks."""
         data = self.read(name)
         if data is None:
             data = make()
@@ -83,11 +68,11 @@ class Cache:
         return data
 
     def read(self, name: str) -> bytes | None:
-        """Return the content of a name as it was written; None where there is none, or none to be believed."""
+        """Return the content of a name as it was written; None where it is missing or fails the checks."""
         if self.folder is None:
             return None
         data, reason = _checked(self.folder / name)
-        if reason:  # perhaps another process has written the content and not yet its hash
+        if reason:  # another process may have written the content and not yet its hash
             with _locked(self.folder, fcntl.LOCK_SH):
                 data, reason = _checked(self.folder / name)
         if reason == _NO_HASH:  # by an earlier version, or its writer was killed
@@ -97,7 +82,7 @@ class Cache:
         return data
 
     def write(self, name: str, data: bytes) -> bool:
-        """Keep a content; return whether that worked, and log one warning where it did not."""
+        """Keep a content; return whether that succeeded, and log one warning where it did not."""
         if self.folder is None:
             return False
         file = self.folder / name
@@ -122,22 +107,22 @@ def _hash_file(file: Path) -> Path:
 
 
 def _checked(file: Path) -> tuple[bytes | None, str]:
-    """Return a file's content and ``""``, or None and why it is not to be believed (``""``: it is not there)."""
+    """Return a file's content and ``""``, or None and the failed check (``""``: the file does not exist)."""
     try:
         data = read_private(file)
-        told = read_private(_hash_file(file)).decode("utf-8", "replace")
+        hash_line = read_private(_hash_file(file)).decode("utf-8", "replace")
     except FileNotFoundError as error:
         return None, _NO_HASH if str(error.filename).endswith(HASH_SUFFIX) else ""
     except OSError as error:
         return None, error.strerror or str(error)
-    if told != f"{hashlib.sha256(data).hexdigest()}  {file.name}\n":
+    if hash_line != f"{hashlib.sha256(data).hexdigest()}  {file.name}\n":
         return None, "its content is not what was written"
     return data, ""
 
 
 @contextlib.contextmanager
 def _locked(folder: Path, how: int) -> Iterator[None]:
-    """Hold a folder, so that a content and its hash belong together; file systems without locks do without."""
+    """Lock a folder, so that a content and its hash are written together; file systems without locks are used without one."""
     with contextlib.ExitStack() as stack:
         with contextlib.suppress(OSError):
             fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)

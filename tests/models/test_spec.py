@@ -33,8 +33,8 @@ def test_everything_open_is_inferred_and_named(path: Path) -> None:
     assert set(spec.guesses) == {"mean", "std", "color", "template"}
     assert guess_message(spec) == (
         "small: guessed mean = 127.5, std = 127.5, color = rgb, template = arcface (nothing before its first layer scales "
-        "the input: −1 … 1 is usual). Wrong scaling gives silent nonsense: state them with --mean --std --color --template, "
-        "or as fields of its sidecar"
+        "the input: −1 … 1 is usual). Wrong normalisation gives plausible but wrong scores: state "
+        "them with --mean --std --color --template, or as fields of its sidecar"
     )
 
 

@@ -94,3 +94,28 @@ def test_a_known_network_needs_no_sidecar(
     by_name, by_file = create_method("onnx:ediffiqa-tiny"), create_method(f"onnx:{scorer}")
     assert by_name.columns == ("ediffiqa-tiny",)
     np.testing.assert_array_equal(by_name.score(None, faces, None).raw, by_file.score(None, faces, None).raw)
+
+
+@pytest.mark.parametrize(
+    ("sidecar", "text"),
+    [
+        ("[]", "must be one JSON object"),
+        ('{"contract": ["cr-fiqa"]}', "names the contract"),
+        ('{"contract": "cr-fiqa", "colour": "rgb"}', "has unknown fields colour; known are"),
+        ('{"contract": "cr-fiqa", "mean": "x"}', "has mean = 'x'"),
+        (
+            '{"contract": "cr-fiqa", "mean": [1, 2]}',
+            "mean has 2 numbers; a rgb model wants one number, or one for each",
+        ),
+        ('{"contract": "cr-fiqa", "std": 0}', "a zero would divide by zero"),
+        ('{"contract": "cr-fiqa", "color": "cmyk"}', "color is 'cmyk'; the orders known are rgb, bgr, gray"),
+        ('{"contract": "cr-fiqa", "input_size": [0, 112]}', "give a positive height and width"),
+        ('{"contract": "cr-fiqa", "higher_is_better": 1}', "give true or false"),
+    ],
+)
+def test_a_contract_that_no_network_has_is_refused_as_a_recognisers_is(
+    scorer: Path, sidecar: str, text: str
+) -> None:
+    scorer.with_suffix(".json").write_text(sidecar)
+    with pytest.raises((ModelError, InvalidInputError), match=text):
+        create_method(f"onnx:{scorer}")

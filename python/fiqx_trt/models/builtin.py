@@ -1,4 +1,4 @@
-"""Models that come with Python packages: converted once from openly licensed weights into the user's cache."""
+"""Convert models that come with Python packages, once, to ONNX files in the user's cache."""
 
 from __future__ import annotations
 
@@ -16,15 +16,7 @@ CONVERSION = 1
 
 
 class BuiltIn(NamedTuple):
-    """A converted model.
-
-    Attributes
-    ----------
-    data
-        The ONNX file's bytes.
-    path
-        Where they are kept, and a sidecar beside them; None where nothing can be kept.
-    """
+    """The bytes of a converted ONNX file, and its path, beside which a sidecar can be kept; None where there is no cache."""
 
     data: bytes
     path: Path | None
@@ -48,13 +40,7 @@ BUILTIN: Mapping[str, Callable[[], BuiltIn]] = {"dlib-resnet": _dlib_resnet}
 
 
 def builtin_model(name: str) -> BuiltIn:
-    """Return a built-in model, from the cache or converted now.
-
-    Raises
-    ------
-    DependencyError
-        The package with its weights is not installed.
-    """
+    """Return a built-in model, from the cache or converted now; DependencyError where the package is not installed."""
     return BUILTIN[name]()
 
 

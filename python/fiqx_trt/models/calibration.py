@@ -31,7 +31,7 @@ CENTRAL_QUALITY = 0.8
 
 @dataclass(frozen=True)
 class Preset:
-    """Published numbers of a model; they go together.
+    """Published numbers of a model, which are valid together.
 
     Parameters
     ----------
@@ -56,13 +56,8 @@ PRESETS: Mapping[str, Preset] = MappingProxyType(
 def calibrate_quality(raw: NDArray[np.float64]) -> tuple[float, float]:
     """Return (α, r) so that ``σ(α (Q - r))`` fills [0, 1] over a set of faces.
 
-    ``r`` is the mean of the raw qualities, so that the mean face lies near 0.5. The 5th and the 95th percentile shall lie
-    near 0.05 and 0.95, that is ``α (Q₉₅ - Q₅) = 2 ln 19``.
-
-    Parameters
-    ----------
-    raw
-        ``(N,)`` raw qualities; NaN is left out.
+    ``r`` is the mean of the raw qualities ``(N,)``, without NaN, so that the mean face is near 0.5. The 5th and the 95th
+    percentile shall be near 0.05 and 0.95, that is ``α (Q₉₅ - Q₅) = 2 ln 19``.
 
     Raises
     ------
@@ -90,14 +85,7 @@ def calibrate_quality(raw: NDArray[np.float64]) -> tuple[float, float]:
 
 
 def quality_quantiles(raw: NDArray[np.float64], *, steps: int = 20) -> tuple[float, ...]:
-    """Return the quantiles of raw qualities at ``steps + 1`` equal steps from 0 to 1, to seven digits.
-
-    Parameters
-    ----------
-    raw
-        ``(N,)`` raw qualities; NaN is left out.
-    steps
-        Number of steps.
+    """Return the quantiles of raw qualities, without NaN, at ``steps + 1`` equal steps from 0 to 1, to seven digits.
 
     Examples
     --------
@@ -109,12 +97,7 @@ def quality_quantiles(raw: NDArray[np.float64], *, steps: int = 20) -> tuple[flo
 
 
 def best_faces(quality: NDArray[np.float64]) -> NDArray[np.intp]:
-    """Return the positions of the best tenth of the faces, the best first; at least one.
-
-    Parameters
-    ----------
-    quality
-        ``(N,)``; NaN is left out, equal ones keep their order.
+    """Return the positions of the best tenth of the faces, the best first; at least one. Equal qualities keep their order.
 
     Raises
     ------
@@ -136,14 +119,9 @@ def best_faces(quality: NDArray[np.float64]) -> NDArray[np.intp]:
 
 
 def calibrate_gamma(saliency: NDArray[np.float32]) -> float:
-    """Return γ such that the median P of good faces, over the central half of height and width, is 0.8.
+    """Return γ such that the median P of the best faces, over the central half of height and width, is 0.8.
 
-    P rises with Ŝ, so its median is that of the median saliency m: ``10^γ m² = 0.8 / (1 - 0.8) = 4``.
-
-    Parameters
-    ----------
-    saliency
-        ``(N, H, W)`` Ŝ of the best faces (:func:`best_faces`).
+    P rises with Ŝ ``(N, H, W)``, so its median is that of the median saliency m: ``10^γ m² = 0.8 / (1 - 0.8) = 4``.
 
     Raises
     ------

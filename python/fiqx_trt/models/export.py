@@ -38,19 +38,19 @@ CONTRACTS: dict[str, dict[str, Any]] = {
 
 
 def export_model(name: str, out: Path, *, weights: Path | None = None, seed: int | None = None) -> ModelSpec:
-    """Write an architecture with given weights, or a known model, to `out` as ONNX and its sidecar beside it.
+    """Write an architecture with the given weights, or a known model, as an ONNX file with its sidecar.
 
     Parameters
     ----------
     name
         A known model (:func:`fiqx_trt.zoo.models`), or a key of
-        :data:`fiqx_trt.onnx_export.architectures.ARCHITECTURES`; with weights or a seed it is the latter.
+        :data:`fiqx_trt.onnx_export.architectures.ARCHITECTURES`; with weights or a seed the latter.
     out
         The ONNX file; its folder exists.
     weights
-        A PyTorch state dict, read without running any code in it.
+        A PyTorch state dict; it is read without unpickling.
     seed
-        Random weights of this seed instead; such a network knows no faces.
+        Seed of random weights, for tests.
 
     Raises
     ------

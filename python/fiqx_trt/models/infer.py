@@ -1,4 +1,4 @@
-"""Find out what a bare ONNX recognition network leaves unsaid."""
+"""Infer the contract of a recognition network from its ONNX graph."""
 
 from __future__ import annotations
 
@@ -23,18 +23,9 @@ TEMPLATE_OF_HEIGHT = {112: "arcface", 150: "dlib", 160: "facenet"}
 
 
 def infer_spec(graph: onnx.ModelProto, fields: dict[str, Any], *, path: Path, sha256: str) -> ModelSpec:
-    """Complete the given fields from the graph; what is neither given nor found takes the field's usual default.
+    """Complete the given fields from the graph; fields neither given nor inferred get the usual default.
 
-    Parameters
-    ----------
-    graph
-        The network.
-    fields
-        What the user and the sidecar said.
-    path
-        Where the file lies, for its name.
-    sha256
-        Its hash.
+    ``fields`` are those of the user and the sidecar; ``path`` is the file, for its name; ``sha256`` is its hash.
 
     Raises
     ------
@@ -42,9 +33,9 @@ def infer_spec(graph: onnx.ModelProto, fields: dict[str, Any], *, path: Path, sh
         The graph is not a recognition network.
     """
     taps = find_taps(graph, **{name: fields.get(name) or None for name in TAPS})
-    found: dict[str, Any] = {name: getattr(taps, name) for name in TAPS}
+    inferred: dict[str, Any] = {name: getattr(taps, name) for name in TAPS}
     shape = tensor_shapes(graph)[taps.image]
-    found["input_size"] = (shape[2], shape[3])
+    inferred["input_size"] = (shape[2], shape[3])
     channels = shape[1] or 3
     _check_color(taps.image, channels, fields.get("color"))
     scaling = input_scaling(graph, taps.image)
@@ -54,13 +45,13 @@ def infer_spec(graph: onnx.ModelProto, fields: dict[str, Any], *, path: Path, sh
         "color": "rgb" if channels == 3 else "gray",
         "template": TEMPLATE_OF_HEIGHT.get(shape[2] or 0, "arcface"),
     }
-    given = {name: value for name, value in fields.items() if value not in ("", None)}
-    guesses = tuple(name for name in open_fields if name not in given)
-    base: dict[str, Any] = {"name": path.stem, **found, **open_fields, **given}
+    stated = {name: value for name, value in fields.items() if value not in ("", None)}
+    guesses = tuple(name for name in open_fields if name not in stated)
+    base: dict[str, Any] = {"name": path.stem, **inferred, **open_fields, **stated}
     for name in ("mean", "std"):
         base[name] = _per_channel(base[name], channels)
-    concluded = scaling.reason if {"mean", "std"} & set(guesses) else ""
-    return ModelSpec(**{**base, "sha256": sha256, "guesses": guesses, "scaling": concluded})
+    scaling_reason = scaling.reason if {"mean", "std"} & set(guesses) else ""
+    return ModelSpec(**{**base, "sha256": sha256, "guesses": guesses, "scaling": scaling_reason})
 
 
 def _per_channel(value: float | Sequence[float], channels: int) -> tuple[float, ...]:

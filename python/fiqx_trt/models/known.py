@@ -1,4 +1,4 @@
-"""Known models as files to open: fetched or converted, and what the table states of them."""
+"""Open known models: fetched or converted files, and the fields in the table."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["entry_fields", "known_file", "present"]
 
 
 def known_file(entry: KnownModel) -> tuple[bytes, Path | None]:
-    """Return the bytes of a known model's network, and where they are kept (None where nothing can be kept).
+    """Return the bytes of a known model's network and its path (None where there is no cache).
 
     Raises
     ------
@@ -28,7 +28,7 @@ def known_file(entry: KnownModel) -> tuple[bytes, Path | None]:
 
 
 def present(entry: KnownModel) -> bool:
-    """Whether a known model can be opened on this machine without fetching anything."""
+    """Return whether a known model can be opened on this machine without fetching anything."""
     if entry.installed_with:
         from importlib.util import find_spec
 
@@ -37,13 +37,7 @@ def present(entry: KnownModel) -> bool:
 
 
 def entry_fields(entry: KnownModel) -> dict[str, Any]:
-    """Return the fields of a :class:`ModelSpec` that the table of known models states.
-
-    Raises
-    ------
-    ModelError
-        The model is no recogniser.
-    """
+    """Return the fields of a :class:`ModelSpec` in the table; ModelError where the known model is no recogniser."""
     if entry.kind != "recogniser":
         raise ModelError(
             f"{entry.name} is a {entry.kind} network, not a recogniser; it cannot be opened as a model"

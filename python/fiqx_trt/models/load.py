@@ -58,18 +58,17 @@ def load_model(
     Parameters
     ----------
     model
-        Name of a known model (:func:`fiqx_trt.zoo.models`), which is fetched when it is first used, or an ONNX or
+        Name of a known model (:func:`fiqx_trt.zoo.models`), which is fetched at its first use, or an ONNX or
         TensorFlow Lite file. A sidecar of the same name with the suffix ``.json`` is read.
     backend, precision, device
-        ``"auto"`` or a name, see :func:`fiqx_trt.runtime.open_session`. What is asked for by name and not available is
-        an error.
+        ``"auto"`` or a name, see :func:`fiqx_trt.runtime.open_session`. A named one that is not available is an error.
     max_batch, threads
-        Rows per run and threads; ``None`` lets the backend choose. They never change a number.
+        Rows per run and threads; ``None``: the backend's choice. They do not affect results.
     input_size, mean, std, color, template
         Fields of the :class:`ModelSpec` that replace the sidecar's and the inferred ones. A single ``mean`` or ``std``
-        holds for every channel.
+        is used for every channel.
     image, embedding, pre_dropout, features
-        Names of tensors in the graph, where the taps found by themselves are not the wanted ones.
+        Names of tensors in the graph, where the inferred taps are not the wanted ones.
     alpha, r, gamma, gamma_contrast
         Calibration. With an ``alpha`` or ``r`` given here, qualities of any estimator are scaled, and there are no percentiles.
         With a ``gamma`` or ``gamma_contrast`` given here, no other number of pixel quality is taken from the sidecar.
@@ -84,7 +83,7 @@ def load_model(
     ModelError
         The file is not an ONNX recognition network.
     BackendUnavailableError
-        What was asked for by name is not available.
+        A named backend, precision or device is not available.
     ModelUnavailableError
         A known model is not on this machine and cannot be fetched.
     LicenceError
@@ -92,7 +91,7 @@ def load_model(
     DependencyError
         The weights of a built-in model are not installed.
     """
-    given = {
+    overrides = {
         "input_size": input_size,
         "mean": mean,
         "std": std,
@@ -107,68 +106,40 @@ def load_model(
         "gamma": gamma,
         "gamma_contrast": gamma_contrast,
     }
-    spec, _, graph = _resolve(model, {name: value for name, value in given.items() if value is not None})
+    spec, _, graph = _resolve(model, {name: value for name, value in overrides.items() if value is not None})
     if spec.guesses:
         logger.warning("%s", guess_message(spec))
     return Model(spec, graph, RuntimeChoice(backend, precision, device, max_batch, threads))
 
 
-def load_spec(model: str | Path, given: Mapping[str, Any] | None = None) -> tuple[ModelSpec, Path | None]:
+def load_spec(model: str | Path, overrides: Mapping[str, Any] | None = None) -> tuple[ModelSpec, Path | None]:
     """Return the complete contract of a model and its ONNX file, without opening a session.
 
-    Parameters
-    ----------
-    model
-        As in :func:`load_model`.
-    given
-        Fields that win over everything else.
-
-    Returns
-    -------
-    spec, path
-        The path is None for a known model that cannot be kept in the cache.
-
-    Raises
-    ------
-    ModelError, DependencyError
-        As in :func:`load_model`.
+    The path is None for a known model that cannot be kept in the cache. The fields in ``given`` override all others.
     """
-    return load_graph(model, given)[:2]
+    return load_graph(model, overrides)[:2]
 
 
-def update_sidecar(model: str | Path, given: Mapping[str, Any], found: Mapping[str, Any]) -> Path:
-    """Write fields that were measured into a model's sidecar and return its path.
+def update_sidecar(model: str | Path, overrides: Mapping[str, Any], measured: Mapping[str, Any]) -> Path:
+    """Write measured fields to a model's sidecar and return its path.
 
-    What was measured belongs to the contract it was measured with, so the sidecar states from then on what was guessed.
-
-    Parameters
-    ----------
-    model, given
-        As in :func:`load_spec`.
-    found
-        Fields of the :class:`ModelSpec`; the others stay as they are.
+    Measurements are valid for the contract they were made with, so the sidecar states that contract, including guessed fields.
+    ``model`` and ``given`` are those of :func:`load_spec`.
 
     Raises
     ------
     OutputError
-        The model has no file beside which a sidecar could be kept, or the sidecar cannot be written.
+        The model has no file to keep a sidecar beside, or the sidecar cannot be written.
     """
-    spec, path = load_spec(model, given)
-    sidecar = _write_sidecar(model, path, spec.replace(**found, guesses=()).to_json())
+    spec, path = load_spec(model, overrides)
+    sidecar = _write_sidecar(model, path, spec.replace(**measured, guesses=()).to_json())
     if spec.guesses:
         logger.warning("%s states %s, which were guessed: check them", sidecar.name, ", ".join(spec.guesses))
     return sidecar
 
 
-def state_fields(model: str | Path, given: Mapping[str, Any]) -> Path:
-    """State fields of a model's contract in its sidecar and return its path; what was guessed and is not given stays open.
-
-    Parameters
-    ----------
-    model
-        As in :func:`load_model`.
-    given
-        Fields of the :class:`ModelSpec`.
+def state_fields(model: str | Path, overrides: Mapping[str, Any]) -> Path:
+    """Write the given fields of a model's contract to its sidecar and return its path; other guessed fields stay open.
 
     Raises
     ------
@@ -177,11 +148,11 @@ def state_fields(model: str | Path, given: Mapping[str, Any]) -> Path:
     OutputError
         As in :func:`update_sidecar`.
     """
-    spec, path = load_spec(model, given)
+    spec, path = load_spec(model, overrides)
     complete = json.loads(spec.to_json())
     sidecar = None if path is None else sidecar_path(path)
     kept = _stated(json.loads(sidecar.read_text(encoding="utf-8"))) if sidecar and sidecar.is_file() else {}
-    fields = {**kept, **{name: complete[name] for name in given}}
+    fields = {**kept, **{name: complete[name] for name in overrides}}
     return _write_sidecar(model, path, sidecar_text(fields))
 
 
@@ -200,21 +171,25 @@ def _write_sidecar(model: str | Path, path: Path | None, text: str) -> Path:
 
 
 def load_graph(
-    model: str | Path, given: Mapping[str, Any] | None = None
+    model: str | Path, overrides: Mapping[str, Any] | None = None
 ) -> tuple[ModelSpec, Path | None, onnx.ModelProto]:
-    """Return what :func:`load_spec` returns, and the network."""
-    return _resolve(model, given or {})
+    """Return the contract, the file (see :func:`load_spec`) and the network."""
+    return _resolve(model, overrides or {})
 
 
-def _resolve(model: str | Path, given: Mapping[str, Any]) -> tuple[ModelSpec, Path | None, onnx.ModelProto]:
+def _resolve(
+    model: str | Path, overrides: Mapping[str, Any]
+) -> tuple[ModelSpec, Path | None, onnx.ModelProto]:
     source, path, fields = _find(model)
     if path is not None and sidecar_path(path).is_file():
         fields = {**fields, **_stated(read_sidecar(sidecar_path(path)))}
-    if "gamma" in given or "gamma_contrast" in given:  # a γ of the user's own: its weighting is not known
+    if (
+        "gamma" in overrides or "gamma_contrast" in overrides
+    ):  # a γ of the user's own: its weighting is not known
         fields = {name: v for name, v in fields.items() if name not in MEASURED_PIXELS}
-    if "alpha" in given or "r" in given:  # a scale of the user's own: no estimator is known of it
+    if "alpha" in overrides or "r" in overrides:  # a scale of the user's own: no estimator is known of it
         fields = {name: v for name, v in fields.items() if name not in ("estimator", "quantiles")}
-    fields.update(given)
+    fields.update(overrides)
     graph, sha256 = read_hashed(source)
     refuse_quantised(graph)
     graph = fix_input_size(graph, fields.get("input_size"), image=fields.get("image") or None)
@@ -227,10 +202,7 @@ def _resolve(model: str | Path, given: Mapping[str, Any]) -> tuple[ModelSpec, Pa
 def _inferred(
     graph: onnx.ModelProto, fields: dict[str, Any], path: Path, sha256: str
 ) -> tuple[ModelSpec, onnx.ModelProto]:
-    """Return the contract of a network, and the network; one whose batch was freed by hand alone gets back its batch of one.
-
-    Such a file states a free batch and still reshapes to one row; sessions free its batch as that of any export of one picture.
-    """
+    """Return the contract and the network; a network with a free batch that reshapes to one row gets its batch of one back."""
     try:
         return infer_spec(graph, fields, path=path, sha256=sha256), graph
     except ModelError as error:
@@ -244,7 +216,7 @@ def _inferred(
 
 
 def _find(model: str | Path) -> tuple[bytes | Path, Path | None, dict[str, Any]]:
-    """Return a model's file, or the bytes of a known one, its path and the fields known of it."""
+    """Return a model's file, or the bytes of a known one, its path, and the fields in the table."""
     entry = known(str(model))
     if entry is not None:
         fields = entry_fields(entry)
@@ -261,13 +233,13 @@ def _find(model: str | Path) -> tuple[bytes | Path, Path | None, dict[str, Any]]
 
 
 def guess_message(spec: ModelSpec) -> str:
-    """Say in one line what was guessed about a model and how to state it."""
+    """Return one line that lists what was guessed about a model and how to state it."""
     fields = ", ".join(f"{name} = {_shown(getattr(spec, name))}" for name in spec.guesses)
     why = f" ({spec.scaling})" if spec.scaling else ""
     options = " ".join(f"--{name}" for name in spec.guesses)
     return (
-        f"{spec.name}: guessed {fields}{why}. Wrong scaling gives silent nonsense: state them with {options}, or as fields of "
-        "its sidecar"
+        f"{spec.name}: guessed {fields}{why}. Wrong normalisation gives plausible but wrong scores: state them with {options}, "
+        "or as fields of its sidecar"
     )
 
 
@@ -278,7 +250,7 @@ def _shown(value: object) -> str:
 
 
 def _stated(sidecar: dict[str, Any]) -> dict[str, Any]:
-    """Drop what a sidecar holds but does not state: guesses, the hash, and empty fields."""
+    """Drop the entries of a sidecar that state nothing: guesses, the hash, and empty fields."""
     guesses = sidecar.get("guesses", ())
     return {
         k: v for k, v in sidecar.items() if k not in (*guesses, "guesses", "sha256") and v not in ("", None)

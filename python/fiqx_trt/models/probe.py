@@ -1,4 +1,4 @@
-"""Synthetic faces on which two sessions of one network are compared."""
+"""Synthetic faces for comparing two sessions of one network."""
 
 from __future__ import annotations
 
@@ -9,23 +9,9 @@ __all__ = ["probe_faces"]
 
 
 def probe_faces(size: tuple[int, int], *, count: int = 4, seed: int = 7) -> NDArray[np.uint8]:
-    """Draw coarse faces: a lit oval with eyes, a nose and a mouth before a shaded background.
+    """Draw ``count`` simple faces, ``(count, H, W, 3)`` uint8 RGB: a lit oval with eyes, nose and mouth on a shaded background.
 
-    They are no likeness of anybody; they only have to drive a recogniser through its usual range.
-
-    Parameters
-    ----------
-    size
-        Height and width in pixels.
-    count
-        Number of faces; each has other colours, light and proportions.
-    seed
-        Seed of the variation.
-
-    Returns
-    -------
-    ndarray
-        ``(count, H, W, 3)`` uint8 RGB.
+    They resemble nobody. They only have to produce activations in a recogniser's usual range.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""What a network does to its input by itself, before its first layer, and so which intensities it wants to be given."""
+"""Infer from the operators before a network's first layer which input range it expects."""
 
 from __future__ import annotations
 
@@ -29,15 +29,7 @@ _UNIT_SPREAD = 0.75
 
 @dataclass(frozen=True)
 class InputScaling:
-    """What a network wants to be given: ``(x - mean) / std`` of intensities 0 … 255.
-
-    Parameters
-    ----------
-    mean, std
-        For every channel.
-    reason
-        From what that was concluded, in words.
-    """
+    """The input of a network: ``(x - mean) / std`` of intensities 0 … 255, and from what it was inferred."""
 
     mean: float
     std: float
@@ -45,19 +37,12 @@ class InputScaling:
 
 
 def input_scaling(graph: onnx.ModelProto, image: str) -> InputScaling:
-    """Conclude from the constants before the first layer which range of intensities a network reads.
+    """Infer from the constants before the first layer which range of intensities a network expects.
 
-    Subtractions, divisions and the like that lead from the image to its first layer are composed to ``(x - m) / s``. A middle m
-    or a spread s of the size of intensities says that the network scales 0 … 255 itself; both below 1, that it wants 0 … 1;
-    anything else (nothing there, ``x + 0``, a small factor) says nothing, and −1 … 1 is taken, the most frequent convention.
-    A batch normalisation tells by its running mean and deviation.
-
-    Parameters
-    ----------
-    graph
-        The network.
-    image
-        Its input.
+    Additions, divisions and the like between the input `image` and the first layer are composed to ``(x - m) / s``. A mean m
+    or a spread s of the size of intensities means that the network scales 0 … 255 itself; both below 1, that it expects 0 … 1;
+    anything else (no such operator, ``x + 0``, a small factor) gives no information, and −1 … 1 is assumed, the most frequent
+    convention. Of a batch normalisation, the running mean and deviation are used.
     """
     if takes_raw_pixels(graph):
         return InputScaling(0.0, 1.0, "its file takes whole numbers: intensities 0 … 255")
@@ -75,7 +60,7 @@ def input_scaling(graph: onnx.ModelProto, image: str) -> InputScaling:
 
 
 def _first_scaling(view: GraphView, image: str) -> tuple[Numbers, Numbers, str]:
-    """Middle m and spread s of ``(x - m) / s`` before the first layer, and the operators; no operators where it is no change."""
+    """Return m, s and the operators of ``(x - m) / s`` before the first layer; no operators where it is the identity."""
     factor, offset = np.ones(1), np.zeros(1)
     used: list[str] = []
     name = image
@@ -103,7 +88,7 @@ def _only_reader(view: GraphView, name: str) -> onnx.NodeProto | None:
 
 
 def _step(view: GraphView, node: onnx.NodeProto, name: str) -> tuple[Numbers, Numbers] | None:
-    """Factor and offset of one operator; None for one that is no scaling of its input by constants."""
+    """Return factor and offset of one operator; None for one that does not scale its input by constants."""
     one, zero = np.ones(1), np.zeros(1)
     if node.op_type in _SAME:
         return one, zero
@@ -124,7 +109,7 @@ def _step(view: GraphView, node: onnx.NodeProto, name: str) -> tuple[Numbers, Nu
 
 
 def _constant(view: GraphView, node: onnx.NodeProto, index: int) -> Numbers | None:
-    """One number, or one a channel, that an operator reads."""
+    """Return a constant input of an operator, one number or one per channel; None for any other input."""
     value = view.constant(node.input[index]) if len(node.input) > index else None
     return None if value is None or value.size not in (1, 3) else value.astype(np.float64).ravel()
 

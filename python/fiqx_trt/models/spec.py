@@ -1,4 +1,4 @@
-"""The contract of a recognition model: what its input wants, where its taps are, how its quality is scaled."""
+"""The contract of a recognition model: its input, its taps, and the scales of its quality."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ OPTIONAL_NUMBERS = ("alpha", "r", "gamma", "gamma_contrast")
 
 @dataclass(frozen=True)
 class ModelSpec(InputContract):
-    """Everything about a recognition model that its ONNX file does not say by itself.
+    """The part of a recognition model's definition that is not in its ONNX file.
 
     Parameters
     ----------
@@ -52,33 +52,33 @@ class ModelSpec(InputContract):
     gamma_contrast
         The same of the map per contrast (:func:`fiqx_trt.plq`).
     gamma_weights
-        The weighting of the quality node that both were measured with (:func:`fiqx_trt.plq`); empty where that is not known.
+        The weighting of the quality node that both were measured with (:func:`fiqx_trt.plq`); empty where it is unknown.
     usual
-        What is usual of the saliency at every pixel of a face, and of its regions, over the calibration faces
-        (:func:`fiqx_trt.plq` gives the deviation from it); ``None`` where it was not measured.
+        Usual saliency at every pixel of a face, and of its regions, over the calibration faces (:func:`fiqx_trt.plq` gives
+        the deviation from it); ``None`` where it was not measured.
     estimator
-        The estimator of SER-FIQ that α, r and the quantiles were measured with, as
-        :attr:`fiqx_trt.quality.serfiq.SerFiq.setting` says it (``"closed-form, dropout 0.5"``), or its name alone; empty where
-        that is not known. Qualities of another estimator are not scaled.
+        The :attr:`fiqx_trt.quality.serfiq.SerFiq.setting` that α, r and the quantiles were measured with
+        (``"closed-form, dropout 0.5"``), or the name of the estimator alone; empty where it is unknown. Qualities of another
+        estimator are not scaled.
     quantiles
         Quantiles of Q over the calibration faces at equal steps from 0 to 1; empty where they were not measured.
     cosines
         ``"genuine"`` and ``"impostor"`` → 5th, 50th and 95th percentile of the cosine between untouched pictures of one person
-        and of two people, as ``fiqx-trt assess`` measured them; empty where they were not measured.
+        and of two people, measured by ``fiqx-trt assess``; empty where they were not measured.
     validity
-        Quality method → how far it foresees comparison scores on this model, as ``fiqx-trt assess`` measured it.
+        Quality method → its correlation with comparison scores on this model, measured by ``fiqx-trt assess``.
     map_worth
-        Kind of map → what it was worth on this model beside plain baselines, as ``fiqx-trt assess --maps`` measured it.
+        Kind of map → its deletion gain on this model beside simple baselines, measured by ``fiqx-trt assess --maps``.
     calibration
-        In words: on what α, r and γ were measured.
+        Description of the faces that α, r and γ were measured on.
     source, licence
-        Where the weights come from, and under which licence.
+        Source and licence of the weights.
     sha256
         Hash of the ONNX file.
     guesses
-        Names of the fields that were neither given nor found in the graph, so that a default was taken.
+        Names of the fields that were neither given nor inferred, so that a default was used.
     scaling
-        In words: from what ``mean`` and ``std`` were concluded, where they are guesses. Not kept in the sidecar.
+        From what ``mean`` and ``std`` were inferred, where they are guesses. Not written to the sidecar.
     """
 
     name: str
@@ -123,7 +123,7 @@ class ModelSpec(InputContract):
         return dataclasses.replace(self, **fields)
 
     def to_json(self) -> str:
-        """Return the sidecar's text: every field, and every list of numbers, on a line of its own, in a stable order."""
+        """Return the sidecar's text: one line per field and per list of numbers, in a stable order."""
         fields = dataclasses.asdict(self)
         del fields["scaling"]
         return sidecar_text(fields)
@@ -134,13 +134,13 @@ class ModelSpec(InputContract):
 
 
 def sidecar_text(fields: Mapping[str, Any]) -> str:
-    """Return fields as the text of a sidecar: every field, and every list of numbers, on a line of its own."""
+    """Return fields as the text of a sidecar, one line per field and per list of numbers."""
     text = json.dumps(fields, indent=2, ensure_ascii=False) + "\n"
     return _NUMBERS.sub(lambda found: "[" + " ".join(found[1].split()) + "]", text)
 
 
 def sidecar_path(model: Path) -> Path:
-    """Return where the sidecar of an ONNX file lies: the same name with the suffix ``.json``.
+    """Return the path of the sidecar of an ONNX file: the same name with the suffix ``.json``.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""The gradient session for networks with an operator that has no adjoint: torch differentiates them."""
+"""The gradient session by torch's autograd, for networks with an operator whose gradient is not implemented."""
 
 from __future__ import annotations
 
@@ -29,25 +29,25 @@ class TorchGradientSession(Session):
     """Forward and backward through torch's autograd, with the inputs and outputs of the compiled gradient graph.
 
     A native run has one row and one thread, so a face's gradient depends neither on its neighbours nor on the number of
-    processors. It agrees with the compiled graph as two float32 programs do: within 1 % of the gradient's norm (measured 2e-6
-    … 1e-2), since a gradient jumps where a ReLU's input changes sign; in float64 both are the same to rounding.
+    processors. It differs from the compiled graph by up to 1 % of the gradient's norm in float32 (measured 2e-6 … 1e-2), since a
+    gradient jumps where a ReLU's input changes sign; in float64 both are the same to rounding.
 
     Parameters
     ----------
     network
-        A recognition network that reads normalised pixels.
+        A recognition network with normalised pixels as input.
     spec
         Its contract.
     weights
         ``"l1"``: gradient of ``Σ e_i``; ``"signed"``: of ``Σ |e_i|``; ``"exact"``: of ``-d̄``.
     dropout
-        Probability behind ``"exact"``.
+        Dropout probability of ``"exact"``.
     column_norms
         ``(F,)`` squared norms of the head's columns, for ``"exact"``.
     device
-        ``"cpu"``, ``"cuda"`` …; ``"cpu"`` for any device torch does not know.
+        ``"cpu"``, ``"cuda"`` …; the CPU for any device that torch does not have.
     dtype
-        Type of the arithmetic.
+        dtype of the arithmetic.
     """
 
     def __init__(
@@ -65,14 +65,14 @@ class TorchGradientSession(Session):
         self._graph: TorchGraph | None = TorchGraph(with_outputs(network, taps), device=device, dtype=dtype)
         self._spec = spec
         self._weights = weights
-        place = {"device": self._graph.device, "dtype": dtype}
+        placement = {"device": self._graph.device, "dtype": dtype}
         self._mean, self._std = (
-            torch.tensor(values, **place).reshape(1, -1, 1, 1) for values in (spec.mean, spec.std)
+            torch.tensor(values, **placement).reshape(1, -1, 1, 1) for values in (spec.mean, spec.std)
         )
         noise = dropout / (1.0 - dropout)
-        self._share = None if column_norms is None else torch.tensor(noise * column_norms, **place)
+        self._share = None if column_norms is None else torch.tensor(noise * column_norms, **placement)
         pixels = (None, len(spec.mean), *spec.input_size)
-        e, h = self._taps(torch.zeros((1, *pixels[1:]), **place))
+        e, h = self._taps(torch.zeros((1, *pixels[1:]), **placement))
         kind = np.dtype(np.float64 if dtype == torch.float64 else np.float32)
         super().__init__(
             backend="torch",
@@ -102,11 +102,11 @@ class TorchGradientSession(Session):
             raise InferenceError(
                 f"torch cannot differentiate {self._spec.name}: {first_line(error)}"
             ) from error
-        found = {"embedding": e, "pre_dropout": h, "gradient": gradient}
-        return {name: value.detach().cpu().numpy() for name, value in found.items()}
+        tensors = {"embedding": e, "pre_dropout": h, "gradient": gradient}
+        return {name: value.detach().cpu().numpy() for name, value in tensors.items()}
 
     def _taps(self, pixels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return embedding and pre-dropout vector, a row each per face."""
+        """Return embedding and pre-dropout vector, one row per face."""
         assert self._graph is not None
         taps = self._graph({self._spec.image: (pixels - self._mean) / self._std})
         rows = [
@@ -115,7 +115,7 @@ class TorchGradientSession(Session):
         return rows[0], rows[1]
 
     def _value(self, e: torch.Tensor, h: torch.Tensor) -> torch.Tensor:
-        """Return the number whose gradient is wanted, per face."""
+        """Return the number to differentiate, per face."""
         length = torch.linalg.vector_norm(e, dim=1, keepdim=True).clamp_min(TINY)
         if self._share is None:
             unit = e / length

@@ -1,4 +1,4 @@
-"""What is usual of a model's saliency, pixel by pixel, over the faces it was calibrated on."""
+"""The usual saliency of a model at every pixel, over the faces it was calibrated on."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ class Usual:
     grid
         Height h and width w of the grid.
     faces
-        How many faces they were measured on.
+        Number of faces they were measured on.
     weights
-        The weighting of the quality node (:func:`fiqx_trt.plq`) that the gradients were of.
+        The weighting of the quality node (:func:`fiqx_trt.plq`).
     mean, std
         Map of :data:`MAPS` → ``h · w`` means, and standard deviations (1/N), row by row.
     regions
         Region of the face → mean and standard deviation of its deviation over the good faces
         (:func:`fiqx_trt.explain.regions.region_deviations`); empty where they were not measured.
     alarm
-        The standardised deviation of its lowest region that 5 % of good faces reach that are not among these
+        The standardised deviation that the lowest region of 5 % of good faces outside the calibration faces reaches
         (:func:`fiqx_trt.explain.region_words.alarm_level`); ``None`` where it was not measured.
 
     Raises
@@ -71,17 +71,11 @@ class Usual:
             raise ValueError("a standard deviation is below 0")
 
     @classmethod
-    def from_fields(cls, given: object) -> Usual | None:
-        """Read the field of a sidecar; ``None`` is none.
-
-        Raises
-        ------
-        ValueError, TypeError, KeyError, AttributeError
-            It is no such entry.
-        """
-        if given is None:
+    def from_fields(cls, value: object) -> Usual | None:
+        """Read the field of a sidecar; raise ValueError, TypeError, KeyError or AttributeError where it is none."""
+        if value is None:
             return None
-        entry: dict[str, Any] = dict(given)  # type: ignore[call-overload]
+        entry: dict[str, Any] = dict(value)  # type: ignore[call-overload]
         unknown = set(entry) - {f.name for f in fields(cls)}
         if unknown:
             raise ValueError(f"unknown fields {', '.join(sorted(map(str, unknown)))}")

@@ -1,4 +1,4 @@
-"""What is known of how far a quality method foresees comparison scores on one recogniser."""
+"""The measured correlation of quality methods with comparison scores on a recogniser."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ class Validity:
     untouched
         The correlation of the quality of the *untouched* faces with their mean genuine cosine; ``None`` without identities.
     settings
-        The method's settings, as its :attr:`parameters` tells them.
+        The method's :attr:`parameters`.
     on
-        In words: on which faces it was measured.
+        Description of the faces.
     """
 
     spearman: float
@@ -50,38 +50,32 @@ class Validity:
 
     @classmethod
     def from_fields(cls, fields: object) -> Validity:
-        """Read an entry of a sidecar.
-
-        Raises
-        ------
-        ValueError, TypeError, KeyError, AttributeError
-            It is no such entry.
-        """
-        given: dict[str, Any] = dict(fields)  # type: ignore[call-overload]
-        unknown = set(given) - set(cls.__dataclass_fields__)
+        """Read an entry of a sidecar; raise ValueError, TypeError, KeyError or AttributeError where it is none."""
+        entry: dict[str, Any] = dict(fields)  # type: ignore[call-overload]
+        unknown = set(entry) - set(cls.__dataclass_fields__)
         if unknown:
             raise ValueError(f"unknown fields {', '.join(sorted(map(str, unknown)))}")
-        if given["against"] not in ("own", "genuine"):
-            raise ValueError(f"against is {given['against']!r}; it must be own or genuine")
-        untouched = given.get("untouched")
-        spearman, low, high = (float(given[name]) for name in ("spearman", "low", "high"))
+        if entry["against"] not in ("own", "genuine"):
+            raise ValueError(f"against is {entry['against']!r}; it must be own or genuine")
+        untouched = entry.get("untouched")
+        spearman, low, high = (float(entry[name]) for name in ("spearman", "low", "high"))
         if not math.isfinite(spearman):
             raise ValueError(f"spearman is {spearman}; it must be a finite number")
         return cls(
             spearman,
             low,
             high,
-            str(given["against"]),
-            int(given["faces"]),
-            int(given["people"]),
+            str(entry["against"]),
+            int(entry["faces"]),
+            int(entry["people"]),
             None if untouched is None else float(untouched),
-            dict(given["settings"]),
-            str(given.get("on", "")),
+            dict(entry["settings"]),
+            str(entry.get("on", "")),
         )
 
 
 def validity_of(spec: ModelSpec, method: str, settings: Mapping[str, object]) -> Validity | None:
-    """Return what is known of a method with these settings on a model; ``None`` where nothing is."""
+    """Return the measurement of a method with these settings on a model; ``None`` where there is none."""
     known = spec.validity.get(method)
     if known is None or dict(known.settings) != json.loads(json.dumps(dict(settings))):
         return None
@@ -89,15 +83,7 @@ def validity_of(spec: ModelSpec, method: str, settings: Mapping[str, object]) ->
 
 
 def validity_line(spec: ModelSpec, method: str, settings: Mapping[str, object]) -> str:
-    """Say in one line how far the numbers of a method can be trusted on a model.
-
-    Parameters
-    ----------
-    spec
-        The model's contract.
-    method, settings
-        The method's name and its :attr:`parameters`.
-    """
+    """Return one line on how far the numbers of a method with these settings can be trusted on a model."""
     known = validity_of(spec, method, settings)
     if known is None:
         other = "with these settings " if method in spec.validity else ""

@@ -1,4 +1,4 @@
-"""Statistics of maps: streaming, mergeable, and small where the maps come from small grids."""
+"""Statistics of maps: streaming, mergeable, and small where maps are upsampled from small grids."""
 
 from fiqx_trt.statistics.grids import GridStatistics
 from fiqx_trt.statistics.maps import MapStatistics

@@ -1,4 +1,4 @@
-"""What the two kinds of map statistics share."""
+"""The common base of both kinds of map statistics."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Floats = NDArray[np.float32]
 class Statistics(ABC):
     """Mean, deviation and median per pixel of a stream of maps, as a value that merges.
 
-    The empty one is the identity of :meth:`merge`; ``a + b`` leaves both operands as they are. Instances pickle.
+    Empty statistics are the identity of :meth:`merge`; ``a + b`` changes neither operand. Instances pickle.
     """
 
     def __init__(
@@ -44,13 +44,13 @@ class Statistics(ABC):
         self._store = None if bins is None else MedianStore(self.size, bins=bins, capacity=capacity)
 
     def __repr__(self) -> str:
-        """Return what it holds."""
+        """Return kind, number and size of the maps, and bytes."""
         return f"<{type(self).__name__} of {self.count} maps, {self.size[0]}×{self.size[1]}, {self.nbytes} bytes>"
 
     @property
     @abstractmethod
     def count(self) -> int:
-        """Number of maps seen."""
+        """Number of maps."""
 
     @property
     @abstractmethod
@@ -65,13 +65,13 @@ class Statistics(ABC):
     @property
     @abstractmethod
     def nbytes(self) -> int:
-        """Bytes held by the state."""
+        """Bytes of the state."""
 
     @property
     def median(self) -> Doubles:
         """Median per pixel, ``(H, W)`` float64 (Fu & Damer, Eq. 3); for an even count the mean of the two middle values.
 
-        Exact while the maps fit the memory budget, from a histogram beyond it; :attr:`median_error` tells.
+        It is exact while the maps fit the memory budget, and from a histogram beyond it (:attr:`median_error`).
 
         Raises
         ------
@@ -103,12 +103,12 @@ class Statistics(ABC):
         return self._median_store().exact
 
     def merge(self, other: Statistics) -> None:
-        """Add the maps that another state has seen; the result is that of one state that saw them all.
+        """Add the maps of other statistics; the result equals that of one state that saw all maps.
 
         Raises
         ------
         InvalidInputError
-            The other state is of another kind, size, budget or number of bins.
+            The other statistics are of another kind, size, budget or number of bins.
         """
         if type(other) is not type(self) or other._settings() != self._settings():
             raise InvalidInputError(

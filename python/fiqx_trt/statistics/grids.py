@@ -1,4 +1,4 @@
-"""Statistics of maps that are upsampled small grids, from the moments of the grid alone."""
+"""Statistics of maps that are upsampled from small grids, computed from the moments of the grids."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class GridStatistics(Statistics):
     """Streaming, mergeable statistics of :class:`CompactMaps`.
 
     A map is ``U g`` with one bilinear operator U for all maps, so its mean is ``U ḡ`` and its variance at pixel p is
-    ``u_p Σ u_pᵀ`` with the covariance Σ of the h·w grid values: 49 numbers and their covariance say everything about mean and
+    ``u_p Σ u_pᵀ`` with the covariance Σ of the h·w grid values: 49 numbers and their covariance determine the mean and the
     deviation of 112×112 pixels. The exact median takes h·w numbers per map, 256 times less than the pixels.
 
     Parameters
@@ -30,9 +30,9 @@ class GridStatistics(Statistics):
         Height h and width w of the grids.
     memory_budget
         Bytes of grids that may be kept for an exact median: 64 MiB are 342,000 grids of 7×7. Beyond it the maps are counted
-        into a histogram per pixel.
+        in a histogram per pixel.
     bins
-        Bins of that histogram over [0, 1]; ``None`` keeps no median at all, and the state has one size whatever it has seen.
+        Bins of that histogram over [0, 1]; ``None`` keeps no median, and the state has a constant size.
 
     Raises
     ------
@@ -69,7 +69,7 @@ class GridStatistics(Statistics):
 
     @property
     def count(self) -> int:
-        """Number of maps seen."""
+        """Number of maps."""
         return self._count
 
     @property
@@ -91,7 +91,7 @@ class GridStatistics(Statistics):
 
     @property
     def nbytes(self) -> int:
-        """Bytes held by the state."""
+        """Bytes of the state."""
         return self._mean.nbytes + self._products.nbytes + (0 if self._store is None else self._store.nbytes)
 
     def push(self, maps: CompactMaps) -> None:
@@ -100,7 +100,7 @@ class GridStatistics(Statistics):
         Raises
         ------
         InvalidInputError
-            The maps or their grids have another size, or hold a value that is not finite. Nothing is added then.
+            The maps or their grids have another size, or a value is not finite. Then nothing is added.
         """
         if maps.size != self.size or maps.grids.shape[1:] != self.grid:
             raise InvalidInputError(

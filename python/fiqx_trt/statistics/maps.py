@@ -1,4 +1,4 @@
-"""Statistics of maps of any origin, pixel by pixel."""
+"""Statistics of maps, pixel by pixel."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ __all__ = ["MapStatistics"]
 class MapStatistics(Statistics):
     """Streaming, mergeable statistics of maps in [0, 1].
 
-    The state lies where the maps lie, in host memory or on a GPU, and moves when they come from elsewhere; its numbers are the
-    same bits. A pickle, a copy and a merged state are in host memory.
+    The state is on the device of the maps, and is copied when maps come from another device; its bits do not depend on the
+    device. A pickle, a copy and a merged state are in host memory.
 
     Parameters
     ----------
@@ -29,9 +29,9 @@ class MapStatistics(Statistics):
         Height H and width W of the maps.
     memory_budget
         Bytes of maps that may be kept for an exact median: 64 MiB are 1,337 maps of 112×112. Beyond it the maps are counted
-        into a histogram per pixel and dropped; the state never holds more than the larger of the two.
+        in a histogram per pixel and dropped; the state never holds more than the larger of the two.
     bins
-        Bins of that histogram over [0, 1]: its median is wrong by at most half a bin. ``None`` keeps no median at all.
+        Bins of that histogram over [0, 1]: the error of its median is at most half a bin. ``None`` keeps no median.
 
     Raises
     ------
@@ -58,7 +58,7 @@ class MapStatistics(Statistics):
 
     @property
     def count(self) -> int:
-        """Number of maps seen."""
+        """Number of maps."""
         return self._count
 
     @property
@@ -75,7 +75,7 @@ class MapStatistics(Statistics):
 
     @property
     def nbytes(self) -> int:
-        """Bytes held by the state."""
+        """Bytes of the state."""
         return int(self._mean.nbytes + self._m2.nbytes) + (0 if self._store is None else self._store.nbytes)
 
     def push(self, maps: Array) -> None:
@@ -84,13 +84,12 @@ class MapStatistics(Statistics):
         Parameters
         ----------
         maps
-            ``(N, H, W)`` or ``(H, W)`` float32 in [0, 1]; N may be 0. From host memory, or from a GPU, where they are counted
-            without a copy.
+            ``(N, H, W)`` or ``(H, W)`` float32 in [0, 1]; N may be 0. Maps on a GPU are counted there without a copy.
 
         Raises
         ------
         InvalidInputError
-            Another shape or dtype, or a value that is not a number in [0, 1]. Nothing is added then.
+            Another shape or dtype, or a value that is not a number in [0, 1]. Then nothing is added.
         """
         context = context_of(maps)
         maps = _check_maps(np.asarray(maps) if context is HOST else kernels.borrow(maps), self.size, context)
@@ -104,7 +103,7 @@ class MapStatistics(Statistics):
             self._store.push(maps, self._expand)
 
     def __getstate__(self) -> dict[str, object]:
-        """Return what pickles and copies hold: the state in host memory."""
+        """Return the state in host memory, for pickles and copies."""
         store = copy.copy(self._store)  # its lists are replaced, never changed in place, by `move`
         if store is not None:
             store.move(HOST)
@@ -115,7 +114,7 @@ class MapStatistics(Statistics):
         return self if self._context is HOST else self.copy()
 
     def _move(self, context: DeviceContext) -> None:
-        """Bring the state to a place."""
+        """Copy the state to a context."""
         if context is not self._context:
             self._mean, self._m2 = map(context.upload, self._context.fetch(self._mean, self._m2))
             if self._store is not None:

@@ -18,10 +18,10 @@ Expand = Callable[[Array], Iterator[Array]]
 
 
 class MedianStore:
-    """What is kept of a sample so that its median per pixel can be told.
+    """The part of a sample that is kept for its median per pixel.
 
-    Which of the two forms a store has depends on the number of rows alone, never on how they arrived, so that any split and
-    any order of merging give the same store.
+    The form of a store depends on the number of rows only, not on the order of arrival: any split and any order of merging
+    give the same store.
 
     Parameters
     ----------
@@ -30,7 +30,7 @@ class MedianStore:
     bins
         Bins of the histogram over [0, 1].
     capacity
-        Rows that may be kept as they are.
+        Number of rows that may be kept unchanged.
     """
 
     def __init__(self, size: tuple[int, int], *, bins: int, capacity: int) -> None:
@@ -54,12 +54,12 @@ class MedianStore:
 
     @property
     def nbytes(self) -> int:
-        """Bytes held."""
+        """Bytes of the store."""
         counts = [] if self._counts is None else [self._counts]
         return sum(int(array.nbytes) for array in [*self._rows, *counts])
 
     def move(self, context: DeviceContext) -> None:
-        """Bring everything to a place, where rows will then be pushed from."""
+        """Copy the store to the context of the rows that will be pushed."""
         if context is not self._context:
             counts = [] if self._counts is None else [self._counts]
             moved = [context.upload(array) for array in self._context.fetch(*self._rows, *counts)]
@@ -67,7 +67,7 @@ class MedianStore:
             self._counts = moved[-1] if counts else None
 
     def push(self, rows: Array, expand: Expand) -> None:
-        """Add rows that lie where the store does; they are copied where they are kept."""
+        """Add rows of the store's context; rows that are kept are copied."""
         self.count += len(rows)
         if self._counts is None and self.count <= self.capacity:
             kept = self._context.empty(rows.shape, np.float32)
@@ -78,7 +78,7 @@ class MedianStore:
         self._tally(rows, expand)
 
     def merge(self, other: MedianStore, expand: Expand) -> None:
-        """Add another store of the same size, bins and capacity, at the same place."""
+        """Add another store of the same size, bins, capacity and context."""
         self.count += other.count
         if other._counts is None and self._counts is None and self.count <= self.capacity:
             self._rows.extend(other._rows)  # rows are never written to, so two stores may share them
@@ -90,7 +90,7 @@ class MedianStore:
             self._tally(rows, expand)
 
     def rows(self) -> Array | None:
-        """Return all rows kept, where the store lies, or None where there are none."""
+        """Return all kept rows in the store's context, or None where there are none."""
         if len(self._rows) > 1:
             self._rows = [self._context.concatenate(self._rows)]
         return self._rows[0] if self._rows else None
@@ -101,7 +101,7 @@ class MedianStore:
         return self._context.fetch(median)[0]
 
     def _spill(self, expand: Expand) -> Array:
-        """Turn kept rows into counts."""
+        """Convert the kept rows to counts."""
         if self._counts is None:
             self._counts = self._context.zeros((*self.size, self.bins), np.uint32)
             kept, self._rows = self._rows, []

@@ -1,4 +1,4 @@
-"""Bilinear upsampling as the linear operator it is, and maps kept as the small grids they are made of."""
+"""Bilinear upsampling as a linear operator, and maps stored as the small grids they are upsampled from."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ CACHED_BYTES = 512 << 10
 def _taps(
     cells: int, pixels: int, align_corners: bool
 ) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.float64]]:
-    """Return the two cells that each pixel lies between, and how far it lies towards the second."""
+    """Return the two neighbouring cells of each pixel, and its relative distance from the first."""
     if align_corners:
         at = np.arange(pixels) * ((cells - 1) / (pixels - 1) if pixels > 1 else 0.0)
     else:
@@ -37,20 +37,10 @@ def _taps(
 
 @lru_cache(maxsize=32)
 def axis_weights(cells: int, pixels: int, align_corners: bool = False) -> NDArray[np.float64]:
-    """Return the operator of linear interpolation along one axis.
+    """Return the operator ``(pixels, cells)`` float64 of linear interpolation along one axis, read-only.
 
-    Parameters
-    ----------
-    cells, pixels
-        Length of the axis before and after, each at least 1.
-    align_corners
-        ``False``: the outer edges of the first and last cell and pixel coincide, so pixel i lies at
-        ``(i + 1/2) cells/pixels - 1/2``. ``True``: their centres coincide.
-
-    Returns
-    -------
-    ndarray
-        ``(pixels, cells)`` float64, read-only; every row is a weighted mean, so a constant stays what it is.
+    With ``align_corners`` the centres of the first and last cell and pixel coincide, otherwise their outer edges, so that
+    pixel i is at ``(i + 1/2) cells/pixels - 1/2``. Every row is a weighted mean: constants are preserved.
 
     Examples
     --------
@@ -71,21 +61,7 @@ def axis_weights(cells: int, pixels: int, align_corners: bool = False) -> NDArra
 def upsample(
     grids: NDArray[np.floating], size: tuple[int, int], *, align_corners: bool = False
 ) -> NDArray[np.float64]:
-    """Upsample grids bilinearly in float64.
-
-    Parameters
-    ----------
-    grids
-        ``(..., h, w)``.
-    size
-        Height H and width W of the result.
-    align_corners
-        See :func:`axis_weights`.
-
-    Returns
-    -------
-    ndarray
-        ``(..., H, W)`` float64.
+    """Upsample grids ``(..., h, w)`` bilinearly to ``(..., H, W)`` float64; see :func:`axis_weights` for ``align_corners``.
 
     Examples
     --------
@@ -137,8 +113,8 @@ class CompactMaps:
     """N maps that are bilinear upsamplings of small grids: lossless, and hundreds of times smaller.
 
     Upsampling is a weighted mean, so scaling a map by two numbers, ``(U g - low) / (high - low)``, is the upsampling of the
-    scaled grid. That grid is what is kept; its values may leave [0, 1] a little where no pixel centre meets the grid's
-    extremes, the pixels do not.
+    scaled grid, which is what is stored. Grid values may be slightly outside [0, 1] where no pixel centre meets the grid's
+    extremes; the pixels are not.
 
     Parameters
     ----------

@@ -1,7 +1,7 @@
-"""The table of known models, and fetching their files: recognisers, quality networks, detectors.
+"""The table of known models (recognisers, quality networks, detectors), and fetching their files.
 
-``table.json`` holds the facts, `table` reads it, `sources` gets bytes from one place, `fetch` tries one place after the
-other and keeps what was verified.
+``table.json`` holds the facts, `table` reads it, `sources` downloads from one source, `fetch` tries the sources in order
+and keeps the verified file.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Fetching the file of a known model: verified, kept, and with the consent that its licence asks for."""
+"""Fetch the file of a known model, verify it, keep it, and record the consent that its licence requires."""
 
 from __future__ import annotations
 
@@ -28,22 +28,14 @@ OFFLINE = "FIQX_OFFLINE"
 
 
 class Fetched(NamedTuple):
-    """A model's file.
-
-    Attributes
-    ----------
-    data
-        Its bytes, which have the hash of the table.
-    path
-        Where they are kept, and a sidecar beside them; None where nothing can be kept.
-    """
+    """The bytes of a model's verified file, and its path, beside which a sidecar can be kept; None where there is no cache."""
 
     data: bytes
     path: Path | None
 
 
 def stored(entry: KnownModel) -> Fetched | None:
-    """Return a model's file if it is on this machine and what the table says; never touches the network."""
+    """Return a model's verified file if it is in the cache, without network access."""
     cache = Cache(cache_dir("models"))
     data = cache.read(entry.stored_name)
     if data is None or hashlib.sha256(data).hexdigest() != entry.sha256:
@@ -52,7 +44,7 @@ def stored(entry: KnownModel) -> Fetched | None:
 
 
 def is_stored(entry: KnownModel) -> bool:
-    """Whether a model's file is kept on this machine, by the hash noted beside it; its bytes are checked when it is opened."""
+    """Return whether a model's file is in the cache, by the recorded hash; its bytes are verified when it is opened."""
     path = _path(Cache(cache_dir("models")), entry)
     if path is None or not path.is_file():
         return False
@@ -69,27 +61,27 @@ def fetch(
     file: Path | None = None,
     patience: Patience | None = None,
 ) -> Fetched:
-    """Return a model's file, from the cache or from the first of its sources that gives it.
+    """Return a model's file, from the cache or from the first source that provides it.
 
     Parameters
     ----------
     entry
         The model.
     accept_licence
-        The user accepts what the entry asks for; kept beside the file, with the date.
+        The user accepts the entry's licence; recorded beside the file, with the date.
     file
-        The file itself, brought by hand: it is verified and kept, and no network is used.
+        A local copy of the file: it is verified and kept, without network access.
     patience
-        How long to wait for each source.
+        Time limits for each source.
 
     Raises
     ------
     LicenceError
-        Its licence must be accepted first.
+        The licence must be accepted first.
     ModelError
-        The given file is another one (the message shows both hashes), or a Python package brings the model.
+        The given file is another one (the message shows both hashes), or the model comes with a Python package.
     ModelUnavailableError
-        No source gives it, or the network is forbidden; the message says how to get it.
+        No source provides it, or network access is forbidden; the message says how to get it.
     """
     if entry.installed_with:
         raise ModelError(
@@ -99,18 +91,18 @@ def fetch(
     cache = Cache(cache_dir("models"))
     _consent(entry, cache, accept_licence)
     with _alone(cache, entry):
-        found = stored(entry) if file is None else None
-        if found is None:
+        fetched = stored(entry) if file is None else None
+        if fetched is None:
             data = _brought(entry, file) if file else _from_sources(entry, patience or Patience())
             kept = cache.write(entry.stored_name, data)
-            found = Fetched(data, _path(cache, entry) if kept else None)
+            fetched = Fetched(data, _path(cache, entry) if kept else None)
         if accept_licence and entry.consent:
             _record(entry, cache)
-    return found
+    return fetched
 
 
 def consent_path(entry: KnownModel, folder: Path) -> Path:
-    """Return where the consent to a model's licence is kept."""
+    """Return the path of the recorded consent to a model's licence."""
     return folder / f"{entry.name}.licence.json"
 
 
@@ -132,14 +124,14 @@ def _consent(entry: KnownModel, cache: Cache, accepted: bool) -> None:
 def _record(entry: KnownModel, cache: Cache) -> None:
     if cache.folder is None:
         return
-    told = {
+    consent = {
         "model": entry.name,
         "sha256": entry.sha256,
         "licence": entry.licence_weights,
         "accepted": entry.consent,
         "date": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
     }
-    text = json.dumps(told, indent=2, ensure_ascii=False) + "\n"
+    text = json.dumps(consent, indent=2, ensure_ascii=False) + "\n"
     write_atomic(consent_path(entry, cache.folder), text.encode(), private=True)
 
 
@@ -148,11 +140,11 @@ def _brought(entry: KnownModel, file: Path) -> bytes:
         data = read_regular(file)
     except OSError as error:
         raise ModelError(f"cannot read {file}: {error.strerror or error}") from error
-    found = hashlib.sha256(data).hexdigest()
-    if found != entry.sha256:
+    sha256 = hashlib.sha256(data).hexdigest()
+    if sha256 != entry.sha256:
         size = "" if entry.bytes is None else f"{entry.bytes} bytes, "
         raise ModelError(
-            f"{file} is not {entry.file} of {entry.name}: it has {len(data)} bytes, SHA-256 {found}; "
+            f"{file} is not {entry.file} of {entry.name}: it has {len(data)} bytes, SHA-256 {sha256}; "
             f"wanted {size}SHA-256 {entry.sha256}"
         )
     return data
@@ -189,7 +181,7 @@ def _unavailable(entry: KnownModel, why: str) -> ModelUnavailableError:
 
 @contextlib.contextmanager
 def _alone(cache: Cache, entry: KnownModel) -> Iterator[None]:
-    """Let one process at a time fetch a model; the others find the file when it is their turn."""
+    """Let one process at a time fetch a model; the others then find the file."""
     with contextlib.ExitStack() as stack:
         if cache.folder is not None:
             with contextlib.suppress(OSError):

