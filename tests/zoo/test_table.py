@@ -11,6 +11,9 @@ from urllib.parse import urlsplit
 import pytest
 
 from fiqx_trt.errors import ModelError
+from fiqx_trt.experiments.deletion import CENTRE, CHANCE, mean_name
+from fiqx_trt.experiments.deletion_maps import MAPS
+from fiqx_trt.experiments.map_worth import map_settings
 from fiqx_trt.faces.align import TEMPLATES
 from fiqx_trt.models import ModelSpec
 from fiqx_trt.models.known import entry_fields
@@ -136,3 +139,14 @@ def test_what_a_quality_foresees_was_measured_with_the_default_settings() -> Non
     assert (serfiq.people, serfiq.against) == (40, "genuine")
     assert "ORL" in serfiq.on
     assert spec.cosines["impostor"][1] < spec.cosines["genuine"][0]
+
+
+@pytest.mark.parametrize("name", ["mobilefacenet", "dlib-resnet"])
+def test_what_the_maps_are_worth_was_measured_for_every_map(name: str) -> None:
+    spec = ModelSpec(**entry_fields(models()[name]))
+    assert set(spec.map_worth) == set(MAPS)
+    for kind, worth in spec.map_worth.items():
+        assert worth.settings == map_settings(kind, "l1")
+        assert set(worth.against) == {CENTRE, CHANCE, mean_name(kind)}
+        assert (worth.faces, worth.people) == (40, 40)
+        assert worth.gain == worth.against[CHANCE]  # chance gains nothing
