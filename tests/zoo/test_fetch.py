@@ -323,8 +323,8 @@ def test_one_line_says_what_comes_from_where(cache: Path, caplog: pytest.LogCapt
 
 CHILD = """
 import sys
-from fiqx_trt.zoo import Entry, Origin, fetch
-entry = Entry(name="net", kind="recogniser", file="net.onnx", sha256=sys.argv[2], origins=(Origin(url=sys.argv[1]),),
+from fiqx_trt.zoo import KnownModel, Origin, fetch
+entry = KnownModel(name="net", kind="recogniser", file="net.onnx", sha256=sys.argv[2], origins=(Origin(url=sys.argv[1]),),
               licence_code="MIT", licence_weights="MIT")
 print(len(fetch(entry).data))
 """
