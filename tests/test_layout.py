@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pkgutil
+import re
 from pathlib import Path
 
 import pytest
@@ -49,3 +51,12 @@ def test_every_kernel_is_public_and_typed():
         for wanted in NAMES.get(stem, (stem,)):
             assert wanted in kernels.__all__, f"kernels offers nothing of {stem}"
             assert f"def {wanted}(" in stub, f"_core.pyi lacks {wanted}"
+
+
+def test_the_steps_of_one_face_are_in_the_code() -> None:
+    text = (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")
+    section = text.split("## One face, step by step", 1)[1].split("\n## ", 1)[0]
+    names = [name for name in re.findall(r"`([a-z_]+(?:\.\w+)+)`", section) if name != "s.csv"]
+    assert len(names) > 25
+    for name in names:
+        assert pkgutil.resolve_name(f"fiqx_trt.{name}") is not None
