@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import importlib
+import re
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from fiqx_trt.errors import InvalidInputError, PluginError
+from fiqx_trt.errors import InvalidInputError, PluginError, SourceError
 from fiqx_trt.evaluate.score_tables import known_direction
 from fiqx_trt.faces.detect import DETECTORS, open_detector
+from fiqx_trt.faces.prepare import FaceRecord
 from fiqx_trt.importers import FORMATS, read_scores
 from fiqx_trt.quality.base import METHODS, create_method, method_names
 from fiqx_trt.registry import Registry
+from fiqx_trt.runs import Scorer
 from fiqx_trt.runtime import AUTO, BACKENDS, available_backends, open_session
 from runtime.small_nets import images, residual_net
 from support.distributions import install
@@ -181,3 +185,85 @@ def test_another_package_can_add_a_backend(installed: Installer) -> None:
     with open_session(residual_net(), backend="added", device="cpu", max_batch=1) as session:
         assert session.run({"image": images(1)})
     assert ("added", True, "on cpu") in [(n, ok, told[-6:]) for n, ok, told in available_backends()]
+
+
+FAILING = """
+from fiqx_trt.errors import SourceError
+
+class Method:
+    name, higher_is_better, needs_model, columns, parameters = "raises", True, False, ("raises",), {}
+
+    def notes(self, model):
+        return ()
+
+    def score(self, model, faces, extracted):
+        raise KeyError("weights")
+
+class Tall(Method):
+    name, columns = "tall", ("tall",)
+
+    def score(self, model, faces, extracted):
+        from fiqx_trt.quality import Quality
+        return Quality(faces.mean(axis=(2, 3)).astype(float))
+
+class Unbuildable(Method):
+    def __init__(self):
+        raise RuntimeError("no licence")
+
+def detector(**options):
+    raise OSError("no\\nweights")
+
+def read(path):
+    if path.suffix == ".bad":
+        raise SourceError("its own words")
+    return path.read_text(encoding="utf-8")
+
+def unavailable(device):
+    return None
+
+def open_graph(graph, options):
+    raise ZeroDivisionError
+"""
+
+
+def test_what_another_package_raises_is_one_line_with_its_name(installed: Installer, tmp_path: Path) -> None:
+    points = {
+        "fiqx_trt.quality": {
+            "raises": "failing:Method",
+            "tall": "failing:Tall",
+            "unbuildable": "failing:Unbuildable",
+        },
+        "fiqx_trt.detectors": {"raises": "failing:detector"},
+        "fiqx_trt.importers": {"raises": "failing:read"},
+        "fiqx_trt.backends": {"raises": "failing"},
+    }
+    installed("failing-package", "2.0", points, {"failing": FAILING})
+    (tmp_path / "scores.txt").write_bytes(b"\xff")
+    record = FaceRecord("a", 0, 1, "ok", "", np.zeros((4, 4, 3), np.uint8))
+    calls: list[tuple[Callable[[], object], str]] = [
+        (lambda: create_method("unbuildable"), "it raised RuntimeError: no licence"),
+        (lambda: Scorer(None, [create_method("raises")]).measure([record]), "it raised KeyError: 'weights'"),
+        (
+            lambda: Scorer(None, [create_method("tall")]).measure([record]),
+            "it raised ValueError: its score() returned numbers of shape (1, 4) for 1 faces",
+        ),
+        (lambda: open_detector("raises"), "it raised OSError: no weights"),
+        (lambda: read_scores(tmp_path / "scores.txt", format="raises"), "it raised UnicodeDecodeError: "),
+        (lambda: open_session(residual_net(), backend="raises", device="cpu"), "it raised ZeroDivisionError"),
+    ]
+    for call, message in calls:
+        with pytest.raises(PluginError) as caught:
+            call()
+        text = str(caught.value)
+        assert re.match(r"the [a-z ]+ '\w+' of failing-package 2\.0 cannot be used: it raised ", text)
+        assert message in text
+        assert "\n" not in text
+    with pytest.raises(SourceError, match="its own words"):
+        read_scores(tmp_path / "scores.bad", format="raises")
+
+
+def test_what_this_package_raises_stays_as_it_is() -> None:
+    with pytest.raises(KeyError), METHODS.calling("serfiq"):
+        raise KeyError
+    with pytest.raises(KeyError), METHODS.calling("nobody"):
+        raise KeyError

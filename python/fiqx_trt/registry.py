@@ -6,13 +6,14 @@ when it is asked for by name, and otherwise stands in ``fiqx-trt doctor`` alone.
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from fiqx_trt.errors import InvalidInputError, PluginError
+from fiqx_trt.errors import FiqxError, InvalidInputError, PluginError
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
@@ -151,12 +152,30 @@ class Registry(Mapping[str, str]):
         try:
             loaded = _imported(extension.target)
         except (Exception, SystemExit) as error:  # whatever another package's import raises
-            text = " ".join(str(error).split()) or "no message"
-            raise extension.error(f"{extension.target}: {type(error).__name__}: {text[:300]}") from error
+            raise extension.error(f"{extension.target}: {_named(error)}") from error
         missing = [attribute for attribute in self._required if not hasattr(loaded, attribute)]
         if missing:
             raise extension.error(f"{extension.target} has no {', '.join(missing)}")
         return loaded
+
+    @contextlib.contextmanager
+    def calling(self, name: str) -> Iterator[None]:
+        """Turn what an extension raises inside the block into PluginError, except errors of this package.
+
+        Raises
+        ------
+        PluginError
+            The code of another package failed; the message names it and the error.
+        """
+        try:
+            yield
+        except (FiqxError, MemoryError):
+            raise
+        except Exception as error:  # whatever another package raises
+            found = [] if name in self.builtin else [one for one in self.extensions() if one.name == name]
+            if not found:
+                raise
+            raise found[0].error(f"it raised {_named(error)}") from error
 
     def _usable(self) -> dict[str, Extension]:
         return {one.name: one for one in self.extensions() if not one.fault}
@@ -176,6 +195,12 @@ class Registry(Mapping[str, str]):
         """Return the other packages with the same name."""
         others = {other.origin for other in found if other.name == one.name} - {one.origin}
         return " and ".join(sorted(others)) or "another entry of it"
+
+
+def _named(error: BaseException) -> str:
+    """Return the type and the text of an error in one line."""
+    text = " ".join(str(error).split())
+    return f"{type(error).__name__}: {text[:300]}" if text else type(error).__name__
 
 
 def _imported(target: str) -> Any:

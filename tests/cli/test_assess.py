@@ -95,6 +95,11 @@ def test_too_few_faces_and_an_earlier_result_are_one_line(
 ) -> None:
     one = cli("assess", people / "p0" / "0.png", "--model", recogniser, "--out", tmp_path / "o", *OPTIONS)
     assert one.code == 2
+    wrong = cli(
+        "assess", people, "--option", "flip.x=1", "--model", recogniser, "--out", tmp_path / "w", *OPTIONS
+    )
+    assert wrong.code == 2
+    assert "flip has no option 'x'; flip has no options" in wrong.err
     assert "1 faces were found in the inputs; an assessment needs at least 2" in one.err
     (tmp_path / "o").mkdir(exist_ok=True)
     (tmp_path / "o" / "summary.json").write_text("{}")

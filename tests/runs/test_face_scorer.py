@@ -18,6 +18,7 @@ import pytest
 import fiqx_trt as fx
 from fiqx_trt.errors import InferenceError, InvalidInputError, ModelError
 from fiqx_trt.faces.decode import decode
+from fiqx_trt.quality import MethodOptions
 from support.forks import in_fork
 
 
@@ -147,6 +148,26 @@ def test_it_can_be_pickled_before_and_after_its_first_call(scorer, files) -> Non
         assert after(files).equals(wanted)
     assert repr(after) == repr(scorer)
     assert "methods=['serfiq', 'magface'], aligned=True" in repr(after)
+
+
+def test_options_of_methods_are_given_by_name_and_kept_by_pickling(small_model, files) -> None:
+    """The options of a mapping are those of MethodOptions, and of the method built by hand."""
+    methods = ["serfiq", "brisque"]
+    options = {"serfiq": {"dropout": 0.3}, "brisque": {"halving": "antialiased"}}
+    with (
+        fx.FaceScorer(small_model, methods, aligned=True, options=options) as given,
+        fx.FaceScorer(small_model, ["serfiq"], aligned=True, options=MethodOptions(dropout=0.3)) as named,
+        fx.FaceScorer(small_model, methods, aligned=True) as plain,
+    ):
+        table, other = given(files), plain(files)
+        assert table["serfiq"] == named(files)["serfiq"] != other["serfiq"]
+        assert table["brisque"] != other["brisque"]
+        with pickle.loads(pickle.dumps(given)) as again:
+            assert again(files).equals(table)
+    with pytest.raises(
+        InvalidInputError, match="serfiq has no option 'drop'; the options of serfiq are passes"
+    ):
+        fx.FaceScorer(small_model, options={"serfiq": {"drop": 0.3}})
 
 
 def scored(scorer: fx.FaceScorer, file: Path) -> tuple[int, pa.Table]:

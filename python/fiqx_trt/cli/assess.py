@@ -36,10 +36,11 @@ def assess(
         typer.Option(
             "--method",
             metavar="NAME",
-            help="Quality method; may be repeated. (Default: serfiq, magface, flip.)",
+            help="Quality method: {methods}, or onnx:FILE; may be repeated. (Default: serfiq, magface, flip.)",
             show_default=False,
         ),
     ] = None,
+    option: o.MethodOption = None,
     identities: o.Identities = None,
     limit: Annotated[int, typer.Option(min=2, metavar="N", help="Use the first N faces.")] = 400,
     fmr: Annotated[float, typer.Option(metavar="F", help="False match rate of the discard curve.")] = 1e-2,
@@ -92,7 +93,8 @@ def assess(
     from fiqx_trt.experiments.assessment import AssessmentOptions
     from fiqx_trt.experiments.assessment_study import compare_taps, study_assessment
     from fiqx_trt.experiments.map_worth import judge_some
-    from fiqx_trt.quality import create_method
+    from fiqx_trt.quality import create_methods
+    from fiqx_trt.quality.base import parse_options
     from fiqx_trt.report.study_folder import start_folder, write_assessment
     from fiqx_trt.runs.record import RunRecord
 
@@ -100,7 +102,7 @@ def assess(
     fields = o.model_fields(
         mean=mean, std=std, color=color, template=template, input_size=input_size, tap=tap
     )
-    methods = [create_method(name) for name in dict.fromkeys(method or DEFAULT_METHODS)]
+    methods = create_methods(method or DEFAULT_METHODS, parse_options(option or ()))
     options = AssessmentOptions(replicates=replicates, seed=seed, fmr=fmr)
     start_folder(out, overwrite=overwrite)
     with o.open_model(model, runtime, fields) as opened:
@@ -203,6 +205,7 @@ def _record(
 
 def _entries(result: Assessment, methods: Sequence[QualityMethod], on: str) -> dict[str, Validity]:
     from fiqx_trt.models.validity import Validity
+    from fiqx_trt.quality.base import method_parameters
 
     entries = {}
     for method in methods:
@@ -216,7 +219,7 @@ def _entries(result: Assessment, methods: Sequence[QualityMethod], on: str) -> d
             faces=result.faces,
             people=result.people,
             untouched=None if one.untouched is None else round(one.untouched.value, 4),
-            settings=dict(method.parameters),
+            settings=method_parameters(method),
             on=on,
         )
     return entries

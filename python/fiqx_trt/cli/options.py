@@ -134,6 +134,15 @@ Maps = Annotated[bool, typer.Option("--maps/--no-maps", help="Write the float ma
 Pictures = Annotated[
     str, typer.Option(metavar="KIND", help="Pictures of face, map and overlay: jpg, png, none.")
 ]
+MethodOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--option",
+        metavar="METHOD.OPTION=VALUE",
+        help="Option of a method, such as brisque.halving=antialiased; may be repeated. A wrong one lists those there are.",
+        show_default=False,
+    ),
+]
 Backend = Annotated[
     str,
     typer.Option(

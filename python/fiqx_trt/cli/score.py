@@ -28,15 +28,6 @@ Methods = Annotated[
         show_default=False,
     ),
 ]
-MethodOption = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--option",
-        metavar="METHOD.OPTION=VALUE",
-        help="Option of a method, such as brisque.halving=antialiased; may be repeated. A wrong one lists those there are.",
-        show_default=False,
-    ),
-]
 OutTable = Annotated[
     Path,
     typer.Option(
@@ -57,7 +48,7 @@ def score(
     distance: Annotated[
         str, typer.Option(help="SER-FIQ: mean over the pairs, or the paper's factor 2/m².")
     ] = "pairs",
-    option: MethodOption = None,
+    option: o.MethodOption = None,
     faces: g.FaceGroup,
     pictures: g.InputGroup,
     runtime: g.RuntimeGroup,

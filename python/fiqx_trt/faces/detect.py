@@ -146,7 +146,10 @@ def open_detector(
         The backend is not available on this machine.
     """
     opener = DETECTORS.load(name)
-    detector: Detector = opener(backend=backend, threads=threads, min_face=min_face, confidence=confidence)
+    with DETECTORS.calling(name):
+        detector: Detector = opener(
+            backend=backend, threads=threads, min_face=min_face, confidence=confidence
+        )
     return detector
 
 

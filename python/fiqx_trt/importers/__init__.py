@@ -75,4 +75,5 @@ def read_scores(path: Path, *, format: str) -> ImportedScores:
         The file cannot be read or breaks its grammar; the message names the line.
     """
     reader: Callable[[Path], ImportedScores] = FORMATS.load(format)
-    return reader(Path(path))
+    with FORMATS.calling(format):
+        return reader(Path(path))

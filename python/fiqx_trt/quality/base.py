@@ -201,7 +201,8 @@ def create_method(name: str, options: MethodOptions | Mapping[str, object] | Non
         checked_values(name, OnnxScorer, options or {})
         return OnnxScorer.from_argument(argument)
     factory: MethodFactory = METHODS.load(name)
-    return factory(**checked_values(name, factory, options or {}))
+    with METHODS.calling(name):
+        return factory(**checked_values(name, factory, options or {}))
 
 
 def create_methods(names: Sequence[str], options: OptionsByMethod | None = None) -> list[QualityMethod]:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from fiqx_trt.faces.prepare import FaceRecord
 from fiqx_trt.models.model import Model
 from fiqx_trt.models.validity import validity_line
-from fiqx_trt.quality.base import QualityMethod, method_parameters
+from fiqx_trt.quality.base import METHODS, Quality, QualityMethod, method_parameters
 from fiqx_trt.rows import LANDMARK_NAMES, Column
 
 __all__ = ["Scorer", "base_row"]
@@ -56,7 +56,7 @@ class Scorer:
             return ()
         spec = self.model.spec
         validity = [
-            validity_line(spec, method.name, method.parameters)
+            validity_line(spec, method.name, method_parameters(method))
             for method in self.methods
             if method.needs_model
         ]
@@ -83,7 +83,9 @@ class Scorer:
         extracted = needed.extract(faces) if needed is not None else None
         table: dict[str, list[float] | list[int] | None] = {}
         for method in self.methods:
-            quality = method.score(self.model, faces, extracted)
+            with METHODS.calling(method.name):
+                quality = method.score(self.model, faces, extracted)
+                _check_shape(quality, len(faces))
             values = (quality.raw, quality.scaled, quality.percentile, quality.hundred)
             table.update(
                 (name, None if v is None else v.tolist())
@@ -105,6 +107,13 @@ def base_row(record: FaceRecord) -> Row:
         "error": record.error or None,
         **_geometry(record),
     }
+
+
+def _check_shape(quality: Quality, count: int) -> None:
+    """Refuse numbers that are not one per face."""
+    for values in (quality.raw, quality.scaled, quality.percentile):
+        if values is not None and values.shape != (count,):
+            raise ValueError(f"its score() returned numbers of shape {values.shape} for {count} faces")
 
 
 def _row(record: FaceRecord, numbers: Mapping[str, float | int | None]) -> Row:

@@ -163,7 +163,8 @@ def _open_named(backend: str, graph: Graph, device: str, options: Callable[[str]
     reasons = {one: _unavailable(backend, one) for one in devices}
     for one, reason in reasons.items():
         if reason is None:
-            session: Session = BACKENDS.load(backend).open_graph(graph, options(one))
+            with BACKENDS.calling(backend):
+                session: Session = BACKENDS.load(backend).open_graph(graph, options(one))
             return session
     told = "; ".join(dict.fromkeys(str(reason) for reason in reasons.values()))
     here = ", ".join(f"{name} {reason}" for name, available, reason in available_backends() if available)
