@@ -1,7 +1,7 @@
 """Tables of names: what this package knows, as ``module:attribute``, and what other packages add by entry points.
 
 Listing a table imports nothing. An entry of another package that cannot be used is one :class:`fiqx_trt.errors.PluginError`
-when it is asked for by name, and otherwise stands in ``fiqx-trt doctor`` alone.
+when its name is given; otherwise only ``fiqx-trt doctor`` reports it.
 """
 
 from __future__ import annotations
@@ -110,13 +110,13 @@ class Registry(Mapping[str, str]):
         """Return what other packages registered, sorted by name; those that cannot have their name carry a fault."""
         from importlib.metadata import entry_points
 
-        found = [self._extension(point) for point in entry_points(group=self.group)]
-        count = Counter(one.name for one in found)
+        registered = [self._extension(point) for point in entry_points(group=self.group)]
+        count = Counter(one.name for one in registered)
         marked = [
             one
             if one.fault or count[one.name] == 1
-            else replace(one, fault=f"{self._others(one, found)} registers the same name; uninstall one")
-            for one in found
+            else replace(one, fault=f"{self._others(one, registered)} registers the same name; uninstall one")
+            for one in registered
         ]
         return tuple(sorted(marked, key=lambda one: (one.name, one.origin)))
 
@@ -132,12 +132,12 @@ class Registry(Mapping[str, str]):
         """
         if name in self.builtin:
             return _imported(self.builtin[name])
-        found = [one for one in self.extensions() if one.name == name]
-        if not found:
+        matching = [one for one in self.extensions() if one.name == name]
+        if not matching:
             raise InvalidInputError(
                 f"no {self.kind} is called {name!r}; there are {', '.join(sorted(self))}{self._also}"
             )
-        return self.load_extension(found[0])
+        return self.load_extension(matching[0])
 
     def load_extension(self, extension: Extension) -> Any:
         """Import what another package registered.
@@ -172,10 +172,10 @@ class Registry(Mapping[str, str]):
         except (FiqxError, MemoryError):
             raise
         except Exception as error:  # whatever another package raises
-            found = [] if name in self.builtin else [one for one in self.extensions() if one.name == name]
-            if not found:
+            matching = [] if name in self.builtin else [one for one in self.extensions() if one.name == name]
+            if not matching:
                 raise
-            raise found[0].error(f"it raised {_named(error)}") from error
+            raise matching[0].error(f"it raised {_named(error)}") from error
 
     def _usable(self) -> dict[str, Extension]:
         return {one.name: one for one in self.extensions() if not one.fault}
@@ -191,9 +191,9 @@ class Registry(Mapping[str, str]):
         return Extension(self.kind, point.name, point.value, distribution, version, fault)
 
     @staticmethod
-    def _others(one: Extension, found: Sequence[Extension]) -> str:
+    def _others(one: Extension, registered: Sequence[Extension]) -> str:
         """Return the other packages with the same name."""
-        others = {other.origin for other in found if other.name == one.name} - {one.origin}
+        others = {other.origin for other in registered if other.name == one.name} - {one.origin}
         return " and ".join(sorted(others)) or "another entry of it"
 
 

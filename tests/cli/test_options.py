@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+import typer
 
+from fiqx_trt.cli.main import app
 from fiqx_trt.errors import DependencyError
 from fiqx_trt.quality.brisque import default_model
 from fiqx_trt.rows import RunMeta, meta_path, read_table
@@ -72,3 +77,23 @@ def test_wrong_options(cli, tmp_path: Path, arguments: tuple[str, ...], message:
     assert result.code == 2
     assert message in result.err
     assert result.err.count("\n") == 1
+
+
+def command_paths(group: Any, *path: str) -> Iterator[tuple[str, ...]]:
+    for name, command in group.commands.items():
+        if hasattr(command, "commands"):
+            yield from command_paths(command, *path, name)
+        else:
+            yield (*path, name)
+
+
+def test_every_help_lists_names_where_they_are_meant(cli) -> None:
+    """No placeholder is left in the help of any command."""
+    paths = list(command_paths(typer.main.get_command(app)))
+    assert ("experiment", "masks") in paths
+    for path in paths:
+        result = cli(*path, "--help")
+        assert result.code == 0
+        assert not re.search(r"\{(methods|detectors|formats|backends)\}", result.out), path
+        for mark, name in (("--detector ", "yunet"), ("--backend ", "onnxruntime"), ("--option ", "serfiq")):
+            assert mark not in result.out or name in result.out, path

@@ -171,8 +171,8 @@ def _agreement() -> list[Line]:
                 embeddings = model.embed(probe_faces(model.spec.input_size)).astype(np.float64)
                 how = f"{model.device}, {model.precision}"
         except Exception as error:  # a backend of another package may raise any
-            told = "" if isinstance(error, FiqxError) else f"{type(error).__name__}: "
-            lines.append((f"run {name}", "fails", f"{told}{error}"))
+            kind = "" if isinstance(error, FiqxError) else f"{type(error).__name__}: "
+            lines.append((f"run {name}", "fails", f"{kind}{error}"))
             continue
         if reference is None:
             reference = (name, embeddings)

@@ -267,7 +267,7 @@ def parse_options(texts: Sequence[str]) -> dict[str, dict[str, object]]:
 def method_parameters(method: QualityMethod) -> dict[str, object]:
     """Return every setting of a method that changes a number, its options among them.
 
-    The direction of a method of another package is told too, for programs that read its table without that package.
+    The direction of a method of another package is recorded too, for programs that read its table without that package.
     """
     direction = {f"{method.columns[0]}.higher_is_better": method.higher_is_better}
     further = {**option_values(method), **({} if method.name in METHODS.builtin else direction)}

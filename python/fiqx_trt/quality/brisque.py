@@ -100,14 +100,17 @@ class Brisque:
     @property
     def parameters(self) -> Mapping[str, object]:
         """Every setting that changes a number."""
-        told: dict[str, object] = {
+        parameters: dict[str, object] = {
             "brisque.model": "brisque (PyPI)" if self.model is None else self.model.name,
             "brisque.model_sha256": self._svr.sha256,
             "brisque.halving": self._halving,
         }
         if self.ranges is not None:
-            told |= {"brisque.ranges": self.ranges.name, "brisque.ranges_sha256": self._svr.ranges_sha256}
-        return told
+            parameters |= {
+                "brisque.ranges": self.ranges.name,
+                "brisque.ranges_sha256": self._svr.ranges_sha256,
+            }
+        return parameters
 
     def notes(self, model: Model) -> tuple[str, ...]:
         """Say what the number is."""

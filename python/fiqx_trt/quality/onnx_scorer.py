@@ -94,12 +94,12 @@ class OnnxScorer:
     @property
     def parameters(self) -> Mapping[str, object]:
         """Every setting that changes a number, and the direction."""
-        told = {
+        contract = {
             field.name: getattr(self.contract, field.name)
             for field in fields(ScorerContract)
             if field.name not in ("name", "source")
         }
-        plain = {name: list(value) if isinstance(value, tuple) else value for name, value in told.items()}
+        plain = {name: list(value) if isinstance(value, tuple) else value for name, value in contract.items()}
         return {f"{self.name}.{name}": value for name, value in {"sha256": self._sha256, **plain}.items()}
 
     def notes(self, model: Model) -> tuple[str, ...]:
@@ -258,7 +258,7 @@ def known_contract(entry: KnownModel) -> ScorerContract:
         raise ModelError(
             f"{entry.name} is a {entry.kind}, not a quality network; give onnx:FILE, or --model {entry.name}"
         )
-    told: dict[str, Any] = {
+    stated: dict[str, Any] = {
         name: tuple(value) if isinstance(value, list) else value for name, value in entry.contract.items()
     }
-    return ScorerContract(**{**told, "name": entry.name, "source": entry.about})
+    return ScorerContract(**{**stated, "name": entry.name, "source": entry.about})

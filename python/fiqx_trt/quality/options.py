@@ -85,12 +85,12 @@ class Option:
         """
         if value is None and self.default is None:
             return None
-        found = self._converted(value)
-        if found is None or not self._allows(found):
+        converted = self._converted(value)
+        if converted is None or not self._allows(converted):
             raise InvalidInputError(
                 f"{self.name} is {value!r}; {'choose' if self.choices else 'give'} {self.wanted}"
             )
-        return found
+        return converted
 
     def _converted(self, value: object) -> object:
         """Return a value as the option's type, None where it has another one."""
@@ -150,10 +150,10 @@ def option(
     >>> print(*declared_options(Sharpness))
     sigma (a number from 0.5 to 10; default 1.0)
     """
-    found: Kind = type(default) if kind is None else kind
-    if found not in _WORDS:
-        raise TypeError(f"an option is a {found.__name__}; give kind= one of bool, int, float, str, Path")
-    declared = Option(found, default, help, low, high, open, tuple(choices))
+    chosen: Kind = type(default) if kind is None else kind
+    if chosen not in _WORDS:
+        raise TypeError(f"an option is a {chosen.__name__}; give kind= one of bool, int, float, str, Path")
+    declared = Option(chosen, default, help, low, high, open, tuple(choices))
     return dataclasses.field(default=default, metadata={_KEY: declared})
 
 

@@ -122,17 +122,17 @@ def read_contract(model: Path) -> ScorerContract:
             f'{{"contract": "cr-fiqa"}} (ready: {", ".join(CONTRACTS)}), or state input_size, mean, std, color and '
             "higher_is_better"
         )
-    given, origin = read_fields(path), f"the sidecar {path}"
-    check_names(given, {"contract", *(field.name for field in fields(ScorerContract))}, origin)
+    sidecar, origin = read_fields(path), f"the sidecar {path}"
+    check_names(sidecar, {"contract", *(field.name for field in fields(ScorerContract))}, origin)
     base: dict[str, Any] = {}
-    if "contract" in given:
-        ready = CONTRACTS.get(str(given["contract"]))
+    if "contract" in sidecar:
+        ready = CONTRACTS.get(str(sidecar["contract"]))
         if ready is None:
             raise InvalidInputError(
-                f"{origin} names the contract {given['contract']!r}; there are {', '.join(CONTRACTS)}"
+                f"{origin} names the contract {sidecar['contract']!r}; there are {', '.join(CONTRACTS)}"
             )
         base = {field.name: getattr(ready, field.name) for field in fields(ScorerContract)}
-    stated = {name: _typed(origin, name, value) for name, value in given.items() if name != "contract"}
+    stated = {name: _typed(origin, name, value) for name, value in sidecar.items() if name != "contract"}
     whole = {**base, **stated}
     absent = [
         name for name in ("input_size", "mean", "std", "color", "higher_is_better") if name not in whole

@@ -51,16 +51,16 @@ def check_detector(
     shown = _drawn_pictures() if pictures is None else pictures
     opened: Detector = opener(backend=backend, threads=1, min_face=None, confidence=None)
     try:
-        found = [_detected(subject, opened, picture) for picture in shown]
+        detections = [_detected(subject, opened, picture) for picture in shown]
         with ThreadPoolExecutor(4) as pool:
             again = list(pool.map(opened.detect, shown))
-        same = all(_equal(one, other) for one, other in zip(found, again, strict=True))
+        same = all(_equal(one, other) for one, other in zip(detections, again, strict=True))
         claim(same, subject, "finds other faces in the same picture when four threads search")
         floats = shown[0].astype(np.float64)
         wants_error(subject, "a picture of float64", lambda: opened.detect(floats), InvalidInputError)  # type: ignore[arg-type]
     finally:
         opened.close()
-    _check_confidence(subject, opener, backend, shown, found)
+    _check_confidence(subject, opener, backend, shown, detections)
 
 
 def _refuses(subject: str, opener: Callable[..., Detector], backend: str, **wrong: float) -> None:
@@ -126,13 +126,13 @@ def _check_confidence(
     opener: Callable[..., Detector],
     backend: str,
     pictures: Sequence[Picture],
-    found: Sequence[Detections],
+    expected: Sequence[Detections],
 ) -> None:
     """Check that a higher least confidence leaves only faces that are as sure."""
     least = 0.999
     strict: Detector = opener(backend=backend, threads=1, min_face=None, confidence=least)
     try:
-        for picture, before in zip(pictures, found, strict=True):
+        for picture, before in zip(pictures, expected, strict=True):
             after = strict.detect(picture)
             claim(
                 (after.confidence >= np.float32(least)).all(),

@@ -64,8 +64,8 @@ def _check_scores(subject: str, scores: ImportedScores) -> None:
     )
     for path, values in scores.rows.items():
         claim(isinstance(path, str) and path, subject, f"a path is {path!r}")
-        told = f"the row of {path!r} has the columns {list(values)}, not {list(scores.columns)}"
-        claim(list(values) == list(scores.columns), subject, told)
+        mismatch = f"the row of {path!r} has the columns {list(values)}, not {list(scores.columns)}"
+        claim(list(values) == list(scores.columns), subject, mismatch)
         numbers = all(isinstance(value, float) and not np.isinf(value) for value in values.values())
         claim(
             numbers, subject, f"the row of {path!r} holds something else than finite floats and NaN: {values}"

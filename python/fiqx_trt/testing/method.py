@@ -165,10 +165,12 @@ def _check_quality(subject: str, method: QualityMethod, quality: Quality, count:
     for part, values in parts.items():
         if values is None and part != "raw":
             continue
-        told = f"{getattr(values, 'dtype', type(values).__name__)} of shape {getattr(values, 'shape', None)}"
+        shown = f"{getattr(values, 'dtype', type(values).__name__)} of shape {getattr(values, 'shape', None)}"
         fits = isinstance(values, np.ndarray) and values.dtype == np.float64 and values.shape == (count,)
         claim(
-            fits, subject, f"Quality.{part} of {count} faces is {told}; wanted is float64 of shape ({count},)"
+            fits,
+            subject,
+            f"Quality.{part} of {count} faces is {shown}; wanted is float64 of shape ({count},)",
         )
     claim(not np.isinf(quality.raw).any(), subject, "Quality.raw is infinite; a face without a number is NaN")
     for part, values, top in (("scaled", quality.scaled, 1.0), ("percentile", quality.percentile, 100.0)):
