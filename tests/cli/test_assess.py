@@ -100,7 +100,7 @@ def test_too_few_faces_and_an_earlier_result_are_one_line(
     )
     assert wrong.code == 2
     assert "flip has no option 'x'; flip has no options" in wrong.err
-    assert "1 faces were found in the inputs; an assessment needs at least 2" in one.err
+    assert "only 1 face was found in the inputs; give at least 2 pictures of faces" in one.err
     (tmp_path / "o").mkdir(exist_ok=True)
     (tmp_path / "o" / "summary.json").write_text("{}")
     held = cli("assess", people, "--model", recogniser, "--out", tmp_path / "o", *OPTIONS)

@@ -2,16 +2,39 @@
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 from typing import Annotated
 
+import click
 import pytest
 import typer
 from typer.testing import CliRunner
 
+from fiqx_trt.cli import amva, assess, bench, calibrate, cam, edc, experiment, overlap, plq, score
 from fiqx_trt.cli.expand import expand_groups
-from fiqx_trt.cli.groups import ModelGroup
+from fiqx_trt.cli.groups import ContractGroup, ModelGroup
 from fiqx_trt.cli.main import app
+
+STUDIES = {
+    "masks": experiment.masks,
+    "inpaint": experiment.inpaint,
+    "compare": experiment.compare,
+    "deletion": experiment.deletion,
+}
+COMMANDS = {
+    "amva": amva.amva,
+    "assess": assess.assess,
+    "bench": bench.bench,
+    "calibrate": calibrate.calibrate,
+    "cam": cam.cam,
+    "edc": edc.edc,
+    "overlap": overlap.overlap,
+    "plq": plq.plq,
+    "score": score.score,
+    **STUDIES,
+}
 
 Size = Annotated[int, typer.Option(min=1, help="Size of it.")]
 
@@ -74,7 +97,26 @@ def test_a_name_that_comes_twice_is_refused() -> None:
         expand_groups(twice)
 
 
-@pytest.mark.parametrize("name", ["score", "plq", "cam"])
+@pytest.mark.parametrize(
+    "name",
+    ["score", "plq", "cam", "amva", "edc", "assess", "bench", *(f"experiment {kind}" for kind in STUDIES)],
+)
 def test_a_command_that_opens_a_model_has_every_option_of_the_model(name: str) -> None:
-    command = typer.main.get_command(app).commands[name]  # type: ignore[attr-defined]
-    assert {field.name for field in fields(ModelGroup)} <= {option.name for option in command.params}
+    assert {field.name for field in fields(ModelGroup)} <= options_of(name)
+
+
+@pytest.mark.parametrize("name", ["calibrate", "model set", "model inspect", "engine build"])
+def test_a_command_about_a_model_itself_has_every_option_of_its_contract(name: str) -> None:
+    assert {field.name for field in fields(ContractGroup)} <= options_of(name)
+
+
+def options_of(name: str) -> set[str | None]:
+    command: click.Command = typer.main.get_command(app)
+    for part in name.split():
+        command = command.commands[part]  # type: ignore[attr-defined]
+    return {option.name for option in command.params}
+
+
+@pytest.mark.parametrize("command", COMMANDS.values(), ids=COMMANDS)
+def test_no_command_has_many_parameters_of_its_own(command: Callable[..., None]) -> None:
+    assert len(inspect.signature(command).parameters) <= 20

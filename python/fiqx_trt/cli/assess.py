@@ -8,16 +8,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from fiqx_trt.cli import groups as g
 from fiqx_trt.cli import options as o
 from fiqx_trt.cli.console import open_progress, say, table, warnings_shown
-from fiqx_trt.errors import InvalidInputError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from fiqx_trt.experiments.assessment import Assessment
     from fiqx_trt.experiments.assessment_study import AssessmentStudy
-    from fiqx_trt.experiments.face_set import FaceSet
     from fiqx_trt.models.validity import Validity
     from fiqx_trt.quality import QualityMethod
 
@@ -29,7 +28,7 @@ DEFAULT_METHODS = ("serfiq", "magface", "flip")
 
 
 def assess(
-    inputs: o.Inputs,
+    *,
     out: o.OutDirectory,
     method: Annotated[
         list[str] | None,
@@ -68,71 +67,52 @@ def assess(
             show_default=False,
         ),
     ] = None,
-    model: o.ModelName = o.DEFAULT_MODEL,
-    aligned: o.Aligned = False,
-    detector: o.DetectorName = None,
-    min_face: o.MinFace = None,
-    confidence: o.Confidence = None,
-    mean: o.Mean = None,
-    std: o.Std = None,
-    color: o.Color = None,
-    template: o.Template = None,
-    input_size: o.InputSize = None,
-    tap: o.Tap = None,
-    backend: o.Backend = "auto",
-    precision: o.Precision = "auto",
-    device: o.Device = "auto",
-    threads: o.Threads = None,
-    overwrite: o.Overwrite = False,
-    quiet: o.Quiet = False,
+    model: g.ModelGroup,
+    faces: g.LargestFaceGroup,
+    pictures: g.InputGroup,
+    runtime: g.RuntimeGroup,
+    output: g.ResultGroup,
 ) -> None:
     """Measure what quality methods foresee: degrade faces in known ways and compare quality with similarity.
 
     Exit status: 0 done, 2 wrong usage, 1 could not run, 130 interrupted, 143 terminated.
     """
+    from fiqx_trt.evaluate.identities import identities_of
     from fiqx_trt.experiments.assessment import AssessmentOptions
     from fiqx_trt.experiments.assessment_study import compare_taps, study_assessment
+    from fiqx_trt.experiments.face_set import read_faces
     from fiqx_trt.experiments.map_worth import judge_some
     from fiqx_trt.quality import create_methods
     from fiqx_trt.quality.base import parse_options
     from fiqx_trt.report.study_folder import start_folder, write_assessment
     from fiqx_trt.runs.record import RunRecord
 
-    runtime = o.RuntimeOptions(backend, precision, device, threads)
-    fields = o.model_fields(
-        mean=mean, std=std, color=color, template=template, input_size=input_size, tap=tap
-    )
     methods = create_methods(method or DEFAULT_METHODS, parse_options(option or ()))
     options = AssessmentOptions(replicates=replicates, seed=seed, fmr=fmr)
-    start_folder(out, overwrite=overwrite)
-    with o.open_model(model, runtime, fields) as opened:
-        faces = _faces(
-            inputs,
-            o.FaceOptions(aligned, detector, "largest", min_face, confidence).preparer(opened.spec, runtime),
-            limit,
-            threads,
-        )
-        people = _people(faces, identities)
-        with open_progress(None, quiet=quiet) as progress:
+    start_folder(out, overwrite=output.overwrite)
+    with model.open(runtime) as opened:
+        found = read_faces(pictures.sources(), opened, faces, runtime, limit=limit, fewest=2)
+        people = None if identities is None else identities_of(found.paths, identities)
+        with open_progress(None, quiet=output.quiet) as progress:
             study = study_assessment(
                 opened,
-                faces,
+                found,
                 methods,
                 people=people,
                 options=options,
                 progress=lambda done, _: progress(done=done, failed=0),
             )
         if maps:
-            judged = judge_some(opened, faces, map_faces, people=people, replicates=replicates, seed=seed)
+            judged = judge_some(opened, found, map_faces, people=people, replicates=replicates, seed=seed)
             study = replace(study, maps=judged)
     if taps:
         correlations = compare_taps(
-            model, faces, runtime=runtime, contract=fields, people=people, options=options
+            model.model, found, runtime=runtime, contract=model.contract, people=people, options=options
         )
         study = replace(study, taps=correlations)
     write_assessment(study, out, RunRecord(sys.argv, warnings_shown()))
     result = study.result
-    if not quiet:
+    if not output.quiet:
         _show(result)
         for vector, value in study.taps.items():
             say(
@@ -147,28 +127,7 @@ def assess(
             "or give --record"
         )
     elif record is not False:
-        _record(model, fields, study, methods, inputs)
-
-
-def _faces(inputs: Sequence[str], preparer: Any, limit: int, threads: int | None) -> FaceSet:
-    from fiqx_trt.experiments.face_set import collect_faces
-    from fiqx_trt.faces.sources import iter_sources
-
-    faces = collect_faces(iter_sources(inputs), preparer, limit=limit, threads=threads or 2)
-    if len(faces) < 2:
-        raise InvalidInputError(
-            f"{len(faces)} faces were found in the inputs; an assessment needs at least 2. Give pictures of faces, or crops "
-            "with --aligned"
-        )
-    return faces
-
-
-def _people(faces: FaceSet, identities: str | None) -> list[str] | None:
-    if identities is None:
-        return None
-    from fiqx_trt.evaluate.identities import identities_of
-
-    return identities_of(faces.paths, identities)
+        _record(model, study, methods, pictures.inputs)
 
 
 def _show(result: Assessment) -> None:
@@ -183,8 +142,7 @@ def _show(result: Assessment) -> None:
 
 
 def _record(
-    model: str,
-    fields: dict[str, Any],
+    model: g.ModelGroup,
     study: AssessmentStudy,
     methods: Sequence[QualityMethod],
     inputs: Sequence[str],
@@ -193,13 +151,13 @@ def _record(
     from fiqx_trt.models import load_spec
     from fiqx_trt.models.load import update_sidecar
 
-    known, result, on = load_spec(model, fields)[0], study.result, " ".join(inputs)[:200]
-    found: dict[str, Any] = {"validity": {**known.validity, **_entries(result, methods, on)}}
+    known, result, on = load_spec(model.model, model.contract)[0], study.result, " ".join(inputs)[:200]
+    measured: dict[str, Any] = {"validity": {**known.validity, **_entries(result, methods, on)}}
     if study.maps is not None:
-        found["map_worth"] = {**known.map_worth, **measured_worth(study.maps, on=on)}
+        measured["map_worth"] = {**known.map_worth, **measured_worth(study.maps, on=on)}
     if result.cosines:
-        found["cosines"] = dict(result.cosines)
-    written = update_sidecar(model, fields, found)
+        measured["cosines"] = dict(result.cosines)
+    written = update_sidecar(model.model, model.contract, measured)
     say(f"wrote the validity into {written}")
 
 

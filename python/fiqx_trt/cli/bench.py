@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from fiqx_trt.cli import groups as g
 from fiqx_trt.cli import options as o
 from fiqx_trt.cli.console import say, table, tell
 
 if TYPE_CHECKING:
     from fiqx_trt.models import Model
+    from fiqx_trt.runs.options import FaceOptions, RuntimeOptions
     from fiqx_trt.throughput.measure import Throughput
     from fiqx_trt.throughput.pictures import Material
 
@@ -54,23 +56,17 @@ JsonFile = Annotated[
 
 
 def bench(
+    *,
     inputs: Pictures = None,
     only: Only = None,
     seconds: Seconds = 4.0,
-    model: o.ModelName = o.DEFAULT_MODEL,
-    aligned: o.Aligned = False,
-    detector: o.DetectorName = None,
-    min_face: o.MinFace = None,
-    confidence: o.Confidence = None,
+    model: g.ModelGroup,
+    faces: g.LargestFaceGroup,
     column: o.Column = None,
-    backend: o.Backend = "auto",
-    precision: o.Precision = "auto",
-    device: o.Device = "auto",
+    runtime: g.RuntimeGroup,
     batch: o.Batch = 32,
-    threads: o.Threads = None,
     json_file: JsonFile = None,
-    overwrite: o.Overwrite = False,
-    quiet: o.Quiet = False,
+    output: g.ResultGroup,
 ) -> None:
     """Measure throughput: images per second of every step and of the whole, to plan a long run.
 
@@ -85,28 +81,26 @@ def bench(
     names = choose(only)
     if not 0 < seconds < math.inf:
         raise InvalidInputError(f"--seconds is {seconds:g}; give more than 0")
-    if json_file is not None and json_file.exists() and not overwrite:
+    if json_file is not None and json_file.exists() and not output.overwrite:
         raise OutputError(f"{json_file} exists already; use --overwrite to replace it")
-    if not inputs and (aligned or detector or column or min_face or confidence):
+    if not inputs and (column or faces != g.LargestFaceGroup()):
         raise InvalidInputError(
             "--aligned, --detector, --min-face, --confidence and --column are about given pictures; name some"
         )
-    runtime = o.RuntimeOptions(backend, precision, device, threads)
-    faces = o.FaceOptions(aligned, detector, min_face=min_face, confidence=confidence)
     with (
         tempfile.TemporaryDirectory(prefix="fiqx-bench-") as folder,
-        o.open_model(model, runtime, {}) as opened,
+        model.open(runtime) as opened,
     ):
         made = _Made(inputs or [], column, faces, runtime, Path(folder))
         material = made.material(opened)
-        bench_ = Bench(opened, material, Path(folder), batch, threads or 2)
+        bench_ = Bench(opened, material, Path(folder), batch, runtime.threads or 2)
         results = measure(
             bench_.subject(BASELINE),
             [bench_.subject(name) for name in names if only or bench_.suits(name)],
             seconds=seconds,
-            notice=(lambda _: None) if quiet else say,
+            notice=(lambda _: None) if output.quiet else say,
         )
-        setting = _setting(opened, material, batch, threads)
+        setting = _setting(opened, material, batch, runtime.threads)
     _show(setting, results)
     if json_file is not None:
         content = {**setting, "seconds": seconds, "subjects": [_numbers(result) for result in results]}
@@ -117,8 +111,8 @@ def bench(
 class _Made:
     inputs: Sequence[str]
     column: str | None
-    faces: o.FaceOptions
-    runtime: o.RuntimeOptions
+    faces: FaceOptions
+    runtime: RuntimeOptions
     folder: Path
 
     def material(self, model: Model) -> Material:

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import numpy as np
 import typer
 
+from fiqx_trt.cli import groups as g
 from fiqx_trt.cli import options as o
 from fiqx_trt.cli.console import open_progress, say
 
@@ -14,7 +15,7 @@ __all__ = ["calibrate"]
 
 
 def calibrate(
-    inputs: o.Inputs,
+    *,
     model: o.ModelName = o.DEFAULT_MODEL,
     estimator: o.Estimator = "closed-form",
     weights: Annotated[
@@ -24,56 +25,39 @@ def calibrate(
         bool, typer.Option("--pixels/--no-pixels", help="Measure γ and what is usual at every pixel as well.")
     ] = True,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the numbers, write nothing.")] = False,
-    aligned: o.Aligned = False,
-    detector: o.DetectorName = None,
-    select: o.Select = "largest",
-    min_face: o.MinFace = None,
-    confidence: o.Confidence = None,
-    column: o.Column = None,
-    mean: o.Mean = None,
-    std: o.Std = None,
-    color: o.Color = None,
-    template: o.Template = None,
-    input_size: o.InputSize = None,
-    tap: o.Tap = None,
-    backend: o.Backend = "auto",
-    precision: o.Precision = "auto",
-    device: o.Device = "auto",
-    threads: o.Threads = None,
+    contract: g.ContractGroup,
+    faces: g.FaceGroup,
+    pictures: g.InputGroup,
+    runtime: g.RuntimeGroup,
     quiet: o.Quiet = False,
 ) -> None:
     """Measure α, r, γ and the percentiles of a model on typical faces and write them into its sidecar."""
     from fiqx_trt.explain.measuring import FaceSample, measure_pixels
     from fiqx_trt.faces.batch import iter_batches
-    from fiqx_trt.faces.sources import iter_sources
     from fiqx_trt.models.calibration import calibrate_quality, quality_quantiles
     from fiqx_trt.models.gradients import check_weights
     from fiqx_trt.models.load import update_sidecar
     from fiqx_trt.quality.serfiq import SerFiq
+    from fiqx_trt.runs.options import open_model
 
-    runtime = o.RuntimeOptions(backend, precision, device, threads)
-    fields = o.model_fields(
-        mean=mean, std=std, color=color, template=template, input_size=input_size, tap=tap
-    )
     method = SerFiq(estimator=estimator)
     check_weights(weights)
     raw: list[np.ndarray] = []
     sample = FaceSample()
     done = failed = 0
-    with o.open_model(model, runtime, fields) as opened, open_progress(None, quiet=quiet) as progress:
-        preparer = o.FaceOptions(aligned, detector, select, min_face, confidence).preparer(
-            opened.spec, runtime
-        )
-        for records in iter_batches(
-            iter_sources(inputs, column=column), preparer, batch=32, threads=threads or 2
-        ):
-            faces = [record.image for record in records if record.image is not None]
-            if faces:
-                stack = np.stack(faces)
+    with (
+        open_model(model, runtime, contract.contract) as opened,
+        open_progress(None, quiet=quiet) as progress,
+    ):
+        preparer = faces.preparer(opened.spec, runtime)
+        for records in iter_batches(pictures.sources(), preparer, batch=32, threads=runtime.threads or 2):
+            images = [record.image for record in records if record.image is not None]
+            if images:
+                stack = np.stack(images)
                 raw.append(method.score(opened, stack, opened.extract(stack)).raw)
                 sample.add(stack, raw[-1])
             done += len(records)
-            failed += len(records) - len(faces)
+            failed += len(records) - len(images)
             progress(done=done, failed=failed)
         qualities = np.concatenate(raw) if raw else np.zeros(0)
         alpha, r = (
@@ -103,4 +87,4 @@ def calibrate(
         }
     if dry_run:
         return
-    say(f"wrote {update_sidecar(model, fields, {**found, 'calibration': note})}")
+    say(f"wrote {update_sidecar(model, contract.contract, {**found, 'calibration': note})}")

@@ -5,31 +5,92 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-from fiqx_trt.cli import options as o
+import typer
+
 from fiqx_trt.cli.console import open_progress, say
 from fiqx_trt.errors import InvalidInputError
 
 if TYPE_CHECKING:
+    from fiqx_trt.cli import groups as g
     from fiqx_trt.evaluate import Comparisons, PairsFile
     from fiqx_trt.evaluate.score_tables import ScoreTables
     from fiqx_trt.evaluate.templates import Templates
+    from fiqx_trt.runs.options import FaceOptions, RuntimeOptions
 
-__all__ = ["Compared", "PairOptions", "comparisons_of", "similarities_of"]
+__all__ = ["Compared", "PairGroup", "comparisons_of", "similarities_of"]
+
+
+PAIRS_PANEL = "Comparisons"
 
 
 @dataclass(frozen=True)
-class PairOptions:
+class PairGroup:
     """Where comparisons come from."""
 
-    pairs: Path | None
-    templates: Path | None
-    separator: str
-    similarity: str | None
-    identities: str | None
-    impostors: int | None
-    seed: int
+    pairs: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Pairs: a,b,label[,similarity or distance], lines 'a b label', or the list of LFW, CPLFW or InsightFace "
+            "(lfw.bin); told from the file.",
+            rich_help_panel=PAIRS_PANEL,
+            show_default=False,
+        ),
+    ] = None
+    templates: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="The pairs compare templates; this lists their images: name, template, medium (ijbc_face_tid_mid.txt).",
+            rich_help_panel=PAIRS_PANEL,
+            show_default=False,
+        ),
+    ] = None
+    separator: Annotated[
+        str,
+        typer.Option(
+            help="Of the pairs file: comma or blank; auto looks at it.", rich_help_panel=PAIRS_PANEL
+        ),
+    ] = "auto"
+    similarity: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME=WORD",
+            help="Column of the pairs file with the comparison scores: NAME=higher (means more alike) or NAME=lower "
+            "(distances), where its name does not say.",
+            rich_help_panel=PAIRS_PANEL,
+            show_default=False,
+        ),
+    ] = None
+    identities: Annotated[
+        str | None,
+        typer.Option(
+            metavar="folder|FILE",
+            help="Who is on each image: the name of its folder, or a table path,identity. Makes pairs where no file is given, "
+            "and bands.",
+            rich_help_panel=PAIRS_PANEL,
+            show_default=False,
+        ),
+    ] = None
+    impostors: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            help="Impostor pairs to draw; default: ten per genuine pair.",
+            rich_help_panel=PAIRS_PANEL,
+        ),
+    ] = None
+    embeddings: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE.npz",
+            help="Where embeddings are kept; default: embeddings.npz in the output folder.",
+            rich_help_panel=PAIRS_PANEL,
+            show_default=False,
+        ),
+    ] = None
 
 
 @dataclass(frozen=True)
@@ -60,7 +121,7 @@ class Compared:
     templates: Templates | None = None
 
 
-def comparisons_of(source: PairOptions, tables: ScoreTables, *, quiet: bool) -> Compared:
+def comparisons_of(source: PairGroup, tables: ScoreTables, *, seed: int, quiet: bool) -> Compared:
     """Read the comparisons of a file, or make them of the images whose identities are known."""
     from fiqx_trt.evaluate import generate_pairs
     from fiqx_trt.evaluate.identities import identities_of
@@ -76,7 +137,7 @@ def comparisons_of(source: PairOptions, tables: ScoreTables, *, quiet: bool) -> 
             raise InvalidInputError(f"{option} belongs to a pairs file; give --pairs, or leave it out")
     images = tables.listed
     people = identities_of(images, source.identities)
-    made = generate_pairs(images, people, impostors=source.impostors, seed=source.seed)
+    made = generate_pairs(images, people, impostors=source.impostors, seed=seed)
     if not quiet:
         say(
             f"made {made.genuine_count} genuine and {made.impostor_count} impostor pairs of {len(images)} images"
@@ -84,7 +145,7 @@ def comparisons_of(source: PairOptions, tables: ScoreTables, *, quiet: bool) -> 
     return Compared(made, tables, {})
 
 
-def _of_file(source: PairOptions, file: Path, tables: ScoreTables, *, quiet: bool) -> Compared:
+def _of_file(source: PairGroup, file: Path, tables: ScoreTables, *, quiet: bool) -> Compared:
     from fiqx_trt.evaluate import identity_codes, read_pairs_file
     from fiqx_trt.evaluate.identities import identities_of
     from fiqx_trt.evaluate.joining import join_comparisons
@@ -118,7 +179,7 @@ def _of_file(source: PairOptions, file: Path, tables: ScoreTables, *, quiet: boo
 
 
 def _of_templates(
-    source: PairOptions, file: Path, pairs: Comparisons, tables: ScoreTables
+    source: PairGroup, file: Path, pairs: Comparisons, tables: ScoreTables
 ) -> tuple[Templates, ScoreTables, list[str]]:
     """Return the compared templates, the scores of each, and what to say about them."""
     from fiqx_trt.evaluate.templates import read_templates, template_scores
@@ -171,15 +232,13 @@ def _column(found: PairsFile, file: Path) -> str:
 
 def similarities_of(
     compared: Compared,
-    name: str,
-    fields: Mapping[str, Any],
-    runtime: o.RuntimeOptions,
-    faces: o.FaceOptions,
-    keep: Path,
+    named: g.ModelGroup,
+    runtime: RuntimeOptions,
+    faces: FaceOptions,
+    cache: Path,
     *,
     batch: int,
-    overwrite: bool,
-    quiet: bool,
+    output: g.ResultGroup,
 ) -> Compared:
     """Return the comparisons with cosine similarities of a model, and what to tell about them."""
     from fiqx_trt.evaluate.embeddings import EmbeddingCache, compare_embeddings, embed_images
@@ -187,7 +246,7 @@ def similarities_of(
 
     templates = compared.templates
     images = compared.comparisons.paths if templates is None else tuple(dict.fromkeys(templates.images))
-    with o.open_model(name, runtime, fields) as model:
+    with named.open(runtime) as model:
         spec = model.spec
         contract = {
             key: getattr(spec, key)
@@ -199,13 +258,13 @@ def similarities_of(
             **faces.parameters,
             **ran,
         }
-        with open_progress(len(images), quiet=quiet) as progress:
+        with open_progress(len(images), quiet=output.quiet) as progress:
             found = embed_images(
                 images,
                 model,
                 faces.preparer(spec, runtime),
-                cache=EmbeddingCache(keep, configuration),
-                overwrite=overwrite,
+                cache=EmbeddingCache(cache, configuration),
+                overwrite=output.overwrite,
                 batch=batch,
                 threads=runtime.threads or 2,
                 report=lambda done, failed: progress(done=done, failed=failed),
@@ -221,10 +280,10 @@ def similarities_of(
         **compared.told,
         "source": f"cosine of {'' if templates is None else 'template '}embeddings of {spec.name}",
         "configuration": configuration,
-        "embeddings": str(keep),
+        "embeddings": str(cache),
         "images_without_embedding": dict(found.errors),
         "comparisons_without_embedding": without,
     }
-    if not quiet:
+    if not output.quiet:
         say(f"similarities: {told['source']}, computed here")
     return replace(compared, comparisons=judged, told=told)

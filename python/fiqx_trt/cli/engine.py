@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from fiqx_trt.cli import groups as g
 from fiqx_trt.cli.console import say, table
 from fiqx_trt.cli.options import Device
 
@@ -21,6 +22,7 @@ Row = tuple[str, str, str, str]
 
 
 def build(
+    *,
     model: Annotated[
         str, typer.Argument(metavar="MODEL", help="Known model, or an ONNX or TensorFlow Lite file.")
     ],
@@ -35,12 +37,18 @@ def build(
         int, typer.Option(min=2, help="Passes of SER-FIQ, which are the head's rows.", show_default=True)
     ] = 100,
     gradient: Annotated[bool, typer.Option(help="The gradient graph of PLQ too.")] = True,
+    contract: g.ContractGroup,
 ) -> None:
     """Build a model's engines now: trunk, head, the embedding alone for Score-CAM, gradient for PLQ."""
     from fiqx_trt.models import load_model
 
     with load_model(
-        model, backend="tensorrt", precision=precision, device=device, max_batch=max_batch
+        model,
+        backend="tensorrt",
+        precision=precision,
+        device=device,
+        max_batch=max_batch,
+        **contract.contract,
     ) as opened:
         rows = [_row(part, session) for part, session in _parts(opened, passes, gradient)]
     table("", ("part", "precision", "batch", "engine"), rows)

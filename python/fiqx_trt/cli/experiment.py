@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
+from fiqx_trt.cli import groups as g
 from fiqx_trt.cli import options as o
 from fiqx_trt.cli.console import open_progress, say, table, warnings_shown
 from fiqx_trt.errors import InvalidInputError
@@ -15,8 +15,6 @@ from fiqx_trt.runs.settings import gamma_field
 
 if TYPE_CHECKING:
     from fiqx_trt.experiments.deletion_study import DeletionStudy
-    from fiqx_trt.experiments.face_set import FaceSet
-    from fiqx_trt.models import Model
     from fiqx_trt.runs.record import RunRecord
 
 __all__ = ["compare", "deletion", "inpaint", "masks"]
@@ -42,7 +40,7 @@ Seed = Annotated[int, typer.Option(help="Seed of what is drawn at random.")]
 
 
 def masks(
-    inputs: o.Inputs,
+    *,
     out: o.OutDirectory,
     weights: Weightings = None,
     per: Per = "intensity",
@@ -73,48 +71,30 @@ def masks(
     ] = 0.0,
     seed: Seed = 0,
     limit: Limit = None,
-    model: o.ModelName = o.DEFAULT_MODEL,
-    aligned: o.Aligned = False,
-    detector: o.DetectorName = None,
-    select: o.Select = "largest",
-    min_face: o.MinFace = None,
-    confidence: o.Confidence = None,
-    mean: o.Mean = None,
-    std: o.Std = None,
-    color: o.Color = None,
-    template: o.Template = None,
-    input_size: o.InputSize = None,
-    tap: o.Tap = None,
-    alpha: o.Alpha = None,
-    r: o.Middle = None,
-    backend: o.Backend = "auto",
-    device: o.Device = "auto",
-    threads: o.Threads = None,
-    overwrite: o.Overwrite = False,
-    quiet: o.Quiet = False,
+    model: g.ModelGroup,
+    faces: g.FaceGroup,
+    pictures: g.InputGroup,
+    runtime: g.GradientRuntimeGroup,
+    output: g.ResultGroup,
 ) -> None:
     """Cover random squares of every face: whether the covered area loses pixel quality, and the face quality (T 5.2)."""
+    from fiqx_trt.experiments.face_set import read_faces
     from fiqx_trt.experiments.mask_study import MaskOptions, study_masks
     from fiqx_trt.models.gradients import WEIGHTS
     from fiqx_trt.report.study_folder import start_folder, write_masks
 
-    runtime = o.RuntimeOptions(backend, "auto", device, threads)
-    found = o.FaceOptions(aligned, detector, select, min_face, confidence)
-    contract = o.model_fields(
-        mean=mean, std=std, color=color, template=template, input_size=input_size, tap=tap
-    )
     options = MaskOptions(
         weights or list(WEIGHTS), _sizes(sizes), repeats, colors, pointing, min_quality, seed, cast(Any, per)
     )
-    start_folder(out, overwrite=overwrite)
-    with o.open_model(model, runtime, {**contract, **_fields(alpha, r, None)}) as opened:
-        faces = _faces(opened, inputs, found, runtime, limit)
-        with open_progress(None, quiet=quiet) as progress:
+    start_folder(out, overwrite=output.overwrite)
+    with model.open(runtime) as opened:
+        found = read_faces(pictures.sources(), opened, faces, runtime, limit=limit)
+        with open_progress(None, quiet=output.quiet) as progress:
             study = study_masks(
-                opened, faces, options, progress=lambda done, total: progress(done=done, failed=0)
+                opened, found, options, progress=lambda done, _: progress(done=done, failed=0)
             )
     write_masks(study, out, _record())
-    if not quiet:
+    if not output.quiet:
         summary = study.summary()
         _mask_table(summary)
         say(
@@ -123,48 +103,30 @@ def masks(
 
 
 def inpaint(
-    inputs: o.Inputs,
+    *,
     out: o.OutDirectory,
     weights: OneWeighting = "l1",
     per: Per = "intensity",
     seeds: Annotated[int, typer.Option(min=2, help="Seeds over which quality is averaged.")] = 10,
     limit: Limit = None,
-    model: o.ModelName = o.DEFAULT_MODEL,
-    aligned: o.Aligned = False,
-    detector: o.DetectorName = None,
-    select: o.Select = "largest",
-    min_face: o.MinFace = None,
-    confidence: o.Confidence = None,
-    mean: o.Mean = None,
-    std: o.Std = None,
-    color: o.Color = None,
-    template: o.Template = None,
-    input_size: o.InputSize = None,
-    tap: o.Tap = None,
-    alpha: o.Alpha = None,
-    r: o.Middle = None,
+    model: g.ModelGroup,
     gamma: o.Gamma = None,
-    backend: o.Backend = "auto",
-    device: o.Device = "auto",
-    threads: o.Threads = None,
-    overwrite: o.Overwrite = False,
-    quiet: o.Quiet = False,
+    faces: g.FaceGroup,
+    pictures: g.InputGroup,
+    runtime: g.GradientRuntimeGroup,
+    output: g.ResultGroup,
 ) -> None:
     """Fill in the least useful area of every face: whether the face gains quality (T 5.1)."""
+    from fiqx_trt.experiments.face_set import read_faces
     from fiqx_trt.experiments.inpainting_study import study_inpainting
     from fiqx_trt.report.study_folder import start_folder, write_inpainting
 
-    runtime = o.RuntimeOptions(backend, "auto", device, threads)
-    found = o.FaceOptions(aligned, detector, select, min_face, confidence)
-    contract = o.model_fields(
-        mean=mean, std=std, color=color, template=template, input_size=input_size, tap=tap
-    )
-    start_folder(out, overwrite=overwrite)
-    with o.open_model(model, runtime, {**contract, **_fields(alpha, r, gamma, per)}) as opened:
-        faces = _faces(opened, inputs, found, runtime, limit)
-        study = study_inpainting(opened, faces, weights=weights, per=per, seeds=seeds)
+    start_folder(out, overwrite=output.overwrite)
+    with model.open(runtime, **_gamma_of(per, gamma)) as opened:
+        found = read_faces(pictures.sources(), opened, faces, runtime, limit=limit)
+        study = study_inpainting(opened, found, weights=weights, per=per, seeds=seeds)
     write_inpainting(study, out, _record())
-    if not quiet:
+    if not output.quiet:
         rows = [
             (
                 name,
@@ -183,48 +145,34 @@ def inpaint(
 
 
 def compare(
+    *,
     reference: Annotated[str, typer.Argument(metavar="REFERENCE", help="The picture that keeps the rules.")],
-    inputs: o.Inputs,
     out: o.OutDirectory,
     weights: OneWeighting = "l1",
     per: Per = "intensity",
     limit: Limit = None,
-    model: o.ModelName = o.DEFAULT_MODEL,
-    aligned: o.Aligned = False,
-    detector: o.DetectorName = None,
-    min_face: o.MinFace = None,
-    confidence: o.Confidence = None,
-    mean: o.Mean = None,
-    std: o.Std = None,
-    color: o.Color = None,
-    template: o.Template = None,
-    input_size: o.InputSize = None,
-    tap: o.Tap = None,
-    alpha: o.Alpha = None,
-    r: o.Middle = None,
+    model: g.ModelGroup,
     gamma: o.Gamma = None,
-    backend: o.Backend = "auto",
-    device: o.Device = "auto",
-    threads: o.Threads = None,
-    overwrite: o.Overwrite = False,
-    quiet: o.Quiet = False,
+    faces: g.LargestFaceGroup,
+    pictures: g.InputGroup,
+    runtime: g.GradientRuntimeGroup,
+    output: g.ResultGroup,
 ) -> None:
     """Put a person's reference beside pictures that break its rules: what became less useful, and where (T 5.3)."""
     from fiqx_trt.experiments.compare import study_comparison
+    from fiqx_trt.experiments.face_set import read_faces
+    from fiqx_trt.faces.sources import iter_sources
     from fiqx_trt.report.study_folder import start_folder, write_comparison
 
-    runtime = o.RuntimeOptions(backend, "auto", device, threads)
-    found = o.FaceOptions(aligned, detector, "largest", min_face, confidence)
-    contract = o.model_fields(
-        mean=mean, std=std, color=color, template=template, input_size=input_size, tap=tap
-    )
-    start_folder(out, overwrite=overwrite)
-    with o.open_model(model, runtime, {**contract, **_fields(alpha, r, gamma, per)}) as opened:
-        first = _faces(opened, [reference], found, runtime, 1, purpose="the reference")
-        others = _faces(opened, inputs, found, runtime, limit)
+    start_folder(out, overwrite=output.overwrite)
+    with model.open(runtime, **_gamma_of(per, gamma)) as opened:
+        first = read_faces(
+            iter_sources([reference]), opened, faces, runtime, limit=1, purpose="the reference"
+        )
+        others = read_faces(pictures.sources(), opened, faces, runtime, limit=limit)
         study = study_comparison(opened, first + others, weights=weights, per=per)
     write_comparison(study, out, _record())
-    if not quiet:
+    if not output.quiet:
         shown = [
             (r["name"], f"{r['quality']:.2f}", f"{r['similarity']:.2f}", r["summary"]) for r in study.rows()
         ]
@@ -233,7 +181,7 @@ def compare(
 
 
 def deletion(
-    inputs: o.Inputs,
+    *,
     out: o.OutDirectory,
     weights: OneWeighting = "l1",
     maps: Annotated[
@@ -262,49 +210,31 @@ def deletion(
     replicates: Annotated[int, typer.Option(min=2, help="Bootstrap replicates of the bands.")] = 1000,
     seed: Seed = 0,
     limit: Limit = None,
-    model: o.ModelName = o.DEFAULT_MODEL,
-    aligned: o.Aligned = False,
-    detector: o.DetectorName = None,
-    select: o.Select = "largest",
-    min_face: o.MinFace = None,
-    confidence: o.Confidence = None,
-    mean: o.Mean = None,
-    std: o.Std = None,
-    color: o.Color = None,
-    template: o.Template = None,
-    input_size: o.InputSize = None,
-    tap: o.Tap = None,
-    alpha: o.Alpha = None,
-    r: o.Middle = None,
+    model: g.ModelGroup,
     gamma: o.Gamma = None,
-    backend: o.Backend = "auto",
-    device: o.Device = "auto",
-    threads: o.Threads = None,
-    overwrite: o.Overwrite = False,
-    quiet: o.Quiet = False,
+    faces: g.FaceGroup,
+    pictures: g.InputGroup,
+    runtime: g.GradientRuntimeGroup,
+    output: g.ResultGroup,
 ) -> None:
     """Remove and show cells of faces in the order of maps, of a centre prior, of mean maps and of chance: what maps are worth."""
     from fiqx_trt.evaluate.identities import identities_of
     from fiqx_trt.experiments.deletion import DeletionOptions
     from fiqx_trt.experiments.deletion_study import study_deletion
+    from fiqx_trt.experiments.face_set import read_faces
     from fiqx_trt.report.study_folder import start_folder, write_deletion
 
-    runtime = o.RuntimeOptions(backend, "auto", device, threads)
-    found = o.FaceOptions(aligned, detector, select, min_face, confidence)
-    contract = o.model_fields(
-        mean=mean, std=std, color=color, template=template, input_size=input_size, tap=tap
-    )
     options = DeletionOptions(
         cells, steps, randoms, tuple(dict.fromkeys(fills)) if fills else None, seed, replicates
     )
-    start_folder(out, overwrite=overwrite)
-    with o.open_model(model, runtime, {**contract, **_fields(alpha, r, gamma)}) as opened:
-        faces = _faces(opened, inputs, found, runtime, limit)
-        people = None if identities is None else identities_of(faces.paths, identities)
-        with open_progress(None, quiet=quiet) as progress:
+    start_folder(out, overwrite=output.overwrite)
+    with model.open(runtime, **_gamma_of("intensity", gamma)) as opened:
+        found = read_faces(pictures.sources(), opened, faces, runtime, limit=limit)
+        people = None if identities is None else identities_of(found.paths, identities)
+        with open_progress(None, quiet=output.quiet) as progress:
             study = study_deletion(
                 opened,
-                faces,
+                found,
                 maps=None if maps is None else tuple(dict.fromkeys(maps)),
                 weights=weights,
                 people=people,
@@ -312,7 +242,7 @@ def deletion(
                 progress=lambda done, total: progress(done=done, failed=0),
             )
     write_deletion(study, out, _record())
-    if not quiet:
+    if not output.quiet:
         _area_table(study)
         for line in study.verdicts:
             say(line)
@@ -325,11 +255,9 @@ def _record() -> RunRecord:
     return RunRecord(sys.argv, warnings_shown())
 
 
-def _fields(
-    alpha: float | None, r: float | None, gamma: float | None, per: str = "intensity"
-) -> dict[str, Any]:
-    fields = o.model_fields(alpha=alpha, r=r)
-    return fields if gamma is None else {**fields, gamma_field(per): gamma}
+def _gamma_of(per: str, gamma: float | None) -> dict[str, float]:
+    """Return the field of the model's contract that a given γ is."""
+    return {} if gamma is None else {gamma_field(per): gamma}
 
 
 def _sizes(text: str) -> list[int]:
@@ -340,27 +268,6 @@ def _sizes(text: str) -> list[int]:
     if not sizes or min(sizes) < 1:
         raise InvalidInputError(f"--sizes is {text!r}; give pixels with commas between, such as 10,20,30")
     return list(dict.fromkeys(sizes))
-
-
-def _faces(
-    model: Model,
-    inputs: Sequence[str],
-    options: o.FaceOptions,
-    runtime: o.RuntimeOptions,
-    limit: int | None,
-    *,
-    purpose: str = "the inputs",
-) -> FaceSet:
-    from fiqx_trt.experiments.face_set import collect_faces
-    from fiqx_trt.faces.sources import iter_sources
-
-    preparer = options.preparer(model.spec, runtime)
-    faces = collect_faces(iter_sources(inputs), preparer, limit=limit, threads=runtime.threads or 2)
-    if not len(faces):
-        raise InvalidInputError(
-            f"no face was found in {purpose}; give pictures of faces, or crops with --aligned"
-        )
-    return faces
 
 
 def _mask_table(summary: dict[str, Any]) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fiqx_trt.cli import options as o
+from fiqx_trt.errors import OutputError
 from fiqx_trt.runs.options import CamOptions, FaceOptions, RuntimeOptions, choose_mode, open_model
 
 if TYPE_CHECKING:
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CamGroup",
+    "ContractGroup",
     "FaceGroup",
     "FileGroup",
     "GradientRuntimeGroup",
@@ -25,24 +28,22 @@ __all__ = [
     "LargestFaceGroup",
     "ModelGroup",
     "OutputGroup",
+    "ResultGroup",
     "RuntimeGroup",
     "SerFiqGroup",
 ]
 
 
 @dataclass(frozen=True)
-class ModelGroup:
-    """The model and its contract: every command that opens a model has all of these options."""
+class ContractGroup:
+    """Fields of a model's contract, but for the scales of its quality."""
 
-    model: o.ModelName = o.DEFAULT_MODEL
     mean: o.Mean = None
     std: o.Std = None
     color: o.Color = None
     template: o.Template = None
     input_size: o.InputSize = None
     tap: o.Tap = None
-    alpha: o.Alpha = None
-    r: o.Middle = None
 
     @property
     def contract(self) -> dict[str, Any]:
@@ -53,20 +54,29 @@ class ModelGroup:
         InvalidInputError
             An option cannot be read.
         """
-        return o.model_fields(
-            mean=self.mean,
-            std=self.std,
-            color=self.color,
-            template=self.template,
-            input_size=self.input_size,
-            tap=self.tap,
-            alpha=self.alpha,
-            r=self.r,
-        )
+        return o.model_fields(**{field.name: getattr(self, field.name) for field in fields(ContractGroup)})
 
-    def open(self, runtime: RuntimeOptions) -> Model:
-        """Open the model (:func:`fiqx_trt.load_model`)."""
-        return open_model(self.model, runtime, self.contract)
+
+@dataclass(frozen=True)
+class _NamedModel:
+    model: o.ModelName = o.DEFAULT_MODEL
+
+
+@dataclass(frozen=True)
+class ModelGroup(ContractGroup, _NamedModel):
+    """The model and its contract: every command that opens a model has all of these options."""
+
+    alpha: o.Alpha = None
+    r: o.Middle = None
+
+    @property
+    def contract(self) -> dict[str, Any]:
+        """Fields of the model's contract that were given, by name (:attr:`ContractGroup.contract`)."""
+        return {**super().contract, **o.model_fields(alpha=self.alpha, r=self.r)}
+
+    def open(self, runtime: RuntimeOptions, **more: Any) -> Model:
+        """Open the model (:func:`fiqx_trt.load_model`) with its contract and further fields of it."""
+        return open_model(self.model, runtime, {**self.contract, **more})
 
 
 @dataclass(frozen=True)
@@ -154,6 +164,30 @@ class OutputGroup:
             More than one was given.
         """
         return choose_mode(resume=self.resume, overwrite=self.overwrite, retry=self.retry_failed)
+
+
+@dataclass(frozen=True)
+class ResultGroup:
+    """Whether an earlier result is replaced, and whether anything is printed; for commands that make one result."""
+
+    overwrite: o.Overwrite = False
+    quiet: o.Quiet = False
+
+    def require_free(self, out: Path, names: Sequence[str]) -> None:
+        """Check, before any work is done, that a folder holds no earlier result, or that it may be replaced.
+
+        Raises
+        ------
+        OutputError
+            One of the files exists, or the folder is a file.
+        """
+        found = [name for name in names if (out / name).exists()]
+        if found and not self.overwrite:
+            raise OutputError(
+                f"{out / found[0]} exists already; give --overwrite to replace it, or another --out"
+            )
+        if out.exists() and not out.is_dir():
+            raise OutputError(f"{out} is a file; give a folder as --out")
 
 
 @dataclass(frozen=True)

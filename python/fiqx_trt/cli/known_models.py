@@ -5,11 +5,11 @@ from __future__ import annotations
 import dataclasses
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from fiqx_trt.cli import options as o
+from fiqx_trt.cli import groups as g
 from fiqx_trt.cli.console import say, table
 from fiqx_trt.errors import InvalidInputError
 
@@ -100,15 +100,11 @@ def _entry(name: str) -> KnownModel:
 
 
 def state(
+    *,
     model: Annotated[
         str, typer.Argument(metavar="MODEL", help="Known model, or an ONNX or TensorFlow Lite file.")
     ],
-    mean: o.Mean = None,
-    std: o.Std = None,
-    color: o.Color = None,
-    template: o.Template = None,
-    input_size: o.InputSize = None,
-    tap: o.Tap = None,
+    contract: g.ContractGroup,
     embedding: Annotated[
         str | None,
         typer.Option(metavar="NAME", help="The embedding's tensor; the same as --tap embedding=NAME."),
@@ -123,15 +119,13 @@ def state(
     """
     from fiqx_trt.models.load import state_fields
 
-    given: dict[str, Any] = o.model_fields(
-        mean=mean, std=std, color=color, template=template, input_size=input_size, tap=tap
-    )
-    if embedding is not None and given.setdefault("embedding", embedding) != embedding:
+    stated = contract.contract
+    if embedding is not None and stated.setdefault("embedding", embedding) != embedding:
         raise InvalidInputError("--embedding and --tap embedding= name different tensors; give one of them")
     if licence is not None:
-        given["licence"] = licence
-    if not given:
+        stated["licence"] = licence
+    if not stated:
         raise InvalidInputError(
             "nothing to state; give --mean, --std, --color, --template, --input-size, --tap …"
         )
-    say(f"wrote {state_fields(model, given)}: {', '.join(given)}")
+    say(f"wrote {state_fields(model, stated)}: {', '.join(stated)}")

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from fiqx_trt.cli import groups as g
 from fiqx_trt.cli import options as o
 from fiqx_trt.cli.console import say, table, tell
 from fiqx_trt.cli.known_models import known_facts
@@ -20,11 +21,11 @@ MOST_NUMBERS = 24
 
 
 def inspect(
+    *,
     model: Annotated[
         str, typer.Argument(metavar="MODEL", help="Known model, or an ONNX or TensorFlow Lite file.")
     ],
-    input_size: o.InputSize = None,
-    tap: o.Tap = None,
+    contract: g.ContractGroup,
     as_json: Annotated[bool, typer.Option("--json", help="Print the sidecar as JSON.")] = False,
 ) -> None:
     """Print a model's taps and contract, and what of it was guessed."""
@@ -32,7 +33,7 @@ def inspect(
     from fiqx_trt.onnx_export.graphs.taps import tensor_shapes
     from fiqx_trt.zoo import known
 
-    spec, path, graph = load_graph(model, o.model_fields(input_size=input_size, tap=tap))
+    spec, path, graph = load_graph(model, contract.contract)
     if as_json:
         typer.echo(json.dumps(json.loads(spec.to_json()), indent=2))  # ASCII: no name can steer a terminal
         return

@@ -8,17 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from fiqx_trt.cli import options as o
+from fiqx_trt.cli import groups as g
 from fiqx_trt.cli.console import say, table, warnings_shown
-from fiqx_trt.cli.edc import (
-    Directions,
-    MoreScores,
-    Scores,
-    Selected,
-    refuse_existing,
-    say_skipped,
-    skipped_notes,
-)
+from fiqx_trt.cli.score_group import MoreScores, ScoreGroup, say_skipped, skipped_notes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -43,7 +35,8 @@ COEFFICIENTS = ("spearman", "kendall")
 
 
 def overlap(
-    scores: Scores,
+    *,
+    scores: ScoreGroup,
     more: MoreScores = None,
     out: Annotated[
         Path | None,
@@ -55,8 +48,6 @@ def overlap(
             show_default=False,
         ),
     ] = None,
-    method: Selected = None,
-    direction: Directions = None,
     fraction: Annotated[float, typer.Option(help="Size of the groups of best and worst images.")] = 0.1,
     identities: Annotated[
         str | None,
@@ -69,8 +60,7 @@ def overlap(
     replicates: Annotated[int, typer.Option(help="Bootstrap of the correlations; 0: no intervals.")] = 200,
     seed: Annotated[int, typer.Option(help="Of the bootstrap.")] = 0,
     level: Annotated[float, typer.Option(help="Of the intervals.")] = 0.95,
-    overwrite: o.Overwrite = False,
-    quiet: o.Quiet = False,
+    output: g.ResultGroup,
 ) -> None:
     """Compare methods on the images all of them scored: shared best and worst images, and rank correlations.
 
@@ -79,15 +69,10 @@ def overlap(
     from fiqx_trt.evaluate import agreement, identity_codes
     from fiqx_trt.evaluate.identities import identities_of
     from fiqx_trt.evaluate.joining import join_tables
-    from fiqx_trt.evaluate.score_tables import parse_directions, read_score_tables
 
     if out is not None:
-        refuse_existing(out, OUTPUTS, overwrite=overwrite)
-    tables = join_tables(
-        read_score_tables(
-            [*scores, *(more or ())], methods=method or (), directions=parse_directions(direction or ())
-        )
-    )
+        output.require_free(out, OUTPUTS)
+    tables = join_tables(scores.read(more))
     say_skipped(tables)
     paths = tables.listed
     found = agreement(
@@ -105,7 +90,7 @@ def overlap(
     if out is not None:
         settings = {"fraction": fraction, "replicates": replicates, "seed": seed, "level": level}
         _write(found, tables, {**settings, "identities": identities}, out)
-    if not quiet:
+    if not output.quiet:
         _print(found, fraction)
         if out is not None:
             say(f"in {out}: {', '.join(OUTPUTS)}")

@@ -10,12 +10,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fiqx_trt.errors import InvalidInputError
 from fiqx_trt.faces.batch import iter_batches
 
 if TYPE_CHECKING:
     from fiqx_trt.faces.prepare import FaceRecord, FaceSource
+    from fiqx_trt.models import Model
+    from fiqx_trt.runs.options import FaceOptions, RuntimeOptions
 
-__all__ = ["FaceSet", "collect_faces"]
+__all__ = ["FaceSet", "collect_faces", "read_faces"]
 
 
 @dataclass(frozen=True)
@@ -103,3 +106,47 @@ def collect_faces(
     images = [record.image for record in kept if record.image is not None]
     stack = np.stack(images) if images else np.zeros((0, 0, 0, 3), np.uint8)
     return FaceSet(stack, tuple(r.path for r in kept), tuple(r.face for r in kept), dict(skipped))
+
+
+def read_faces(
+    sources: Iterable[FaceSource],
+    model: Model,
+    faces: FaceOptions,
+    runtime: RuntimeOptions,
+    *,
+    limit: int | None = None,
+    fewest: int = 1,
+    purpose: str = "the inputs",
+) -> FaceSet:
+    """Read the aligned faces of a model into memory.
+
+    Parameters
+    ----------
+    sources
+        The pictures.
+    model
+        The recogniser.
+    faces, runtime
+        How faces are found, and where the detector runs.
+    limit
+        Stop after this many faces.
+    fewest
+        Faces that are needed.
+    purpose
+        What the sources are called in an error.
+
+    Raises
+    ------
+    InvalidInputError
+        There are fewer faces.
+    """
+    found = collect_faces(
+        sources, faces.preparer(model.spec, runtime), limit=limit, threads=runtime.threads or 2
+    )
+    if len(found) < fewest:
+        count = {0: "no face was", 1: "only 1 face was"}.get(len(found), f"only {len(found)} faces were")
+        wanted = "" if fewest == 1 else f"at least {fewest} "
+        raise InvalidInputError(
+            f"{count} found in {purpose}; give {wanted}pictures of faces, or crops with --aligned (in Python: aligned=True)"
+        )
+    return found
