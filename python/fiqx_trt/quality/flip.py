@@ -14,25 +14,20 @@ from fiqx_trt.quality.base import Quality
 if TYPE_CHECKING:
     from fiqx_trt.models.model import Extracted, Model
 
-__all__ = ["Flip", "flip"]
+__all__ = ["Flip", "row_cosines"]
 
 
 class Flip:
-    """Cosine of the embeddings of a face and of its mirror image; one more run of the network per face."""
+    """Cosine of the embeddings of a face and of its mirror image, in [-1, 1]; one more run of the network per face.
+
+    A recogniser sees the same person in a mirrored picture, so a low cosine says that the embedding is not stable.
+    """
 
     name: ClassVar[str] = "flip"
     higher_is_better: ClassVar[bool] = True
     needs_model: ClassVar[bool] = True
-
-    @property
-    def columns(self) -> tuple[str, ...]:
-        """Return the name of the column with the cosine."""
-        return ("flip",)
-
-    @property
-    def parameters(self) -> Mapping[str, object]:
-        """No setting changes a number."""
-        return {}
+    columns: ClassVar[tuple[str, ...]] = ("flip",)
+    parameters: ClassVar[Mapping[str, object]] = {}
 
     def notes(self, model: Model) -> tuple[str, ...]:
         """Return nothing: the method needs no calibration."""
@@ -68,28 +63,3 @@ def row_cosines(a: NDArray[np.floating], b: NDArray[np.floating]) -> NDArray[np.
     with np.errstate(divide="ignore", invalid="ignore"):
         cosine = (a * b).sum(axis=1) / np.sqrt((a * a).sum(axis=1) * (b * b).sum(axis=1))
     return np.asarray(np.clip(cosine, -1.0, 1.0))
-
-
-def flip(model: Model, faces: NDArray[np.uint8]) -> Quality:
-    """Return the cosine between the embeddings of each face and of its mirror image.
-
-    A recogniser sees the same person in a mirrored picture, so a low cosine says that the embedding is not stable.
-
-    Parameters
-    ----------
-    model
-        A recognition model (:func:`fiqx_trt.load_model`).
-    faces
-        ``(N, H, W, 3)`` uint8 RGB, of the model's input size.
-
-    Returns
-    -------
-    Quality
-        ``.raw`` is ``(N,)`` float64 in [-1, 1], higher is better; ``.scaled`` is ``None``.
-
-    Raises
-    ------
-    InvalidInputError
-        The faces are not as described.
-    """
-    return Flip().score(model, faces, model.extract(faces))

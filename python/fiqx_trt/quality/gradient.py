@@ -24,28 +24,25 @@ from fiqx_trt.quality.base import Quality
 if TYPE_CHECKING:
     from fiqx_trt.models.model import Extracted, Model
 
-__all__ = ["Gradient", "gradient"]
+__all__ = ["Gradient"]
 
 #: Faces whose gradients exist at one time.
 BLOCK = 64
 
 
 class Gradient:
-    """The mean absolute saliency of the gradient graph."""
+    r"""The mean absolute saliency: ≥ 0, lower is better; NaN for a zero embedding.
+
+    With e the L2-normalised embedding and I the raw intensities 0..255,
+    :math:`Q = \frac{1}{3HW} \sum_{c,y,x} \left| \partial \big(\sum_i e_i\big) / \partial I_{cyx} \right| / \|e\|_1`:
+    the mean over the pixels of Ŝ (Terhörst et al., Eq. 5) for a quality node of quality 1, without its bounded scale P.
+    """
 
     name: ClassVar[str] = "gradient"
     higher_is_better: ClassVar[bool] = False
     needs_model: ClassVar[bool] = True
-
-    @property
-    def columns(self) -> tuple[str, ...]:
-        """The mean saliency."""
-        return ("gradient",)
-
-    @property
-    def parameters(self) -> Mapping[str, object]:
-        """Every setting that changes a number."""
-        return {"gradient.weights": "l1"}
+    columns: ClassVar[tuple[str, ...]] = ("gradient",)
+    parameters: ClassVar[Mapping[str, object]] = {"gradient.weights": "l1"}
 
     def notes(self, model: Model) -> tuple[str, ...]:
         """Say that numbers of different networks do not compare."""
@@ -55,7 +52,17 @@ class Gradient:
         )
 
     def score(self, model: Model | None, faces: NDArray[np.uint8], extracted: Extracted | None) -> Quality:
-        """Score aligned faces, ``(N, H, W, 3)`` uint8 RGB."""
+        """Score aligned faces, ``(N, H, W, 3)`` uint8 RGB.
+
+        Raises
+        ------
+        InvalidInputError
+            The faces are not as described.
+        DependencyError
+            The gradient of an operator of the network is not implemented, and torch is not installed.
+        ModelError
+            Torch cannot differentiate the operator either.
+        """
         if model is None:
             raise InvalidInputError("gradient needs a recognition model; give one")
         faces = model.check_faces(faces)
@@ -73,34 +80,3 @@ def _mean_saliency(model: Model, faces: NDArray[np.uint8]) -> NDArray[np.float64
         )  # 1 / ‖e‖₁ of the normalised embedding
     height, width = model.spec.input_size
     return np.asarray(total * node / (3.0 * height * width))
-
-
-def gradient(model: Model, faces: NDArray[np.uint8]) -> Quality:
-    r"""Return the mean absolute saliency of aligned faces.
-
-    With e the L2-normalised embedding and I the raw intensities 0..255,
-    :math:`Q = \frac{1}{3HW} \sum_{c,y,x} \left| \partial \big(\sum_i e_i\big) / \partial I_{cyx} \right| / \|e\|_1`:
-    the mean over the pixels of Ŝ (Terhörst et al., Eq. 5) for a quality node of quality 1, without its bounded scale P.
-
-    Parameters
-    ----------
-    model
-        A recognition model.
-    faces
-        ``(N, H, W, 3)`` uint8 RGB, of the model's input size.
-
-    Returns
-    -------
-    Quality
-        ``.raw`` is ``(N,)`` float64 ≥ 0, lower is better; NaN for a zero embedding; ``.scaled`` is ``None``.
-
-    Raises
-    ------
-    InvalidInputError
-        The faces are not as described.
-    DependencyError
-        The gradient of an operator of the network is not implemented, and torch is not installed.
-    ModelError
-        Torch cannot differentiate the operator either.
-    """
-    return Gradient().score(model, faces, None)

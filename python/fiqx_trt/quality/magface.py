@@ -26,16 +26,8 @@ class MagFace:
     name: ClassVar[str] = "magface"
     higher_is_better: ClassVar[bool] = True
     needs_model: ClassVar[bool] = True
-
-    @property
-    def columns(self) -> tuple[str, ...]:
-        """The norm."""
-        return ("magface",)
-
-    @property
-    def parameters(self) -> Mapping[str, object]:
-        """No setting changes a number."""
-        return {}
+    columns: ClassVar[tuple[str, ...]] = ("magface",)
+    parameters: ClassVar[Mapping[str, object]] = {}
 
     def notes(self, model: Model) -> tuple[str, ...]:
         """Say when the model was not trained for it."""
