@@ -39,7 +39,7 @@ READERS: dict[str, tuple[str, Callable[[Path], object]]] = {
     "network": (".onnx", read_model),
     "graph": (".onnx", read_graph),
     "model": (".onnx", load_spec),
-    "regression": (".yml", lambda path: load_svr(path, path, features=36)),
+    "regression": (".model", lambda path: load_svr(path, path, features=36)),
 }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import pickle
 import tarfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -166,7 +167,7 @@ def _regression(path: Path) -> object:
     model.write_bytes(SVR)
     ranges.write_bytes(RANGES)
     data = path.read_bytes()
-    if data[:1] == b"x" or b"range:" in data:
+    if data[:1] in (b"x", b"\x80"):
         return load_svr(model, path, features=2)
     return load_svr(path, ranges, features=2)
 
@@ -241,44 +242,8 @@ SVR = (
     b"svm_type epsilon_svr\nkernel_type rbf\ngamma 0.05\nnr_class 2\ntotal_sv 2\nrho -1.5\nSV\n1.0 1:0.5 2:-0.25\n"
     b"-1.0 1:0.1 2:0.3\n"
 )
-SVR_YAML = b"""%YAML:1.0
----
-opencv_ml_svm:
-   format: 3
-   svmType: EPS_SVR
-   kernel:
-      type: RBF
-      gamma: 5.0000000000000003e-02
-   var_count: 2
-   support_vectors:
-      - [ 0.5, -0.25 ]
-      - [ 0.1, 0.3 ]
-   decision_functions:
-      -
-         sv_count: 2
-         rho: -12.5
-         alpha: [ 1., -1. ]
-         index: [ 0, 1 ]
-"""
-RANGES_YAML = b"""%YAML:1.0
----
-range: !!opencv-matrix
-   rows: 2
-   cols: 2
-   dt: d
-   data: [ 0., -1., 2.5, 3. ]
-"""
-SVR_XML = b"""<?xml version="1.0"?>
-<opencv_storage>
-<opencv_ml_svm>
-  <svmType>EPS_SVR</svmType>
-  <kernel><type>RBF</type> <gamma>5.0000000000000003e-02</gamma></kernel>
-  <support_vectors><_> 0.5 -0.25</_><_> 0.1 0.3</_></support_vectors>
-  <decision_functions><_><sv_count>2</sv_count><rho>-12.5</rho><alpha> 1. -1.</alpha><index> 0 1</index></_></decision_functions>
-</opencv_ml_svm>
-</opencv_storage>
-"""
 RANGES = b"x\n-1 1\n1 0 2.5\n2 -1 3\n"
+PICKLED_RANGES = pickle.dumps({"min_": [0.0, -1.0], "max_": [2.5, 3.0]}, 4)
 SIDECAR = json.dumps(
     {
         "name": "m", "input_size": [32, 32], "mean": [127.5] * 3, "std": [127.5] * 3, "color": "rgb",
@@ -343,7 +308,7 @@ TARGETS: dict[str, Target] = {
     "pickle": Target(".pkl", _scores("pickle"), lambda: [seeds.pickled(p) for p in (0, 2, 4, 5)]),
     "sidecar": Target(".json", _sidecar, lambda: [SIDECAR]),
     "scorer": Target(".json", _scorer, lambda: [SCORER]),
-    "regression": Target(".model", _regression, lambda: [SVR, RANGES, SVR_YAML, RANGES_YAML, SVR_XML]),
+    "regression": Target(".model", _regression, lambda: [SVR, RANGES, PICKLED_RANGES]),
     "analysis": Target(".json", _analysis, lambda: [seeds.analysis()]),
     "joblib": Target(".lz4", _joblib, lambda: [seeds.joblib_list()]),
     "npz": Target(".npz", _arrays, lambda: [seeds.npz()]),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import pickle
 import random
 import signal
 from collections.abc import Iterator
@@ -12,7 +13,7 @@ import pytest
 
 from fuzz import run, seeds
 from fuzz.mutate import mutate
-from fuzz.targets import LANDMARKS, RANGES_YAML, SCORER, SIDECAR, SVR, SVR_YAML, TARGETS
+from fuzz.targets import LANDMARKS, SCORER, SIDECAR, SVR, TARGETS
 
 ROUNDS = 40
 
@@ -62,14 +63,10 @@ EXAMPLES: dict[str, tuple[str, bytes]] = {
     "a landmark beyond a float": ("landmark table", LANDMARKS.replace(b"38", b"9" * 400)),
     "a face of 5000 digits": ("landmark table", LANDMARKS.replace(b",0,38", b"," + b"9" * 5000 + b",38")),
     "an index of 5000 digits": ("regression", SVR.replace(b"1:0.5", b"9" * 5000 + b":0.5")),
-    "a matrix without its columns": ("regression", RANGES_YAML.replace(b"cols", b"#ols")),
-    "a matrix without data": ("regression", RANGES_YAML.replace(b"data", b"#ata")),
-    "a matrix of an unknown type": ("regression", RANGES_YAML.replace(b"dt: d", b"dt: q")),
-    "a matrix larger than the memory": ("regression", RANGES_YAML.replace(b"rows: 2", b"rows: 2000000000")),
-    "a regression that is a number": ("regression", b"%YAML:1.0\n---\nopencv_ml_svm: 1\n"),
-    "a kernel that is a number": ("regression", SVR_YAML.replace(b"kernel:", b"kernel: 5")),
-    "a name that is not UTF-8": ("regression", SVR_YAML.replace(b"EPS", b"\xff")),
-    "an index that is no number": ("regression", SVR_YAML.replace(b"[ 0, 1 ]", b"[ .NaN, 0.5 ]")),
+    "a regression that is not UTF-8": ("regression", SVR.replace(b"rbf", b"\xff")),
+    "ranges that are no list": ("regression", pickle.dumps({"min_": 1.0, "max_": 2.0}, 4)),
+    "ranges of texts": ("regression", pickle.dumps({"min_": ["a", "b"], "max_": ["c", "d"]}, 4)),
+    "ranges of two lengths": ("regression", pickle.dumps({"min_": [0.0], "max_": [2.5, 3.0]}, 4)),
     "an analysis of many levels": ("analysis", b"[" * 100_000),
     "a PNG chunk of 2 GB": ("header", _png(0x7FFFFFFF)),
     "a PNG chunk of 2 GB, decoded": ("picture", _png(0x7FFFFFFF)),
