@@ -1,4 +1,4 @@
-"""Score tables: typed columns, CSV, JSON Lines and Parquet, written so that no interruption loses a row.
+"""Score tables: typed columns; CSV, JSON Lines and Parquet; an interruption loses no row.
 
 ::
 

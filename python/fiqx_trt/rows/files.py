@@ -1,4 +1,4 @@
-"""Where the files of one table lie, and turning system errors into one clear line."""
+"""The paths of the files of a table, and the conversion of system errors to one-line messages."""
 
 from __future__ import annotations
 
@@ -20,9 +20,8 @@ __all__ = ["TableFiles", "writing"]
 class TableFiles:
     """The files of one table.
 
-    While a run is under way its rows and its record stand beside the output (``<out>.partial``,
-    ``<out>.partial.meta.json``), so that the table of an earlier run, and its record, stay whole until the
-    new ones replace them.
+    During a run its rows and its record are beside the output (``<out>.partial``, ``<out>.partial.meta.json``), so that the
+    table and the record of an earlier run stay complete until the new ones replace them.
 
     Parameters
     ----------
@@ -34,7 +33,7 @@ class TableFiles:
 
     @classmethod
     def of(cls, path: Path) -> TableFiles:
-        """Return the files for the output `path`; a link stands for the file it points to.
+        """Return the files of the output `path`, with links resolved.
 
         Raises
         ------
@@ -59,26 +58,26 @@ class TableFiles:
 
     @property
     def meta(self) -> Path:
-        """The record of the finished table."""
+        """Record of the finished table."""
         return meta_path(self.out)
 
     @property
     def partial(self) -> Path:
-        """The rows of an unfinished run."""
+        """Rows of an unfinished run."""
         return self.out.with_name(self.out.name + ".partial")
 
     @property
     def partial_meta(self) -> Path:
-        """The record of an unfinished run."""
+        """Record of an unfinished run."""
         return meta_path(self.partial)
 
     @property
     def converting(self) -> Path:
-        """The table being made from the finished rows, where the format is not one of lines."""
+        """Temporary file of the table, where its format is not one of lines."""
         return self.out.with_name(self.out.name + ".converting")
 
     def recover(self) -> None:
-        """Finish what a run killed in its last step left: the table in its place, its record not yet."""
+        """Complete a run that was killed after it renamed the table and before it renamed the record."""
         if self.partial.exists() or not self.partial_meta.exists() or not self.out.exists():
             return
         if RunMeta.read(self.partial_meta).state == "complete":
@@ -91,7 +90,7 @@ class TableFiles:
             path.unlink(missing_ok=True)
 
     def sync_folder(self) -> None:
-        """Make renames in the output's folder last through a power cut."""
+        """Sync the output's folder, so that renames survive a power failure."""
         fd = os.open(self.out.parent, os.O_RDONLY)
         try:
             os.fsync(fd)
@@ -101,7 +100,7 @@ class TableFiles:
 
 @contextlib.contextmanager
 def writing(path: Path, *, cure: str = "") -> Iterator[None]:
-    """Turn an ``OSError`` of the body into an `OutputError` of one line: what, where, why, and the `cure`."""
+    """Convert an OSError raised inside the block to an OutputError with a one-line message, which ends in the `cure`."""
     try:
         yield
     except OutputError:

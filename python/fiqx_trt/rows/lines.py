@@ -1,6 +1,6 @@
-"""Line formats: how a row becomes the bytes of one record, and the other way round.
+"""Line formats: encode a row as one record, and decode it.
 
-A record always ends in a newline, so what a killed process left behind can be cut to whole records.
+A record always ends in a newline, so the file of a killed process can be cut to complete records.
 """
 
 from __future__ import annotations
@@ -23,20 +23,14 @@ _CELL = re.compile(r'"([^"]*(?:""[^"]*)*)"|([^",\r\n]*)')
 
 
 class LineFormat(ABC):
-    """A text format with one record per row.
-
-    Parameters
-    ----------
-    columns
-        The columns of the table, in order.
-    """
+    """A text format with one record per row of the given columns."""
 
     def __init__(self, columns: Sequence[Column]) -> None:
         self.columns = tuple(columns)
 
     @property
     def header(self) -> bytes:
-        """The bytes before the first row."""
+        """Bytes before the first row."""
         return b""
 
     @abstractmethod
@@ -45,18 +39,18 @@ class LineFormat(ABC):
 
     @abstractmethod
     def decode(self, record: bytes) -> dict[str, Value]:
-        """Return the row of a complete record; `ValueError` says what is wrong with it."""
+        """Return the row of a complete record; raise ValueError where the record is damaged."""
 
     @staticmethod
     def records(lines: Iterable[bytes]) -> Iterator[bytes]:
-        """Yield the complete records of an open binary file; a torn one at the end is left out."""
+        """Yield the complete records of an open binary file, without an incomplete last one."""
         return (line for line in lines if line.endswith(b"\n"))
 
 
 class CsvLines(LineFormat):
-    """CSV after RFC 4180: UTF-8, commas, CRLF, quotes only where a cell needs them, missing = empty.
+    """CSV as in RFC 4180: UTF-8, commas, CRLF, quotes only where a cell needs them, missing = empty.
 
-    Floats are the shortest decimal number that reads back as the same double.
+    A float is written as the shortest decimal number that reads back as the same double.
     """
 
     @property
@@ -109,12 +103,7 @@ class JsonLines(LineFormat):
 
 
 def split_cells(record: str) -> list[str]:
-    r"""Return the cells of one CSV record, with or without its line end.
-
-    Raises
-    ------
-    ValueError
-        If a quote stands where RFC 4180 does not allow one.
+    r"""Return the cells of one CSV record, with or without its line end; raise ValueError for a misplaced quote.
 
     Examples
     --------
@@ -138,13 +127,7 @@ def split_cells(record: str) -> list[str]:
 
 
 def parse_cell(column: Column, cell: str) -> Value:
-    """Return the typed value of a CSV cell, ``None`` for an empty one.
-
-    Raises
-    ------
-    ValueError
-        If the text is not a value of the column's kind; infinite and NaN are not.
-    """
+    """Return the typed value of a CSV cell, ``None`` for an empty one; raise ValueError where it is not of the column's kind."""
     if not cell:
         return None
     if column.kind == "str":

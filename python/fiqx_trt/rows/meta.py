@@ -25,9 +25,9 @@ _SETTINGS = ("version", "model_sha256", "backend", "device", "precision")
 
 @dataclass(frozen=True)
 class RunMeta:
-    """What made a table: enough to repeat the run, and to refuse mixing two.
+    """The settings and the progress of the run that makes a table: enough to repeat the run, and to refuse mixing two.
 
-    The caller gives everything up to `notes`; the table's writer keeps the rest.
+    The caller gives the fields up to `notes`; the table's writer sets the others.
 
     Parameters
     ----------
@@ -38,11 +38,11 @@ class RunMeta:
     model, model_sha256
         Name or path of the model, and the SHA-256 of its weights.
     backend, device, precision
-        What really ran, not what was asked for.
+        The ones in use, not the requested ones.
     parameters
-        Every further setting that changes a number, flat: scalars or short lists of scalars.
+        Every other setting that affects results, flat: scalars or short lists of scalars.
     notes
-        Remarks for the reader, such as why a backend was passed over.
+        Remarks for the reader, such as why a backend was not used.
     columns
         The columns of the table.
     state
@@ -54,11 +54,11 @@ class RunMeta:
     started, finished
         UTC times, ISO 8601; `finished` is ``None`` until then.
     duration_s
-        Seconds of work, added up over resumed runs (what a killed run took is not known).
+        Run time in seconds, added up over resumed runs (without the last part of a killed run).
     resumed
-        How often the run was continued.
+        Number of times the run was continued.
     retry
-        Whether the run redoes the failed inputs of a complete table.
+        Whether the run computes the failed inputs of a complete table again.
 
     Raises
     ------
@@ -97,7 +97,7 @@ class RunMeta:
 
     @property
     def configuration(self) -> dict[str, Any]:
-        """The settings that change a number, and the columns, as JSON values."""
+        """The settings that affect results, and the columns, as JSON values."""
         settings: dict[str, Any] = {name: getattr(self, name) for name in _SETTINGS}
         settings["parameters"] = dict(self.parameters)
         settings["columns"] = {column.name: column.kind for column in self.columns}
@@ -134,13 +134,7 @@ class RunMeta:
 
     @classmethod
     def read(cls, path: Path) -> RunMeta:
-        """Read a record.
-
-        Raises
-        ------
-        OutputError
-            If `path` is missing, not JSON, or not such a record.
-        """
+        """Read a record; raise OutputError where `path` is missing, not JSON, or not a record."""
         try:
             values = parse_json(read_regular(path))
             columns = tuple(Column(name, _kind(kind)) for name, kind in values["columns"].items())
@@ -163,7 +157,7 @@ class RunMeta:
 
 
 def meta_path(table: Path) -> Path:
-    """Return the place of the record of the table at `table`.
+    """Return the path of the record of a table.
 
     Examples
     --------
@@ -174,12 +168,12 @@ def meta_path(table: Path) -> Path:
 
 
 def temporary_path(record: Path) -> Path:
-    """Return the file that holds a record while it is being written."""
+    """Return the path that a record is written to before it is renamed."""
     return record.with_name(record.name + ".tmp")
 
 
 def utc_now() -> str:
-    """Return the time now, UTC, ISO 8601 with seconds."""
+    """Return the current UTC time, ISO 8601 with seconds."""
     return datetime.now(timezone.utc).isoformat(timespec="seconds")
 
 

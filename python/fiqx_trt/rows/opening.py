@@ -1,4 +1,4 @@
-"""Opening a score table: new, over an old one, behind an interrupted run, or for its failed rows."""
+"""Open a score table: new, overwriting, resuming, or retrying failed rows."""
 
 from __future__ import annotations
 
@@ -32,16 +32,16 @@ def open_table(path: Path, columns: Sequence[Column], *, meta: RunMeta, mode: Mo
     Parameters
     ----------
     path
-        The output; its suffix chooses the format: .csv, .jsonl (or .ndjson) or .parquet.
+        The output; its suffix determines the format: .csv, .jsonl (or .ndjson) or .parquet.
         Missing folders are made.
     columns
         From `fiqx_trt.rows.schema.score_columns`.
     meta
-        What describes the run; its `configuration` must be the same to resume or retry.
+        The record of the run; its `configuration` must be the same to resume or retry.
     mode
         ``"new"``: neither the output nor a partial file may exist.
         ``"overwrite"``: both may; an old output stays until the new one is complete.
-        ``"resume"``: go on behind the rows of an interrupted run (or retry); a complete table gives a writer
+        ``"resume"``: continue after the rows of an interrupted run (or retry); a complete table gives a writer
         that is `finished`; without either this is ``"new"``.
         ``"retry"``: make a complete table again, computing only inputs with a failed row; again `finished`
         where none failed.
@@ -49,7 +49,7 @@ def open_table(path: Path, columns: Sequence[Column], *, meta: RunMeta, mode: Mo
     Returns
     -------
     TableWriter
-        Use its `remaining` to get the inputs to compute.
+        Its `remaining` yields the inputs to compute.
 
     Raises
     ------
@@ -205,7 +205,7 @@ def _begun(writer: TableWriter) -> TableWriter:
 
 
 def _guarded(partial: PartialFile, action: Callable[[], TableWriter]) -> TableWriter:
-    """Give up the lock if the table cannot be opened."""
+    """Release the lock if the table cannot be opened."""
     try:
         return action()
     except BaseException:

@@ -1,4 +1,4 @@
-"""Parquet tables: written in row groups from a stream of rows, read the same way."""
+"""Parquet tables, written and read in row groups."""
 
 from __future__ import annotations
 
@@ -37,30 +37,18 @@ def write_parquet(path: Path, columns: Sequence[Column], rows: Iterable[Row]) ->
 
 
 def arrow_table(columns: Sequence[Column], rows: Sequence[Row]) -> pa.Table:
-    """Return checked rows as the table that a Parquet file of them holds."""
+    """Return checked rows as an Arrow table with the schema of the Parquet file."""
     return pa.table([_array(column, rows) for column in columns], schema=_schema(columns))
 
 
 def read_columns(path: Path) -> tuple[Column, ...]:
-    """Return the columns of a Parquet file.
-
-    Raises
-    ------
-    SourceError
-        If it is no Parquet file, or a column is neither text nor a number.
-    """
+    """Return the columns of a Parquet file; raise SourceError where it is damaged or a column is neither text nor a number."""
     with reading_parquet(path), open_regular(path) as file:
         return tuple(Column(entry.name, _kind(path, entry)) for entry in pq.read_schema(file))
 
 
 def read_parquet(path: Path) -> Iterator[dict[str, Value]]:
-    """Yield the rows as plain Python values, text as it is in the file.
-
-    Raises
-    ------
-    SourceError
-        If the file is damaged.
-    """
+    """Yield the rows as plain Python values, texts unchanged; raise SourceError where the file is damaged."""
     with reading_parquet(path), open_regular(path) as file, pq.ParquetFile(file) as table:
         for batch in table.iter_batches(batch_size=ROW_GROUP):
             yield from batch.to_pylist()

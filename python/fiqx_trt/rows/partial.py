@@ -1,4 +1,4 @@
-"""The growing file ``<out>.partial``: locked against a second writer, appended to in batches, synced."""
+"""The file ``<out>.partial`` of a running table: locked, appended to in batches, and synced."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ __all__ = ["Kept", "PartialFile", "is_locked", "scan"]
 logger = logging.getLogger(__name__)
 
 SYNC_SECONDS = 5.0
-"""At most so many seconds of rows are lost in a power cut; a killed process alone loses none."""
+"""Seconds of rows that a power failure can lose; a killed process loses none."""
 
 _NO_LOCKS = (errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOLCK, errno.ENOSYS)
 
@@ -32,7 +32,7 @@ _NO_LOCKS = (errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOLCK, errno.ENOSYS)
 class PartialFile:
     """An append-only file that one process at a time can open.
 
-    The lock is the kernel's (``flock``), so it goes away with the process, however that ends.
+    The lock is the kernel's (``flock``), so it ends with the process.
 
     Parameters
     ----------
@@ -44,9 +44,9 @@ class PartialFile:
     Raises
     ------
     OutputError
-        If another process holds it.
+        If another process has locked it.
     FileExistsError, FileNotFoundError
-        As `create` says; other ``OSError`` as the system says.
+        As `create` says; other ``OSError`` from the system.
     """
 
     def __init__(self, path: Path, *, create: Literal["new", "any", "never"]) -> None:
@@ -66,7 +66,7 @@ class PartialFile:
         self._synced = time.monotonic()
 
     def append(self, data: bytes | bytearray) -> None:
-        """Write all of `data`, or nothing: what was written of it before an error is cut away again."""
+        """Write all of `data`, or nothing: after an error the file is cut to its former size."""
         left = memoryview(data)
         try:
             while left:
@@ -82,17 +82,11 @@ class PartialFile:
 
     @property
     def in_place(self) -> bool:
-        """Whether the file still has its name: nobody removed, moved or replaced it or its folder."""
+        """Whether the path still names this file: nobody removed, moved or replaced it or its folder."""
         return _is_same_file(self._fd, self.path)
 
     def require_place(self) -> None:
-        """Refuse to go on where the rows would be lost.
-
-        Raises
-        ------
-        OutputError
-            The file lost its name.
-        """
+        """Raise OutputError unless the path still names this file: the rows would be lost."""
         if not self.in_place:
             raise OutputError(
                 f"{shown(self.path)} was removed or moved while rows were written to it, or its folder was: what was written "
@@ -105,12 +99,12 @@ class PartialFile:
         self.size = size
 
     def sync(self) -> None:
-        """Wait until everything written is on the disk."""
+        """Write all data to the disk."""
         os.fsync(self._fd)
         self._synced = time.monotonic()
 
     def close(self) -> None:
-        """Close the file and give up the lock; closing again does nothing."""
+        """Close the file and release the lock; closing again does nothing."""
         fd, self._fd = self._fd, -1
         if fd >= 0:
             os.close(fd)
@@ -118,15 +112,7 @@ class PartialFile:
 
 @dataclass
 class Kept:
-    """The whole inputs at the beginning of a partial file.
-
-    Parameters
-    ----------
-    size
-        Bytes to keep.
-    inputs, counts
-        Inputs, and rows per status, within them.
-    """
+    """The complete inputs at the start of a partial file: their bytes, their number, and their rows per status."""
 
     size: int = 0
     inputs: int = 0
@@ -134,11 +120,11 @@ class Kept:
 
 
 def scan(path: Path, lines: LineFormat) -> Kept:
-    """Find out how much of a partial file is whole inputs, reading it once; memory holds one record.
+    """Return the complete inputs of a partial file, which is read once, one record in memory.
 
-    A torn or unreadable record ends the search: it and everything behind it will be computed again. The last
-    input counts only if its rows show that none is missing (`ends_input`); computing one input too many is
-    cheap, missing a face would be wrong.
+    The scan ends at an incomplete or unreadable record: that input and all later ones will be computed again. The last
+    input counts only if its rows show that none is missing (`ends_input`): computing an input again is cheap, a missing face
+    would be an error.
 
     Raises
     ------
@@ -172,7 +158,7 @@ def scan(path: Path, lines: LineFormat) -> Kept:
 
 
 def is_locked(path: Path) -> bool:
-    """Say whether a process is writing the partial file at `path` now."""
+    """Return whether a process is writing the partial file at `path`."""
     try:
         PartialFile(path, create="never").close()
     except OutputError:

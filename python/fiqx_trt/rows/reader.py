@@ -1,4 +1,4 @@
-"""Reading tables: the package's own and foreign ones, typed, one row at a time."""
+"""Read tables, the package's own and foreign ones, as typed rows."""
 
 from __future__ import annotations
 
@@ -21,12 +21,7 @@ SUFFIXES = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".parquet": "p
 
 
 def table_format(path: Path) -> str:
-    """Return ``"csv"``, ``"jsonl"`` or ``"parquet"`` for a file name.
-
-    Raises
-    ------
-    InvalidInputError
-        If the suffix is another one.
+    """Return ``"csv"``, ``"jsonl"`` or ``"parquet"`` for a file name; raise InvalidInputError for another suffix.
 
     Examples
     --------
@@ -44,10 +39,10 @@ def table_format(path: Path) -> str:
 def table_columns(path: Path, *, kinds: Mapping[str, Kind] | None = None) -> tuple[Column, ...]:
     """Return the columns of a table, in order, with their kinds.
 
-    A column's kind is, in this order: the one in `kinds`; the one in the record beside the table
+    The kind of a column is the first of: the one in `kinds`; the one in the record beside the table
     (``<path>.meta.json``); that of ``BASE_COLUMNS`` in a table that begins with their names; text for
-    ``path``; what every value in the file allows: whole numbers, else finite numbers, else text. An empty
-    cell is missing and allows all.
+    ``path``; the narrowest that every value in the file fits: whole numbers, finite numbers, text. An empty
+    cell is missing and fits all.
 
     Parameters
     ----------
@@ -61,7 +56,7 @@ def table_columns(path: Path, *, kinds: Mapping[str, Kind] | None = None) -> tup
     SourceError
         If the file cannot be read or is malformed; the message names the line.
     InvalidInputError
-        If the suffix is unknown, or `kinds` names a column that the table lacks.
+        If the suffix is unknown, or `kinds` names a column that is not in the table.
     """
     path = Path(path)
     try:
@@ -76,25 +71,11 @@ def table_columns(path: Path, *, kinds: Mapping[str, Kind] | None = None) -> tup
 
 
 def read_table(path: Path, *, kinds: Mapping[str, Kind] | None = None) -> Iterator[dict[str, Value]]:
-    r"""Yield the rows of a table, typed; memory holds one row (of Parquet, one row group).
+    r"""Yield the rows of a table, typed, with one row (of Parquet, one row group) in memory.
 
     Missing values are ``None``. In tables of this package (those that begin with ``path, face, faces, status,
-    error``) the escapes of `fiqx_trt.text` are undone.
-
-    Parameters
-    ----------
-    path, kinds
-        As in `table_columns`.
-
-    Yields
-    ------
-    dict
-        One row, every column a key, in order.
-
-    Raises
-    ------
-    SourceError, InvalidInputError
-        As in `table_columns`, when called; `SourceError` also while reading.
+    error``) the escapes of `fiqx_trt.text` are undone. The arguments and the errors are those of `table_columns`;
+    SourceError is also raised while reading.
 
     Examples
     --------
@@ -113,13 +94,7 @@ def read_table(path: Path, *, kinds: Mapping[str, Kind] | None = None) -> Iterat
 
 
 def read_rows(path: Path, columns: Sequence[Column]) -> Iterator[dict[str, Value]]:
-    """Yield the rows of one of the package's own tables, whose columns are known.
-
-    Raises
-    ------
-    SourceError
-        While reading, if the file cannot be read, is malformed or has other columns.
-    """
+    """Yield the rows of one of the package's own tables with known columns; raise SourceError where it is damaged."""
     return _typed_rows(path, columns, own=True)
 
 
@@ -149,16 +124,16 @@ def _infer(path: Path, kinds: Mapping[str, Kind]) -> tuple[Column, ...]:
         else next((list(r) for _, r in _raw_rows(path)), [])
     )
     fixed = _fixed_kinds(path, first) | dict(kinds)
-    found: dict[str, Kind] = dict.fromkeys(first, "int")
-    for _, raw in _raw_rows(path) if found.keys() - fixed.keys() or table_format(path) == "jsonl" else ():
-        found |= {name: "int" for name in raw if name not in found}
-        for name in [name for name, kind in found.items() if kind != "str" and name not in fixed]:
-            found[name] = _wider(found[name], raw.get(name))
-    return tuple(Column(name, fixed.get(name, kind)) for name, kind in found.items())
+    inferred: dict[str, Kind] = dict.fromkeys(first, "int")
+    for _, raw in _raw_rows(path) if inferred.keys() - fixed.keys() or table_format(path) == "jsonl" else ():
+        inferred |= {name: "int" for name in raw if name not in inferred}
+        for name in [name for name, kind in inferred.items() if kind != "str" and name not in fixed]:
+            inferred[name] = _wider(inferred[name], raw.get(name))
+    return tuple(Column(name, fixed.get(name, kind)) for name, kind in inferred.items())
 
 
 def _fixed_kinds(path: Path, names: Sequence[str]) -> dict[str, Kind]:
-    """Return the kinds that the record beside the table or the names alone decide."""
+    """Return the kinds that are known from the record beside the table or from the names."""
     fixed: dict[str, Kind] = {"path": "str"}
     if [column.name for column in BASE_COLUMNS] == list(names[: len(BASE_COLUMNS)]):
         fixed |= {column.name: column.kind for column in BASE_COLUMNS}
@@ -217,7 +192,7 @@ def _number(column: Column, value: object) -> Value:
 
 
 def _raw_rows(path: Path) -> Iterator[tuple[str, Mapping[str, object]]]:
-    """Yield each row with its place for messages; CSV cells are still text."""
+    """Yield each row with its position for messages; CSV cells are texts."""
     name = table_format(path)
     if name == "parquet":
         from fiqx_trt.rows import parquet

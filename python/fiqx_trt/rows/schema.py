@@ -1,8 +1,8 @@
-"""The columns of a score table, the checks of a row, and how rows belong to inputs.
+"""The columns of a score table, the checks of a row, and the grouping of rows by input.
 
-A table has one row per input, or with ``--faces all`` one per face. The rows of one input stand together,
-share its ``path`` and have a strictly increasing ``face``; the same path may come again as another input.
-A row therefore starts a new input unless it has the path of the row before and a larger ``face``.
+A table has one row per input, or with ``--faces all`` one per face. The rows of one input are adjacent,
+have the same ``path`` and a strictly increasing ``face``; a path may occur again as another input.
+So a row starts a new input unless it has the path of the row before and a larger ``face``.
 """
 
 from __future__ import annotations
@@ -81,28 +81,28 @@ def score_columns(methods: Sequence[str | Column], *, detection: bool = False) -
     Parameters
     ----------
     methods
-        The columns of the quality methods; a plain name means a float column.
+        The columns of the quality methods; a plain name is a float column.
     detection
-        Whether boxes, confidence and landmarks follow (``DETECTION_COLUMNS``).
+        Whether to add boxes, confidence and landmarks (``DETECTION_COLUMNS``).
 
     Raises
     ------
     InvalidInputError
-        If a name is empty or comes twice.
+        If a name is empty or occurs twice.
 
     Examples
     --------
     >>> [c.name for c in score_columns(["serfiq", "serfiq_scaled"])]
     ['path', 'face', 'faces', 'status', 'error', 'serfiq', 'serfiq_scaled']
     """
-    given = tuple(m if isinstance(m, Column) else Column(m, "float") for m in methods)
-    columns = BASE_COLUMNS + given + (DETECTION_COLUMNS if detection else ())
+    method_columns = tuple(m if isinstance(m, Column) else Column(m, "float") for m in methods)
+    columns = BASE_COLUMNS + method_columns + (DETECTION_COLUMNS if detection else ())
     check_columns(columns)
     return columns
 
 
 def check_columns(columns: Sequence[Column]) -> None:
-    """Raise `InvalidInputError` unless `columns` can be those of a score table."""
+    """Raise `InvalidInputError` unless `columns` are valid for a score table."""
     if tuple(columns[: len(BASE_COLUMNS)]) != BASE_COLUMNS:
         wanted = ", ".join(c.name for c in BASE_COLUMNS)
         raise InvalidInputError(f"a score table begins with the columns {wanted}; got {_names(columns)}")
@@ -120,8 +120,8 @@ def check_columns(columns: Sequence[Column]) -> None:
 def check_row(row: Row, columns: Sequence[Column]) -> dict[str, Value]:
     """Return the values of `row` in the order of `columns`, as plain Python values.
 
-    Keys that `row` lacks are ``None``; an empty text counts as missing. Only rows with status ``ok`` carry
-    numbers: in the others every float column is left empty, whatever `row` holds.
+    Missing keys are ``None``; an empty text counts as missing. Only rows with status ``ok`` have
+    numbers: in the others every float column is empty, whatever `row` holds.
 
     Raises
     ------
@@ -143,7 +143,7 @@ def check_row(row: Row, columns: Sequence[Column]) -> dict[str, Value]:
 
 
 def starts_input(before: Row | None, row: Row) -> bool:
-    """Say whether `row`, which follows `before` in a table, is the first row of another input."""
+    """Return whether `row`, which follows `before` in a table, is the first row of another input."""
     if before is None or before["path"] != row["path"]:
         return True
     last, face = before["face"], row["face"]
@@ -151,22 +151,22 @@ def starts_input(before: Row | None, row: Row) -> bool:
 
 
 def ends_input(row: Row) -> bool:
-    """Say whether `row` is certainly the last row of its input.
+    """Return whether `row` is certainly the last row of its input.
 
     With ``face = k`` of ``faces = n`` no row can follow once ``k + 1 ≥ n``; a missing number counts as 0.
-    An input of which one face of several was selected ends without this proof, hence *certainly*.
+    An input of which one face of several was selected does not meet this condition, hence *certainly*.
     """
     face, faces = row["face"], row["faces"]
     return int(face or 0) + 1 >= int(faces or 0)
 
 
 def is_failed(rows: Sequence[Row]) -> bool:
-    """Say whether any row of an input has another status than ``ok``."""
+    """Return whether any row of an input has another status than ``ok``."""
     return any(row["status"] != "ok" for row in rows)
 
 
 def group_inputs(rows: Iterable[Row]) -> Iterator[list[Row]]:
-    """Yield the rows of one input after the other; memory holds one input.
+    """Yield the rows of each input, with one input in memory.
 
     Examples
     --------

@@ -1,7 +1,7 @@
-"""Writing a score table so that nothing is lost: batches are appended, the finished table appears at once.
+"""Write a score table without losing rows: batches are appended, and the finished table appears in one step.
 
-Rows go to ``<out>.partial``, a line format. After any interruption, ``kill -9`` included, the whole inputs at
-its beginning are kept and the run goes on behind them; the result is byte for byte that of an uninterrupted
+Rows go to ``<out>.partial``, a line format. After any interruption, ``kill -9`` included, the complete inputs at
+its start are kept and the run continues after them; the result has the same bytes as that of an uninterrupted
 run. `fiqx_trt.rows.opening.open_table` makes the writer.
 """
 
@@ -34,7 +34,7 @@ _FLUSH_BYTES = 1 << 20
 
 
 class HasPath(Protocol):
-    """An input: anything with the ``path`` that stands in its rows."""
+    """An input: any object with the ``path`` of its rows."""
 
     @property
     def path(self) -> str:
@@ -52,19 +52,18 @@ def line_format(format_name: str, columns: Sequence[Column]) -> LineFormat:
 class TableWriter:
     """A score table being written; a context manager. `open_table` makes it.
 
-    Leaving the ``with`` block normally finishes the table; leaving it by an exception keeps what was written
-    for a later resume.
+    The table is finished at the normal end of the ``with`` block; after an exception the rows are kept for a resume.
 
     Attributes
     ----------
     path : Path
         The output.
     done : int
-        Inputs that were in the table when it was opened; the caller goes on behind them (`remaining`).
+        Inputs in the table when it was opened; `remaining` yields the others.
     retrying : int
-        Inputs to be computed again in a retry, counted when it began; else 0.
+        Number of inputs to be computed again in a retry; else 0.
     finished : bool
-        Whether the table is complete already, so that there is nothing to do.
+        Whether the table was complete when it was opened, or is now.
     """
 
     def __init__(self, files: TableFiles, meta: RunMeta, partial: PartialFile | None, kept: Kept) -> None:
@@ -89,7 +88,7 @@ class TableWriter:
 
     @property
     def meta(self) -> RunMeta:
-        """The run's record as of now."""
+        """The run's current record."""
         if self.finished:
             return self._meta
         counts = dict(sorted(self._counts.items()))
@@ -99,9 +98,9 @@ class TableWriter:
         )
 
     def remaining(self, sources: Iterable[S]) -> Iterator[S]:
-        """Yield the inputs that are still to be computed, checking those that are in the table already.
+        """Yield the inputs that are still to be computed, and check those that are in the table.
 
-        Both are read in step, so memory stays flat. In a retry only the failed inputs are yielded. The
+        Both are read in step, in constant memory. In a retry only the failed inputs are yielded. The
         iterator may run ahead of `append`, also in another thread.
 
         Parameters
@@ -112,28 +111,28 @@ class TableWriter:
         Raises
         ------
         OutputError
-            While iterating, if the inputs are not those the table was begun with.
+            While iterating, if the inputs are not those of the table.
         """
-        given = iter(sources)
+        inputs = iter(sources)
         number = 0
         for number, group in enumerate(self._written_inputs(), 1):
-            self._next_source(given, number, group)
+            self._next_source(inputs, number, group)
         if not (self.finished or self._meta.retry):
-            yield from given
+            yield from inputs
             return
         if self._meta.retry:
             for number, group in enumerate(self._old_inputs(), number + 1):  # noqa: B020
-                source = self._next_source(given, number, group)
+                source = self._next_source(inputs, number, group)
                 if is_failed(group):
                     yield source
-        if (extra := next(given, None)) is not None:
+        if (extra := next(inputs, None)) is not None:
             raise OutputError(
                 f"the inputs changed: {extra.path!r} is input {number + 1}, but {self.path.name} was made of "
                 f"{number}; give the same inputs, or use --overwrite to start anew"
             )
 
     def numbers(self) -> Iterator[int]:
-        """Return the position in the run, from 0, of one input after the other that `remaining` yields.
+        """Return the position in the run, from 0, of each input that `remaining` yields.
 
         An input has the same one in an uninterrupted run, after a resume and in a retry.
         """
@@ -142,21 +141,20 @@ class TableWriter:
         return (i for i, group in enumerate(self._old_inputs(), self.done) if is_failed(group))
 
     def append(self, rows: Sequence[Row]) -> None:
-        """Add the next rows, in input order; they are with the operating system when this returns.
+        """Add the next rows, in input order; the operating system has them when this returns.
 
         Parameters
         ----------
         rows
-            Any number of rows; see `fiqx_trt.rows.schema.check_row`. All faces of an input stand together, in
+            Any number of rows; see `fiqx_trt.rows.schema.check_row`. All faces of an input are adjacent, in
             this call or the next.
 
         Raises
         ------
         InvalidInputError
-            If a row does not fit the columns, or in a retry is not of the next failed input; nothing is
-            written then.
+            If a row does not fit the columns, or in a retry is not of the next failed input; then nothing is written.
         OutputError
-            If the disk is full or the file cannot be written; what was written before is kept.
+            If the disk is full or the file cannot be written; rows of earlier calls are kept.
         """
         if not self._usable:
             raise InvalidInputError(
@@ -177,18 +175,18 @@ class TableWriter:
             raise
 
     def close(self, *, complete: bool = True) -> None:
-        """Finish the table, or keep what there is for a resume; closing again does nothing.
+        """Finish the table, or keep its rows for a resume; closing again does nothing.
 
         Parameters
         ----------
         complete
-            Whether every input has its rows. If so the output appears in one step, replacing an older one.
-            If not, the partial file stays, unless it holds no row.
+            Whether every input has its rows. If so the output appears in one step and replaces an older one.
+            If not, the partial file is kept, unless it has no row.
 
         Raises
         ------
         OutputError
-            If the table cannot be finished; what was written is kept for a resume.
+            If the table cannot be finished; the rows are kept for a resume.
         """
         if self._closed or self._partial is None:
             return
@@ -237,7 +235,7 @@ class TableWriter:
         return group_inputs(self._partial_rows(self._kept_size))
 
     def _partial_rows(self, size: int) -> Iterator[Row]:
-        """Yield the rows in the first `size` bytes of the partial file, not what is appended meanwhile."""
+        """Yield the rows in the first `size` bytes of the partial file, without those appended meanwhile."""
         at = len(self._lines.header)
         if at >= size:
             return
@@ -253,8 +251,8 @@ class TableWriter:
         """Yield the inputs of the table being retried, from the first that is not in the new one yet."""
         return islice(group_inputs(read_rows(self._files.out, self._meta.columns)), self.done, None)
 
-    def _next_source(self, given: Iterator[S], number: int, group: Sequence[Row]) -> S:
-        source = next(given, None)
+    def _next_source(self, inputs: Iterator[S], number: int, group: Sequence[Row]) -> S:
+        source = next(inputs, None)
         was = group[0]["path"]
         if source is None or source.path != was:
             now = "missing" if source is None else repr(source.path)
@@ -333,5 +331,5 @@ class TableWriter:
             replace(self.meta, state="interrupted").write(self._files.partial_meta)
         except (
             OSError
-        ) as error:  # the disk may be full: the rows are kept all the same, the record says running
+        ) as error:  # for example a full disk: the rows are kept, with a record in state "running"
             logger.warning("%s: %s", self._files.partial_meta, error.strerror or error)
