@@ -108,7 +108,7 @@ def compare(report: Report, name: str, session: Any, reference: np.ndarray[Any, 
     same = np.array_equal(got[:4], got[4:8]) and np.array_equal(
         session.run({"image": x[:1]})["embedding"], got[:1]
     )
-    report.require(same, f"{name}: a row's bits depend on its place")
+    report.require(same, f"{name}: a row's bits depend on its position")
     report.numbers[f"{name}: batch"] = session.batch
     took = seconds(lambda: session.run({"image": x}))
     report.numbers[f"{name}: faces per second, host to host"] = round(FACES / took)

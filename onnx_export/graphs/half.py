@@ -156,7 +156,7 @@ class _Halving:
     def _write_affine(self, node: onnx.NodeProto) -> None:
         """Write a batch norm that stands before a convolution as ``s x + b``, one of each per channel."""
         moments = self._moments(node)
-        assert moments is not None  # _becomes_half asked
+        assert moments is not None  # checked by _becomes_half
         name, rank = node.output[0], len(self.view.shapes[node.input[0]])
         value = self._half(node.input[0])
         for part, op, constant in zip(("scale", "shift"), ("Mul", "Add"), moments, strict=True):

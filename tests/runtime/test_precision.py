@@ -137,9 +137,9 @@ def test_a_precision_asked_for_by_name_is_used_or_refused() -> None:
     for precision, capability in openvino.CAPABILITIES.items():
         if capability in offered:
             with open_session(NET, backend="openvino", precision=precision, max_batch=1) as session:
-                assert (session.precision, session.notes[0]) == (precision, f"{precision}: asked for")
+                assert (session.precision, session.notes[0]) == (precision, f"{precision}: requested")
         else:
             with pytest.raises(
-                BackendUnavailableError, match=rf"precision '{precision}' was asked for, and OpenVINO"
+                BackendUnavailableError, match=rf"precision '{precision}' is not available: OpenVINO"
             ):
                 open_session(NET, backend="openvino", precision=precision)

@@ -101,7 +101,7 @@ def test_a_device_array_is_refused_with_the_cure() -> None:
     class OnGpu:
         __cuda_array_interface__ = {"shape": (1, 2), "typestr": "<f4", "data": (0, True), "version": 3}  # noqa: RUF012
 
-    with pytest.raises(DeviceMismatchError, match=r"input 'x' lies on a CUDA device.*\.cpu\(\)\.numpy\(\)"):
+    with pytest.raises(DeviceMismatchError, match=r"input 'x' is on a CUDA device.*\.cpu\(\)\.numpy\(\)"):
         Doubler(1).run({"x": OnGpu()})  # type: ignore[dict-item]
 
 

@@ -128,7 +128,9 @@ def test_the_smallest_choice_gives_the_bits_of_the_law() -> None:
         session.divides = choice.streams < threads and choice.batch == 1
         return session
 
-    measured = tuning.tune(open_at, tuning.levels(2, 4), [INPUT], law=lambda: open_at(Choice(1, 1), 1))
+    measured = tuning.tune(
+        open_at, tuning.levels(2, 4), [INPUT], open_reference=lambda: open_at(Choice(1, 1), 1)
+    )
     assert measured.smallest == Choice(1, 2)
     assert measured.choice.batch == 4
 
@@ -144,15 +146,15 @@ def test_a_fixed_batch_is_lawful_or_one() -> None:
     graph = read_graph(residual_net())
     graph = type(graph)(**{**vars(graph), "inputs": (INPUT,)})
     for spoil, batch, text in (
-        ("", 8, "batch 8: rows agree bit for bit wherever they stand"),
-        ("place", 1, "batch 1: in a batch of 8 a row's bits depend on its place"),
+        ("", 8, "batch 8: rows are bit-identical at any position"),
+        ("place", 1, "batch 1: in a batch of 8 a row's bits depend on its position"),
         ("fails", 1, "batch 1: a batch of 8 does not run (no memory)"),
     ):
-        choice, reason = tuning.lawful_batch(lambda c, s=spoil: Timed(c, spoil=s), graph, 8)
+        choice, reason = tuning.batch_invariant_choice(lambda c, s=spoil: Timed(c, spoil=s), graph, 8)
         assert (choice, reason) == (Choice(batch, 1), text)
-    assert tuning.lawful_batch(Timed, graph, 1) == (Choice(1, 1), "batch 1: asked for")
+    assert tuning.batch_invariant_choice(Timed, graph, 1) == (Choice(1, 1), "batch 1: requested")
     static = type(graph)(**{**vars(graph), "static_batch": 3})
-    assert tuning.lawful_batch(Timed, static, 8) == (Choice(3, 1), "batch 3: fixed in the file")
+    assert tuning.batch_invariant_choice(Timed, static, 8) == (Choice(3, 1), "batch 3: fixed in the file")
 
 
 @pytest.mark.usefixtures("clock")

@@ -41,7 +41,7 @@ BLOCK = 64
 GRID = 14
 #: Standard deviation of the smoothing, in pixels of a face of 112.
 SMOOTHING, SCALE = 3.0, 112
-#: What is below this share of the face's median saliency counts as this share: a logarithm of zero tells nothing.
+#: Lower bound of the saliency as a share of the face's median, because the logarithm of zero is not finite.
 FLOOR = 1e-3
 #: Smallest standard deviation that is divided by: equal calibration faces have none.
 LEAST_STD = 0.05

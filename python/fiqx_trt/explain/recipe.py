@@ -66,7 +66,7 @@ class Recipe:
 
 
 #: The published programs, with a recogniser's embedding instead of their class scores. Where one of them divides by
-#: ``range + 1e-8`` (or 1e-7), nothing is added here: a channel without contrast is told apart instead.
+#: ``range + 1e-8`` (or 1e-7), nothing is added here: a channel without contrast is handled separately.
 PRESETS: Mapping[str, Recipe] = MappingProxyType(
     {
         # The Score-CAM authors' program: probability of the top class as weight, sum and ReLU at full size.

@@ -242,7 +242,7 @@ def _of_face(levels: Mapping[str, float], usual: Usual, source: str) -> RegionWo
     if usual.alarm is None or not levels:
         return RegionWords((), UNKNOWN)
     low = [name for name in sorted(levels, key=levels.__getitem__) if levels[name] < usual.alarm]
-    # One part alone tells where to look; of several of them, the lower face is what they have in common.
+    # A single part is named; several parts are named as the lower face.
     parts = [name for name in low if name in PARTS]
     left_out = (LOWER_FACE,) if len(parts) == 1 else PARTS if LOWER_FACE in low else ()
     low = [name for name in low if name not in left_out]

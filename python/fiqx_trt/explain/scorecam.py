@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["scorecam", "scorecam_details"]
 
 Doubles = NDArray[np.float64]
-#: Called with the number of masked faces done and in all.
+#: Called with the number of masked faces done and of all masked faces.
 Progress = Callable[[int, int], None]
 #: Bytes of activations that exist at one time; more faces than that are worked off in groups.
 GROUP_BYTES = 32 << 20

@@ -142,7 +142,7 @@ def _continue(
             )
         if not files.out.exists():
             return _start(files, run, partial)
-        files.discard()  # killed when it had begun to replace a table and done nothing yet
+        files.discard()  # killed after it began to replace a table and before it wrote a row
         partial.close()
         return reopen(files, run)
     old = RunMeta.read(files.partial_meta)

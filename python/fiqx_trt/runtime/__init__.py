@@ -76,16 +76,16 @@ def open_session(
     model
         Path of an ``.onnx`` file, its bytes, or a ModelProto.
     backend
-        One of :data:`BACKENDS`, or ``"auto"`` for the first of :data:`AUTO` that works. ``session.notes``
-        names each one that was skipped, with the reason.
+        A name of :data:`BACKENDS`, or ``"auto"`` for the first of :data:`AUTO` that works. ``session.notes``
+        lists the others with the reason.
     precision
         ``"fp32"``, ``"bf16"``, ``"fp16"``, or ``"auto"``: the fastest that this machine has instructions for
         and that passes the parity gate on `probe`; without a probe, one that needs no gate.
     device
         ``"cpu"``, ``"cuda"``, ``"cuda:1"`` …, or ``"auto"``.
     max_batch
-        The most rows of one native run, or None to leave it to the backend. It bounds memory;
-        :meth:`Session.run` takes any number of rows all the same.
+        Largest number of rows of one native run, or None for the backend's choice. It limits memory;
+        :meth:`Session.run` still takes any number of rows.
     threads
         Processor threads, or None for all.
     probe
@@ -98,7 +98,7 @@ def open_session(
     ModelError
         The file is no usable ONNX graph, or no backend can open it.
     BackendUnavailableError
-        The backend, device or precision asked for is not on this machine.
+        The requested backend, device or precision is not on this machine.
 
     Examples
     --------
@@ -132,14 +132,14 @@ def available_backends() -> list[tuple[str, bool, str]]:
     for name in BACKENDS:
         reasons = {device: _unavailable(name, device) for device in ("cuda", "cpu")}
         devices = [device for device, reason in reasons.items() if reason is None]
-        told = (
+        description = (
             "on " + " and ".join(devices)
             if devices
             else reasons["cuda"]
             if name == "tensorrt"
             else reasons["cpu"]
         )
-        rows.append((name, bool(devices), str(told)))
+        rows.append((name, bool(devices), str(description)))
     return rows
 
 
@@ -166,12 +166,10 @@ def _open_named(backend: str, graph: Graph, device: str, options: Callable[[str]
             with BACKENDS.calling(backend):
                 session: Session = BACKENDS.load(backend).open_graph(graph, options(one))
             return session
-    told = "; ".join(dict.fromkeys(str(reason) for reason in reasons.values()))
-    here = ", ".join(f"{name} {reason}" for name, available, reason in available_backends() if available)
-    asked = f"backend '{backend}'" + (f" on device '{device}'" if device != "auto" else "")
-    raise BackendUnavailableError(
-        f"{asked} was asked for and cannot be used: {told}. Usable here: {here or 'none'}"
-    )
+    problems = "; ".join(dict.fromkeys(str(reason) for reason in reasons.values()))
+    usable = ", ".join(f"{name} {reason}" for name, available, reason in available_backends() if available)
+    request = f"backend '{backend}'" + (f" on device '{device}'" if device != "auto" else "")
+    raise BackendUnavailableError(f"{request} cannot be used: {problems}. Usable here: {usable or 'none'}")
 
 
 def _open_first(graph: Graph, device: str, options: Callable[[str], Options]) -> Session:
@@ -191,10 +189,10 @@ def _open_first(graph: Graph, device: str, options: Callable[[str], Options]) ->
                 return session
         skipped.append(f"{name} on {one} skipped: {reason}")
         _say_once(skipped[-1])
-    told = "; ".join(skipped)
+    problems = "; ".join(skipped)
     if refusals and all(isinstance(error, ModelError) for error in refusals):
-        raise ModelError(f"no backend can open {graph.label}: {told}")
-    raise BackendUnavailableError(f"no backend can run {graph.label} as asked for: {told}")
+        raise ModelError(f"no backend can open {graph.label}: {problems}")
+    raise BackendUnavailableError(f"no backend can run {graph.label} as requested: {problems}")
 
 
 def _candidates(device: str) -> list[tuple[str, str]]:

@@ -1,6 +1,6 @@
-"""A session: an opened ONNX graph that answers for any number of rows.
+"""A session: an opened ONNX graph that runs any number of rows.
 
-The checks, the cutting into native runs and the joining live here, once; a backend implements `Session._run`.
+The checks, the split into native runs and the joining are here; a backend implements `Session._run`.
 """
 
 from __future__ import annotations
@@ -35,12 +35,18 @@ class TensorInfo:
     shape
         Its dimensions; the first is the batch and always None, another None may differ from run to run.
     dtype
-        The NumPy dtype a feed must have, or a result has.
+        The NumPy dtype of a feed or result.
     """
 
     name: str
     shape: tuple[int | None, ...]
     dtype: np.dtype[Any]
+
+    def fits(self, shape: Sequence[int]) -> bool:
+        """Return whether an array of this shape can be this tensor, with any number of rows."""
+        return len(shape) == len(self.shape) and all(
+            want is None or have == want for have, want in zip(shape[1:], self.shape[1:], strict=True)
+        )
 
     def __str__(self) -> str:
         """Return ``name: dtype (N, 3, 112, 112)``; ``?`` marks a free dimension."""
@@ -51,14 +57,14 @@ class TensorInfo:
 class Session(ABC):
     """An opened graph on one backend, device and precision.
 
-    Every native run has exactly `batch` rows: more are cut into chunks, the last chunk is filled by repeating
-    its last row and the filling is cut away again. A row's result therefore depends neither on the number of
-    rows, nor on its position, nor on its neighbours, bit for bit. One thread at a time runs; others wait.
+    Every native run has exactly `batch` rows: more are split into chunks, and the last chunk is padded by repeating
+    its last row. So the bits of a row's result depend neither on the number of rows, nor on its position, nor on the other
+    rows. One thread at a time runs; others wait.
 
     Parameters
     ----------
     backend, device, precision
-        What runs the graph: ``"openvino"``, ``"cpu"``, ``"fp32"`` …
+        ``"openvino"``, ``"cpu"``, ``"fp32"`` …
     batch
         Rows of one native run, at least 1.
     inputs, outputs
@@ -89,7 +95,7 @@ class Session(ABC):
         self._closed = False
 
     def __repr__(self) -> str:
-        """Return what runs the graph, and how."""
+        """Return backend, device, precision and batch."""
         state = ", closed" if self._closed else ""
         return f"<{self.backend} session on {self.device}, {self.precision}, batch {self.batch}{state}>"
 
@@ -111,15 +117,12 @@ class Session(ABC):
         InvalidInputError
             A name, dtype or shape does not fit the graph.
         DeviceMismatchError
-            An array lies on another device than the session.
+            An array is on another device than the session.
         InferenceError
             The session is closed or of another process, or the backend failed.
         """
         with self._turns.take():
-            if self._closed:
-                raise InferenceError(
-                    f"this {self.backend} session is closed; open another with fiqx_trt.runtime.open_session"
-                )
+            self._require_open()
             arrays, rows = _check_feeds(self.inputs, feeds, self.device)
             if rows == 0 and all(None not in info.shape[1:] for info in self.outputs):
                 return {i.name: np.empty((0, *_known(i.shape[1:])), i.dtype) for i in self.outputs}
@@ -127,7 +130,7 @@ class Session(ABC):
             return self._join(self._guarded(chunks), rows)
 
     def close(self) -> None:
-        """Free what the backend holds; a second call does nothing, nor does one in a fork."""
+        """Free the backend's memory; a second call and a call in a forked process do nothing."""
         if self._turns.foreign:
             return
         with self._turns.take():
@@ -136,7 +139,7 @@ class Session(ABC):
                 self._close()
 
     def __reduce__(self) -> NoReturn:
-        """Refuse to be pickled."""
+        """Refuse pickling."""
         refuse_pickling(f"this {self.backend} session")
 
     def __enter__(self) -> Session:
@@ -153,13 +156,18 @@ class Session(ABC):
     def _run(self, chunks: Sequence[Chunk]) -> list[Chunk]:
         """Run chunks of exactly `batch` rows, contiguous and checked; several may be in flight.
 
-        Returns one dict per chunk, in order, with an array of its own (never a view of the backend's memory)
-        for every output.
+        Returns one dict per chunk, in order, with a new array (never a view of the backend's memory) for every output.
         """
 
     @abstractmethod
     def _close(self) -> None:
         """Free the backend's objects; called once."""
+
+    def _require_open(self) -> None:
+        if self._closed:
+            raise InferenceError(
+                f"this {self.backend} session is closed; open another with fiqx_trt.runtime.open_session"
+            )
 
     def _guarded(self, chunks: Sequence[Chunk]) -> list[Chunk]:
         try:
@@ -191,7 +199,7 @@ _WHERE = ("Exception from ", "Check '", "FrontEnd API failed", "Model wasn't", "
 
 
 def first_line(error: BaseException, limit: int = 300) -> str:
-    r"""Return the first telling line of an exception's text, shortened.
+    r"""Return the first informative line of an exception's text, shortened.
 
     Examples
     --------
@@ -227,7 +235,7 @@ def _check_feeds(inputs: Sequence[TensorInfo], feeds: Feeds, device: str) -> tup
 def _check_feed(info: TensorInfo, value: Any, device: str) -> Array:
     if hasattr(value, "__cuda_array_interface__"):
         raise DeviceMismatchError(
-            f"input '{info.name}' lies on a CUDA device, and this session takes arrays in host memory (it "
+            f"input '{info.name}' is on a CUDA device, and this session takes arrays in host memory (it "
             f"runs on {device}): copy it first, with .cpu().numpy() in torch or .get() in CuPy and pycuda"
         )
     if not isinstance(value, np.ndarray):
@@ -239,10 +247,7 @@ def _check_feed(info: TensorInfo, value: Any, device: str) -> Array:
             f"input '{info.name}' has dtype {value.dtype}, the graph wants {info.dtype}: convert it with "
             f".astype(np.{info.dtype.name})"
         )
-    fits = value.ndim == len(info.shape) and all(
-        want is None or have == want for have, want in zip(value.shape[1:], info.shape[1:], strict=True)
-    )
-    if not fits:
+    if not info.fits(value.shape):
         raise InvalidInputError(f"input '{info.name}' has shape {value.shape}, the graph wants {info}")
     return value
 

@@ -1,7 +1,7 @@
-"""Sessions that leave their results on the device.
+"""Sessions with device arrays as inputs and outputs.
 
-:meth:`Session.run` takes and gives host arrays everywhere. A backend whose session is a :class:`DeviceSession` offers
-:meth:`DeviceSession.run_device` besides: device arrays in, device arrays out, queued on the caller's stream. Ask with
+:meth:`Session.run` takes and returns host arrays everywhere. A :class:`DeviceSession` also has
+:meth:`DeviceSession.run_device`: device arrays in, device arrays out, queued on the caller's stream. Check with
 ``isinstance(session, DeviceSession)``.
 """
 
@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from fiqx_trt.errors import DeviceMismatchError, InferenceError, InvalidInputError
+from fiqx_trt.errors import DeviceMismatchError, InvalidInputError
 from fiqx_trt.kernels import DeviceArray
 from fiqx_trt.runtime.base import Session, TensorInfo
 
@@ -27,7 +27,7 @@ LEGACY_DEFAULT = 1
 
 @dataclass(frozen=True)
 class DeviceView:
-    """Where a device array lies.
+    """Address and layout of a device array.
 
     Attributes
     ----------
@@ -36,7 +36,7 @@ class DeviceView:
     shape, dtype
         As in NumPy; the elements are in C order.
     stream
-        Handle of the stream on which its content becomes valid; None where nothing needs to be waited for.
+        Handle of the stream on which its content becomes valid; None where no wait is needed.
     owner
         The array itself, which keeps the memory alive.
     """
@@ -49,7 +49,7 @@ class DeviceView:
 
 
 class DeviceSession(Session):
-    """A session that can also take and give arrays in the memory of its device."""
+    """A session that can also take and return arrays in the memory of its device."""
 
     def run_device(self, feeds: Mapping[str, Any], *, stream: int | None = None) -> dict[str, Any]:
         """Run the graph on device arrays, without a copy to the host and without waiting.
@@ -61,14 +61,13 @@ class DeviceSession(Session):
             :class:`fiqx_trt.kernels.DeviceArray`): the input's dtype and shape, C-contiguous, the same number
             of rows N >= 0 in each.
         stream
-            Handle of the CUDA stream that the feeds are valid on and the results become valid on. None takes the
-            feeds' own streams, and torch's current one for torch.
+            Handle of the CUDA stream that the feeds are valid on and the results become valid on. None: the
+            feeds' own streams, and torch's current stream for torch tensors.
 
         Returns
         -------
         dict
-            One new device array of N rows per output, by name. The rows are the same bits as those of
-            :meth:`Session.run`.
+            One new device array of N rows per output, by name, with the bits of :meth:`Session.run`.
 
         Raises
         ------
@@ -80,15 +79,12 @@ class DeviceSession(Session):
             The session is closed, or the backend failed.
         """
         with self._turns.take():
-            if self._closed:
-                raise InferenceError(
-                    f"this {self.backend} session is closed; open another with fiqx_trt.runtime.open_session"
-                )
+            self._require_open()
             return self._run_device(feeds, stream)
 
     @abstractmethod
     def _run_device(self, feeds: Mapping[str, Any], stream: int | None) -> dict[str, Any]:
-        """Check the feeds, cut them into native runs, join the results."""
+        """Check the feeds, split them into native runs, join the results."""
 
 
 def device_index(device: str) -> int:
@@ -103,7 +99,7 @@ def device_index(device: str) -> int:
 
 
 def view(name: str, array: Any) -> DeviceView:
-    """Return where a device array lies.
+    """Return address and layout of a device array.
 
     Raises
     ------
@@ -127,26 +123,17 @@ def view(name: str, array: Any) -> DeviceView:
     return DeviceView(int(interface["data"][0]), shape, dtype, _stream(array, interface), array)
 
 
-def check_views(inputs: Sequence[TensorInfo], given: Mapping[str, tuple[tuple[int, ...], Any]]) -> int:
-    """Compare shapes and dtypes, by input, with what a graph wants; return the number of rows.
-
-    Raises
-    ------
-    InvalidInputError
-        A name, dtype, shape or number of rows does not fit.
-    """
-    if set(given) != {info.name for info in inputs}:
+def check_views(inputs: Sequence[TensorInfo], feeds: Mapping[str, tuple[tuple[int, ...], Any]]) -> int:
+    """Return the number of rows of feeds, by input; raise InvalidInputError where a name, dtype, shape or row count is wrong."""
+    if set(feeds) != {info.name for info in inputs}:
         raise InvalidInputError(
-            f"the feeds are named {sorted(given)}, the graph's inputs {sorted(i.name for i in inputs)}: give one each"
+            f"the feeds are named {sorted(feeds)}, the graph's inputs {sorted(i.name for i in inputs)}: give one each"
         )
     for info in inputs:
-        shape, dtype = given[info.name]
-        fits = len(shape) == len(info.shape) and all(
-            want is None or have == want for have, want in zip(shape[1:], info.shape[1:], strict=True)
-        )
-        if dtype != info.dtype or not fits:
+        shape, dtype = feeds[info.name]
+        if dtype != info.dtype or not info.fits(shape):
             raise InvalidInputError(f"input '{info.name}' is {dtype} {tuple(shape)}, the graph wants {info}")
-    rows = {shape[0] for shape, _ in given.values()}
+    rows = {shape[0] for shape, _ in feeds.values()}
     if len(rows) != 1:
         raise InvalidInputError(
             f"the feeds have different numbers of rows ({sorted(rows)}); give the same number"
@@ -155,7 +142,7 @@ def check_views(inputs: Sequence[TensorInfo], given: Mapping[str, tuple[tuple[in
 
 
 def _stream(array: Any, interface: Mapping[str, Any]) -> int | None:
-    """Return the stream an array's content becomes valid on; torch's interface does not tell its current one."""
+    """Return the stream an array's content becomes valid on; torch's interface does not have its current one."""
     torch = sys.modules.get("torch")
     if torch is not None and isinstance(array, torch.Tensor):
         return int(torch.cuda.current_stream(array.device).cuda_stream) or LEGACY_DEFAULT

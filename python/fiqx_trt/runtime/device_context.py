@@ -23,7 +23,7 @@ __all__ = ["HOST", "CudaContext", "DeviceContext", "context_at", "context_of", "
 
 #: Bytes of page-locked memory that uploads in flight may hold before a further one waits for them.
 STAGED_BYTES = 128 << 20
-#: An array above this is copied without staging: it would be copied twice, and page-locked memory is dear.
+#: A larger array is copied without staging, which would copy it twice and need much page-locked memory.
 STAGED_ARRAY = 32 << 20
 
 

@@ -1,11 +1,8 @@
-"""Choosing a precision: a faster one is used only where a few real rows come out the same."""
+"""Choose a precision: a faster one is used only where its results on a few real rows agree with fp32."""
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Sequence
-
-import numpy as np
 
 from fiqx_trt.runtime import parity, tuning
 from fiqx_trt.runtime.base import Feeds, Session
@@ -30,18 +27,18 @@ def choose(
     open_with
         Opens a session of a given precision.
     probe
-        Real rows to compare both on; without them nothing is known and the answer is fp32.
+        Real rows to compare both on; without them the result is fp32.
     key
-        What the comparison depends on besides the probe: it is made once and remembered.
+        Everything the comparison depends on besides the probe: its result is cached.
     refused
-        Why the candidate is out of the question on this machine, or None.
+        Why the candidate cannot be used on this machine, or None.
     """
     if refused is not None:
         return "fp32", f"fp32: {refused}"
     if probe is None:
         return "fp32", f"fp32: no probe faces were given for the {candidate} parity gate"
     wanted = parity.MIN_COSINE[candidate]
-    full_key = ("gate", candidate, *key, _digest(probe))
+    full_key = ("gate", candidate, *key, tuning.feeds_digest(probe))
     kept = tuning.recall(full_key, {"cosine_min": float, "max_abs": float, "finite": bool})
     if kept is None:
         with open_with("fp32") as reference, open_with(candidate) as fast:
@@ -52,12 +49,3 @@ def choose(
     if result.finite and result.cosine_min >= wanted:
         return candidate, f"{candidate}: passed the parity gate against fp32 ({result}; wanted {wanted})"
     return "fp32", f"fp32: {candidate} failed the parity gate ({result}; wanted {wanted})"
-
-
-def _digest(probe: Feeds) -> str:
-    bits = hashlib.sha256()
-    for name in sorted(probe):
-        array = np.ascontiguousarray(probe[name])
-        bits.update(f"{name} {array.shape} {array.dtype} ".encode())
-        bits.update(array.tobytes())
-    return bits.hexdigest()

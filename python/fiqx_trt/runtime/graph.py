@@ -1,4 +1,4 @@
-"""Reading an ONNX file far enough to open a session on it."""
+"""Read the part of an ONNX file that is needed to open a session."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ __all__ = ["Graph", "read_graph"]
 
 @dataclass(frozen=True)
 class Graph:
-    """An ONNX graph as bytes, and what a backend must know before it opens it.
+    """An ONNX graph as bytes, with the properties that a backend needs to open it.
 
     Attributes
     ----------
     data
-        The serialised ModelProto, its weights inside.
+        The serialised ModelProto with its weights.
     label
-        How messages call it: the file's path, or ``the given model``.
+        Name in messages: the file's path, or ``the given model``.
     digest
         SHA-256 of `data`, hexadecimal.
     inputs, outputs
@@ -49,7 +49,7 @@ class Graph:
 
     @property
     def free_shape(self) -> bool:
-        """Whether an input's shape is open beyond its batch (a fully convolutional network)."""
+        """Whether an input's shape is free beyond its batch (a fully convolutional network)."""
         return any(None in info.shape[1:] for info in self.inputs)
 
 

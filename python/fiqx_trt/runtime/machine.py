@@ -1,4 +1,4 @@
-"""What this machine has: processor features and CUDA devices, found without loading a framework."""
+"""Processor features and CUDA devices of this machine, found without loading a framework."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ def _cpu_fields() -> dict[str, str]:
 
 
 def has_bf16() -> bool:
-    """Whether the processor multiplies bfloat16 natively: AMX tiles or AVX-512 dot products.
+    """Return whether the processor multiplies bfloat16 natively: AMX tiles or AVX-512 dot products.
 
-    Both count: AMX is about six times as fast as float32, and the AVX-512 dot product measured twice as
-    fast on a Zen 4 (``benchmarks/bench_runtime.py``). Processors that would emulate bfloat16 do not count.
+    AMX is about six times as fast as float32, and the AVX-512 dot product measured twice as fast on a Zen 4
+    (``benchmarks/bench_runtime.py``). Processors that would emulate bfloat16 do not count.
     """
     flags = _cpu_fields().get("flags", "").split()
     return "amx_bf16" in flags or "avx512_bf16" in flags
@@ -52,8 +52,7 @@ def cpu_signature() -> str:
 def cuda_missing() -> str | None:
     """Return why no CUDA device can be used, or None when there is one.
 
-    Asks the driver itself, so that nothing heavy is imported on a machine without one (and because some CUDA
-    libraries crash at first use there).
+    Calls the driver itself: no heavy package is imported, and some CUDA libraries crash at first use without a driver.
     """
     try:
         driver = ctypes.CDLL("libcuda.so.1")

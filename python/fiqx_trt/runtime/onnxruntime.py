@@ -15,7 +15,7 @@ from fiqx_trt.runtime.paired import open_paired
 
 __all__ = ["OnnxRuntimeSession", "open_graph", "unavailable"]
 
-FATAL = 4  # the least talkative log level: what fails is raised, and need not be printed too
+FATAL = 4  # the highest log level: failures are raised and need not be printed
 CUDA_BATCH = 32
 
 
@@ -32,7 +32,7 @@ def open_graph(graph: Graph, options: Options) -> Session:
     """Open a graph with the native batch that suits this machine, in the precision it is stored in."""
     if options.precision not in ("auto", graph.stored):
         raise BackendUnavailableError(
-            f"precision '{options.precision}' was asked for, and ONNX Runtime computes in the precision that "
+            f"precision '{options.precision}' is not available: ONNX Runtime computes in the precision that "
             f"{graph.label} is stored in, {graph.stored}: use precision='auto' (a recognition model is read into fp32)"
         )
 
@@ -42,7 +42,7 @@ def open_graph(graph: Graph, options: Options) -> Session:
     if graph.free_shape:
         session, reason = open_at(tuning.REFERENCE), "batch 1: the input's shape is free"
     elif options.device != "cpu":
-        choice, reason = tuning.lawful_batch(open_at, graph, options.max_batch or CUDA_BATCH)
+        choice, reason = tuning.batch_invariant_choice(open_at, graph, options.max_batch or CUDA_BATCH)
         session = open_at(choice)
     else:
         groups = tuning.levels(1, options.max_batch, graph.static_batch)
@@ -58,7 +58,7 @@ class OnnxRuntimeSession(Session):
     Parameters
     ----------
     graph
-        What to run.
+        The graph.
     device
         ``"cpu"``, ``"cuda"`` or ``"cuda:1"`` …
     batch
@@ -114,7 +114,7 @@ def _settings(threads: int | None) -> onnxruntime.SessionOptions:
     settings.log_severity_level = FATAL
     settings.inter_op_num_threads = 1
     settings.use_deterministic_compute = True
-    # Waiting threads sleep instead of spinning: decoding needs the processor between two runs.
+    # Waiting threads do not spin: decoding needs the processor between two runs.
     settings.add_session_config_entry("session.intra_op.allow_spinning", "0")
     if threads is not None:
         settings.intra_op_num_threads = threads
@@ -130,7 +130,7 @@ def _providers(device: str) -> list[str | tuple[str, dict[str, str]]]:
 
 
 def _sharpened(info: TensorInfo, node: onnxruntime.NodeArg) -> TensorInfo:
-    """Replace the file's output shape by the inferred one where that is known better."""
+    """Replace the file's output shape by the inferred one where that is known."""
     if not node.shape:
         return info
     return TensorInfo(

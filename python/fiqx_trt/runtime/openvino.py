@@ -1,8 +1,7 @@
 """OpenVINO on the CPU: the default where there is no GPU.
 
-Small native batches on one or a few streams are measured once per machine (:mod:`fiqx_trt.runtime.tuning`).
-bfloat16 is used by ``precision="auto"`` only where the processor has instructions for it and the probe faces
-pass the parity gate.
+Batch and streams are measured once per machine (:mod:`fiqx_trt.runtime.tuning`). ``precision="auto"`` uses bfloat16 only
+where the processor has instructions for it and the probe faces pass the parity gate.
 """
 
 from __future__ import annotations
@@ -48,14 +47,14 @@ def open_graph(graph: Graph, options: Options) -> Session:
             refused=None if machine.has_bf16() else "this processor has no bf16 instructions",
         )
     else:
-        precision, reason = options.precision, f"{options.precision}: asked for"
+        precision, reason = options.precision, f"{options.precision}: requested"
         _require(precision)
 
     def open_at(choice: tuning.Choice) -> Session:
         return OpenVinoSession(graph, precision=precision, choice=choice, threads=options.threads)
 
     if graph.free_shape:
-        session, told = open_at(tuning.REFERENCE), "batch 1: the input's shape is free"
+        session, batch_reason = open_at(tuning.REFERENCE), "batch 1: the input's shape is free"
     else:
         threads = options.threads or machine.cpu_count()
         groups = tuning.levels(threads, options.max_batch, graph.static_batch)
@@ -64,11 +63,11 @@ def open_graph(graph: Graph, options: Options) -> Session:
             return OpenVinoSession(graph, precision=precision, threads=1)
 
         key = _key(graph, options, precision)
-        measured, told = tuning.tuned(
-            key, open_at, groups, graph.inputs, law=one_thread if threads > 1 else None
+        measured, batch_reason = tuning.tuned(
+            key, open_at, groups, graph.inputs, open_reference=one_thread if threads > 1 else None
         )
         session = open_paired(open_at, measured)
-    session.notes = (reason, told)
+    session.notes = (reason, batch_reason)
     return session
 
 
@@ -78,9 +77,9 @@ class OpenVinoSession(Session):
     Parameters
     ----------
     graph
-        What to run.
+        The graph.
     precision
-        ``"fp32"``, ``"bf16"`` or ``"fp16"``: the type of the arithmetic, not of inputs and outputs.
+        ``"fp32"``, ``"bf16"`` or ``"fp16"``: dtype of the arithmetic, not of inputs and outputs.
     choice
         Rows per native run, and runs in flight; None for the smallest, one after another.
     threads
@@ -166,7 +165,7 @@ def _properties(precision: str, streams: int, threads: int | None) -> dict[str, 
         "NUM_STREAMS": str(streams),
         "EXECUTION_MODE_HINT": "PERFORMANCE" if precision != "fp32" else "ACCURACY",
         "CACHE_DIR": "",
-        "ENABLE_CPU_PINNING": False,  # several processes on one machine must not fight for the same cores
+        "ENABLE_CPU_PINNING": False,  # several processes on one machine must not be pinned to the same cores
     }
     if threads is not None:
         properties["INFERENCE_NUM_THREADS"] = str(threads)
@@ -181,8 +180,8 @@ def _fixed_batch(ports: Sequence[Any], inputs: Sequence[TensorInfo], batch: int)
 
 def _ports(ports: Sequence[Any], infos: Sequence[TensorInfo]) -> list[int]:
     """Return the index of each tensor's port, by name, or by the file's order where the name is lost."""
-    found = {name: i for i, port in enumerate(ports) for name in port.get_names()}
-    return [found.get(info.name, i) for i, info in enumerate(infos)]
+    port_index = {name: i for i, port in enumerate(ports) for name in port.get_names()}
+    return [port_index.get(info.name, i) for i, info in enumerate(infos)]
 
 
 def _sharpened(infos: Sequence[TensorInfo], ports: Sequence[Any], order: Sequence[int]) -> list[TensorInfo]:
@@ -201,7 +200,7 @@ def _sharpened(infos: Sequence[TensorInfo], ports: Sequence[Any], order: Sequenc
 def _settle(request: Any) -> None:
     try:
         request.wait()
-    except RuntimeError:  # cancelled, or failed a second time: the first error is already on its way
+    except RuntimeError:  # cancelled, or failed again: the first error is being raised
         return
 
 
@@ -209,7 +208,7 @@ def _require(precision: str) -> None:
     wanted = CAPABILITIES.get(precision)
     if wanted is not None and wanted not in _core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
         raise BackendUnavailableError(
-            f"precision '{precision}' was asked for, and OpenVINO does not offer it on this processor "
+            f"precision '{precision}' is not available: OpenVINO does not offer it on this processor "
             f"({machine.cpu_signature()}): use precision='auto' or 'fp32'"
         )
 

@@ -1,4 +1,4 @@
-"""What a caller asked of a session, checked once before any backend sees it."""
+"""The checked arguments of `open_session` for a backend."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ class Options:
     precision
         One of :data:`PRECISIONS`.
     max_batch
-        The most rows of one native run; None leaves it to the backend.
+        Largest number of rows of one native run; None: the backend's choice.
     threads
-        Processor threads; None leaves it to the backend.
+        Processor threads; None: the backend's choice.
     probe
         Feeds for the parity gate, or None.
     """

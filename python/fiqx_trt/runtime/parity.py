@@ -1,4 +1,4 @@
-"""The parity gate: whether two sessions of one graph give the same answers on the same faces."""
+"""The parity gate: compare the results of two sessions of one graph on the same faces."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ MIN_COSINE = {"fp32": 0.99999, "fp16": 0.9995, "bf16": 0.999}
 
 @dataclass(frozen=True)
 class Parity:
-    """How well two sessions agree.
+    """The agreement of two sessions.
 
     Attributes
     ----------
@@ -35,28 +35,17 @@ class Parity:
     finite: bool
 
     def __str__(self) -> str:
-        """Return the two numbers, or that there are none."""
+        """Return the two numbers as a text."""
         if not self.finite:
             return "NaN or infinite values"
         return f"cosine {self.cosine_min:.6f}, largest difference {self.max_abs:.3g}"
 
 
 def compare(a: Session, b: Session, feeds: Feeds, *, output: str | None = None) -> Parity:
-    """Run two sessions on the same feeds and measure how well they agree.
+    """Run two sessions on the same feeds and measure their agreement.
 
-    Parameters
-    ----------
-    a, b
-        Sessions with the same inputs and outputs.
-    feeds
-        What both run, as for :meth:`Session.run`.
-    output
-        The one output to compare; None for all floating-point outputs.
-
-    Raises
-    ------
-    InvalidInputError
-        The sessions share no such output.
+    ``output`` is the one output to compare; None: all floating-point outputs. InvalidInputError where the sessions do not
+    share it.
     """
     left, right = a.run(feeds), b.run(feeds)
     names = [n for n in left if n in right] if output is None else [output]
@@ -67,29 +56,16 @@ def compare(a: Session, b: Session, feeds: Feeds, *, output: str | None = None) 
         )
     cosine, largest = 1.0, 0.0
     for name in names:
-        x, y = _rows(left[name]), _rows(right[name])
+        x, y = float_rows(left[name]), float_rows(right[name])
         if not (np.isfinite(x).all() and np.isfinite(y).all()):
             return Parity(float("nan"), float("nan"), False)
-        cosine = min(cosine, _cosine_min(x, y))
+        cosine = min(cosine, least_cosine(x, y))
         largest = max(largest, float(np.abs(x - y).max(initial=0.0)))
     return Parity(cosine, largest, True)
 
 
 def require(a: Session, b: Session, feeds: Feeds, *, min_cosine: float, output: str | None = None) -> Parity:
-    """Compare two sessions and refuse when they disagree.
-
-    Parameters
-    ----------
-    a, b, feeds, output
-        As for :func:`compare`.
-    min_cosine
-        The least cosine between the results of any row; :data:`MIN_COSINE` has one per precision.
-
-    Raises
-    ------
-    ParityError
-        A row's results differ by more, or are not finite.
-    """
+    """Compare two sessions; raise ParityError where a row's cosine is below `min_cosine` or a result is not finite."""
     result = compare(a, b, feeds, output=output)
     if not result.finite or result.cosine_min < min_cosine:
         raise ParityError(
@@ -99,11 +75,13 @@ def require(a: Session, b: Session, feeds: Feeds, *, min_cosine: float, output: 
     return result
 
 
-def _rows(values: Array) -> Array:
+def float_rows(values: Array) -> Array:
+    """Return results as ``(N, F)`` float64."""
     return values.reshape(len(values), int(np.prod(values.shape[1:]))).astype(np.float64)
 
 
-def _cosine_min(x: Array, y: Array) -> float:
+def least_cosine(x: Array, y: Array) -> float:
+    """Return the smallest cosine between rows of ``(N, F)`` float64; 1 for equal rows and for no rows."""
     if not x.size:
         return 1.0
     norms = np.linalg.norm(x, axis=1) * np.linalg.norm(y, axis=1)

@@ -1,4 +1,4 @@
-"""Importing OpenVINO without its telemetry."""
+"""Import OpenVINO without its telemetry."""
 
 from __future__ import annotations
 
@@ -12,16 +12,11 @@ _TELEMETRY = "openvino_telemetry"
 
 
 def import_openvino() -> ModuleType:
-    """Import OpenVINO so that it reports nothing.
+    """Import OpenVINO without sending usage data.
 
-    Importing the package sends a usage event over the network and keeps an identifier in the user's home folder,
-    unless its telemetry package is missing: while it is imported here, it is. A program that has imported OpenVINO
-    before has made its own choice.
-
-    Raises
-    ------
-    ImportError
-        OpenVINO is not installed.
+    Its import sends a usage event over the network and writes an identifier to the user's home folder, unless its telemetry
+    package is missing; so that package is hidden during the import. A program that has imported OpenVINO before keeps its own
+    setting. ImportError where OpenVINO is not installed.
     """
     modules: dict[str, Any] = sys.modules
     hidden = {name: modules[name] for name in list(modules) if name.partition(".")[0] == _TELEMETRY}

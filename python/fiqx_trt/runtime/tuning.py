@@ -1,8 +1,8 @@
-"""Choosing rows per native run and parallel streams: measured once per machine and remembered.
+"""Choose rows per native run and parallel streams: measured once per machine and cached.
 
-A choice may only be made when it gives the very bits that batch 1 on one stream gives (on one thread, where a
-backend divides the work of one row over threads), for every row at two positions. So the choice, which depends on
-timings and on the number of threads, can change the speed alone.
+A choice must give the same bits as batch 1 on one stream (on one thread, where a backend divides the work of one row over
+threads), for every row at two positions. So the choice, which depends on timings and on the number of threads, affects
+only the speed.
 """
 
 from __future__ import annotations
@@ -20,16 +20,17 @@ import numpy as np
 
 from fiqx_trt.cache import Cache, cache_dir
 from fiqx_trt.errors import FiqxError
-from fiqx_trt.runtime.base import Chunk, Session, TensorInfo
+from fiqx_trt.runtime.base import Array, Chunk, Session, TensorInfo
 from fiqx_trt.runtime.graph import Graph
 
 __all__ = [
     "REFERENCE",
     "Choice",
     "Measured",
-    "lawful_batch",
+    "batch_invariant_choice",
+    "feeds_digest",
+    "is_batch_invariant",
     "levels",
-    "position_law",
     "recall",
     "remember",
     "sample",
@@ -54,7 +55,7 @@ _RATES = ("rows_per_second", "smallest_rows_per_second")
 
 @dataclass(frozen=True)
 class Choice:
-    """Rows of one native run, and how many runs are in flight on threads of their own."""
+    """Rows of one native run, and number of runs in flight, each in its own thread."""
 
     batch: int
     streams: int
@@ -65,12 +66,12 @@ REFERENCE = Choice(1, 1)
 
 @dataclass(frozen=True)
 class Measured:
-    """A choice, and how fast it and the smallest one are.
+    """A choice and the smallest choice, with their measured rates.
 
     Attributes
     ----------
     choice, rate
-        The fastest lawful choice, and its rows per second when every native run is full.
+        The fastest batch-invariant choice, and its rows per second when every native run is full.
     smallest, smallest_rate
         The same of the smallest choice, whose bits all others must give.
     """
@@ -94,7 +95,7 @@ class Measured:
 
 
 def levels(threads: int, max_batch: int | None = None, static_batch: int | None = None) -> list[list[Choice]]:
-    """Return the choices worth trying, grouped by batch size, the smallest first.
+    """Return the choices to measure, grouped by batch size, the smallest first.
 
     Examples
     --------
@@ -116,24 +117,22 @@ def tuned(
     options: Sequence[Sequence[Choice]],
     inputs: Sequence[TensorInfo],
     *,
-    law: Callable[[], Session] | None = None,
+    open_reference: Callable[[], Session] | None = None,
 ) -> tuple[Measured, str]:
-    """Return what is remembered under a key, or measure and remember it, and a sentence that tells the choice.
+    """Return the cached measurement of a key, or measure and cache it, and a sentence about the choice.
 
-    Parameters
-    ----------
-    key
-        Everything the speed depends on: backend, its version, processor, model, precision, threads.
-    open_at, options, inputs, law
-        As for :func:`tune`.
+    ``key`` holds everything that the speed depends on: backend, its version, processor, model, precision, threads. The other
+    arguments are those of :func:`tune`.
     """
     first = options[0][0]
     if sum(len(group) for group in options) == 1:
         return Measured(first, 1.0, first, 1.0), f"batch {first.batch}: the only choice"
     measured = _recall_measured(key, options)
     if measured is None:
-        found = tune(open_at, options, inputs, law=law)
-        measured = replace(found, rate=_rounded(found.rate), smallest_rate=_rounded(found.smallest_rate))
+        fastest = tune(open_at, options, inputs, open_reference=open_reference)
+        measured = replace(
+            fastest, rate=_rounded(fastest.rate), smallest_rate=_rounded(fastest.smallest_rate)
+        )
         remember(
             key,
             batch=measured.choice.batch,
@@ -147,22 +146,22 @@ def tuned(
     return measured, f"batch {choice.batch}, {choice.streams} stream(s): measured {measured.rate:.4g} rows/s"
 
 
-def lawful_batch(open_at: Open, graph: Graph, batch: int) -> tuple[Choice, str]:
-    """Return one fixed batch where a row's bits do not depend on its place in it, and batch 1 where they do.
+def batch_invariant_choice(open_at: Open, graph: Graph, batch: int) -> tuple[Choice, str]:
+    """Return the given batch where a row's bits do not depend on its position, otherwise batch 1, and the reason.
 
-    For devices whose kernels differ between batch sizes: there the batch is fixed, never measured.
+    For devices whose kernels differ between batch sizes: there the batch is fixed, not measured.
     """
     if graph.static_batch is not None:
         return Choice(graph.static_batch, 1), f"batch {graph.static_batch}: fixed in the file"
     if batch == 1:
-        return REFERENCE, "batch 1: asked for"
+        return REFERENCE, "batch 1: requested"
     try:
         with open_at(Choice(batch, 1)) as session:
-            if position_law(session, sample(graph.inputs, batch)):
-                return Choice(batch, 1), f"batch {batch}: rows agree bit for bit wherever they stand"
+            if is_batch_invariant(session, sample(graph.inputs, batch)):
+                return Choice(batch, 1), f"batch {batch}: rows are bit-identical at any position"
     except FiqxError as error:
         return REFERENCE, f"batch 1: a batch of {batch} does not run ({error})"
-    return REFERENCE, f"batch 1: in a batch of {batch} a row's bits depend on its place"
+    return REFERENCE, f"batch 1: in a batch of {batch} a row's bits depend on its position"
 
 
 def tune(
@@ -170,24 +169,28 @@ def tune(
     options: Sequence[Sequence[Choice]],
     inputs: Sequence[TensorInfo],
     *,
-    law: Callable[[], Session] | None = None,
+    open_reference: Callable[[], Session] | None = None,
 ) -> Measured:
-    """Measure the choices and return the fastest lawful one.
+    """Measure the choices and return the fastest batch-invariant one.
 
-    Stops at the first batch size that brings no gain, or that would take too long to try.
+    Stops at the first batch size that is not faster, or that would take too long to measure.
 
     Parameters
     ----------
     open_at
         Opens a session with a given choice.
     options
-        Choices by batch size, as from :func:`levels`; the first lawful one is the reference for the speed.
+        Choices by batch size, as from :func:`levels`; the first batch-invariant one is the reference for the speed.
     inputs
         The graph's inputs, for the random rows.
-    law
-        Opens the session whose bits a lawful choice must give; by default that of the very first choice.
+    open_reference
+        Opens the session whose bits a choice must give; default: the session of the very first choice.
     """
-    first = options[0][0] if law is None else _first_lawful(open_at, options[0], inputs, law)
+    first = (
+        options[0][0]
+        if open_reference is None
+        else _first_invariant(open_at, options[0], inputs, open_reference)
+    )
     best, best_gain = first, 1.0
     with open_at(first) as reference:
         rate = _rate(reference, sample(inputs, max(2, first.batch)))
@@ -205,27 +208,30 @@ def tune(
     return Measured(best, rate * best_gain, first, rate)
 
 
-def _first_lawful(
-    open_at: Open, choices: Sequence[Choice], inputs: Sequence[TensorInfo], law: Callable[[], Session]
+def _first_invariant(
+    open_at: Open,
+    choices: Sequence[Choice],
+    inputs: Sequence[TensorInfo],
+    open_reference: Callable[[], Session],
 ) -> Choice:
-    """Return the first choice that gives the bits of the law; the very first one where none does."""
+    """Return the first choice with the bits of the reference; the very first one where there is none."""
     rows = sample(inputs, max(2, choices[0].batch))
-    with law() as lawgiver:
-        expected = lawgiver.run(rows)
+    with open_reference() as single_threaded:
+        expected = single_threaded.run(rows)
     for choice in choices:
         with open_at(choice) as session:
-            if position_law(session, rows, expected):
+            if is_batch_invariant(session, rows, expected):
                 return choice
             logger.info("%s with %s gives other bits than one thread", session.backend, choice)
     return choices[0]
 
 
 def _gain(open_at: Open, choice: Choice, reference: Session, inputs: Sequence[TensorInfo]) -> float:
-    """Return how many times as fast as the reference a choice is; 0 where it is unlawful or does not run."""
+    """Return the speed of a choice relative to the reference; 0 where it is not batch-invariant or does not run."""
     rows = sample(inputs, max(2, choice.batch))
     try:
         with open_at(choice) as session:
-            if not position_law(session, rows, reference.run(rows)):
+            if not is_batch_invariant(session, rows, reference.run(rows)):
                 logger.info(
                     "%s with %s gives other bits than batch 1 and is not used", session.backend, choice
                 )
@@ -252,17 +258,10 @@ def _rate(session: Session, rows: Chunk) -> float:
     return count / max(min(seconds), 1e-9)
 
 
-def position_law(session: Session, rows: Chunk, expected: Chunk | None = None) -> bool:
-    """Whether a row's result is the same, bit for bit, at another position and among other neighbours.
+def is_batch_invariant(session: Session, rows: Chunk, expected: Chunk | None = None) -> bool:
+    """Return whether a row's output is bit-identical at any position in the batch, and equal to the expected results if given.
 
-    Parameters
-    ----------
-    session
-        The session to check.
-    rows
-        Feeds, two rows or more.
-    expected
-        Results the rows must have; None compares the session with itself alone.
+    ``rows`` are feeds of two rows or more. They are run as they are, rotated by one row, and the first row alone.
     """
     here = session.run(rows)
     there = session.run({name: np.roll(array, 1, axis=0) for name, array in rows.items()})
@@ -278,7 +277,7 @@ def position_law(session: Session, rows: Chunk, expected: Chunk | None = None) -
 
 
 def sample(inputs: Sequence[TensorInfo], rows: int) -> Chunk:
-    """Return random feeds (standard normal, or 0…255 for integers), always the same for the same inputs."""
+    """Return random feeds (standard normal, or 0…255 for integers), the same ones for the same inputs."""
     rng = np.random.default_rng(20)
     feeds: Chunk = {}
     for info in inputs:
@@ -290,21 +289,18 @@ def sample(inputs: Sequence[TensorInfo], rows: int) -> Chunk:
     return feeds
 
 
+def feeds_digest(feeds: Mapping[str, Array]) -> str:
+    """Return the SHA-256 of feeds by name: shapes, dtypes and contents."""
+    bits = hashlib.sha256()
+    for name in sorted(feeds):
+        array = np.ascontiguousarray(feeds[name])
+        bits.update(f"{name} {array.shape} {array.dtype} ".encode())
+        bits.update(array.tobytes())
+    return bits.hexdigest()
+
+
 def recall(key: Sequence[object], wanted: Mapping[str, type]) -> dict[str, Any] | None:
-    """Return what was remembered under a key.
-
-    Parameters
-    ----------
-    key
-        As it was given to :func:`remember`.
-    wanted
-        Name → type of every value that must be there.
-
-    Returns
-    -------
-    dict or None
-        None where there is nothing, or something else than what is wanted.
-    """
+    """Return the cached values of a key with the wanted names and types; None where there are none."""
     data = Cache(cache_dir(PART)).read(_file_name(key))
     try:
         content = None if data is None else json.loads(data)
@@ -317,16 +313,16 @@ def recall(key: Sequence[object], wanted: Mapping[str, type]) -> dict[str, Any] 
 
 
 def remember(key: Sequence[object], **values: object) -> None:
-    """Keep values under a key for later runs; a cache that cannot be written is not an error."""
+    """Cache values under a key for later runs; a cache that cannot be written is not an error."""
     content = {"format": FORMAT, "key": _plain(key), **values}
     Cache(cache_dir(PART)).write(_file_name(key), json.dumps(content, indent=1).encode())
 
 
 def _recall_measured(key: Sequence[object], options: Sequence[Sequence[Choice]]) -> Measured | None:
-    kept = recall(key, {**dict.fromkeys(_CHOICES, int), **dict.fromkeys(_RATES, float)})
-    if kept is None:
+    entry = recall(key, {**dict.fromkeys(_CHOICES, int), **dict.fromkeys(_RATES, float)})
+    if entry is None:
         return None
-    numbers, rates = [kept[name] for name in _CHOICES], [kept[name] for name in _RATES]
+    numbers, rates = [entry[name] for name in _CHOICES], [entry[name] for name in _RATES]
     choice, smallest = Choice(*numbers[:2]), Choice(*numbers[2:])
     known = any(choice in group for group in options) and smallest in options[0]
     if not known or not all(0 < rate < math.inf for rate in rates):

@@ -1,4 +1,4 @@
-"""Whose turn it is to run native code: one thread at a time, in the process that opened it, until the program ends."""
+"""Serialise native code: one thread at a time, in the process that opened the object, and not during program exit."""
 
 from __future__ import annotations
 
@@ -19,13 +19,7 @@ LONGEST_WAIT = 60.0
 
 
 class Turns:
-    """The lock of one native object.
-
-    Parameters
-    ----------
-    what
-        What it is, for messages.
-    """
+    """The lock of one native object, which messages call `what`."""
 
     def __init__(self, what: str) -> None:
         self._what = what
@@ -34,17 +28,17 @@ class Turns:
 
     @property
     def foreign(self) -> bool:
-        """Whether this process is a fork of the one that opened it."""
+        """Whether this process is a fork of the one that opened the object."""
         return os.getpid() != self._process
 
     @contextlib.contextmanager
     def take(self) -> Iterator[None]:
-        """Hold the object; others wait.
+        """Lock the object; other threads wait.
 
         Raises
         ------
         InferenceError
-            This process is a fork: the object's threads stayed in the other one, and it would wait for them for ever.
+            This process is a fork: the object's threads exist only in the parent, and the call would wait for ever.
         """
         if self.foreign:
             raise InferenceError(
@@ -57,7 +51,7 @@ class Turns:
 
 @contextlib.contextmanager
 def before_the_end() -> Iterator[None]:
-    """Run native code: the program does not end meanwhile, and where it ends already a daemon thread waits here."""
+    """Run native code: the program does not exit meanwhile, and a daemon thread that starts during exit waits here."""
     _the_end.enter()
     try:
         yield
@@ -66,7 +60,7 @@ def before_the_end() -> Iterator[None]:
 
 
 def refuse_pickling(what: str) -> NoReturn:
-    """Say why an open native object cannot be sent to another process, and what to send instead."""
+    """Raise InvalidInputError: an open native object cannot be sent to another process; the message says what to send."""
     raise InvalidInputError(
         f"{what} cannot be pickled or copied: it holds memory and threads of this process. Send the model's name or path, "
         "and open it in each worker with fiqx_trt.load_model"
@@ -74,10 +68,10 @@ def refuse_pickling(what: str) -> NoReturn:
 
 
 class _End:
-    """Lets no native run begin while the interpreter ends, and waits for those that began before.
+    """Starts no native run while the interpreter exits, and waits for those that run.
 
-    A daemon thread is stopped where it takes the interpreter's lock. Where that happens below C++, on its way out of a
-    backend, the process aborts instead of ending.
+    A daemon thread is stopped where it takes the interpreter's lock. Where that happens below C++, in a backend's return, the
+    process would abort.
     """
 
     def __init__(self) -> None:

@@ -1,6 +1,6 @@
 """tensorrt in pure Python: each call is bound against the official signature, engines run on ONNX Runtime.
 
-Results come a row at a time, so that, as with a fixed batch on a GPU, a row's bits do not depend on its place.
+Results come a row at a time, so that, as with a fixed batch on a GPU, a row's bits do not depend on its position.
 `Faults` makes it do what real engines were reported to do.
 """
 

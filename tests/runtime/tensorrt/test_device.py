@@ -104,7 +104,7 @@ def test_an_array_in_host_memory_is_refused_with_the_cure(latest: World) -> None
             session.run_device({"image": images(1)})
         device = DeviceInput(latest.gpu, images(1))
         with pytest.raises(
-            DeviceMismatchError, match="lies on a CUDA device, and this session takes arrays in host"
+            DeviceMismatchError, match="is on a CUDA device, and this session takes arrays in host"
         ):
             session.run({"image": device})  # type: ignore[dict-item]
         device.free()
@@ -176,7 +176,7 @@ def test_torch_gives_tensors_of_the_same_bits(rows: int) -> None:
 def test_torch_refuses_what_lies_elsewhere() -> None:
     torch = pytest.importorskip("torch")
     with on_torch() as session:
-        with pytest.raises(DeviceMismatchError, match=r"is a ndarray that does not lie on cpu: use run\(\)"):
+        with pytest.raises(DeviceMismatchError, match=r"is a ndarray that is not on cpu: use run\(\)"):
             session.run_device({"image": images(1)})
         with pytest.raises(
             InvalidInputError, match=r"input 'image' is float64 \(1, 3, 32, 32\), the graph wants"

@@ -131,7 +131,7 @@ def test_bits_that_depend_on_the_place_in_a_batch_mean_batch_one(latest: World) 
     for builds in (2, 2):  # remembered: the second start opens batch 1 at once
         with opened() as session:
             assert session.batch == 1
-            assert session.notes[1] == "batch 1: in a batch of 4 a row's bits depend on its place"
+            assert session.notes[1] == "batch 1: in a batch of 4 a row's bits depend on its position"
         assert len(latest.builds) == builds
 
 
@@ -145,7 +145,7 @@ def test_the_reference_is_computed_once_per_graph(latest: World, monkeypatch: py
     opened().close()
     monkeypatch.setattr(runtime, "AUTO", ())
     opened(max_batch=2).close()  # another engine, the same graph and rows: nothing is run on the CPU
-    with pytest.raises(BackendUnavailableError, match="no backend can run the given model as asked for"):
+    with pytest.raises(BackendUnavailableError, match="no backend can run the given model as requested"):
         opened(probe={"image": images(2, seed=5)})
 
 

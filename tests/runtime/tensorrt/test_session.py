@@ -191,7 +191,7 @@ def test_a_free_image_size_is_refused_with_the_reason(latest: World) -> None:
 @pytest.mark.parametrize("precision", ["bf16"])
 def test_a_precision_that_is_not_offered(latest: World, precision: str) -> None:
     with pytest.raises(
-        BackendUnavailableError, match=r"'bf16' was asked for.* in fp32 or fp16: use precision='auto'"
+        BackendUnavailableError, match=r"'bf16' is not available.* in fp32 or fp16: use precision='auto'"
     ):
         opened(precision=precision)
 

@@ -1,4 +1,4 @@
-"""From an ONNX file to a plan: one strongly typed network, one profile, one fixed batch."""
+"""Build a plan from an ONNX file: one strongly typed network, one profile, one fixed batch."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ WORKSPACE = 4 << 30
 
 @dataclass(frozen=True)
 class BuildSettings:
-    """How an engine is built; part of its key in the cache.
+    """The settings of an engine's build; part of its key in the cache.
 
     Attributes
     ----------
     precision
-        ``"fp32"`` or ``"fp16"``: what the ONNX file was written in, for the builder sets no precision.
+        ``"fp32"`` or ``"fp16"``: the precision of the ONNX file; the builder sets none.
     batch
-        Rows of every run. The profile holds this one size, so TensorRT chooses its kernels for it alone.
+        Rows of every run. The profile has this one size, so TensorRT chooses its kernels for it.
     workspace
-        The most bytes of scratch memory.
+        Limit of scratch memory in bytes.
     level
         TensorRT's builder optimisation level, 0 … 5.
     """
@@ -45,7 +45,7 @@ class BuildSettings:
 
 @dataclass(frozen=True)
 class Built:
-    """A serialised engine, the timings measured for it, and how long it took."""
+    """A serialised engine, its timing cache, and the seconds its build took."""
 
     plan: bytes
     timings: bytes | None
@@ -56,7 +56,7 @@ def build_plan(
     trt: Any,
     data: bytes,
     inputs: Sequence[TensorInfo],
-    recipe: BuildSettings,
+    settings: BuildSettings,
     *,
     label: str,
     free_bytes: int,
@@ -69,15 +69,15 @@ def build_plan(
     trt
         The tensorrt module.
     data
-        The ONNX file, its weights inside.
+        The ONNX file with its weights.
     inputs
         The graph's inputs.
-    recipe
-        How to build.
+    settings
+        The build settings.
     label
-        What messages call the graph.
+        Name of the graph in messages.
     free_bytes
-        Free device memory; half of it bounds the workspace too.
+        Free device memory; half of it is a limit of the workspace too.
     timings
         A timing cache of this card and version, or None.
 
@@ -86,7 +86,7 @@ def build_plan(
     ModelError
         TensorRT cannot read the graph; the message names the node.
     BackendError
-        It reads the graph and cannot build it; the message carries its log's tail.
+        TensorRT cannot build the graph; the message ends in the last lines of its log.
     """
     start = time.perf_counter()
     log = get_logger(trt)
@@ -95,9 +95,9 @@ def build_plan(
     parser = trt.OnnxParser(network, log)
     if not parser.parse(data) or parser.num_errors > 0:
         raise ModelError(f"TensorRT {trt.__version__} cannot read {label}: {_problems(parser, data, log)}")
-    config = _config(trt, builder, recipe, free_bytes)
-    if _add_profile(builder, config, inputs, recipe.batch) < 0:
-        raise BackendError(f"TensorRT refuses the profile of {label}, batch {recipe.batch}: {tail(log)}")
+    config = _config(trt, builder, settings, free_bytes)
+    if _add_profile(builder, config, inputs, settings.batch) < 0:
+        raise BackendError(f"TensorRT refuses the profile of {label}, batch {settings.batch}: {tail(log)}")
     timing = _timing(config, timings)
     plan = builder.build_serialized_network(network, config)
     if plan is None:
@@ -108,12 +108,12 @@ def build_plan(
     return built
 
 
-def _config(trt: Any, builder: Any, recipe: BuildSettings, free_bytes: int) -> Any:
+def _config(trt: Any, builder: Any, settings: BuildSettings, free_bytes: int) -> Any:
     config = builder.create_builder_config()
-    config.set_memory_pool_limit(trt.MemoryPoolType.WORKSPACE, min(recipe.workspace, free_bytes // 2))
+    config.set_memory_pool_limit(trt.MemoryPoolType.WORKSPACE, min(settings.workspace, free_bytes // 2))
     # On by default, and it keeps 10 bits of each factor; what is fp32 here is meant to be fp32.
     config.clear_flag(trt.BuilderFlag.TF32)
-    config.builder_optimization_level = recipe.level
+    config.builder_optimization_level = settings.level
     config.max_aux_streams = 0  # the two slots already overlap; more streams would only cost memory
     return config
 
@@ -137,11 +137,11 @@ def _timing(config: Any, timings: bytes | None) -> Any:
 
 
 def _problems(parser: Any, data: bytes, log: Any) -> str:
-    found = []
+    errors = []
     for index in range(parser.num_errors):
         problem = parser.get_error(index)
         where = f"node {problem.node()} '{problem.node_name()}' ({problem.node_operator()})"
-        found.append(f"{where}: {problem.desc()}")
+        errors.append(f"{where}: {problem.desc()}")
     known = opcheck.problems(data)
     hint = f"; known to be unsupported: {'; '.join(known[:3])}" if known else ""
-    return ("; ".join(found[:3]) or tail(log)) + hint
+    return ("; ".join(errors[:3]) or tail(log)) + hint

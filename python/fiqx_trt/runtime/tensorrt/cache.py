@@ -1,6 +1,6 @@
-"""Built engines, kept between runs.
+"""The cache of built engines.
 
-A plan is executable code. It is loaded only where its side-car file, written by this program beside it, holds its
+A plan is executable code. It is loaded only where its side-car file, written by this program beside it, has its
 SHA-256 and its key, and where both files belong to this user and nobody else may write them.
 """
 
@@ -31,7 +31,7 @@ _SUFFIXES = (".plan", ".json", ".lock", ".timings", ".npz", ".sha256")
 
 @dataclass(frozen=True)
 class CachedEngine:
-    """One engine in the cache: its key, size, and what its side-car tells (empty where it is unreadable)."""
+    """One engine in the cache: its key, size, and the content of its side-car (empty where it is unreadable)."""
 
     key: str
     nbytes: int
@@ -45,18 +45,7 @@ def key_of(parts: Mapping[str, object]) -> str:
 
 
 class EngineCache:
-    """The folder of engines.
-
-    Parameters
-    ----------
-    folder
-        Where; None for ``engines`` in the package's cache folder.
-
-    Attributes
-    ----------
-    folder
-        Where, or None where the package has no cache folder: nothing is kept then.
-    """
+    """The folder of engines: the given one, or ``engines`` in the package's cache; without either nothing is kept."""
 
     def __init__(self, folder: Path | None = None) -> None:
         self.folder = cache_dir("engines") if folder is None else folder
@@ -64,7 +53,7 @@ class EngineCache:
 
     @contextlib.contextmanager
     def lock(self, key: str) -> Iterator[None]:
-        """Hold a key, so that of several processes one builds and the others then load."""
+        """Lock a key, so that one of several processes builds an engine and the others load it."""
         with contextlib.ExitStack() as stack:
             with contextlib.suppress(OSError):  # a folder that cannot be written: each builds its own
                 file = stack.enter_context(self._files(key)[2].open("a"))
@@ -72,7 +61,7 @@ class EngineCache:
             yield
 
     def load(self, key: str) -> bytes | None:
-        """Return a plan that this program wrote, whole; None for any other, and the log says why."""
+        """Return a complete plan that this program wrote; None and a log entry for any other."""
         plan, sidecar, _ = self._files(key)
         if self.folder is None or not (plan.exists() or sidecar.exists()):
             return None
@@ -114,7 +103,7 @@ class EngineCache:
             logger.warning("the engine is not kept and will be built again next time: %s", error)
 
     def discard(self, key: str) -> None:
-        """Forget a plan."""
+        """Delete a plan."""
         for file in self._files(key)[:2]:
             with contextlib.suppress(OSError):
                 file.unlink(missing_ok=True)
@@ -124,26 +113,28 @@ class EngineCache:
         return self._kept.read(f"{key}.timings")
 
     def store_timings(self, key: str, timings: bytes) -> None:
-        """Keep a timing cache: the next engine of this card and version is built faster."""
+        """Keep a timing cache, so that the next engine of this card and version is built faster."""
         self._kept.write(f"{key}.timings", timings)
 
     def results(self, key: str, make: Callable[[], bytes]) -> bytes:
-        """Return the reference results of a self-test, kept under a key or made now."""
+        """Return the reference results of a self-test, from the cache or computed now."""
         return self._kept.get(f"{key}.npz", make)
 
     def entries(self) -> list[CachedEngine]:
         """Return the engines, by label, precision and batch."""
-        found = []
+        engines = []
         for plan in [] if self.folder is None else self.folder.glob("*.plan"):
             about: Mapping[str, Any] = {}
             with contextlib.suppress(OSError, ValueError, RecursionError):
                 read = json.loads(read_private(self._files(plan.stem)[1]))
                 about = read if isinstance(read, dict) else {}
-            found.append(CachedEngine(plan.stem, plan.stat().st_size, about))
-        return sorted(found, key=lambda e: [str(e.about.get(n, "")) for n in ("label", "precision", "batch")])
+            engines.append(CachedEngine(plan.stem, plan.stat().st_size, about))
+        return sorted(
+            engines, key=lambda e: [str(e.about.get(n, "")) for n in ("label", "precision", "batch")]
+        )
 
     def clear(self) -> tuple[int, int]:
-        """Delete all of it; return how many engines that were, and how many bytes."""
+        """Delete everything; return the number of engines and their bytes."""
         engines = self.entries()
         for file in [] if self.folder is None else self.folder.iterdir():
             if file.suffix in _SUFFIXES:

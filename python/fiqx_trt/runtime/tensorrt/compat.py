@@ -1,7 +1,6 @@
-"""The one place that knows which TensorRT is installed; versions 10.13 to 11 run through the same code.
+"""The only module that depends on the TensorRT version; 10.13 to 11 use the same code.
 
-What the other modules call exists in all of them, under the same name and signature (a test reads the official
-signatures); what differs, or may be missing, is asked here.
+All other calls exist in every version with the same name and signature (a test reads the official signatures).
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ _DTYPES = {
 
 
 def load() -> Any:
-    """Import tensorrt. Only after the driver was probed: some of its objects crash at first use without one."""
+    """Import tensorrt. Check the driver first: some of its objects crash at first use without one."""
     import tensorrt
 
     return tensorrt
@@ -46,10 +45,10 @@ def unsupported(trt: Any) -> str | None:
 
 
 def network_flags(trt: Any) -> int:
-    """Return the flags of a network whose types are those of the file.
+    """Return the flags of a network with the types of the file.
 
-    Version 10 types weakly unless told; 11 has no other way, keeps the flag and ignores it. The flag for an
-    explicit batch, needed long ago and without effect in 10, is gone in 11 and not given.
+    Version 10 types weakly by default; 11 always types strongly and ignores the flag. The flag for an explicit batch has no
+    effect in 10, was removed in 11, and is not set.
     """
     return 1 << enum_value(trt.NetworkDefinitionCreationFlag.STRONGLY_TYPED)
 
@@ -60,13 +59,7 @@ def enum_value(member: Any) -> int:
 
 
 def dtype_of(kind: Any) -> np.dtype[Any]:
-    """Return the NumPy dtype of a tensor.
-
-    Raises
-    ------
-    ModelError
-        NumPy has no such type (bfloat16, float8, int4).
-    """
+    """Return the NumPy dtype of a tensor; raise ModelError where NumPy has none (bfloat16, float8, int4)."""
     name = str(kind.name)
     if name not in _DTYPES:
         raise ModelError(f"TensorRT holds an input or output in {name}, which NumPy does not know")

@@ -1,4 +1,4 @@
-"""The CUDA driver's own library, called directly: what is there without pycuda, torch or a CUDA toolkit.
+"""The CUDA driver library, called directly: available without pycuda, torch or a CUDA toolkit.
 
 Every call is checked. Contexts are the device's primary one, which torch, TensorRT and our kernels share; it is
 retained once per device and never destroyed.
@@ -19,7 +19,7 @@ from fiqx_trt.errors import CudaError
 __all__ = ["LIBRARY", "Driver", "Gpu", "open_driver"]
 
 LIBRARY = "libcuda.so.1"
-#: The module's version as the kernel tells it, finer than the CUDA version that the driver supports.
+#: Version of the kernel module, more precise than the CUDA version that the driver supports.
 VERSION_FILE = Path("/proc/driver/nvidia/version")
 NON_BLOCKING = 1  # CU_STREAM_NON_BLOCKING
 NO_TIMING = 2  # CU_EVENT_DISABLE_TIMING
@@ -29,7 +29,7 @@ _MULTIPROCESSORS, _MAJOR, _MINOR = 16, 75, 76  # CUdevice_attribute
 
 @dataclass(frozen=True)
 class Gpu:
-    """What an engine depends on: a plan runs only where all of it is the same.
+    """The properties of a GPU that an engine depends on: a plan runs only where all of them are the same.
 
     Attributes
     ----------
@@ -40,7 +40,7 @@ class Gpu:
     multiprocessors
         Number of streaming multiprocessors.
     driver
-        CUDA version of the driver, and its own version where the kernel tells it.
+        CUDA version of the driver, and the version of its kernel module where that is known.
     """
 
     name: str
@@ -50,18 +50,7 @@ class Gpu:
 
 
 class Driver:
-    """Checked calls of the driver library.
-
-    Parameters
-    ----------
-    library
-        What `ctypes` loaded.
-
-    Raises
-    ------
-    CudaError
-        The driver does not start. Every method raises it when its call fails.
-    """
+    """Checked calls of the driver library that `ctypes` loaded; every method raises CudaError when its call fails."""
 
     def __init__(self, library: Any) -> None:
         self._library = library
@@ -78,12 +67,12 @@ class Driver:
 
     def count(self) -> int:
         """Return the number of devices."""
-        found = ctypes.c_int()
-        self.call("cuDeviceGetCount", ctypes.byref(found))
-        return found.value
+        count = ctypes.c_int()
+        self.call("cuDeviceGetCount", ctypes.byref(count))
+        return count.value
 
     def gpu(self, index: int) -> Gpu:
-        """Return what identifies a device."""
+        """Return the properties of a device."""
         name = ctypes.create_string_buffer(256)
         self.call("cuDeviceGetName", name, len(name), self._device(index))
         major, minor = self._attribute(_MAJOR, index), self._attribute(_MINOR, index)
@@ -92,7 +81,7 @@ class Driver:
         )
 
     def version(self) -> str:
-        """Return ``"13.0"``, and the module's own version behind it where the kernel tells it."""
+        """Return ``"13.0"``, followed by the version of the kernel module where that is known."""
         number = ctypes.c_int()
         self.call("cuDriverGetVersion", ctypes.byref(number))
         supported = f"{number.value // 1000}.{number.value % 1000 // 10}"
@@ -103,7 +92,7 @@ class Driver:
         return f"{supported} {next((w for w in words if w[:1].isdigit() and '.' in w), '')}".strip()
 
     def push(self, index: int) -> None:
-        """Make a device's primary context the calling thread's current one."""
+        """Make a device's primary context current in the calling thread."""
         if index not in self._contexts:
             context = ctypes.c_void_p()
             self.call("cuDevicePrimaryCtxRetain", ctypes.byref(context), self._device(index))
@@ -159,7 +148,7 @@ class Driver:
         return stream.value or 0
 
     def close_stream(self, stream: int) -> None:
-        """Destroy a stream; its work still finishes."""
+        """Destroy a stream; its queued work still finishes."""
         self.call("cuStreamDestroy_v2", ctypes.c_void_p(stream))
 
     def synchronize(self, stream: int) -> None:
@@ -167,7 +156,7 @@ class Driver:
         self.call("cuStreamSynchronize", ctypes.c_void_p(stream))
 
     def wait(self, stream: int, other: int) -> None:
-        """Make a stream wait for what another was given so far; does not block."""
+        """Make a stream wait for all work queued on another so far; does not block."""
         event = ctypes.c_void_p()
         self.call("cuEventCreate", ctypes.byref(event), ctypes.c_uint(NO_TIMING))
         try:
@@ -177,12 +166,12 @@ class Driver:
             self.call("cuEventDestroy_v2", event)
 
     def record(self, stream: int, queue: Callable[[], None]) -> int:
-        """Return an executable graph of what a function queues on a stream; nothing of it runs."""
+        """Return an executable graph of the work that a function queues on a stream, without running it."""
         self.call("cuStreamBeginCapture_v2", ctypes.c_void_p(stream), ctypes.c_uint(THREAD_LOCAL))
         try:
             queue()
         except BaseException:
-            with suppress(CudaError):  # the recording is broken, and the first error is already on its way
+            with suppress(CudaError):  # the recording is invalid, and the first error is being raised
                 self.call("cuGraphDestroy", self._end_record(stream))
             raise
         graph, ready = self._end_record(stream), ctypes.c_void_p()
@@ -206,7 +195,7 @@ class Driver:
         return graph
 
     def free_bytes(self) -> int:
-        """Return how much memory of the current device is free."""
+        """Return the free memory of the current device in bytes."""
         free, total = ctypes.c_size_t(), ctypes.c_size_t()
         self.call("cuMemGetInfo_v2", ctypes.byref(free), ctypes.byref(total))
         return free.value
@@ -224,7 +213,7 @@ class Driver:
 
 @functools.cache
 def open_driver() -> Driver:
-    """Return the machine's driver; ask :func:`fiqx_trt.runtime.machine.cuda_missing` first."""
+    """Return the machine's driver; check :func:`fiqx_trt.runtime.machine.cuda_missing` first."""
     try:
         return Driver(ctypes.CDLL(LIBRARY))
     except OSError as error:

@@ -1,7 +1,7 @@
-"""CUDA graphs: an engine's launches recorded once and queued again as one, which spares the host most of its work.
+"""CUDA graphs: an engine's launches recorded once and then queued as one, which reduces the work of the host.
 
 They are recorded by the driver's own calls, because pycuda has none for them. Off unless ``FIQX_CUDA_GRAPHS=1`` is in the
-environment: what they save has not been measured yet, and a network of many small layers has most to save.
+environment: the gain has not been measured yet.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ __all__ = ["ExecutionGraph", "wanted"]
 
 
 def wanted() -> bool:
-    """Return whether the environment asks for CUDA graphs."""
+    """Return whether the environment enables CUDA graphs."""
     return os.environ.get("FIQX_CUDA_GRAPHS", "0") not in ("", "0")
 
 
 class ExecutionGraph:
-    """What a function queues on a stream, recorded. Buffers and shapes are those of the recording.
+    """A recording of the work that a function queues on a stream, with the buffers and shapes of the recording.
 
     Parameters
     ----------
@@ -29,13 +29,13 @@ class ExecutionGraph:
     stream
         A stream that does not wait for the default one.
     queue
-        Queues the work. It has run once before, so that what is prepared on the first run is there.
+        Queues the work. It has run once before, so that everything prepared in a first run exists.
 
     Raises
     ------
     CudaError
-        The work cannot be recorded: it waits for the device or asks for memory, say. What `queue` raises comes
-        through. Either way the stream is as it was.
+        The work cannot be recorded, for example because it waits for the device or allocates memory. Exceptions of `queue`
+        are passed on. The stream is unchanged in either case.
     """
 
     def __init__(self, driver: Driver, stream: int, queue: Callable[[], None]) -> None:
@@ -48,5 +48,5 @@ class ExecutionGraph:
         self._driver.launch(self._graph, self._stream)
 
     def close(self) -> None:
-        """Destroy the recording; the stream is idle."""
+        """Destroy the recording; the stream must be idle."""
         self._driver.destroy_graph(self._graph)

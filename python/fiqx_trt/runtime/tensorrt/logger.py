@@ -1,4 +1,4 @@
-"""TensorRT's log: kept, so that an error can carry its last lines, and passed on to :mod:`logging`."""
+"""TensorRT's log: its last lines are kept for error messages, and all are passed on to :mod:`logging`."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ __all__ = ["get_logger", "tail"]
 logger = logging.getLogger(__name__)
 
 KEPT = 200
-_WARNING = 2  # severities count up from internal error, error and warning to the talkative ones
+_WARNING = 2  # severities in order: internal error, error, warning, info, verbose
 
 
 @functools.cache
 def get_logger(trt: Any) -> Any:
-    """Return the one logger of a process; TensorRT keeps the first it is given, whatever comes later."""
+    """Return the one logger of a process; TensorRT keeps the first one it gets."""
 
     class Tail(trt.ILogger):  # type: ignore[misc]
         """Keeps warnings and errors. Called from TensorRT's own threads; must never raise."""

@@ -27,20 +27,7 @@ Bytes = NDArray[np.uint8]
 
 
 class Memory:
-    """Memory of one device by the driver's own calls.
-
-    Parameters
-    ----------
-    driver
-        The driver.
-    index
-        Number of the device.
-
-    Raises
-    ------
-    CudaError
-        A call failed; so does every method.
-    """
+    """Memory, copies and streams of one device by the driver's own calls; every method raises CudaError where one fails."""
 
     name = "driver"
 
@@ -57,7 +44,7 @@ class Memory:
 
     @contextmanager
     def scope(self) -> Iterator[None]:
-        """Make the primary context the thread's current one; popped again whatever happens."""
+        """Make the primary context current in this thread; it is popped at the end of the block."""
         self.driver.push(self.index)
         try:
             yield
@@ -73,16 +60,16 @@ class Memory:
         return pointer
 
     def free(self, pointer: int) -> None:
-        """Free device memory that no queued work uses any more."""
+        """Free device memory; no queued work may use it."""
         self.driver.free(pointer)
 
     def pinned(self, nbytes: int) -> Bytes:
-        """Return page-locked host memory, which copies run from at full speed while the host goes on."""
+        """Return page-locked host memory, for copies at full speed that do not block the host."""
         pointer = self.driver.allocate_pinned(max(nbytes, 1))
         return np.ctypeslib.as_array((ctypes.c_uint8 * nbytes).from_address(pointer))
 
     def free_pinned(self, array: Bytes) -> None:
-        """Free what `pinned` returned; nothing may look at it any more."""
+        """Free the result of `pinned`; nothing may use it any more."""
         self.driver.free_pinned(array.ctypes.data)
 
     def upload(self, target: int, source: Bytes, stream: int) -> None:
@@ -113,7 +100,7 @@ class Memory:
         self.driver.synchronize(stream)
 
     def wait(self, stream: int, other: int) -> None:
-        """Make a stream wait, on the device, for what any other stream was given so far."""
+        """Make a stream wait, on the device, for all work queued on another stream so far."""
         self.driver.wait(stream, other)
 
     def free_bytes(self) -> int:
@@ -212,7 +199,7 @@ def open_memory(driver: Driver, index: int) -> tuple[Memory, str]:
 
 @functools.cache
 def _pycuda_device(cuda: Any, index: int) -> Any:
-    """Retain a device's primary context, once. It is never detached: others live in it."""
+    """Retain a device's primary context, once. It is never detached: other libraries use it."""
     cuda.init()
     return cuda.Device(index).retain_primary_context()
 

@@ -1,7 +1,7 @@
-"""A static check of a graph against what TensorRT's ONNX parser takes: operators, attributes, operator sets.
+"""Check a graph statically against TensorRT's ONNX parser: operators, attributes, operator sets.
 
-The rows hold for 10.13 to 11.x (`operators.md` of the onnx-tensorrt parser). What is not listed may work and is
-not relied on: graphs that this package writes pass this check in the tests, for TensorRT itself cannot run there.
+The rules are valid for 10.13 to 11.x (`operators.md` of the onnx-tensorrt parser). Operators not listed may work and are
+not used: the tests check every graph of this package, because TensorRT itself cannot run there.
 """
 
 from __future__ import annotations
@@ -22,12 +22,7 @@ Rule = Callable[[GraphView, onnx.NodeProto], "str | None"]
 
 
 def problems(model: onnx.ModelProto | bytes) -> list[str]:
-    """Return what TensorRT would refuse, a sentence each; an empty list for a graph that it takes.
-
-    Parameters
-    ----------
-    model
-        A model, or the bytes of one.
+    """Return what TensorRT would refuse of a model, one sentence each; an empty list where it is supported.
 
     Examples
     --------
@@ -83,7 +78,7 @@ def _types(view: GraphView, node: onnx.NodeProto) -> str | None:
 
 
 def _constant(*positions: int) -> Rule:
-    """Return the rule that some inputs, which TensorRT reads while it builds, are constants."""
+    """Return the rule that some inputs, which TensorRT reads at build time, are constants."""
 
     def rule(view: GraphView, node: onnx.NodeProto) -> str | None:
         for position in positions:
@@ -106,8 +101,8 @@ def _equals(name: str, *allowed: object) -> Rule:
 
 def _absent(*names: str) -> Rule:
     def rule(view: GraphView, node: onnx.NodeProto) -> str | None:
-        given = [name for name in names if attribute(node, name) is not None]
-        return f"it has {', '.join(given)}; write explicit pads and extents instead" if given else None
+        present = [name for name in names if attribute(node, name) is not None]
+        return f"it has {', '.join(present)}; write explicit pads and extents instead" if present else None
 
     return rule
 

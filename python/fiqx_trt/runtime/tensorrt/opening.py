@@ -1,4 +1,4 @@
-"""Opening a graph: which precision and batch, from the cache or built now, and never unchecked."""
+"""Open a graph with TensorRT: choose precision and batch, load or build the engine, and test it."""
 
 from __future__ import annotations
 
@@ -27,20 +27,12 @@ __all__ = ["BATCH", "Opener"]
 
 logger = logging.getLogger(__name__)
 
-#: Rows of a native run where nobody asks for fewer.
+#: Rows of a native run unless fewer are requested.
 BATCH = 32
 
 
 class Opener:
-    """Opens one graph on one device.
-
-    Parameters
-    ----------
-    graph
-        What to run.
-    options
-        What the caller asked for.
-    """
+    """Opens one graph on one device with the caller's options."""
 
     def __init__(self, graph: Graph, options: Options) -> None:
         self._graph = graph
@@ -61,11 +53,11 @@ class Opener:
         Raises
         ------
         BackendUnavailableError
-            The precision asked for is not offered.
+            The requested precision is not available.
         ModelError
             TensorRT cannot read the graph.
         ParityError
-            The engine computes something else, twice.
+            The engine gives wrong results, also after a rebuild.
         BackendError
             It cannot be built, or does not fit into the device's memory.
         """
@@ -73,40 +65,40 @@ class Opener:
             raise ModelError(
                 f"the TensorRT backend takes graphs with one input size; {self._graph.label} leaves it free"
             )
-        asked = self._options.precision
+        precision = self._options.precision
         offered = ("fp16",) if self._graph.stored == "fp16" else ("fp32", "fp16")
-        if asked not in ("auto", *offered):
+        if precision not in ("auto", *offered):
             raise BackendUnavailableError(
-                f"precision '{asked}' was asked for, and the TensorRT backend runs {self._graph.label} in "
+                f"precision '{precision}' is not available: the TensorRT backend runs {self._graph.label} in "
                 f"{' or '.join(offered)}: use precision='auto'"
             )
-        if asked != "auto":
-            return self._lawful(asked, f"{asked}: asked for")
+        if precision != "auto":
+            return self._open_tested(precision, f"{precision}: requested")
         if len(offered) == 1:
-            return self._lawful("fp16", "fp16: the precision the graph is stored in")
+            return self._open_tested("fp16", "fp16: the precision the graph is stored in")
         return self._automatic()
 
     def _automatic(self) -> TensorRtSession:
-        """Open in fp16 where its results on the probe are the CPU's, else in fp32."""
+        """Open in fp16 where its results on the probe agree with the CPU's, else in fp32."""
         if self._options.probe is None:
-            return self._lawful("fp32", "fp32: no probe faces were given to compare fp16 on")
-        key = ("tensorrt precision", *self._parts(self._recipe("fp16", self._batch())).values())
+            return self._open_tested("fp32", "fp32: no probe faces were given to compare fp16 on")
+        key = ("tensorrt precision", *self._parts(self._settings("fp16", self._batch())).values())
         kept = tuning.recall(key, {"reason": str})
         if kept is None:
             try:
-                return self._lawful("fp16", "fp16: passed the self-test against fp32 on the CPU")
+                return self._open_tested("fp16", "fp16: passed the self-test against fp32 on the CPU")
             except (ParityError, ModelError) as error:
                 kept = {"reason": f"fp32: {error}"}
                 tuning.remember(key, **kept)
-        return self._lawful("fp32", str(kept["reason"]))
+        return self._open_tested("fp32", str(kept["reason"]))
 
     def _batch(self) -> int:
         return self._graph.static_batch or self._options.max_batch or BATCH
 
-    def _lawful(self, precision: str, reason: str) -> TensorRtSession:
-        """Open with the full batch where a row's bits do not depend on its place in it, else with batch 1."""
+    def _open_tested(self, precision: str, reason: str) -> TensorRtSession:
+        """Open with the full batch where a row's bits do not depend on its position in it, else with batch 1."""
         batch = self._batch()
-        key = ("tensorrt batch", *self._parts(self._recipe(precision, batch)).values())
+        key = ("tensorrt batch", *self._parts(self._settings(precision, batch)).values())
         kept = tuning.recall(key, {"reason": str})
         why = f"batch {batch}: fixed in the file" if self._graph.static_batch else f"batch {batch}"
         if kept is None:
@@ -114,7 +106,7 @@ class Opener:
                 session, findings = self._checked(precision, batch)
             except (ParityError, ModelError):
                 raise
-            except Exception as error:  # of memory, mostly, from any of the libraries that give it
+            except Exception as error:  # mostly out of memory, from any of the libraries that allocate it
                 if batch == 1 or self._graph.static_batch is not None:
                     raise
                 kept = {"reason": f"batch 1: a batch of {batch} cannot be had ({first_line(error)})"}
@@ -122,7 +114,7 @@ class Opener:
                 if findings.bitwise or batch == 1 or self._graph.static_batch is not None:
                     return self._noted(session, reason, why, findings)
                 session.close()
-                kept = {"reason": f"batch 1: in a batch of {batch} a row's bits depend on its place"}
+                kept = {"reason": f"batch 1: in a batch of {batch} a row's bits depend on its position"}
                 tuning.remember(key, **kept)
         session, findings = self._checked(precision, 1)
         return self._noted(session, reason, str(kept["reason"]), findings)
@@ -140,14 +132,14 @@ class Opener:
         return session
 
     def _checked(self, precision: str, batch: int) -> tuple[TensorRtSession, selftest.Findings]:
-        """Return an engine that passed the self-test; a kept or freshly built one that fails is built once more."""
+        """Return a session whose engine passed the self-test; an engine that fails is built once more."""
         expected = selftest.reference(self._graph, self._rows, self._cache)
-        recipe = self._recipe(precision, batch)
-        key = key_of(self._parts(recipe))
+        settings = self._settings(precision, batch)
+        key = key_of(self._parts(settings))
         with self._cache.lock(key):
             for last in (False, True):
                 try:
-                    session = self._session(recipe, key)
+                    session = self._session(settings, key)
                 except BackendError as error:
                     if last or self._cache.load(key) is None:
                         raise
@@ -162,16 +154,16 @@ class Opener:
                 logger.info("%s; building the engine again", why)
         raise ParityError(f"{why}, also after building it again; {tail(self._log)}")
 
-    def _session(self, recipe: BuildSettings, key: str) -> TensorRtSession:
+    def _session(self, settings: BuildSettings, key: str) -> TensorRtSession:
         plan, note = self._cache.load(key), "the engine is from the cache"
         if plan is None:
-            plan, note = self._build(recipe, key)
+            plan, note = self._build(settings, key)
         runner = Runner(
             self._trt,
             self._memory,
             plan,
             self._log,
-            batch=recipe.batch,
+            batch=settings.batch,
             inputs=self._graph.inputs,
             outputs=self._graph.outputs,
             graphs=graphs.wanted(),
@@ -179,20 +171,20 @@ class Opener:
         return TensorRtSession(
             runner,
             device=self._options.device,
-            precision=recipe.precision,
-            batch=recipe.batch,
+            precision=settings.precision,
+            batch=settings.batch,
             notes=(note, *runner.notes),
         )
 
-    def _build(self, recipe: BuildSettings, key: str) -> tuple[bytes, str]:
-        parts = self._parts(recipe)
+    def _build(self, settings: BuildSettings, key: str) -> tuple[bytes, str]:
+        parts = self._parts(settings)
         timings = key_of({name: parts[name] for name in ("tensorrt", *asdict(self._gpu))})
         with self._memory.scope():
             built = build_plan(
                 self._trt,
-                self._data(recipe.precision),
+                self._data(settings.precision),
                 self._graph.inputs,
-                recipe,
+                settings,
                 label=self._graph.label,
                 free_bytes=self._memory.free_bytes(),
                 timings=self._cache.timings(timings),
@@ -204,7 +196,7 @@ class Opener:
         return built.plan, f"the engine was built in {built.seconds:.1f} s"
 
     def _data(self, precision: str) -> bytes:
-        """Return the ONNX file in a precision, which is a property of the file, and of a version that is read."""
+        """Return the ONNX file with weights in a precision, and with an IR version that TensorRT reads."""
         import onnx
 
         from fiqx_trt.onnx_export.graphs.half import to_half
@@ -218,23 +210,23 @@ class Opener:
         data: bytes = model.SerializeToString()
         return data
 
-    def _recipe(self, precision: str, batch: int) -> BuildSettings:
+    def _settings(self, precision: str, batch: int) -> BuildSettings:
         return BuildSettings(precision, batch)
 
-    def _parts(self, recipe: BuildSettings) -> Mapping[str, object]:
-        """Return all that an engine depends on."""
+    def _parts(self, settings: BuildSettings) -> Mapping[str, object]:
+        """Return everything that an engine depends on."""
         return {
             "onnx": self._graph.digest,
-            "passes": _passes_digest() if recipe.precision != self._graph.stored else "",
+            "passes": _passes_digest() if settings.precision != self._graph.stored else "",
             "tensorrt": self._trt.__version__,
             **asdict(self._gpu),
             "tf32": False,
-            **asdict(recipe),
+            **asdict(settings),
         }
 
 
 def _passes_digest() -> str:
-    """Identify the code that writes half precision: another version of it makes another engine."""
+    """Return the hash of the code that converts to half precision: other code makes another engine."""
     from fiqx_trt.onnx_export.graphs import fold, half
 
     files = [Path(str(module.__file__)) for module in (fold, half)]

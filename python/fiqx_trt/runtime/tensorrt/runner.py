@@ -1,7 +1,6 @@
-"""A deserialised engine at work: two slots, each with a context, a stream and buffers of its own.
+"""Run a deserialised engine in two slots, each with a context, a stream and buffers.
 
-While one slot computes, the other is filled: what is copied to and from the device goes through page-locked
-memory, and nothing waits but the reading of a result.
+While one slot computes, the other is filled. Copies use page-locked memory, and only reading a result waits.
 """
 
 from __future__ import annotations
@@ -23,14 +22,14 @@ SLOTS = 2
 
 
 class Runner:
-    """The native half of a session. Every method but `close` is called by one thread at a time.
+    """The native part of a session. Every method but `close` is called by one thread at a time.
 
     Parameters
     ----------
     trt
         The tensorrt module.
     memory
-        Where buffers come from.
+        Allocates the buffers.
     plan
         A plan that this program built.
     log
@@ -38,14 +37,14 @@ class Runner:
     batch
         Rows of every run.
     inputs, outputs
-        The graph's tensors, as the ONNX file tells them.
+        The graph's tensors from the ONNX file.
     graphs
-        Whether to record each slot's launches as a CUDA graph; what cannot be recorded is launched as ever.
+        Whether to record each slot's launches as a CUDA graph, where that is possible.
 
     Raises
     ------
     BackendError
-        The plan is of another version or card, or the device's memory does not suffice.
+        The plan is of another version or card, or there is not enough device memory.
     ModelError
         The engine's tensors are not the graph's.
     """
@@ -63,7 +62,7 @@ class Runner:
         graphs: bool = False,
     ) -> None:
         self.memory = memory
-        #: Whether CUDA graphs run, and why not; empty where nobody asked.
+        #: Whether CUDA graphs run, and why not; empty where they are not enabled.
         self.notes: tuple[str, ...] = ()
         self._log = log
         self._slots: list[ExecutionSlot] = []
@@ -99,14 +98,9 @@ class Runner:
         return results
 
     def run_device(self, starts: Sequence[Callable[[ExecutionSlot], None]], stream: int) -> None:
-        """Give each native run to a slot, which waits for the caller's stream; that then waits for the slots.
+        """Queue each native run on a slot: the slots wait for the caller's stream, which then waits for the slots.
 
-        Parameters
-        ----------
-        starts
-            One function per native run, which queues it on the slot it is given.
-        stream
-            Handle of the caller's stream.
+        ``starts`` has one function per native run, which queues it on the given slot.
         """
         with self.memory.scope(), self._settled():
             for slot in self._slots:
@@ -117,7 +111,7 @@ class Runner:
                 self.memory.wait(stream, slot.stream)
 
     def _record(self) -> str:
-        """Record the launches of all slots or of none, and say which."""
+        """Record the launches of all slots or of none, and return a note."""
         try:
             for slot in self._slots:
                 slot.record()
@@ -147,12 +141,12 @@ class Runner:
 
     @contextlib.contextmanager
     def _settled(self) -> Iterator[None]:
-        """After an error or Ctrl-C nothing may still read or write the buffers."""
+        """Wait for all slots after an error or Ctrl-C: nothing may still read or write the buffers."""
         try:
             yield
         except BaseException:
             for slot in self._slots:
-                with contextlib.suppress(Exception):  # the first error is already on its way
+                with contextlib.suppress(Exception):  # the first error is being raised
                     self.memory.synchronize(slot.stream)
             raise
 
@@ -160,16 +154,19 @@ class Runner:
 def _tensors(
     trt: Any, engine: Any, inputs: Sequence[TensorInfo], outputs: Sequence[TensorInfo]
 ) -> tuple[tuple[TensorInfo, ...], tuple[TensorInfo, ...]]:
-    """Return the graph's tensors with the engine's shapes, which are known better."""
-    found: dict[Any, dict[str, TensorInfo]] = {trt.TensorIOMode.INPUT: {}, trt.TensorIOMode.OUTPUT: {}}
+    """Return the graph's tensors with the engine's shapes."""
+    engine_tensors: dict[Any, dict[str, TensorInfo]] = {
+        trt.TensorIOMode.INPUT: {},
+        trt.TensorIOMode.OUTPUT: {},
+    }
     for index in range(engine.num_io_tensors):
         name = engine.get_tensor_name(index)
         dims = tuple(engine.get_tensor_shape(name))
         dtype = compat.dtype_of(engine.get_tensor_dtype(name))
-        found[engine.get_tensor_mode(name)][name] = TensorInfo(name, (None, *dims[1:]), dtype)
+        engine_tensors[engine.get_tensor_mode(name)][name] = TensorInfo(name, (None, *dims[1:]), dtype)
     sides = []
     for infos, mode in ((inputs, trt.TensorIOMode.INPUT), (outputs, trt.TensorIOMode.OUTPUT)):
-        known = found[mode]
+        known = engine_tensors[mode]
         if set(known) != {info.name for info in infos}:
             raise ModelError(
                 f"the engine's tensors are {sorted(known)}, the graph's {sorted(i.name for i in infos)}"
@@ -179,7 +176,7 @@ def _tensors(
 
 
 def _sharpened(info: TensorInfo, known: TensorInfo) -> TensorInfo:
-    """Return a tensor with the engine's extents, and the graph's where the engine leaves one open (-1)."""
+    """Return a tensor with the engine's dimensions, and the graph's where the engine leaves one open (-1)."""
     if len(known.shape) == len(info.shape):
         dims = [
             have if have != -1 else want for have, want in zip(known.shape[1:], info.shape[1:], strict=True)

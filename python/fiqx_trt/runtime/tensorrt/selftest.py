@@ -1,8 +1,8 @@
-"""Whether an engine computes what the graph says, asked each time one is loaded.
+"""Test the results of an engine each time one is loaded.
 
-Engines have been reported that return wrong numbers without an error, some of them for one batch size alone
-(NVIDIA/TensorRT issues 4813, 4853, 4796). A few fixed rows, run together and alone, and a reference on the CPU,
-computed once and kept, find that out in a few native runs.
+Engines have been reported that return wrong numbers without an error, some of them for one batch size only
+(NVIDIA/TensorRT issues 4813, 4853, 4796). A few native runs of fixed rows, together and alone, and a cached reference of
+the CPU detect that.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import numpy as np
 
 from fiqx_trt.errors import ParityError
 from fiqx_trt.files import npz_bytes
-from fiqx_trt.runtime import parity
+from fiqx_trt.runtime import parity, tuning
 from fiqx_trt.runtime.base import Array, Chunk, Feeds, Session
 from fiqx_trt.runtime.graph import Graph
 from fiqx_trt.runtime.tensorrt.cache import EngineCache
@@ -43,14 +43,14 @@ _JUMPS = frozenset(
 
 @dataclass(frozen=True)
 class Findings:
-    """What a self-test that passed has seen.
+    """Result of a passed self-test.
 
     Attributes
     ----------
     bitwise
-        Whether equal rows gave equal bits wherever they stood, and alone.
+        Whether equal rows gave equal bits at every position, and alone.
     cosine
-        The least cosine to the CPU's fp32 results.
+        The smallest cosine to the CPU's fp32 results.
     """
 
     bitwise: bool
@@ -59,44 +59,35 @@ class Findings:
 
 @dataclass(frozen=True)
 class Reference:
-    """What the CPU makes of the rows in fp32, per output, and which outputs jump."""
+    """The CPU's fp32 results of the rows, per output, and the discontinuous outputs."""
 
     results: Chunk
     jumping: frozenset[str]
 
 
 def check(session: Session, rows: Feeds, expected: Reference) -> Findings:
-    """Run a few rows in every place of a batch and alone, and compare.
-
-    Parameters
-    ----------
-    session
-        The engine.
-    rows
-        One to four rows per input.
-    expected
-        What the CPU makes of them.
+    """Run one to four rows at every position of a batch and alone, and compare.
 
     Raises
     ------
     ParityError
-        Results that are not finite, equal rows with unequal results, or results that are not the CPU's.
+        Results that are not finite, equal rows with unequal results, or results that differ from the CPU's.
     """
     count = len(next(iter(rows.values())))
     order = np.arange(session.batch)
-    places = np.concatenate([order % count, 0 * order, (order + 1) % count])  # three native runs
-    together = session.run({name: array[places] for name, array in rows.items()})
+    row_of = np.concatenate([order % count, 0 * order, (order + 1) % count])  # three native runs
+    together = session.run({name: array[row_of] for name, array in rows.items()})
     alone = [session.run({name: array[i : i + 1] for name, array in rows.items()}) for i in range(count)]
     bitwise, cosine = True, 1.0
     usual = (parity.MIN_COSINE[session.precision], LARGEST.get(session.precision, 0.0))
     for name, want in expected.results.items():
         single = np.concatenate([result[name] for result in alone])
         _require_finite(session, name, together[name], single)
-        bitwise &= np.array_equal(together[name], single[places])
+        bitwise &= np.array_equal(together[name], single[row_of])
         limits = JUMPING[session.precision] if name in expected.jumping else usual
         for what, have, should, wanted in (
-            ("equal rows of a batch", together[name], _first(together[name], places), usual),
-            ("a row alone and in a batch", together[name], single[places], usual),
+            ("equal rows of a batch", together[name], _first(together[name], row_of), usual),
+            ("a row alone and in a batch", together[name], single[row_of], usual),
             ("TensorRT and the CPU", single, want, limits),
         ):
             cosine = min(
@@ -106,18 +97,16 @@ def check(session: Session, rows: Feeds, expected: Reference) -> Findings:
 
 
 def reference(graph: Graph, rows: Feeds, cache: EngineCache) -> Reference:
-    """Return the CPU's fp32 results for the rows, computed once per graph and kept in the cache.
+    """Return the CPU's fp32 results for the rows, computed once per graph and cached.
 
     Raises
     ------
     BackendUnavailableError
         No other backend can run the graph on the CPU.
     """
-    bits = hashlib.sha256(graph.digest.encode())
-    for name in sorted(rows):
-        bits.update(f"{name} {rows[name].shape} {rows[name].dtype}".encode() + rows[name].tobytes())
     names = [info.name for info in graph.outputs]
-    content = cache.results(bits.hexdigest(), lambda: _reference_file(graph, rows, names))
+    key = hashlib.sha256(f"{graph.digest} {tuning.feeds_digest(rows)}".encode()).hexdigest()
+    content = cache.results(key, lambda: _reference_file(graph, rows, names))
     with np.load(io.BytesIO(content), allow_pickle=False) as kept:
         results = {name: kept[f"output{i}"] for i, name in enumerate(names)}
         jumping = frozenset(n for n, jumps in zip(names, kept["jumping"], strict=True) if jumps)
@@ -137,23 +126,23 @@ def _reference_file(graph: Graph, rows: Feeds, names: Sequence[str]) -> bytes:
 
 
 def _jumping(graph: Graph) -> frozenset[str]:
-    """Names of the tensors that depend on a comparison."""
+    """Return the names of the outputs that depend on a comparison."""
     import onnx
 
-    found: set[str] = set()
+    discontinuous: set[str] = set()
     for node in onnx.load_model_from_string(graph.data).graph.node:
-        if node.op_type in _JUMPS or not found.isdisjoint(node.input):
-            found.update(node.output)
-    return frozenset(found & {info.name for info in graph.outputs})
+        if node.op_type in _JUMPS or not discontinuous.isdisjoint(node.input):
+            discontinuous.update(node.output)
+    return frozenset(discontinuous & {info.name for info in graph.outputs})
 
 
-def _first(values: Array, places: Array) -> Array:
-    """Return, for every row, the first result of the row that it is a copy of, in the same native run."""
-    batch = len(places) // 3
-    runs = np.arange(len(places)) // batch * batch
+def _first(values: Array, row_of: Array) -> Array:
+    """Return, for every row, the result of its first copy in the same native run."""
+    batch = len(row_of) // 3
+    runs = np.arange(len(row_of)) // batch * batch
     firsts = [
-        start + int(np.argmax(places[start : start + batch] == p))
-        for start, p in zip(runs, places, strict=True)
+        start + int(np.argmax(row_of[start : start + batch] == p))
+        for start, p in zip(runs, row_of, strict=True)
     ]
     return np.asarray(values[firsts])
 
@@ -169,20 +158,16 @@ def _require_finite(session: Session, name: str, *arrays: Array) -> None:
 def _require_close(
     session: Session, what: str, have: Array, should: Array, limits: tuple[float, float]
 ) -> float:
-    """Return the least cosine of two results' rows."""
+    """Return the smallest cosine of two results' rows; raise ParityError where they differ too much."""
     if have.shape != should.shape:
         raise ParityError(
             f"the self-test of the TensorRT engine failed: {what}: shapes {have.shape} and {should.shape}"
         )
-    a, b = (np.reshape(v, (len(v), -1)).astype(np.float64) for v in (have, should))
-    norms = np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1)
-    equal = (a == b).all(axis=1)  # two zero rows agree, though they have no angle
-    cosine = float(
-        np.where(equal, 1.0, (a * b).sum(axis=1) / np.where(norms > 0, norms, 1.0)).min(initial=1.0)
-    )
+    a, b = parity.float_rows(have), parity.float_rows(should)
+    cosine = parity.least_cosine(a, b)
     largest = float(np.abs(a - b).max(initial=0.0) / max(float(np.abs(b).max(initial=0.0)), 1e-30))
     wanted, limit = limits
-    if cosine < wanted or (largest > limit and not equal.all()):
+    if cosine < wanted or (largest > limit):
         raise ParityError(
             f"the self-test of the TensorRT engine failed: {what}: cosine {cosine:.6f}, wanted {wanted}; largest "
             f"difference {largest:.2%} of the largest value, wanted {limit:.0%} ({session.precision}, "

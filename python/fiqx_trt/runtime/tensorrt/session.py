@@ -1,4 +1,4 @@
-"""A session on a TensorRT engine: host arrays or device arrays in, the same out."""
+"""A session on a TensorRT engine, for host arrays and for device arrays."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ __all__ = ["DeviceTensor", "TensorRtSession"]
 
 
 class TensorRtSession(DeviceSession):
-    """An engine, opened.
+    """A session on an engine.
 
     Parameters
     ----------
     runner
-        The engine at work; the session closes it.
+        Runs the engine; the session closes it.
     device
         ``"cuda"`` or ``"cuda:1"`` …
     precision, batch
@@ -49,20 +49,20 @@ class TensorRtSession(DeviceSession):
             notes=notes,
         )
         self._runner = runner
-        # A net for sessions that nobody closed; close() does the same work earlier.
+        # For sessions that are not closed; close() does the same earlier.
         self._finalizer = weakref.finalize(self, _quietly, runner.close)
 
     def _run(self, chunks: Sequence[Chunk]) -> list[Chunk]:
-        with self._told():
+        with self._converted_errors():
             return self._runner.run(chunks)
 
     def _run_device(self, feeds: Mapping[str, Any], stream: int | None) -> dict[str, Any]:
-        with self._told():
+        with self._converted_errors():
             return self._queue(feeds, stream)
 
     @contextlib.contextmanager
-    def _told(self) -> Iterator[None]:
-        """Turn what the libraries raise into this package's error."""
+    def _converted_errors(self) -> Iterator[None]:
+        """Convert exceptions of the libraries to InferenceError."""
         try:
             yield
         except (BackendError, InvalidInputError):
@@ -109,7 +109,7 @@ class TensorRtSession(DeviceSession):
         count: int,
         slot: ExecutionSlot,
     ) -> None:
-        """Queue one native run: copies within the device around the engine, the last row repeated to fill it."""
+        """Queue one native run: device copies before and after the engine; the last row is repeated as padding."""
         memory = self._runner.memory
         for info in self.inputs:
             size, target = row_bytes(info), slot.device[info.name]
@@ -134,7 +134,7 @@ class TensorRtSession(DeviceSession):
 def _result(
     memory: Memory, shape: tuple[int, ...], dtype: np.dtype[Any], stream: int, users: Sequence[int]
 ) -> DeviceTensor | kernels.DeviceArray:
-    """Return memory for a result; where our extension gives it, in the caller's stream order, so dropping it does not wait."""
+    """Return memory for a result: of our extension where it has CUDA (freed in stream order), else a :class:`DeviceTensor`."""
     if _core.cuda_device_count() > memory.index:
         handle = 0 if stream == LEGACY_DEFAULT else stream
         return kernels.DeviceArray(shape, dtype, device=memory.index, stream=handle)
@@ -142,18 +142,18 @@ def _result(
 
 
 class DeviceTensor:
-    """A result in device memory, where our extension gives none; torch.as_tensor and CuPy take it without a copy.
+    """A result in device memory where our extension has no CUDA; torch.as_tensor and CuPy read it without a copy.
 
     Parameters
     ----------
     memory
-        Where it lies; its scope is entered.
+        Allocates it; its scope is entered.
     shape, dtype
         As in NumPy.
     stream
         Handle of the stream on which the content becomes valid.
     users
-        Streams that may still write to it; waited for before it is freed.
+        Streams that may still write to it; they are waited for before it is freed.
     """
 
     def __init__(
@@ -186,7 +186,7 @@ class DeviceTensor:
         }
 
     def to_host(self) -> np.ndarray[Any, Any]:
-        """Return a copy in host memory; waits for it."""
+        """Wait, and return a copy in host memory."""
         memory = self._memory
         if not self.nbytes:
             return np.empty(self.shape, self.dtype)
@@ -203,7 +203,7 @@ class DeviceTensor:
                 memory.close_stream(stream)
 
     def close(self) -> None:
-        """Free the memory now instead of when Python drops the object."""
+        """Free the memory now instead of at garbage collection."""
         self._finalizer()
 
 
@@ -215,6 +215,6 @@ def _free(memory: Memory, pointer: int, users: Sequence[int]) -> None:
 
 
 def _quietly(free: Callable[..., None], *arguments: Any) -> None:
-    """Free in a finalizer, where an exception has nowhere to go (the driver may have shut down)."""
+    """Free in a finalizer, where no exception can be handled (the driver may have shut down)."""
     with contextlib.suppress(Exception):
         free(*arguments)

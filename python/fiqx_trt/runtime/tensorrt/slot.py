@@ -1,4 +1,4 @@
-"""One context with its stream and buffers: what a native run in flight needs for itself."""
+"""One execution context with its stream and buffers, for one native run in flight."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ __all__ = ["ExecutionSlot", "row_bytes"]
 
 
 class ExecutionSlot:
-    """A context at work. Its memory's scope is entered in every call.
+    """A context with its stream and buffers. Its memory's scope is entered in every call.
 
     Parameters
     ----------
     engine
         The engine, shared by the slots.
     memory
-        Where buffers come from.
+        Allocates the buffers.
     log
         TensorRT's logger.
     batch
@@ -36,7 +36,7 @@ class ExecutionSlot:
     Raises
     ------
     BackendError
-        TensorRT has no memory for it, or refuses a shape or an address.
+        TensorRT has no memory for the context, or refuses a shape or an address.
     """
 
     def __init__(
@@ -72,7 +72,7 @@ class ExecutionSlot:
         self._batch = batch
 
     def start(self, chunk: Mapping[str, np.ndarray[Any, Any]]) -> None:
-        """Queue a run: copies in, the engine, copies out."""
+        """Queue a run: upload, engine, download."""
         for info in self._inputs:
             staged = self._host[info.name]
             _typed(staged, info, self._batch)[...] = chunk[info.name]
@@ -82,7 +82,7 @@ class ExecutionSlot:
             self._memory.download(self._host[info.name], self.device[info.name], self.stream)
 
     def enqueue(self) -> None:
-        """Queue the engine alone, on this slot's device buffers."""
+        """Queue the engine only, on this slot's device buffers."""
         if self._graph is not None:
             self._graph.launch()
         else:
@@ -95,7 +95,7 @@ class ExecutionSlot:
         self._graph = ExecutionGraph(self._memory.driver, self.stream, self._execute)
 
     def forget(self) -> None:
-        """Go on without a recording."""
+        """Drop the recording."""
         if self._graph is not None:
             self._graph.close()
             self._graph = None
@@ -105,12 +105,12 @@ class ExecutionSlot:
             raise InferenceError(f"TensorRT could not run: {tail(self._log)}")
 
     def finish(self) -> Chunk:
-        """Wait for the run and return its results, in memory of their own."""
+        """Wait for the run and return copies of its results."""
         self._memory.synchronize(self.stream)
         return {i.name: _typed(self._host[i.name], i, self._batch).copy() for i in self._outputs}
 
     def close(self) -> None:
-        """Free everything, the context before what it points to."""
+        """Free everything, the context before its buffers."""
         if self.stream:
             self._memory.synchronize(self.stream)
         self.forget()
@@ -125,7 +125,7 @@ class ExecutionSlot:
             self.stream = 0
 
     def _bind(self, batch: int) -> None:
-        """Tell the context shapes and addresses, which it keeps: only what changed is told again."""
+        """Set the context's shapes and addresses, which it keeps: only changed ones are set again."""
         for info in self._inputs:
             shape = (batch, *(d or 0 for d in info.shape[1:]))
             if self._shapes.get(info.name) != shape:

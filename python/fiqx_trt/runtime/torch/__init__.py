@@ -60,7 +60,7 @@ def open_graph(graph: Graph, options: Options) -> Session:
         )
 
     key = _key(graph, options)
-    precision, reason = options.precision, f"{options.precision}: asked for"
+    precision, reason = options.precision, f"{options.precision}: requested"
     if precision == "auto":
         cpu = options.device == "cpu"
         why = "half precision is not faster than fp32 in torch on a processor" if cpu else None
@@ -70,35 +70,33 @@ def open_graph(graph: Graph, options: Options) -> Session:
         return open_with(precision, choice)
 
     if graph.free_shape:
-        choice, told = tuning.REFERENCE, "batch 1: the input's shape is free"
+        choice, batch_reason = tuning.REFERENCE, "batch 1: the input's shape is free"
     elif options.device == "cpu":
         groups = tuning.levels(1, options.max_batch, graph.static_batch)
-        measured, told = tuning.tuned((*key, precision), open_at, groups, graph.inputs)
+        measured, batch_reason = tuning.tuned((*key, precision), open_at, groups, graph.inputs)
         choice = measured.choice
     else:
-        choice, told = tuning.lawful_batch(open_at, graph, options.max_batch or CUDA_BATCH)
+        choice, batch_reason = tuning.batch_invariant_choice(open_at, graph, options.max_batch or CUDA_BATCH)
     session = open_at(choice)
-    session.notes = (reason, told)
+    session.notes = (reason, batch_reason)
     return session
 
 
 class TorchSession(DeviceSession):
-    """A graph interpreted by torch.
-
-    :meth:`run_device` gives torch tensors, on the CPU too.
+    """A graph interpreted by torch; :meth:`run_device` returns torch tensors, on the CPU too.
 
     Parameters
     ----------
     graph
-        What to run.
+        The graph.
     device
         ``"cpu"``, ``"cuda"`` or ``"cuda:1"`` …
     precision
-        ``"fp32"``, ``"bf16"`` or ``"fp16"``: the type of the arithmetic, not of inputs and outputs.
+        ``"fp32"``, ``"bf16"`` or ``"fp16"``: dtype of the arithmetic, not of inputs and outputs.
     batch
         Rows per native run.
     threads
-        Processor threads while it runs; None leaves torch's own setting.
+        Processor threads while it runs; None: torch's own setting.
     """
 
     def __init__(
@@ -144,8 +142,8 @@ class TorchSession(DeviceSession):
     def _run_device(self, feeds: Mapping[str, Any], stream: int | None) -> dict[str, Any]:
         with torch.inference_mode(), _on_stream(stream, self.device), exact_convolutions():
             tensors = {name: self._tensor(name, value) for name, value in feeds.items()}
-            given = {name: (tuple(t.shape), _numpy_type(t)) for name, t in tensors.items()}
-            rows = check_views(self.inputs, given)
+            kinds = {name: (tuple(t.shape), _numpy_type(t)) for name, t in tensors.items()}
+            rows = check_views(self.inputs, kinds)
             parts = [self._part(tensors, first, rows) for first in range(0, max(rows, 1), self.batch)]
             return {info.name: torch.cat([part[info.name] for part in parts])[:rows] for info in self.outputs}
 
@@ -155,7 +153,7 @@ class TorchSession(DeviceSession):
             isinstance(value, torch.Tensor) and value.device.type != wanted.type
         ):
             raise DeviceMismatchError(
-                f"input '{name}' is a {type(value).__name__} that does not lie on {self.device}: use run() for host "
+                f"input '{name}' is a {type(value).__name__} that is not on {self.device}: use run() for host "
                 f"arrays, or copy it first, with torch.as_tensor(x, device='{self.device}')"
             )
         ours = isinstance(value, DeviceArray) and wanted.type == "cuda"
@@ -165,14 +163,16 @@ class TorchSession(DeviceSession):
         return torch.as_tensor(value, device=wanted)
 
     def _part(self, tensors: Mapping[str, torch.Tensor], first: int, rows: int) -> dict[str, torch.Tensor]:
-        """Run one chunk of exactly `batch` rows, the last row repeated to fill it."""
+        """Run one chunk of exactly `batch` rows, padded by repeating the last row."""
         full = first + self.batch <= rows
         if not full:
-            places = torch.arange(first, first + self.batch, device=self.device).clamp(max=max(rows, 1) - 1)
+            rows_or_last = torch.arange(first, first + self.batch, device=self.device).clamp(
+                max=max(rows, 1) - 1
+            )
         chunk = {
             name: tensor[first : first + self.batch]
             if full
-            else tensor[places]
+            else tensor[rows_or_last]
             if rows
             else tensor.new_zeros((self.batch, *tensor.shape[1:]))
             for name, tensor in tensors.items()
@@ -184,7 +184,7 @@ class TorchSession(DeviceSession):
 
 
 class _InOrder:
-    """One of our arrays, as torch reads it on that array's own stream: nothing to wait for, now or when it is dropped."""
+    """A view of one of our arrays that torch reads on the array's own stream, so that neither waits for the other."""
 
     def __init__(self, array: DeviceArray) -> None:
         self._array = array
@@ -203,7 +203,7 @@ def _numpy_type(tensor: torch.Tensor) -> np.dtype[Any] | None:
 
 
 def _wait_for(value: Any, device: torch.device) -> None:
-    """Make the current stream wait for the one an array becomes valid on, which `torch.as_tensor` does not do."""
+    """Make the current stream wait for the stream of an array, which `torch.as_tensor` does not do."""
     if device.type == "cpu" or isinstance(value, torch.Tensor):
         return
     stream = getattr(value, "__cuda_array_interface__", {}).get("stream")
@@ -224,7 +224,7 @@ def _on_stream(stream: int | None, device: str) -> contextlib.AbstractContextMan
 
 @contextlib.contextmanager
 def limited_threads(count: int | None) -> Iterator[None]:
-    """Return a context in which torch computes on so many threads; None leaves its own setting."""
+    """Return a context in which torch uses so many threads; None: torch's own setting."""
     before = torch.get_num_threads()
     try:
         if count is not None:
@@ -236,7 +236,7 @@ def limited_threads(count: int | None) -> Iterator[None]:
 
 
 def exact_convolutions() -> contextlib.AbstractContextManager[None]:
-    """Return a context with full float32 and deterministic algorithms in cuDNN, both off by default."""
+    """Return a context with full float32 and deterministic algorithms in cuDNN; by default it has neither."""
     context: contextlib.AbstractContextManager[None] = torch.backends.cudnn.flags(
         enabled=True, benchmark=False, deterministic=True, allow_tf32=False
     )

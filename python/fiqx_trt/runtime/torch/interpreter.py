@@ -1,4 +1,4 @@
-"""An ONNX graph executed with torch operators: differentiable, on the CPU and on CUDA."""
+"""Run an ONNX graph with torch operators: differentiable, on the CPU and on CUDA."""
 
 from __future__ import annotations
 
@@ -36,11 +36,11 @@ class TorchGraph:
     Parameters
     ----------
     model
-        The graph, its weights inside.
+        The graph with its weights.
     device
-        Where it runs: ``"cpu"``, ``"cuda"`` …
+        ``"cpu"``, ``"cuda"`` …
     dtype
-        What float32 in the file becomes: the type of the arithmetic.
+        dtype of the arithmetic, instead of the file's float32.
 
     Raises
     ------
@@ -119,7 +119,7 @@ class TorchGraph:
         return tensor.to(self.device) if tensor.is_floating_point() else tensor
 
     def _plan(self, wanted: tuple[str, ...]) -> list[tuple[Node, tuple[str, ...]]]:
-        """Return the nodes that the wanted tensors need, each with the tensors nobody reads after it."""
+        """Return the nodes that the wanted tensors need, each with the tensors that are not used after it."""
         if wanted not in self._plans:
             needed, nodes = set(wanted), []
             for node in reversed(self._nodes):

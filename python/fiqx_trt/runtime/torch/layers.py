@@ -37,7 +37,7 @@ def _conv_transpose(node: Node, x: Tensor, weight: Tensor, bias: Tensor | None =
     if "output_shape" in node.attributes or node.attr("auto_pad", "NOTSET") not in ("NOTSET", "VALID"):
         raise node.refuse("output_shape and auto_pad")
     full = _TRANSPOSED[rank](x, weight, None, strides, 0, 0, node.attr("group", 1), dilations)
-    # The border is cut by hand: torch has one padding for both ends, ONNX one for each.
+    # Crop the border explicitly: torch has one padding for both ends, ONNX one for each.
     crop = [n for i in reversed(range(rank)) for n in (-pads[i], extra[i] - pads[rank + i])]
     y = F.pad(full, crop)
     return y if bias is None else y + bias.reshape(-1, *[1] * rank)

@@ -1,4 +1,4 @@
-"""A node of an ONNX graph as the operator functions see it."""
+"""A node of an ONNX graph as an argument of the operator functions."""
 
 from __future__ import annotations
 
@@ -41,13 +41,13 @@ class Node:
     op, name
         Operator type and the node's name (its first output's where it has none).
     inputs, outputs
-        Tensor names; an empty name is an argument left out.
+        Tensor names; an empty name is an omitted argument.
     attributes
         Attribute values; tensors as torch tensors.
     opset
-        The operator set the graph was written for.
+        The operator set of the graph.
     float_type
-        What float32 in the file means here: the type the session computes in.
+        dtype of the arithmetic, instead of the file's float32.
     """
 
     op: str
@@ -106,7 +106,7 @@ def as_ints(tensor: torch.Tensor | Sequence[int]) -> list[int]:
 
 
 def align(*tensors: torch.Tensor) -> tuple[torch.Tensor, ...]:
-    """Bring operands to one device: integers live in host memory until they meet data on a GPU."""
+    """Copy operands to one device: integers are in host memory until they are combined with data on a GPU."""
     devices = {tensor.device for tensor in tensors}
     if len(devices) == 1:
         return tensors

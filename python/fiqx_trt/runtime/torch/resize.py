@@ -44,7 +44,7 @@ def _targets(node: Node, x: Tensor, rest: tuple[Tensor | None, ...]) -> dict[int
 
 
 def _positions(node: Node, old: int, new: int, factor: float) -> Positions:
-    """Return where each new sample lies between the old ones."""
+    """Return the position of each new sample between the old ones."""
     default = "asymmetric" if node.opset < 11 else "half_pixel"
     rule = node.attr("coordinate_transformation_mode", default)
     # float32 as in the other engines: a position at a whole number must fall on the same side of it

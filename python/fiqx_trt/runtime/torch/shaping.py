@@ -1,4 +1,4 @@
-"""ONNX operators that move, copy and cut data, and those that compute shapes."""
+"""ONNX operators that move, copy and slice data, and those that compute shapes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["OPERATORS"]
 
 
 def _axes(node: Node, given: Tensor | None) -> list[int] | None:
-    """Return the axes, an input since some opset and an attribute before it."""
+    """Return the axes: an input since some opset and an attribute before it."""
     if given is not None:
         return as_ints(given)
     axes = node.attr("axes")

@@ -1,4 +1,4 @@
-"""Host arrays to CUDA and back through page-locked memory, so that the host prepares a chunk while another one computes."""
+"""Copy host arrays to CUDA and back through page-locked memory, while another chunk is computed."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Graph = Callable[[dict[str, torch.Tensor]], dict[str, torch.Tensor]]
 
 
 class StagingBuffers:
-    """Page-locked copies of what one chunk brings and gives, and the moment its results have arrived."""
+    """Page-locked buffers for the inputs and outputs of one chunk, and an event after the copy of its results."""
 
     def __init__(self, device: torch.device, outputs: Sequence[TensorInfo]) -> None:
         self._device = device
@@ -29,7 +29,7 @@ class StagingBuffers:
         self._event = torch.cuda.Event() if self._cuda else None
 
     def start(self, graph: Graph, chunk: Chunk) -> None:
-        """Queue a chunk on torch's current stream: copies up, the network, copies down."""
+        """Queue a chunk on torch's current stream: upload, network, download."""
         feeds = {}
         for name, array in chunk.items():
             staged = self._staged(name, array.shape, torch.from_numpy(np.empty(0, array.dtype)).dtype)
@@ -43,7 +43,7 @@ class StagingBuffers:
             self._event.record()
 
     def finish(self) -> Chunk:
-        """Wait for the chunk and return its results, in memory of their own."""
+        """Wait for the chunk and return copies of its results."""
         if self._event is not None:
             self._event.synchronize()
         return {
@@ -60,23 +60,10 @@ class StagingBuffers:
 def run_staged(
     graph: Graph, chunks: Sequence[Chunk], device: torch.device, outputs: Sequence[TensorInfo]
 ) -> list[Chunk]:
-    """Run chunks of host arrays with two of them in flight, and one wait for each result.
+    """Run chunks of contiguous host arrays, with two of them in flight and one wait for each result; return new arrays.
 
-    Parameters
-    ----------
-    graph
-        From tensors on the device to tensors on the device, by name, in the types that ``outputs`` declare.
-    chunks
-        Contiguous host arrays, by name.
-    device
-        Where the graph runs; work is queued on torch's current stream.
-    outputs
-        What the graph gives.
-
-    Returns
-    -------
-    list of dict
-        The results of each chunk, in order, in memory of their own.
+    ``graph`` maps tensors on the device to tensors on the device, by name, in the dtypes of ``outputs``. Work is queued on
+    torch's current stream.
     """
     slots = [StagingBuffers(device, outputs) for _ in range(min(SLOTS, len(chunks)))]
     results: list[Chunk] = []
@@ -91,7 +78,7 @@ def run_staged(
 
 
 def as_declared(results: dict[str, torch.Tensor], outputs: Sequence[TensorInfo]) -> dict[str, torch.Tensor]:
-    """Return results in the types that the graph declares, where the session computes in another float type."""
+    """Return results in the dtypes that the graph declares, where the session computes in another float type."""
     return {info.name: _as_type(results[info.name], info.dtype) for info in outputs}
 
 

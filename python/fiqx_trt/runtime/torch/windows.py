@@ -1,4 +1,4 @@
-"""ONNX pooling, and the padding of sliding windows that it shares with convolutions."""
+"""ONNX pooling, and the padding of sliding windows that convolutions share."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _MAXIMUM = {1: F.max_pool1d, 2: F.max_pool2d, 3: F.max_pool3d}
 def explicit_pads(
     node: Node, sizes: Sequence[int], kernel: Sequence[int], strides: Sequence[int], dilations: Sequence[int]
 ) -> tuple[list[int], list[int]]:
-    """Return the padding before and after each spatial axis, ``auto_pad`` resolved."""
+    """Return the padding before and after each spatial axis, with ``auto_pad`` resolved."""
     rank, auto = len(kernel), node.attr("auto_pad", "NOTSET")
     if auto in ("NOTSET", "VALID"):
         pads = node.attr("pads", [0] * 2 * rank) if auto == "NOTSET" else [0] * 2 * rank
@@ -36,7 +36,7 @@ def explicit_pads(
 
 
 def _window(node: Node, x: Tensor) -> tuple[list[int], list[int], list[int], list[int], list[int], list[int]]:
-    """Return kernel, strides, dilations, pads before, pads after, and what rounding up adds after those."""
+    """Return kernel, strides, dilations, pads before, pads after, and the extra padding of rounding up."""
     kernel = list(node.attr("kernel_shape"))
     strides = list(node.attr("strides", [1] * len(kernel)))
     dilations = list(node.attr("dilations", [1] * len(kernel)))
