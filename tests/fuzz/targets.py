@@ -252,6 +252,12 @@ SIDECAR = json.dumps(
             "grid": [1, 2], "faces": 9, "weights": "l1", "alarm": -2.5, "regions": {"nose": [0.1, 0.2]},
             **{name: {"intensity": [0.1, 0.2], "contrast": [0.3, 0.4]} for name in ("mean", "std")},
         },
+        "map_worth": {
+            "plq": {
+                "gain": [0.4, 0.3, 0.5], "against": {"chance": [0.4, 0.3, 0.5]}, "faces": 9, "people": 0,
+                "settings": {"weights": "l1"}, "on": "x",
+            },
+        },
         "quantiles": [0.1, 0.2], "guesses": ["mean"], "source": "x",
     }
 ).encode()  # fmt: skip
