@@ -64,6 +64,8 @@ WIDEST = 1200
 SCREEN_INCH = 120
 #: Above this correlation a map says little that the plain mean activation does not.
 NEARLY_UNIFORM = 0.95
+#: A correlation that is 1 to four digits.
+SAME = 5e-5
 STATUS_WORDS = {
     "no_face": "no face was found",
     "several_faces": "several faces, where a single one was asked for",
@@ -192,6 +194,11 @@ def model_cautions(spec: ModelSpec) -> list[str]:
 
 def uniform_caution(correlation: float, channels: float) -> str:
     """Say how activation maps differ, on average, from the plain mean activation; a squared correlation is shared variance."""
+    if correlation >= 1.0 - SAME:
+        return (
+            "To four digits the maps are the plain mean activation itself, as they are by definition with --weights uniform: "
+            "they show where the network is active at all, hardly what speaks for this face."
+        )
     text = (
         f"The maps correlate {decimal(correlation)} on average with the plain mean activation (no masked passes), and rest on "
         f"{channels:.0f} effective channels. A map of that correlation has {percent(correlation**2)} of its variation over the "
