@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import json
 from pathlib import Path
 
@@ -171,6 +172,12 @@ def test_compare(cli, crops: Path, recogniser: Path, tmp_path: Path) -> None:
     assert float(rows[1]["loss_eyes"]) == pytest.approx(
         float(rows[0]["plq_eyes"]) - float(rows[1]["plq_eyes"])
     )
+    summary = json.loads((out / "summary.json").read_text())
+    assert summary["command_line"][1:4] == ["experiment", "compare", str(crops / "03.png")]
+    contract = json.loads(recogniser.with_suffix(".json").read_text())
+    assert {name: summary["contract"][name] for name in contract} == contract
+    assert summary["contract"]["gamma"] == 8
+    assert summary["model_sha256"] == hashlib.sha256(recogniser.read_bytes()).hexdigest()
     with np.load(out / "figure-7-compare.npz") as data:
         np.testing.assert_array_equal(data["faces"][0], cv2.imread(str(crops / "03.png"))[:, :, ::-1])
     page = read_report(out)

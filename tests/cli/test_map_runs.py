@@ -25,15 +25,14 @@ COMMANDS = pytest.mark.parametrize("command", sorted(OPTIONS))
 KILLED = """
 import os, signal, sys
 from itertools import count
-from pathlib import Path
 calls, last = count(1), int(sys.argv.pop(1))
-def write_bytes(path, data, whole=Path.write_bytes):
+from fiqx_trt import files
+def write_unsynced(path, data, whole=files.write_unsynced):
     if next(calls) == last:
         whole(path, data[: len(data) // 2])
         os.kill(os.getpid(), signal.SIGKILL)
-    return whole(path, data)
-Path.write_bytes = write_bytes
-from fiqx_trt import files
+    whole(path, data)
+files.write_unsynced = write_unsynced
 def write_atomic(path, data, private=False, temporary=None):
     with files.replacing(path, private=private, temporary=temporary) as file:
         if path.name == "report.html" and next(calls) == last:

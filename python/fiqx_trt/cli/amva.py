@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
-import sys
 from collections.abc import Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
@@ -12,10 +10,10 @@ import numpy as np
 import typer
 from numpy.typing import NDArray
 
-from fiqx_trt import __version__
 from fiqx_trt.cli import groups as g
 from fiqx_trt.cli import options as o
-from fiqx_trt.cli.console import open_progress, say, table, warnings_shown
+from fiqx_trt.cli.command_line import command_record
+from fiqx_trt.cli.console import open_progress, say, table
 from fiqx_trt.cli.score_group import ScoreGroup, say_skipped, skipped_notes
 from fiqx_trt.errors import InvalidInputError
 
@@ -60,7 +58,7 @@ def amva(
     from fiqx_trt.figures.canvas import save_pictures
     from fiqx_trt.report.amva import amva_page
     from fiqx_trt.report.parts import save_page
-    from fiqx_trt.runs.record import RunRecord
+    from fiqx_trt.runs.record import RanModel
 
     looks = {"uniform": Look(), "jet": Look.papers()}
     if colors not in looks:
@@ -85,6 +83,7 @@ def amva(
             report=report,
         )
         settings = {"bootstrap samples": replicates, "seed": seed, **faces.parameters}
+        ran = RanModel.of(opened)
         made = _maps_made(opened, maps, mapped, tables, settings)
     result = analyse(
         tables.listed,
@@ -95,10 +94,13 @@ def amva(
         seed=seed,
         examples=examples,
     )
-    run = {"version": __version__, "command": shlex.join(sys.argv), **dict(made.facts)}
+    record = command_record(ran)
     figures = _figures(result, mapped, values, examples, looks[colors])
-    written = [*save_amva(result, out, run=run), *save_pictures(figures, out)]
-    written.append(save_page(amva_page(result, figures, RunRecord(sys.argv, warnings_shown()), made), out))
+    written = [
+        *save_amva(result, out, run={**record.summary(), **dict(made.facts)}),
+        *save_pictures(figures, out),
+    ]
+    written.append(save_page(amva_page(result, figures, record, made), out))
     if not output.quiet:
         _print(result, mapped)
         say(f"in {out}: {', '.join(sorted(path.name for path in written))}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,7 +9,8 @@ import typer
 
 from fiqx_trt.cli import groups as g
 from fiqx_trt.cli import options as o
-from fiqx_trt.cli.console import open_progress, say, table, warnings_shown
+from fiqx_trt.cli.command_line import command_record
+from fiqx_trt.cli.console import open_progress, say, table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -85,7 +85,6 @@ def assess(
     from fiqx_trt.quality import create_methods
     from fiqx_trt.quality.base import parse_options
     from fiqx_trt.report.study_folder import start_folder, write_assessment
-    from fiqx_trt.runs.record import RunRecord
 
     methods = create_methods(method or DEFAULT_METHODS, parse_options(option or ()))
     options = AssessmentOptions(replicates=replicates, seed=seed, fmr=fmr)
@@ -110,7 +109,7 @@ def assess(
             model.model, found, runtime=runtime, contract=model.contract, people=people, options=options
         )
         study = replace(study, taps=correlations)
-    write_assessment(study, out, RunRecord(sys.argv, warnings_shown()))
+    write_assessment(study, out, command_record())
     result = study.result
     if not output.quiet:
         _show(result)

@@ -14,6 +14,7 @@ import typer
 
 from fiqx_trt.cli import groups as g
 from fiqx_trt.cli import options as o
+from fiqx_trt.cli.command_line import command_record
 from fiqx_trt.cli.console import say, table, tell
 
 if TYPE_CHECKING:
@@ -128,19 +129,14 @@ class _Made:
 
 
 def _setting(model: Model, material: Material, batch: int, threads: int | None) -> dict[str, Any]:
-    from fiqx_trt import __version__
+    from fiqx_trt.runs.record import RanModel
     from fiqx_trt.runtime.machine import cpu_count, cpu_signature
 
     return {
         "measured": datetime.now(timezone.utc).isoformat(timespec="seconds"),
-        "version": __version__,
+        **command_record(RanModel.of(model)).summary(),
         "processor": cpu_signature(),
         "processor_threads": cpu_count(),
-        "model": model.spec.name,
-        "model_sha256": model.spec.sha256,
-        "backend": model.backend,
-        "device": model.device,
-        "precision": model.precision,
         "batch": batch,
         "threads": threads or cpu_count(),
         "decoding_threads": threads or 2,

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 from fiqx_trt.cli import options as o
-from fiqx_trt.cli.console import say, table, tell, warnings_shown
+from fiqx_trt.cli.command_line import command_record
+from fiqx_trt.cli.console import say, table, tell
 
 __all__ = ["demo"]
 
@@ -18,10 +18,9 @@ def demo(
 ) -> None:
     """Score and explain a sample face and ever worse copies of it; needs no GPU."""
     from fiqx_trt.demo import run_demo
-    from fiqx_trt.runs.record import RunRecord
 
     notice = (lambda text: None) if quiet else say
-    result = run_demo(out, overwrite=overwrite, notice=notice, record=RunRecord(sys.argv, warnings_shown()))
+    result = run_demo(out, overwrite=overwrite, notice=notice, record=command_record())
     rows = [
         (step.kind, f"{step.level:.0%}", f"{step.raw:.4f}", f"{step.scaled:.2f}", f"{step.similarity:.2f}")
         for step in result.steps

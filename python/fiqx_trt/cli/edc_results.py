@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from fiqx_trt.cli.command_line import command_record
 from fiqx_trt.cli.console import say, table, warnings_shown
 
 if TYPE_CHECKING:
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from fiqx_trt.evaluate.curves import PartialArea
     from fiqx_trt.evaluate.det import DetCurve
     from fiqx_trt.evaluate.method_curves import EdcResult
+    from fiqx_trt.runs.record import RunRecord
 
 __all__ = ["Outcome", "figure_names", "print_results", "write_results"]
 
@@ -61,7 +62,6 @@ def write_results(outcome: Outcome, out: Path, *, until: float, scale: str) -> N
     from fiqx_trt.figures.edc import edc_figure
     from fiqx_trt.report.edc import EdcFindings, edc_page
     from fiqx_trt.report.parts import save_page
-    from fiqx_trt.runs.record import RunRecord
 
     out.mkdir(parents=True, exist_ok=True)
     for old in [
@@ -85,13 +85,12 @@ def write_results(outcome: Outcome, out: Path, *, until: float, scale: str) -> N
         det_picture.save(out / "det")
     findings = EdcFindings(outcome.results, pictures, outcome.det, det_picture)
     notes = [*outcome.input_notes, *outcome.compared.notes]
-    record = RunRecord(sys.argv, warnings_shown())
+    record = command_record()
     save_page(edc_page(findings, outcome.compared.tables, outcome.compared.told, out, record, notes), out)
-    _write_summary(outcome, out)
+    _write_summary(outcome, record, out)
 
 
-def _write_summary(outcome: Outcome, out: Path) -> None:
-    from fiqx_trt import __version__
+def _write_summary(outcome: Outcome, record: RunRecord, out: Path) -> None:
     from fiqx_trt.evaluate.edc_files import edc_summary
     from fiqx_trt.files import write_json
 
@@ -102,8 +101,7 @@ def _write_summary(outcome: Outcome, out: Path) -> None:
     write_json(
         out / "summary.json",
         {
-            "command_line": sys.argv,
-            "version": __version__,
+            **record.summary(),
             "scores": columns,
             "columns_without_direction": list(outcome.compared.tables.skipped),
             "similarity": dict(outcome.compared.told),

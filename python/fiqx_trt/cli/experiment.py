@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
 from fiqx_trt.cli import groups as g
 from fiqx_trt.cli import options as o
-from fiqx_trt.cli.console import open_progress, say, table, warnings_shown
+from fiqx_trt.cli.command_line import command_record
+from fiqx_trt.cli.console import open_progress, say, table
 from fiqx_trt.errors import InvalidInputError
 from fiqx_trt.runs.settings import gamma_field
 
 if TYPE_CHECKING:
     from fiqx_trt.experiments.deletion_study import DeletionStudy
-    from fiqx_trt.runs.record import RunRecord
 
 __all__ = ["compare", "deletion", "inpaint", "masks"]
 
@@ -93,7 +92,7 @@ def masks(
             study = study_masks(
                 opened, found, options, progress=lambda done, _: progress(done=done, failed=0)
             )
-    write_masks(study, out, _record())
+    write_masks(study, out, command_record())
     if not output.quiet:
         summary = study.summary()
         _mask_table(summary)
@@ -125,7 +124,7 @@ def inpaint(
     with model.open(runtime, **_gamma_of(per, gamma)) as opened:
         found = read_faces(pictures.sources(), opened, faces, runtime, limit=limit)
         study = study_inpainting(opened, found, weights=weights, per=per, seeds=seeds)
-    write_inpainting(study, out, _record())
+    write_inpainting(study, out, command_record())
     if not output.quiet:
         rows = [
             (
@@ -171,7 +170,7 @@ def compare(
         )
         others = read_faces(pictures.sources(), opened, faces, runtime, limit=limit)
         study = study_comparison(opened, first + others, weights=weights, per=per)
-    write_comparison(study, out, _record())
+    write_comparison(study, out, command_record())
     if not output.quiet:
         shown = [
             (r["name"], f"{r['quality']:.2f}", f"{r['similarity']:.2f}", r["summary"]) for r in study.rows()
@@ -241,18 +240,12 @@ def deletion(
                 options=options,
                 progress=lambda done, total: progress(done=done, failed=0),
             )
-    write_deletion(study, out, _record())
+    write_deletion(study, out, command_record())
     if not output.quiet:
         _area_table(study)
         for line in study.verdicts:
             say(line)
         say(f"wrote {out}, see report.html there")
-
-
-def _record() -> RunRecord:
-    from fiqx_trt.runs.record import RunRecord
-
-    return RunRecord(sys.argv, warnings_shown())
 
 
 def _gamma_of(per: str, gamma: float | None) -> dict[str, float]:

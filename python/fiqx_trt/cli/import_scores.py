@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from fiqx_trt.cli import options as o
+from fiqx_trt.cli.command_line import command_line
 from fiqx_trt.cli.console import say
 from fiqx_trt.errors import InvalidInputError, OutputError
 from fiqx_trt.files import read_regular
@@ -172,7 +172,7 @@ def _record(file: Path, form: str, scores: ImportedScores, match: Match | None) 
         if higher is not None
     }
     return RunMeta(
-        command_line=sys.argv,
+        command_line=command_line(),
         version=__version__,
         model=f"{form} {scores.version or ''}".rstrip() + f" (imported from {file.name})",
         model_sha256=hashlib.sha256(read_regular(file)).hexdigest(),

@@ -30,6 +30,7 @@ from fiqx_trt.cli import (
     sample,
     score,
 )
+from fiqx_trt.cli.command_line import remember_arguments
 from fiqx_trt.cli.console import complain, configure_logging
 from fiqx_trt.cli.expand import expand_groups
 from fiqx_trt.cli.names import ListingCommand
@@ -153,4 +154,5 @@ def main(argv: list[str] | None = None) -> None:
         arguments.remove("--debug")
         os.environ["FIQX_DEBUG"] = "1"
     configure_logging()
+    remember_arguments(arguments)
     app(arguments, prog_name="fiqx-trt")

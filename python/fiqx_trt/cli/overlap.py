@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from fiqx_trt.cli import groups as g
-from fiqx_trt.cli.console import say, table, warnings_shown
+from fiqx_trt.cli.command_line import command_record
+from fiqx_trt.cli.console import say, table
 from fiqx_trt.cli.score_group import MoreScores, ScoreGroup, say_skipped, skipped_notes
 
 if TYPE_CHECKING:
@@ -97,14 +97,12 @@ def overlap(
 
 
 def _write(found: Agreement, tables: ScoreTables, settings: dict[str, Any], out: Path) -> None:
-    from fiqx_trt import __version__
     from fiqx_trt.figures.canvas import save_pictures
     from fiqx_trt.figures.correlations import correlation_figure
     from fiqx_trt.figures.overlap import overlap_figure
     from fiqx_trt.files import write_csv, write_json
     from fiqx_trt.report.overlap import overlap_page
     from fiqx_trt.report.parts import save_page
-    from fiqx_trt.runs.record import RunRecord
 
     out.mkdir(parents=True, exist_ok=True)
     columns = [*COLUMNS, *(f"{kind}{end}" for kind in COEFFICIENTS for end in ("", "_low", "_high"))]
@@ -116,7 +114,7 @@ def _write(found: Agreement, tables: ScoreTables, settings: dict[str, Any], out:
         ),
     }
     save_pictures(pictures, out)
-    record = RunRecord(sys.argv, warnings_shown())
+    record = command_record()
     save_page(overlap_page(found, tables, settings, pictures, record, skipped_notes(tables)), out)
     methods = {
         one.name: {"file": str(one.source), "column": one.column, "better": one.direction}
@@ -125,8 +123,7 @@ def _write(found: Agreement, tables: ScoreTables, settings: dict[str, Any], out:
     write_json(
         out / "summary.json",
         {
-            "command_line": sys.argv,
-            "version": __version__,
+            **record.summary(),
             "images": found.images,
             "images_left_out": found.left_out,
             "group": found.group,

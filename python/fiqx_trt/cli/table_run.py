@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from fiqx_trt.cli.command_line import command_line
 from fiqx_trt.cli.console import open_progress, say
 from fiqx_trt.cli.signals import Stop, exit_code, stop_on_signals
 from fiqx_trt.errors import OutputError
@@ -50,7 +50,7 @@ def run_on_terminal(
     """
     from fiqx_trt.runs.file_run import open_run
 
-    with open_run(settings, pictures.given, out, mode=output.mode, call=sys.argv, batch=batch) as run:
+    with open_run(settings, pictures.given, out, mode=output.mode, call=command_line(), batch=batch) as run:
         total = None if output.quiet else run.count(seconds=COUNT_SECONDS)
         for note in () if output.quiet else run.maker.notes():
             say(f"note: {note}")

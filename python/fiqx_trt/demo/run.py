@@ -11,7 +11,6 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from fiqx_trt import __version__
 from fiqx_trt.demo.explain import explain_ladder
 from fiqx_trt.demo.page import demo_page
 from fiqx_trt.demo.picture import ladder_figure
@@ -24,9 +23,9 @@ from fiqx_trt.models import Model, load_model
 from fiqx_trt.opencv import cv2
 from fiqx_trt.quality.serfiq import SerFiq
 from fiqx_trt.report.parts import REPORT, save_page
-from fiqx_trt.rows import RunMeta, open_table, read_table, score_columns
+from fiqx_trt.rows import open_table, read_table, score_columns
 from fiqx_trt.runs import Scorer, score_table
-from fiqx_trt.runs.record import RunRecord
+from fiqx_trt.runs.record import RanModel, RunRecord, run_record
 from fiqx_trt.zoo import EMBEDDED_MODEL
 
 __all__ = ["DemoResult", "DemoStep", "run_demo"]
@@ -158,17 +157,7 @@ def _sample_face(model: Model) -> NDArray[np.uint8]:
 def _score(model: Model, folder: Path, table: Path) -> dict[str, tuple[float, float]]:
     """Score the faces of a folder as ``fiqx-trt score --aligned`` does; return Q and Q̂ by file stem."""
     scorer = Scorer(model, [SerFiq()])
-    meta = RunMeta(
-        command_line=["fiqx-trt", "demo"],
-        version=__version__,
-        model=model.spec.name,
-        model_sha256=model.spec.sha256,
-        backend=model.backend,
-        device=model.device,
-        precision=model.precision,
-        parameters=dict(scorer.parameters),  # type: ignore[arg-type]
-        notes=model.notes,
-    )
+    meta = run_record(RanModel.of(model), dict(scorer.parameters), ["fiqx-trt", "demo"])
     writer = open_table(table, score_columns(scorer.columns), meta=meta, mode="overwrite")
     score_table(
         iter_sources(folder),

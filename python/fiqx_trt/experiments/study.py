@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from fiqx_trt import __version__
+from fiqx_trt.runs.record import RanModel
 
 if TYPE_CHECKING:
     from fiqx_trt.experiments.face_set import FaceSet
@@ -29,36 +29,31 @@ class StudySetup:
 
     Parameters
     ----------
-    spec
-        The model's contract.
-    backend, device, precision
-        What ran the model.
+    model
+        The model and where it ran.
     faces
         The faces that were studied.
     parameters
         Every setting that changes a number, as JSON values.
     """
 
-    spec: ModelSpec
-    backend: str
-    device: str
-    precision: str
+    model: RanModel
     faces: FaceSet
     parameters: Mapping[str, Any]
 
     @classmethod
     def of(cls, model: Model, faces: FaceSet, parameters: Mapping[str, Any]) -> StudySetup:
         """Return the setup of a study that runs an open model."""
-        return cls(model.spec, model.backend, model.device, model.precision, faces, dict(parameters))
+        return cls(RanModel.of(model), faces, dict(parameters))
+
+    @property
+    def spec(self) -> ModelSpec:
+        """The model's contract."""
+        return self.model.spec
 
     def summary(self) -> dict[str, Any]:
         """Return the first entries of the study's summary, as JSON values."""
         return {
-            "version": __version__,
-            "model": self.spec.name,
-            "model_sha256": self.spec.sha256,
-            "backend": self.backend,
-            "device": self.device,
             "gradients": "fp32",
             "alpha": self.spec.alpha,
             "r": self.spec.r,

@@ -84,7 +84,7 @@ def assess_page(study: AssessmentStudy, pictures: Mapping[str, Picture], record:
             "bands",
             f"{100 * result.options.level:g} %, {result.options.replicates} bootstrap replicates over {_unit(result)}",
         ),
-        *model_facts(study.setup),
+        *model_facts(study.setup.model),
     ]
     sections = [
         Section("In short", [_table(result), *_discard_table(result), *_cosine_table(result)]),

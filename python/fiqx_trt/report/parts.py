@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from fiqx_trt.evaluate.score_tables import ScoreTables
-    from fiqx_trt.experiments.study import StudySetup
     from fiqx_trt.figures.canvas import Picture
     from fiqx_trt.models import Model, ModelSpec
     from fiqx_trt.runs.record import RanModel
@@ -150,7 +149,7 @@ def cautions(record: RunRecord, notes: Sequence[str]) -> Section:
     return Section("Read with care", parts)
 
 
-def model_facts(model: Model | RanModel | StudySetup) -> list[tuple[str, str]]:
+def model_facts(model: Model | RanModel) -> list[tuple[str, str]]:
     """Return what ran: the model with its hash and contract, and where.
 
     Why this backend was taken is left out: those notes hold measured times, and a page has the same bytes every time.

@@ -68,7 +68,7 @@ def study_page(
         ("faces", str(count)),
         ("inputs without a face", skipped_words(setup.faces.skipped)),
         *((name, plain(value)) for name, value in setup.parameters.items()),
-        *model_facts(setup),
+        *model_facts(setup.model),
         ("gradients", "fp32"),
     ]
     few = f"There are only {count} faces: read the result as an example, not as a measurement."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from fiqx_trt.experiments.deletion_study import DeletionStudy
     from fiqx_trt.experiments.inpainting_study import InpaintingStudy
     from fiqx_trt.experiments.mask_study import MaskStudy
-    from fiqx_trt.experiments.study import Rows
+    from fiqx_trt.experiments.study import Rows, StudySetup
     from fiqx_trt.figures.canvas import Picture
     from fiqx_trt.report.html import Page
 
@@ -58,37 +59,47 @@ def start_folder(out: Path, *, overwrite: bool) -> None:
 
 def write_masks(study: MaskStudy, out: Path, record: RunRecord | None = None) -> None:
     """Write a study of random masks into a folder."""
+    record = _of_study(record, study.setup)
     pictures = studies.mask_pictures(study)
-    page = masks_page(study, pictures, record or RunRecord())
-    _write(out, study.tables(), pictures, page, study.summary())
+    page = masks_page(study, pictures, record)
+    _write(out, study.tables(), pictures, page, {**record.summary(), **study.summary()})
 
 
 def write_inpainting(study: InpaintingStudy, out: Path, record: RunRecord | None = None) -> None:
     """Write a study of inpainting into a folder."""
+    record = _of_study(record, study.setup)
     pictures = studies.inpainting_pictures(study)
-    page = inpainting_page(study, pictures, record or RunRecord())
-    _write(out, study.tables(), pictures, page, study.summary())
+    page = inpainting_page(study, pictures, record)
+    _write(out, study.tables(), pictures, page, {**record.summary(), **study.summary()})
 
 
 def write_comparison(study: ComparisonStudy, out: Path, record: RunRecord | None = None) -> None:
     """Write a comparison with a reference into a folder."""
+    record = _of_study(record, study.setup)
     pictures = studies.comparison_pictures(study)
-    page = comparison_page(study, pictures, record or RunRecord())
-    _write(out, study.tables(), pictures, page, study.summary())
+    page = comparison_page(study, pictures, record)
+    _write(out, study.tables(), pictures, page, {**record.summary(), **study.summary()})
 
 
 def write_deletion(study: DeletionStudy, out: Path, record: RunRecord | None = None) -> None:
     """Write a study of deletion and insertion into a folder."""
+    record = _of_study(record, study.setup)
     pictures = studies.deletion_pictures(study)
-    page = deletion_page(study, pictures, record or RunRecord())
-    _write(out, study.tables(), pictures, page, study.summary())
+    page = deletion_page(study, pictures, record)
+    _write(out, study.tables(), pictures, page, {**record.summary(), **study.summary()})
 
 
 def write_assessment(study: AssessmentStudy, out: Path, record: RunRecord | None = None) -> None:
     """Write an assessment into a folder."""
+    record = _of_study(record, study.setup)
     pictures = studies.assessment_pictures(study)
-    page = assess_page(study, pictures, record or RunRecord())
-    _write(out, study.tables(), pictures, page, study.summary())
+    page = assess_page(study, pictures, record)
+    _write(out, study.tables(), pictures, page, {**record.summary(), **study.summary()})
+
+
+def _of_study(record: RunRecord | None, setup: StudySetup) -> RunRecord:
+    """Return the record with the model of the study."""
+    return replace(record or RunRecord(), model=setup.model)
 
 
 def _write(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -32,29 +33,10 @@ CONTRACT = (
     "estimator",
     "quantiles",
 )
+#: Further fields that change a map of pixel quality or of activation.
+PIXEL_CONTRACT = ("features", "gamma", "gamma_contrast", "gamma_weights")
 #: Inputs that the record of a call lists; the table names all of them.
 LISTED = 100
-
-
-@dataclass(frozen=True)
-class RunRecord:
-    """The command behind a result, and the warnings of its run.
-
-    Parameters
-    ----------
-    command_line
-        The program and its arguments; empty where there was none.
-    warnings
-        What the library warned of. It is read when the page is written, so it may still grow.
-    """
-
-    command_line: Sequence[str] = ()
-    warnings: Sequence[str] = ()
-
-    @property
-    def command(self) -> str:
-        """The command as it is typed."""
-        return shlex.join(["fiqx-trt", *self.command_line[1:]]) if self.command_line else "called from Python"
 
 
 @dataclass(frozen=True)
@@ -82,8 +64,51 @@ class RanModel:
         """Describe an open model."""
         return cls(model.spec, model.backend, model.device, model.precision, model.notes)
 
+    def summary(self) -> dict[str, Any]:
+        """Return the model and where it ran, as JSON values."""
+        fields = json.loads(self.spec.to_json())
+        return {
+            "model": self.spec.name,
+            "model_sha256": self.spec.sha256,
+            "backend": self.backend,
+            "device": self.device,
+            "precision": self.precision,
+            "contract": {name: fields[name] for name in (*CONTRACT, *PIXEL_CONTRACT)},
+        }
+
     def __str__(self) -> str:
         return f"{self.spec.name} on {self.backend}, {self.device}, {self.precision}"
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """How the result of a command came about: enough to repeat the run.
+
+    Parameters
+    ----------
+    command_line
+        The program and its arguments, the inputs among them; empty where there was none.
+    warnings
+        What the library warned of. It is read when the page is written, so it may still grow.
+    model
+        The model that ran, where one did.
+    """
+
+    command_line: Sequence[str] = ()
+    warnings: Sequence[str] = ()
+    model: RanModel | None = None
+
+    @property
+    def command(self) -> str:
+        """The command as it is typed."""
+        return shlex.join(["fiqx-trt", *self.command_line[1:]]) if self.command_line else "called from Python"
+
+    def summary(self) -> dict[str, Any]:
+        """Return the record as JSON values: version, command line, and the model with its contract."""
+        from fiqx_trt import __version__
+
+        model = {} if self.model is None else self.model.summary()
+        return {"version": __version__, "command_line": list(self.command_line), **model}
 
 
 def run_record(model: RanModel, parameters: Mapping[str, object], call: Sequence[str]) -> RunMeta:
