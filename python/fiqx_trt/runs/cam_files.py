@@ -99,7 +99,7 @@ def cam_files(
         pictures=pictures,
         cam=CamOptions(target, weights, preset, align_corners, layer),
     )
-    given = Inputs.of(inputs, column=column)
-    call = python_call("fiqx_trt.cam_files", given.names, out, settings)
-    with open_run(settings, given, Path(out) / CAM_TABLE, mode=mode, call=call, batch=batch) as run:
+    selected = Inputs.of(inputs, column=column)
+    call = python_call("fiqx_trt.cam_files", selected.names, out, settings)
+    with open_run(settings, selected, Path(out) / CAM_TABLE, mode=mode, call=call, batch=batch) as run:
         return run.work(report=report, stop=stop)

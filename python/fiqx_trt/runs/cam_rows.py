@@ -1,4 +1,4 @@
-"""From face records to activation maps: a row, a map and a picture each."""
+"""Turn face records into activation maps: a row, a map and a picture per face."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fiqx_trt.rows import Column
-from fiqx_trt.runs.explained_rows import Explained, ExplainedRows
+from fiqx_trt.runs.explained_rows import ExplainedFace, ExplainedRows
 
 if TYPE_CHECKING:
     from fiqx_trt.explain.result import ScoreCam
@@ -22,7 +22,7 @@ __all__ = ["CamRows"]
 
 
 class CamRows(ExplainedRows):
-    """Explains batches of face records by their activation map.
+    """Make rows of activation maps from batches of face records.
 
     Parameters
     ----------
@@ -31,7 +31,7 @@ class CamRows(ExplainedRows):
     options
         Which map.
     files
-        Takes the maps and pictures.
+        Writes the maps and pictures.
     """
 
     def __init__(self, model: Model, options: CamOptions, files: FaceFiles) -> None:
@@ -41,7 +41,7 @@ class CamRows(ExplainedRows):
 
     @property
     def ran(self) -> str:
-        """How the network ran: its precision."""
+        """The precision of the network."""
         return self._model.precision
 
     @property
@@ -59,12 +59,12 @@ class CamRows(ExplainedRows):
 
         return ACTIVATION
 
-    def _explain(self, faces: NDArray[np.uint8]) -> Iterable[Explained]:
+    def _explain(self, faces: NDArray[np.uint8]) -> Iterable[ExplainedFace]:
         result = self._options.maps(self._model, faces)
         return (_one(result, i) for i in range(len(faces)))
 
 
-def _one(result: ScoreCam, i: int) -> Explained:
+def _one(result: ScoreCam, i: int) -> ExplainedFace:
     flat, channels = bool(result.flat[i]), _finite(result.effective_channels[i])
     row = {
         "effective_channels": channels,
@@ -73,7 +73,7 @@ def _one(result: ScoreCam, i: int) -> Explained:
     }
     arrays = {"map": result.maps[i], "grid": result.grids[i], "flat": flat}
     count = "" if channels is None else f"{channels:.3g} effective channels"
-    return Explained(row, arrays, count, "the network sees no contrast in this face" if flat else "")
+    return ExplainedFace(row, arrays, count, "the network sees no contrast in this face" if flat else "")
 
 
 def _finite(value: np.floating) -> float | None:

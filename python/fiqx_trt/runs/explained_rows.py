@@ -1,4 +1,4 @@
-"""From face records to rows of explained faces, each with the files that belong to it."""
+"""Turn face records into rows of explained faces, and write the map and picture of each face."""
 
 from __future__ import annotations
 
@@ -19,24 +19,24 @@ if TYPE_CHECKING:
     from fiqx_trt.runs.face_files import FaceFiles
     from fiqx_trt.runs.face_picture import MapStyle
 
-__all__ = ["Explained", "ExplainedRows", "Row"]
+__all__ = ["ExplainedFace", "ExplainedRows", "Row"]
 
 Row = dict[str, "str | int | float | None"]
 
 
 @dataclass(frozen=True)
-class Explained:
-    """What is known of one face.
+class ExplainedFace:
+    """The result for one face: numbers, maps and the text of its picture.
 
     Parameters
     ----------
     row
-        Columns behind those of every table.
+        Values of the columns that only this kind of table has.
     arrays
-        Name → array for the file of maps; the first is drawn, and one called ``deviation`` beside it. Empty: the face has
-        no files.
+        Name → array, written to the face's ``.npz`` file. The first array is drawn, and the one called ``deviation`` beside
+        it. Empty: the face has no files.
     score, remark
-        Lines of the picture.
+        Lines of text in the picture.
     """
 
     row: Mapping[str, str | int | float | None]
@@ -46,12 +46,12 @@ class Explained:
 
 
 class ExplainedRows(ABC):
-    """Explains batches of face records; what :func:`fiqx_trt.runs.score_table` calls.
+    """Base class of the makers of rows that :func:`fiqx_trt.runs.score_table` calls for ``plq`` and ``cam``.
 
     Parameters
     ----------
     files
-        Takes the maps and pictures.
+        Writes the maps and pictures.
     """
 
     def __init__(self, files: FaceFiles) -> None:
@@ -59,44 +59,44 @@ class ExplainedRows(ABC):
 
     @property
     def columns(self) -> tuple[Column, ...]:
-        """Columns behind those of every table."""
+        """The columns after those that every table has."""
         return *self._columns, *self._files.columns
 
     @property
     def parameters(self) -> Mapping[str, object]:
-        """Every setting that changes a row or a file."""
+        """All settings that change a row or a file."""
         return {**self._parameters, **self._files.parameters}
 
     @property
     @abstractmethod
     def ran(self) -> str:
-        """How the network ran, for the summary of the run."""
+        """How the network ran, as text for the summary of the run."""
 
     def notes(self) -> tuple[str, ...]:
         """Return what a reader should know before reading the numbers."""
         return ()
 
-    def measure(self, records: Sequence[FaceRecord]) -> Iterable[Explained]:
-        """Run the network on the records; what is left to do is done as the result is taken."""
+    def measure(self, records: Sequence[FaceRecord]) -> Iterable[ExplainedFace]:
+        """Run the network on the records; the rest is computed when the result is iterated."""
         faces = [record.image for record in records if record.image is not None]
         return self._explain(np.stack(faces)) if faces else ()
 
-    def rows(self, records: Sequence[FaceRecord], measured: Iterable[Explained]) -> list[Row]:
-        """Take records and what was measured; return the rows whose files are written, in order."""
-        explained = iter(measured)
+    def rows(self, records: Sequence[FaceRecord], measured: Iterable[ExplainedFace]) -> list[Row]:
+        """Queue the files of the records; return the rows whose files are written, in input order."""
+        faces = iter(measured)
         for record in records:
             row = base_row(record)
-            found = next(explained) if record.image is not None else Explained({})
-            row.update(found.row)
+            face = next(faces) if record.image is not None else ExplainedFace({})
+            row.update(face.row)
             arrays = {
-                name: np.array(values) for name, values in found.arrays.items()
+                name: np.array(values) for name, values in face.arrays.items()
             }  # not views of the batch
-            kept = {**arrays, "path": np.array(record.path, np.str_)} if arrays else None
-            self._files.add(row, arrays=kept, save=self._saving(record, found, arrays))
+            stored = {**arrays, "path": np.array(record.path, np.str_)} if arrays else None
+            self._files.add(row, arrays=stored, save=self._saving(record, face, arrays))
         return self._files.written()
 
     def finish(self) -> list[Row]:
-        """Wait for the files and return the rows held back for them."""
+        """Wait until all files are written, and return the remaining rows."""
         return self._files.finish()
 
     @property
@@ -115,11 +115,11 @@ class ExplainedRows(ABC):
         """How the maps are drawn."""
 
     @abstractmethod
-    def _explain(self, faces: NDArray[np.uint8]) -> Iterable[Explained]:
-        """Run the network on a batch, and return what is known of every face, in order, made as it is taken."""
+    def _explain(self, faces: NDArray[np.uint8]) -> Iterable[ExplainedFace]:
+        """Run the network on a batch; return one result per face, in order, computed when it is iterated."""
 
     def _saving(
-        self, record: FaceRecord, found: Explained, arrays: Mapping[str, NDArray[Any]]
+        self, record: FaceRecord, explained: ExplainedFace, arrays: Mapping[str, NDArray[Any]]
     ) -> Callable[[Path], None] | None:
         face = record.image
         if face is None or not arrays:
@@ -131,6 +131,8 @@ class ExplainedRows(ABC):
         def save(path: Path) -> None:
             from fiqx_trt.runs.face_picture import FacePicture
 
-            FacePicture(face, values, self._style, name, found.score, found.remark, deviation).save(path)
+            FacePicture(face, values, self._style, name, explained.score, explained.remark, deviation).save(
+                path
+            )
 
         return save

@@ -1,4 +1,4 @@
-"""A scorer that a program keeps, hands to its workers, and calls with pictures."""
+"""A scorer for programs: picklable, opens its model at the first call in each process."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ __all__ = ["FaceScorer", "OpenScorer"]
 
 @dataclass(frozen=True)
 class OpenScorer:
-    """What a :class:`FaceScorer` opened in one process."""
+    """The model, methods and detector that a :class:`FaceScorer` opened in one process."""
 
     model: Model
     scorer: Scorer
@@ -53,7 +53,7 @@ class OpenScorer:
 
 @dataclass
 class _Process:
-    """What belongs to one process; a fork finds its own empty."""
+    """The state of one process; a forked process starts with an empty one."""
 
     lock: threading.RLock = field(default_factory=threading.RLock)
     opened: OpenScorer | None = None
@@ -62,8 +62,8 @@ class _Process:
 class FaceScorer:
     """Scores pictures: files, bytes, arrays or PIL images.
 
-    It holds settings alone, so that it can be pickled and sent to workers. Every process opens its own model, at its first
-    call there, and keeps it for the calls to come; threads may share it.
+    The object holds settings only, so it can be pickled and sent to workers. Each process opens its own model at its first
+    call and keeps it for later calls. Threads may share it.
 
     Parameters
     ----------
@@ -72,7 +72,7 @@ class FaceScorer:
     methods
         Names of quality methods (:func:`fiqx_trt.quality.method_names`).
     aligned
-        Whether the pictures are aligned crops, which are resized where needed. Otherwise faces are searched and aligned.
+        Whether the pictures are aligned crops; they are resized if needed. Otherwise faces are detected and aligned.
     detector
         Name of a detector, such as ``"mtcnn"``, or ``"landmarks:FILE"``; ``None``: the default one.
     select
@@ -92,7 +92,7 @@ class FaceScorer:
     Raises
     ------
     InvalidInputError
-        An argument is wrong; what concerns the model is said at the first call.
+        An argument is wrong. Errors that concern the model are raised at the first call.
 
     Notes
     -----
@@ -153,7 +153,7 @@ class FaceScorer:
             options=options,
         )
         self.batch = batch
-        self.settings.create_methods()  # says what is wrong where the scorer is made, not in a worker
+        self.settings.create_methods()  # raises here, not in a worker
         self._processes: dict[int, _Process] = {}
 
     def __call__(self, inputs: object) -> pa.Table:
@@ -196,7 +196,7 @@ class FaceScorer:
         return arrow_table(self._columns(self.settings.create_methods()), []).schema
 
     def open(self) -> OpenScorer:
-        """Return what this process opened, opening it at the first call.
+        """Open the model, methods and detector of this process at the first call, and return them.
 
         Raises
         ------
@@ -231,7 +231,7 @@ class FaceScorer:
         return score_columns(Scorer(None, methods).columns, detection=not self.settings.faces.aligned)
 
     def close(self) -> None:
-        """Free what this process opened; the next call opens it again."""
+        """Close the model and detector of this process; the next call opens them again."""
         own = self._processes.pop(os.getpid(), None)
         if own is not None and own.opened is not None:
             own.opened.close()

@@ -1,4 +1,4 @@
-"""A run over inputs into a table file and the files of each face: opened, run, summed up."""
+"""Open and execute a run: pictures in, a table and the files of each face out."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ __all__ = ["FileRun", "Inputs", "open_run"]
 
 @dataclass(frozen=True)
 class Inputs:
-    """What a run goes over.
+    """The inputs of a run.
 
     Parameters
     ----------
@@ -64,18 +64,18 @@ class Inputs:
 
 @dataclass(frozen=True)
 class FileRun:
-    """A run that is open: its model, its table and the files beside it. :func:`open_run` makes it.
+    """An open run: model, table and files. Made by :func:`open_run`.
 
     Parameters
     ----------
     model
-        What the model is, and where it runs.
+        The model's contract, and where it runs.
     maker
         Makes the rows.
     table
         The table that is written.
     inputs, sources, preparer
-        The inputs, the pictures they name, and what turns those into faces.
+        The inputs, the pictures they name, and the object that turns pictures into aligned faces.
     batch, threads
         Batch size and threads that decode; neither affects results.
     """
@@ -106,7 +106,7 @@ class FileRun:
         report
             Called after every batch, in another thread.
         stop
-            Asked after every batch; when true the rows in flight are written and the run ends.
+            Called after every batch; when it returns true, the rows in flight are written and the run ends.
         """
         score_table(
             self.preparer.announced(self.sources),

@@ -1,4 +1,4 @@
-"""The loop over all inputs of a score table."""
+"""The loop over all faces of a run."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def score_table(
     preparer
         Makes face records of a source (:class:`fiqx_trt.faces.prepare.FacePreparer`).
     scorer
-        Makes rows of face records; a row that waits for something else, such as a file, comes with a later batch.
+        Makes rows of face records. A row whose files are not written yet is returned with a later batch.
     table
         An open table.
     batch, threads
@@ -43,7 +43,7 @@ def score_table(
     report
         Called after every batch, in another thread.
     stop
-        Asked after every batch; when true the rows in flight are written and the run ends.
+        Called after every batch; when it returns true, the rows in flight are written and the run ends.
 
     Returns
     -------
@@ -70,7 +70,7 @@ def score_table(
     with table, ThreadPoolExecutor(1, "fiqx-rows") as behind:
         for records in iter_batches(table.remaining(sources), preparer, batch=batch, threads=threads):
             measured = scorer.measure(records)
-            before.result()  # what went wrong with the batch before ends the run
+            before.result()  # raises what went wrong in the batch before
             before = behind.submit(write_batch, records, measured)
             if stop():
                 complete = False
@@ -90,9 +90,9 @@ def iter_rows(
     batch: int = 32,
     threads: int = 2,
 ) -> Iterator[tuple[FaceRecord, Row]]:
-    """Yield each face record of all sources with its row, in order, without a file; see :func:`score_table`.
+    """Yield each face record of all sources with its row, in order; no table is written.
 
-    For makers that hold no row back.
+    Parameters are those of :func:`score_table`. The maker of the rows may hold none back.
     """
     for records in iter_batches(preparer.announced(sources), preparer, batch=batch, threads=threads):
         yield from zip(records, scorer.rows(records, scorer.measure(records)), strict=True)

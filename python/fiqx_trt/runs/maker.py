@@ -1,4 +1,4 @@
-"""What a run asks of the objects that make its rows."""
+"""Interfaces of the objects that make the rows of a run."""
 
 from __future__ import annotations
 
@@ -14,40 +14,40 @@ __all__ = ["Maker", "RowMaker"]
 
 
 class RowMaker(Protocol):
-    """Makes rows of face records, such as a :class:`fiqx_trt.runs.Scorer`."""
+    """Make rows of face records; :class:`fiqx_trt.runs.Scorer` is one."""
 
     def measure(self, records: Sequence[FaceRecord]) -> Any:
-        """Run the network on the next records, and return what :meth:`rows` needs of it."""
+        """Run the network on the next records, and return what :meth:`rows` needs."""
         ...
 
     def rows(self, records: Sequence[FaceRecord], measured: Any) -> Sequence[Row]:
-        """Take records and what was measured; return the rows that may be written now, one per record and in order.
+        """Take records and the result of :meth:`measure`; return the rows that may be written now, in input order.
 
-        Called in another thread, one batch after the other, while the network runs on the next.
+        Called in another thread, batch after batch, while the network runs on the next batch.
         """
         ...
 
     def finish(self) -> Sequence[Row]:
-        """Return the rows held back until now."""
+        """Return the rows that :meth:`rows` held back."""
         ...
 
 
 class Maker(RowMaker, Protocol):
-    """Makes rows and knows their columns and what they depend on."""
+    """Make rows, and describe their columns and the settings they depend on."""
 
     @property
     def columns(self) -> Sequence[Column]:
-        """Columns behind those of every table."""
+        """The columns after those that every table has."""
         ...
 
     @property
     def parameters(self) -> Mapping[str, object]:
-        """Every setting that changes a row."""
+        """All settings that change a row."""
         ...
 
     @property
     def ran(self) -> str:
-        """How the network ran, for the summary of the run."""
+        """How the network ran, as text for the summary of the run."""
         ...
 
     def notes(self) -> Sequence[str]:

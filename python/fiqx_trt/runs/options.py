@@ -1,4 +1,4 @@
-"""Options that several kinds of runs share: how faces are found, where networks run, which activation map."""
+"""Options that several kinds of runs share: faces, runtime, activation map."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class FaceOptions:
     confidence: float | None = None
 
     def __post_init__(self) -> None:
-        """Refuse what contradicts itself."""
+        """Raise InvalidInputError where options contradict each other."""
         if self.aligned and self.detector:
             raise InvalidInputError(
                 "--aligned and --detector contradict each other; give one of them (in Python: aligned=True or detector=…)"
@@ -78,7 +78,7 @@ class FaceOptions:
 
     @property
     def _limits(self) -> dict[str, float]:
-        """What a detector was told to look for."""
+        """The limits given for the detector."""
         limits = {"min_face": self.min_face, "confidence": self.confidence}
         return {name: value for name, value in limits.items() if value is not None}
 
@@ -89,7 +89,7 @@ class FaceOptions:
         return Path(name.removeprefix(_LANDMARKS)).expanduser() if name.startswith(_LANDMARKS) else None
 
     def preparer(self, spec: ModelSpec, runtime: RuntimeOptions) -> FacePreparer:
-        """Return what turns pictures into aligned faces of a model."""
+        """Return the object that turns pictures into aligned faces of a model."""
         from fiqx_trt.faces.prepare import MIN_FACE, FacePreparer
 
         return FacePreparer(
@@ -177,7 +177,7 @@ def open_model(name: str | Path, runtime: RuntimeOptions, fields: Mapping[str, A
 
 
 def choose_mode(*, resume: bool, overwrite: bool, retry: bool) -> Mode:
-    """Return what to do with an earlier output.
+    """Return the mode in which the table is opened.
 
     Raises
     ------

@@ -117,7 +117,7 @@ def plq_files(
         options=options,
         colors=colors,
     )
-    given = Inputs.of(inputs, column=column)
-    call = python_call("fiqx_trt.plq_files", given.names, out, settings)
-    with open_run(settings, given, Path(out) / PLQ_TABLE, mode=mode, call=call, batch=batch) as run:
+    selected = Inputs.of(inputs, column=column)
+    call = python_call("fiqx_trt.plq_files", selected.names, out, settings)
+    with open_run(settings, selected, Path(out) / PLQ_TABLE, mode=mode, call=call, batch=batch) as run:
         return run.work(report=report, stop=stop)

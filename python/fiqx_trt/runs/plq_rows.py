@@ -1,4 +1,4 @@
-"""From face records to pixel-level quality: a row, a map and a picture each."""
+"""Turn face records into pixel-level quality: a row, a map and a picture per face."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from fiqx_trt.explain.plq import PixelQuality, PlqExplainer
 from fiqx_trt.explain.region_words import RegionWords, words_of
 from fiqx_trt.explain.regions import REGIONS, WHOLE, region_masks, region_means
 from fiqx_trt.rows import Column
-from fiqx_trt.runs.explained_rows import Explained, ExplainedRows
+from fiqx_trt.runs.explained_rows import ExplainedFace, ExplainedRows
 
 if TYPE_CHECKING:
     from fiqx_trt.runs.face_files import FaceFiles
@@ -36,14 +36,14 @@ def check_colors(colors: str) -> None:
 
 
 class PlqRows(ExplainedRows):
-    """Explains batches of face records by their pixel-level quality.
+    """Make rows of pixel-level quality from batches of face records.
 
     Parameters
     ----------
     explainer
         A model and the settings of its maps.
     files
-        Takes the maps and pictures.
+        Writes the maps and pictures.
     colors
         Colours of P in the pictures: a name of :data:`fiqx_trt.runs.face_picture.QUALITY_STYLES`.
 
@@ -64,14 +64,14 @@ class PlqRows(ExplainedRows):
 
     @property
     def ran(self) -> str:
-        """How the network ran: gradients in float32, by which definition."""
+        """The precision of the gradients and the definition of the maps."""
         explainer = self._explainer
         return (
             f"gradients in fp32; per {explainer.per}, weighting {explainer.weights}, γ = {explainer.gamma:g}"
         )
 
     def notes(self) -> tuple[str, ...]:
-        """Return why nothing can be compared with usual faces, if so."""
+        """Return why maps are not compared with those of usual faces, where they are not."""
         missing = missing_usual(self._explainer.model.spec, self._explainer.weights)
         return (missing,) if missing else ()
 
@@ -110,46 +110,53 @@ class PlqRows(ExplainedRows):
 
         return QUALITY_STYLES[self._colors]
 
-    def _explain(self, faces: NDArray[np.uint8]) -> Iterable[Explained]:
+    def _explain(self, faces: NDArray[np.uint8]) -> Iterable[ExplainedFace]:
         return self._each(self._explainer(faces), appearance(faces))
 
-    def _each(self, result: PixelQuality, look: Appearance) -> Iterable[Explained]:
+    def _each(self, result: PixelQuality, measured: Appearance) -> Iterable[ExplainedFace]:
         means = region_means(result.maps, self._masks)
         words = words_of(result, self._explainer.model.spec, self._explainer.weights)
-        for i, told in enumerate(words):
-            yield self._one(result, look, i, {name: float(values[i]) for name, values in means.items()}, told)
+        for i, region_words in enumerate(words):
+            yield self._one(
+                result, measured, i, {name: float(values[i]) for name, values in means.items()}, region_words
+            )
 
     def _one(
-        self, result: PixelQuality, look: Appearance, i: int, means: Mapping[str, float], told: RegionWords
-    ) -> Explained:
+        self,
+        result: PixelQuality,
+        measured: Appearance,
+        i: int,
+        means: Mapping[str, float],
+        region_words: RegionWords,
+    ) -> ExplainedFace:
         quality = float(result.quality[i])
         if not np.isfinite(quality):
             error = "the quality is not a finite number for this face"
-            return Explained({"status": "not_finite", "error": error})
+            return ExplainedFace({"status": "not_finite", "error": error})
         empty = not result.saliency[i].any()
-        text = _remark(told.text, look, i, empty=empty)
+        text = _remark(region_words.text, measured, i, empty=empty)
         row = {
             "quality": quality,
             "plq": means[WHOLE],
             **{f"plq_{name}": means[name] for name in REGIONS if np.isfinite(means[name])},
-            "grey": float(look.grey[i]),
-            "contrast": float(look.contrast[i]),
+            "grey": float(measured.grey[i]),
+            "contrast": float(measured.contrast[i]),
             "clipped": int(result.clipped[i]),
-            "dark": int(look.dark[i]),
-            "flat": int(look.flat[i] or empty),
-            "low": " ".join(told.low) or None,
+            "dark": int(measured.dark[i]),
+            "flat": int(measured.flat[i] or empty),
+            "low": " ".join(region_words.low) or None,
             "deviates": (result.deviates[i] or None) if result.deviates else None,
             "summary": text,
         }
         arrays = {"map": result.maps[i], "saliency": result.saliency[i], "quality": quality}
         if result.deviation is not None:
             arrays["deviation"] = result.deviation[i]
-        return Explained(row, arrays, f"quality {quality:.2f}", text)
+        return ExplainedFace(row, arrays, f"quality {quality:.2f}", text)
 
 
-def _remark(text: str, look: Appearance, i: int, *, empty: bool) -> str:
-    """Say in words what the marks of a row mean beside what lies low."""
-    if empty and look.contrast[i] == 0:
+def _remark(text: str, measured: Appearance, i: int, *, empty: bool) -> str:
+    """Return the words about regions, with the marks of the row in words after them."""
+    if empty and measured.contrast[i] == 0:
         return "the picture is of one colour"
-    marks = [word for word, marked in (("dark", look.dark[i]), ("flat", look.flat[i])) if marked]
+    marks = [word for word, marked in (("dark", measured.dark[i]), ("flat", measured.flat[i])) if marked]
     return f"{text}; the picture is {' and '.join(marks)}" if marks else text

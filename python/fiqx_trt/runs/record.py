@@ -41,14 +41,14 @@ LISTED = 100
 
 @dataclass(frozen=True)
 class RanModel:
-    """What a model was and where it ran; remains when the model is closed.
+    """A model's contract and where it ran; valid after the model is closed.
 
     Parameters
     ----------
     spec
         The model's contract.
     backend, device, precision
-        What really ran.
+        What was used.
     notes
         Why this backend and precision were chosen.
     """
@@ -144,7 +144,7 @@ def run_record(model: RanModel, parameters: Mapping[str, object], call: Sequence
 def python_call(
     function: str, inputs: Sequence[str | Path], out: str | Path, settings: RunSettings
 ) -> list[str]:
-    """Return a call from Python as the record of a run keeps it: the function, its inputs and what is no default.
+    """Return a call from Python for the record of a run: function, inputs, output, and arguments that are not the default.
 
     Examples
     --------
@@ -158,7 +158,7 @@ def python_call(
 
 
 def _given(settings: Any) -> Iterator[tuple[str, object]]:
-    """Yield the settings that are no defaults, those of options under their own names."""
+    """Yield name and value of each setting that is not the default; those of options are yielded one by one."""
     for field in dataclasses.fields(settings):
         value = getattr(settings, field.name)
         if isinstance(value, (FaceOptions, RuntimeOptions, CamOptions)):

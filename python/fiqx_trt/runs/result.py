@@ -1,4 +1,4 @@
-"""The scores of pictures, for a program to read and a person to look at."""
+"""Scores in memory: rows, Arrow or pandas, and a summary to print or to show in a notebook."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Scores:
     ran
         Model, backend, device and precision.
     notes
-        What should be known before the numbers are read.
+        What a reader should know before reading the numbers.
     thumbnails
         Small JPEG pictures of aligned faces by their row, the lowest quality first.
     """

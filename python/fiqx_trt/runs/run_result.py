@@ -1,4 +1,4 @@
-"""What a run over files did, for a program to read and a person to look at."""
+"""The result of a run into files: its table as rows, Arrow or pandas, and a summary to print."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ SHOWN, HEIGHT = 12, 120
 
 @dataclass(frozen=True, repr=False)
 class RunResult:
-    """The table of a run, and what became of its inputs.
+    """The table that a run wrote, its record, and the number of rows per status.
 
     Parameters
     ----------
@@ -38,9 +38,9 @@ class RunResult:
     complete
         Whether every input has its rows; if not, call again with ``resume=True``.
     model
-        What the model was and where it ran.
+        The model's contract, and the backend, device and precision it ran on.
     ran
-        How the network ran, for the summary.
+        How the network ran, as text for the summary.
     """
 
     table: Path
@@ -101,7 +101,7 @@ class RunResult:
         return arrow_to_pandas(self.to_arrow())
 
     def lines(self) -> list[str]:
-        """Return what the run did and on what it ran, a sentence each."""
+        """Return lines of text: rows per status and duration; model, backend and precision."""
         meta = self.meta
         counts = ", ".join(f"{count} {status}" for status, count in meta.counts.items()) or "no rows"
         rate = f", {meta.inputs / meta.duration_s:.1f} inputs/s" if meta.duration_s > 0 else ""
@@ -118,10 +118,10 @@ class RunResult:
 
     def _repr_html_(self) -> str:
         """Return the first faces with their pictures, where they were written, and numbers, for notebooks."""
-        found = [row for row in islice(self, 10 * SHOWN) if row["status"] == "ok"] if self.complete else []
+        rows = [row for row in islice(self, 10 * SHOWN) if row["status"] == "ok"] if self.complete else []
         names = self._shown_columns()
         return html_page(
-            self._lines(), names, [html_row(row, names, self._picture(row)) for row in found[:SHOWN]]
+            self._lines(), names, [html_row(row, names, self._picture(row)) for row in rows[:SHOWN]]
         )
 
     def _lines(self) -> list[str]:

@@ -95,7 +95,7 @@ def score_files(
         methods=methods,
         options=options,
     )
-    given = Inputs.of(inputs, column=column)
-    call = python_call("fiqx_trt.score_files", given.names, out, settings)
-    with open_run(settings, given, Path(out), mode=mode, call=call, batch=batch) as run:
+    selected = Inputs.of(inputs, column=column)
+    call = python_call("fiqx_trt.score_files", selected.names, out, settings)
+    with open_run(settings, selected, Path(out), mode=mode, call=call, batch=batch) as run:
         return run.work(report=report, stop=stop)

@@ -1,4 +1,4 @@
-"""From face records to table rows."""
+"""Turn face records into rows of scores."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Row = dict[str, "str | int | float | None"]
 
 @dataclass(frozen=True)
 class Scorer:
-    """Quality methods over one model, applied to batches of face records.
+    """Score batches of face records by quality methods, all by one run of one model.
 
     Parameters
     ----------
@@ -42,16 +42,16 @@ class Scorer:
 
     @property
     def parameters(self) -> Mapping[str, object]:
-        """Every setting of the methods that changes a number."""
+        """All settings of the methods that change a number."""
         return {name: value for method in self.methods for name, value in method_parameters(method).items()}
 
     @property
     def ran(self) -> str:
-        """How the network ran: its precision."""
+        """The precision of the network."""
         return "" if self.model is None else self.model.precision
 
     def notes(self) -> tuple[str, ...]:
-        """Return what the user should know before reading the numbers."""
+        """Return what a reader should know before reading the numbers."""
         if self.model is None:
             return ()
         spec = self.model.spec

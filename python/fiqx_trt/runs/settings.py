@@ -31,13 +31,13 @@ __all__ = [
 
 #: Names of the tables in the folder of a run.
 PLQ_TABLE, CAM_TABLE = "plq.csv", "cam.csv"
-#: Makes what turns face records into rows, of an open model and the writer of a face's files.
+#: Build the maker of the rows from an open model and the writer of the files of each face.
 Make: TypeAlias = "Callable[[Model, FaceFiles], Maker]"
 
 
 @dataclass(frozen=True, kw_only=True)
 class RunSettings(ABC):
-    """What every run has; it can be pickled.
+    """Settings that every kind of run has; can be pickled.
 
     Parameters
     ----------
@@ -59,14 +59,14 @@ class RunSettings(ABC):
         return open_model(self.model, self.runtime, self.contract)
 
     def open_files(self, folder: Path) -> FaceFiles:
-        """Return the writer of the files of each face, which lie beside the table in a folder."""
+        """Return the writer of the files of each face; `folder` is that of the table. By default it writes none."""
         from fiqx_trt.runs.face_files import FaceFiles
 
         return FaceFiles(folder, maps=False, pictures="none")
 
     @abstractmethod
     def prepare(self) -> Make:
-        """Check the settings before a model is opened, and return what makes the rows.
+        """Check the settings, before a model is opened; return a function that builds the maker of the rows.
 
         Raises
         ------
@@ -77,7 +77,7 @@ class RunSettings(ABC):
 
 @dataclass(frozen=True, kw_only=True)
 class ScoreSettings(RunSettings):
-    """What decides the scores of a picture.
+    """Settings of a run of ``score``.
 
     Parameters
     ----------
@@ -105,7 +105,7 @@ class ScoreSettings(RunSettings):
         return create_methods(self.methods, self.options)
 
     def prepare(self) -> Make:
-        """Return what makes the rows; see :meth:`RunSettings.prepare`."""
+        """Check the settings and return the builder of the maker; see :meth:`RunSettings.prepare`."""
         from fiqx_trt.runs.score_rows import Scorer
 
         methods = self.create_methods()
@@ -114,7 +114,7 @@ class ScoreSettings(RunSettings):
 
 @dataclass(frozen=True, kw_only=True)
 class ExplainedSettings(RunSettings):
-    """What every run has that writes files of each face.
+    """Settings of runs that write files of each face.
 
     Parameters
     ----------
@@ -138,7 +138,7 @@ class ExplainedSettings(RunSettings):
 
 @dataclass(frozen=True, kw_only=True)
 class PlqSettings(ExplainedSettings):
-    """What decides the pixel-level quality of a picture.
+    """Settings of a run of ``plq``.
 
     Parameters
     ----------
@@ -177,7 +177,7 @@ class PlqSettings(ExplainedSettings):
         return open_model(self.model, self.runtime, contract)
 
     def prepare(self) -> Make:
-        """Return what makes the rows; see :meth:`RunSettings.prepare`."""
+        """Check the settings and return the builder of the maker; see :meth:`RunSettings.prepare`."""
         from fiqx_trt.explain.plq import PlqExplainer
         from fiqx_trt.quality import create_methods
         from fiqx_trt.runs.plq_rows import PlqRows, check_colors
@@ -242,7 +242,7 @@ class PlqSettings(ExplainedSettings):
 
 @dataclass(frozen=True, kw_only=True)
 class CamSettings(ExplainedSettings):
-    """What decides the activation map of a picture.
+    """Settings of a run of ``cam``.
 
     Parameters
     ----------
@@ -255,7 +255,7 @@ class CamSettings(ExplainedSettings):
     cam: CamOptions = field(default_factory=CamOptions)
 
     def prepare(self) -> Make:
-        """Return what makes the rows; see :meth:`RunSettings.prepare`."""
+        """Check the settings and return the builder of the maker; see :meth:`RunSettings.prepare`."""
         from fiqx_trt.runs.cam_rows import CamRows
 
         self.cam.recipe  # noqa: B018 -- says what is wrong before a model is opened
