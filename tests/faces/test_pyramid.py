@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fiqx_trt.faces.pyramid import lay_out, level_sizes, reduced, shrink
+from fiqx_trt.faces.pyramid import lay_out, level_sizes, quick_means, shrink
 
 
 @given(st.integers(20, 3000), st.integers(20, 3000), st.floats(20, 200), st.sampled_from([64, 128, 192]))
@@ -114,7 +114,7 @@ def test_quick_means_are_nearly_those_over_areas(factor):
     image = cv2.GaussianBlur(noise, (0, 0), 1.0)
     height, width = round(603 / factor), round(811 / factor)
     exact = cv2.resize(image.astype(np.float64), (width, height), interpolation=cv2.INTER_AREA)
-    found = reduced(image, height, width)
+    found = quick_means(image, height, width)
     assert found.shape == (height, width, 3)
     error = np.abs(found - exact).mean()
     assert error < 2

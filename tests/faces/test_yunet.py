@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from pathlib import Path
 
@@ -259,7 +260,7 @@ def test_pictures_of_any_shape_are_searched(detector, shape):
 
 def test_backends_agree(model, detector, astronaut):
     pytest.importorskip("onnxruntime")
-    with Yunet(model=model, threads=1, backend="onnxruntime") as other:
+    with Yunet(model=model, threads=1, backend="openvino") as other:
         one, two = detector.detect(astronaut), other.detect(astronaut)
     np.testing.assert_allclose(one.boxes, two.boxes, atol=0.1)
     np.testing.assert_allclose(one.landmarks, two.landmarks, atol=0.1)
@@ -306,3 +307,12 @@ def test_another_network_is_refused(tmp_path):
         Yunet(model=path.read_bytes())
     with pytest.raises(ModelError, match="the detector yunet is not an ONNX model"):
         Yunet(model=b"nothing")
+
+
+def test_threads_share_a_detector(model, detector, astronaut):
+    """Each has a session of its own, and all give the bits of one."""
+    expected = detector.detect(astronaut)
+    with Yunet(model=model, threads=3) as shared, ThreadPoolExecutor(3) as pool:
+        for found in pool.map(shared.detect, [astronaut] * 9):
+            np.testing.assert_array_equal(found.landmarks, expected.landmarks)
+            np.testing.assert_array_equal(found.boxes, expected.boxes)

@@ -11,7 +11,7 @@ pixels as in its level; windows across two bands are left out when the answers a
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -20,7 +20,19 @@ from numpy.typing import NDArray
 
 from fiqx_trt.opencv import cv2
 
-__all__ = ["STRIDE", "WINDOW", "Piece", "Ribbon", "Windows", "lay_out", "level_sizes", "reduced", "shrink"]
+__all__ = [
+    "STRIDE",
+    "WINDOW",
+    "Means",
+    "Piece",
+    "Ribbon",
+    "Windows",
+    "exact_means",
+    "lay_out",
+    "level_sizes",
+    "quick_means",
+    "shrink",
+]
 
 WINDOW = 12
 """Side of the sliding window."""
@@ -28,6 +40,34 @@ STRIDE = 2
 """Step of the sliding window."""
 
 _OVERLAP = WINDOW - STRIDE
+
+Means = Callable[[NDArray[np.uint8], int, int], NDArray[np.uint8]]
+"""Reduces a picture to a smaller (height, width)."""
+
+
+def exact_means(image: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uint8]:
+    """Reduce a picture to a smaller (height, width) by means over areas."""
+    return _resized(image, height, width, cv2.INTER_AREA)
+
+
+def quick_means(image: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uint8]:
+    """Reduce a picture to a smaller (height, width) by means over areas, within a few grey levels of the exact ones.
+
+    Exact means over fractions of pixels take OpenCV four times as long. The picture is read between its pixels at twice
+    the size wanted, after means over whole blocks where it is still more than twice as large, and each 2x2 of that is
+    averaged. Of an incomplete last block nothing is seen.
+    """
+    block = min(image.shape[0] // (2 * height), image.shape[1] // (2 * width))
+    if block > 1:
+        rows, columns = image.shape[0] // block, image.shape[1] // block
+        image = _resized(image[: rows * block, : columns * block], rows, columns, cv2.INTER_AREA)
+    if image.shape[:2] != (2 * height, 2 * width):
+        image = _resized(image, 2 * height, 2 * width, cv2.INTER_LINEAR)
+    return _resized(image, height, width, cv2.INTER_AREA)
+
+
+def _resized(image: NDArray[np.uint8], height: int, width: int, method: int) -> NDArray[np.uint8]:
+    return np.asarray(cv2.resize(image, (width, height), interpolation=method), np.uint8)
 
 
 class Piece(NamedTuple):
@@ -76,10 +116,10 @@ class Ribbon:
         """Distance of neighbouring tiles."""
         return self.tile - _OVERLAP
 
-    def tiles(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    def tiles(self, image: NDArray[np.uint8], means: Means = exact_means) -> NDArray[np.uint8]:
         """Resize the picture to every level and return the tiles, (count, tile, tile, 3)."""
         ribbon = np.zeros((self.tile, self.count * self.step + _OVERLAP, 3), np.uint8)
-        levels = list(shrink(image, self.sizes))
+        levels = list(shrink(image, self.sizes, means))
         for level, y, height, width, top, left in self.pieces:
             ribbon[top : top + height, left : left + width] = levels[level][y : y + height]
         tiles = np.empty((self.count, self.tile, self.tile, 3), np.uint8)
@@ -140,7 +180,9 @@ def level_sizes(height: int, width: int, *, min_face: float, factor: float) -> t
     return tuple(sizes)
 
 
-def shrink(image: NDArray[np.uint8], sizes: Sequence[tuple[int, int]]) -> Iterator[NDArray[np.uint8]]:
+def shrink(
+    image: NDArray[np.uint8], sizes: Sequence[tuple[int, int]], means: Means = exact_means
+) -> Iterator[NDArray[np.uint8]]:
     """Yield the picture in each (height, width), the largest first, by averaging over areas.
 
     A level at most half as large as an earlier one is made from that one: an average of averages, in a
@@ -150,29 +192,9 @@ def shrink(image: NDArray[np.uint8], sizes: Sequence[tuple[int, int]]) -> Iterat
     for height, width in sizes:
         fine = [one for one in sources if one.shape[0] >= 2 * height and one.shape[1] >= 2 * width]
         source = fine[-1] if fine else image
-        level = _resized(source, height, width, cv2.INTER_AREA)
+        level = means(source, height, width)
         sources.append(level)
         yield level
-
-
-def reduced(image: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uint8]:
-    """Reduce a picture to a smaller (height, width) by means over areas, within a few grey levels of the exact ones.
-
-    Exact means over fractions of pixels take OpenCV four times as long. The picture is read between its pixels at twice
-    the size wanted, after means over whole blocks where it is still more than twice as large, and each 2x2 of that is
-    averaged. Of an incomplete last block nothing is seen.
-    """
-    block = min(image.shape[0] // (2 * height), image.shape[1] // (2 * width))
-    if block > 1:
-        rows, columns = image.shape[0] // block, image.shape[1] // block
-        image = _resized(image[: rows * block, : columns * block], rows, columns, cv2.INTER_AREA)
-    if image.shape[:2] != (2 * height, 2 * width):
-        image = _resized(image, 2 * height, 2 * width, cv2.INTER_LINEAR)
-    return _resized(image, height, width, cv2.INTER_AREA)
-
-
-def _resized(image: NDArray[np.uint8], height: int, width: int, method: int) -> NDArray[np.uint8]:
-    return np.asarray(cv2.resize(image, (width, height), interpolation=method), np.uint8)
 
 
 @functools.lru_cache(maxsize=64)
