@@ -57,7 +57,15 @@ from fiqx_trt.faces.walk import (
     walk_folder,
 )
 
-__all__ = ["ARCHIVE_SUFFIXES", "MAX_BYTES", "PICTURE_SUFFIXES", "Source", "iter_sources"]
+__all__ = [
+    "ARCHIVE_SUFFIXES",
+    "MAX_BYTES",
+    "PICTURE_SUFFIXES",
+    "Container",
+    "Source",
+    "iter_pieces",
+    "iter_sources",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +120,33 @@ class Source:
             raise
         except (OSError, ValueError) as error:
             raise ImageError(_why(self.path, error), status="decode_error") from error
+
+
+@dataclass(frozen=True, slots=True)
+class Container:
+    """A file that holds many pictures and is read from its begin to its end: an archive, a RecordIO file, a table of pictures.
+
+    Parameters
+    ----------
+    path
+        The file, or its URL.
+    column
+        The column of a table that holds the pictures; empty for the others.
+    """
+
+    path: str
+    column: str = ""
+
+    def sources(self, *, on_skip: Callable[[str], None] | None = None) -> Iterator[Source]:
+        """Yield its pictures in order; damage is a source that says so."""
+        skip = on_skip or (lambda _: None)
+        if self.column:
+            entries: Iterator[Found | Entry] = walk_picture_table(self.path, self.column)
+        elif is_archive_name(self.path):
+            entries = walk_tar(self.path, on_skip=skip)
+        else:
+            entries = walk_recordio(self.path)
+        return (Source(*one) if isinstance(one, tuple) else _member(one) for one in entries)
 
 
 def _read_member(path: str, position: int) -> bytes:
@@ -186,8 +221,39 @@ def iter_sources(
         At once: an input that does not exist or names no picture, a table without the column. While
         iterating: a list or table that turns out to be broken further down.
     """
+    skip = on_skip or (lambda _: None)
+    lister = _Lister(null_separated, stdin, column, skip)
+    inputs = _checked(specs, lister)
+    return (source for spec in inputs for source in lister.sources(spec))
+
+
+def iter_pieces(
+    specs: Sequence[str | Path] | str | Path,
+    *,
+    null_separated: bool = False,
+    stdin: BinaryIO | None = None,
+    column: str | None = None,
+) -> Iterator[Source | Container]:
+    """List what the inputs name as `iter_sources` does, without reading the files that hold many pictures.
+
+    Returns
+    -------
+    iterator of Source or Container
+        In the order of `iter_sources`.
+
+    Raises
+    ------
+    SourceError
+        As in `iter_sources`.
+    """
+    lister = _Lister(null_separated, stdin, column, lambda _: None)
+    inputs = _checked(specs, lister)
+    return (piece for spec in inputs for piece in lister.pieces(spec))
+
+
+def _checked(specs: Sequence[str | Path] | str | Path, lister: _Lister) -> list[str]:
+    """Return the inputs as texts, after the checks that need no work."""
     named = [specs] if isinstance(specs, (str, os.PathLike)) else list(specs)
-    lister = _Lister(null_separated, stdin, column, on_skip or (lambda _: None))
     inputs = [os.fspath(spec) for spec in named]
     if not inputs:
         raise SourceError(
@@ -197,7 +263,7 @@ def iter_sources(
         raise SourceError("standard input (-) can be named once only")
     for spec in inputs:
         lister.check(spec)
-    return (source for spec in inputs for source in lister.sources(spec))
+    return inputs
 
 
 @dataclass(frozen=True)
@@ -216,10 +282,19 @@ class _Lister:
 
     def sources(self, spec: str) -> Iterator[Source]:
         empty = True
+        for piece in self.pieces(spec):
+            for source in (piece,) if isinstance(piece, Source) else piece.sources(on_skip=self.on_skip):
+                empty = False
+                yield source
+        if empty:
+            raise SourceError(_nothing(spec))
+
+    def pieces(self, spec: str) -> Iterator[Source | Container]:
+        empty = True
         try:
             for found in self._found(spec):
                 empty = False
-                yield Source(*found) if isinstance(found, tuple) else _member(found)
+                yield Source(*found) if isinstance(found, tuple) else found
         except StorageError:
             raise
         except OSError as error:
@@ -227,7 +302,7 @@ class _Lister:
         if empty:
             raise SourceError(_nothing(spec))
 
-    def _found(self, spec: str) -> Iterator[Found | Entry]:
+    def _found(self, spec: str) -> Iterator[Found | Container]:
         if spec == "-":
             stream = self.stdin if self.stdin is not None else _standard_input()
             names = read_names(stream, name="standard input", null_separated=self.null_separated)
@@ -249,7 +324,7 @@ class _Lister:
             raise SourceError(f"no such file or folder: {spec!r}")
         return iter([(spec, "")])  # a missing picture is a row that says so
 
-    def _remote(self, url: str, suffix: str) -> Iterator[Found | Entry]:
+    def _remote(self, url: str, suffix: str) -> Iterator[Found | Container]:
         """Return the pictures that a URL names; :mod:`fiqx_trt.faces.storage`."""
         if has_braces(url):
             return (found for name in expand_braces(url) for found in self._found(name))
@@ -262,7 +337,7 @@ class _Lister:
             raise SourceError(f"no such object or folder: {url!r}")
         return self._object(url) if kind == "file" else iter([(url, "")])
 
-    def _object(self, url: str) -> Iterator[Found | Entry]:
+    def _object(self, url: str) -> Iterator[Found | Container]:
         suffix = os.path.splitext(url)[1].lower()
         if suffix in (".csv", ".jsonl", BIN_SUFFIX):
             raise SourceError(f"{url!r}: files {suffix} are read from the local disk only; download it")
@@ -275,23 +350,23 @@ class _Lister:
             else:
                 self.on_skip(name)
 
-    def _file(self, spec: str, suffix: str) -> Iterator[Found | Entry]:
+    def _file(self, spec: str, suffix: str) -> Iterator[Found | Container]:
         if suffix not in TABLE_SUFFIXES:
             return self._container(spec)
         pictures = picture_column(spec, self.column)
         if pictures is not None:
-            return walk_picture_table(spec, pictures)
+            return iter([Container(spec, pictures)])
         return ((name, "") for name in read_table(spec, column=self.column))
 
-    def _container(self, path: str) -> Iterator[Found | Entry]:
+    def _container(self, path: str) -> Iterator[Found | Container]:
         """Return the pictures of a file that holds many, or the file itself."""
-        if is_archive_name(path):
-            return walk_tar(path, on_skip=self.on_skip)
+        if is_archive_name(path) or is_recordio(path):
+            return iter([Container(path)])
         if is_bin(path):
             return ((name, "") for name in open_bin(path).names)
-        return walk_recordio(path) if is_recordio(path) else iter([(path, "")])
+        return iter([(path, "")])
 
-    def _glob(self, spec: str) -> Iterator[Found | Entry]:
+    def _glob(self, spec: str) -> Iterator[Found | Container]:
         for path, problem in expand_glob(spec, on_skip=self.on_skip):
             if problem:
                 yield path, problem

@@ -13,6 +13,7 @@ import random
 import re
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from fnmatch import translate
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -23,7 +24,7 @@ from fiqx_trt.faces.walk import has_magic
 if TYPE_CHECKING:
     from pyarrow.fs import FileSystem
 
-__all__ = ["expand_url", "is_url", "list_url", "open_url", "read_url", "url_kind"]
+__all__ = ["expand_url", "is_url", "list_url", "open_url", "read_url", "remove_url", "url_kind", "write_url"]
 
 #: Seconds to wait before each further attempt; each wait is drawn between half and one and a half of its value.
 WAITS = (0.25, 0.5, 1.0, 2.0)
@@ -86,6 +87,36 @@ def read_url(url: str, max_bytes: int) -> bytes:
         return _patiently(url, read)
     except FileNotFoundError as error:
         raise ImageError("no such object", status="decode_error") from error
+
+
+def write_url(url: str, data: bytes) -> None:
+    """Write an object; it appears whole or not at all.
+
+    Raises
+    ------
+    StorageError, SourceError
+        As in `read_url`, of writing.
+    """
+
+    def write() -> None:
+        store, path = _store(url)
+        with store.open_output_stream(path) as stream:
+            stream.write(data)
+
+    _patiently(url, write, what="write")
+
+
+def remove_url(url: str) -> None:
+    """Remove an object; one that does not exist is no error.
+
+    Raises
+    ------
+    StorageError, SourceError
+        As in `read_url`, of removing.
+    """
+    store, path = _store(url)
+    with suppress(FileNotFoundError):
+        _patiently(url, lambda: store.delete_file(path), what="remove")
 
 
 def url_kind(url: str) -> str:
@@ -281,7 +312,7 @@ def _by_fsspec(scheme: str, authority: str) -> tuple[FileSystem, str]:
     return PyFileSystem(FSSpecHandler(store)), str(base)
 
 
-def _patiently(url: str, call: Callable[[], _Result]) -> _Result:
+def _patiently(url: str, call: Callable[[], _Result], *, what: str = "read") -> _Result:
     """Call, and again after what may pass.
 
     Raises
@@ -299,10 +330,10 @@ def _patiently(url: str, call: Callable[[], _Result]) -> _Result:
         except OSError as error:
             if wait is None or isinstance(error, PermissionError) or _FINAL.search(str(error)):
                 times = "" if wait is not None else f" after {len(WAITS) + 1} attempts"
-                raise StorageError(f"cannot read {url}{times}: {_reason(error)}") from error
+                raise StorageError(f"cannot {what} {url}{times}: {_reason(error)}") from error
             time.sleep(wait * (0.5 + random.random()))
         except Exception as error:  # what the client of a store raises of its own
-            raise StorageError(f"cannot read {url}: {_reason(error)}") from error
+            raise StorageError(f"cannot {what} {url}: {_reason(error)}") from error
     raise AssertionError("the last attempt returns or raises")
 
 

@@ -123,24 +123,41 @@ class RunMeta:
 
     def write(self, path: Path) -> None:
         """Write the record to `path`, replacing an old one atomically."""
+        with replacing(path, temporary=temporary_path(path)) as file:
+            file.write(self.to_json())
+
+    def to_json(self) -> bytes:
+        """Return the record as the text of its file."""
         values = {f.name: getattr(self, f.name) for f in fields(self)}
         values |= {"command_line": list(self.command_line), "notes": list(self.notes)}
         values |= {"columns": {c.name: c.kind for c in self.columns}, "counts": dict(self.counts)}
         values |= {"parameters": dict(self.parameters), "configuration_sha256": self.configuration_sha256}
         # ASCII, because arguments may hold undecodable bytes, which only \\u escapes carry through JSON
-        text = json.dumps(values, indent=1, allow_nan=False) + "\n"
-        with replacing(path, temporary=temporary_path(path)) as file:
-            file.write(text.encode("ascii"))
+        return (json.dumps(values, indent=1, allow_nan=False) + "\n").encode("ascii")
 
     @classmethod
     def read(cls, path: Path) -> RunMeta:
         """Read a record; raise OutputError where `path` is missing, not JSON, or not a record."""
         try:
-            values = parse_json(read_regular(path))
+            data = read_regular(path)
+        except OSError as error:
+            raise OutputError(f"{shown(path)} is no record of a run ({_reason(error)})") from error
+        return cls.from_json(data, shown(path))
+
+    @classmethod
+    def from_json(cls, data: bytes, name: str) -> RunMeta:
+        """Return the record that a text holds; `name` is how messages call its file.
+
+        Raises
+        ------
+        OutputError
+            It is not JSON, or not such a record.
+        """
+        try:
+            values = parse_json(data)
             columns = tuple(Column(name, _kind(kind)) for name, kind in values["columns"].items())
             meta = cls(**{f.name: values[f.name] for f in fields(cls)} | {"columns": columns})
         except (
-            OSError,
             ValueError,
             KeyError,
             TypeError,
@@ -148,11 +165,9 @@ class RunMeta:
             OverflowError,
             RecursionError,
         ) as error:
-            raise OutputError(f"{shown(path)} is no record of a run ({_reason(error)})") from error
+            raise OutputError(f"{name} is no record of a run ({_reason(error)})") from error
         if values.get("configuration_sha256") != meta.configuration_sha256:
-            raise OutputError(
-                f"{shown(path)} was changed: its configuration_sha256 does not fit its settings"
-            )
+            raise OutputError(f"{name} was changed: its configuration_sha256 does not fit its settings")
         return meta
 
 

@@ -1,0 +1,136 @@
+"""The folder of a run's parts: on a disk, or in an object store."""
+
+from __future__ import annotations
+
+import io
+from contextlib import suppress
+from pathlib import Path
+from typing import BinaryIO, Protocol
+
+from fiqx_trt.errors import OutputError, StorageError
+from fiqx_trt.faces.storage import is_url, list_url, open_url, remove_url, write_url
+from fiqx_trt.files import write_whole
+
+__all__ = ["RunFolder", "open_folder"]
+
+#: Folder of what describes the run; readers of data sets skip names that begin with ``_``.
+OWN = "_fiqx"
+
+
+class RunFolder(Protocol):
+    """Named files of bytes. A file appears whole or not at all."""
+
+    @property
+    def location(self) -> str:
+        """How the user names the folder."""
+        ...
+
+    def names(self) -> set[str]:
+        """Return the names of the files directly in the folder."""
+        ...
+
+    def read(self, name: str) -> bytes | None:
+        """Return a file's content; ``None`` where there is none."""
+        ...
+
+    def open(self, name: str) -> BinaryIO:
+        """Open a file for reading."""
+        ...
+
+    def write(self, name: str, data: bytes) -> None:
+        """Write a file in one step, in the place of an old one."""
+        ...
+
+    def remove(self, name: str) -> None:
+        """Remove a file; one that does not exist is no error."""
+        ...
+
+
+def open_folder(location: str) -> RunFolder:
+    """Return the folder at a path or URL; it is made when the first file is written.
+
+    Raises
+    ------
+    OutputError
+        There is a file of this name.
+    """
+    if is_url(location):
+        return _Store(location)
+    if Path(location).is_file():
+        raise OutputError(f"{location} is a file; wanted the folder of a run, with / at its end")
+    return _Disk(location)
+
+
+class _Disk:
+    def __init__(self, location: str) -> None:
+        self.location = location
+        self._path = Path(location)
+
+    def names(self) -> set[str]:
+        try:
+            return {entry.name for entry in self._path.iterdir()}
+        except FileNotFoundError:
+            return set()
+        except OSError as error:
+            raise self._error(error) from error
+
+    def read(self, name: str) -> bytes | None:
+        try:
+            return (self._path / name).read_bytes()
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise self._error(error) from error
+
+    def open(self, name: str) -> BinaryIO:
+        try:
+            return (self._path / name).open("rb")
+        except OSError as error:
+            raise OutputError(f"cannot read {self._path / name}: {error.strerror or error}") from error
+
+    def write(self, name: str, data: bytes) -> None:
+        path = self._path / name
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise self._error(error) from error
+        write_whole(path, data)
+
+    def remove(self, name: str) -> None:
+        try:
+            with suppress(FileNotFoundError):
+                (self._path / name).unlink()
+        except OSError as error:
+            raise self._error(error) from error
+
+    def _error(self, error: OSError) -> OutputError:
+        return OutputError(f"cannot use the folder {self.location}: {error.strerror or error}")
+
+
+class _Store:
+    def __init__(self, location: str) -> None:
+        self.location = location
+        self._url = location.rstrip("/")
+
+    def names(self) -> set[str]:
+        begin = len(self._url) + 1
+        return {url[begin:] for url in list_url(self._url) if "/" not in url[begin:]}
+
+    def read(self, name: str) -> bytes | None:
+        try:
+            with open_url(f"{self._url}/{name}", chunk=1 << 20) as file:
+                return file.read()
+        except FileNotFoundError:
+            return None
+
+    def open(self, name: str) -> BinaryIO:
+        data = self.read(name)  # a part is small, and its footer is at its end
+        if data is None:
+            raise StorageError(f"cannot read {self._url}/{name}: no such object")
+        return io.BytesIO(data)
+
+    def write(self, name: str, data: bytes) -> None:
+        write_url(f"{self._url}/{name}", data)
+
+    def remove(self, name: str) -> None:
+        remove_url(f"{self._url}/{name}")

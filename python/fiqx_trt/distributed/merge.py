@@ -1,0 +1,71 @@
+"""The parts of a run as one table: byte for byte the table of a run without parts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from fiqx_trt.distributed.folder import RunFolder, open_folder
+from fiqx_trt.distributed.parts import part_name, part_numbers, read_part
+from fiqx_trt.distributed.plan import read_plan
+from fiqx_trt.errors import OutputError
+from fiqx_trt.rows import Mode, RunMeta, open_table
+
+__all__ = ["merge_parts"]
+
+#: Rows that are written at once.
+ROWS = 4096
+
+
+def merge_parts(location: str, out: Path, *, mode: Mode = "new") -> RunMeta:
+    """Write the rows of all parts, in the order of the inputs, as one table with its record.
+
+    Parameters
+    ----------
+    location
+        The folder of the run, a path or a URL.
+    out
+        The table; its suffix chooses CSV, JSON Lines or Parquet.
+    mode
+        ``"new"`` or ``"overwrite"``.
+
+    Returns
+    -------
+    RunMeta
+        The table's record.
+
+    Raises
+    ------
+    OutputError
+        The folder holds no run or units without parts, a part is damaged, or the table exists or cannot be written.
+    """
+    folder = open_folder(location)
+    plan, record = read_plan(folder)
+    missing = sorted(set(range(plan.units)) - part_numbers(folder.names()))
+    if missing:
+        shown = ", ".join(map(str, missing[:5])) + (", …" if len(missing) > 5 else "")
+        raise OutputError(
+            f"{location} is not complete: {len(missing)} of {plan.units} units have no part ({shown}); finish the run with "
+            "--resume"
+        )
+    table = open_table(out, record.columns, meta=record, mode=mode)
+    with table:
+        buffer: list[dict[str, Any]] = []
+        for row in _rows(folder, plan.units, record):
+            buffer.append(row)
+            if len(buffer) == ROWS:
+                table.append(buffer)
+                buffer = []
+        table.append(buffer)
+    return table.meta
+
+
+def _rows(folder: RunFolder, units: int, record: RunMeta) -> Iterator[dict[str, Any]]:
+    for number in range(units):
+        name = f"{folder.location.rstrip('/')}/{part_name(number)}"
+        with folder.open(part_name(number)) as file:
+            part, rows = read_part(file, name)
+            if part.unit != number or part.configuration_sha256 != record.configuration_sha256:
+                raise OutputError(f"{name} is of another run; remove it, and use --resume")
+            yield from rows

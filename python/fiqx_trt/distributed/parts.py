@@ -1,0 +1,120 @@
+"""The file of one unit: a Parquet table of its rows; its footer says which unit of which run it is."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, BinaryIO
+
+from fiqx_trt.errors import OutputError
+from fiqx_trt.faces.units import Unit
+from fiqx_trt.rows import Column, Row
+from fiqx_trt.rows.schema import group_inputs
+from fiqx_trt.text import unescape_text
+
+__all__ = ["Part", "encode_part", "part_name", "part_numbers", "read_part"]
+
+_PREFIX, _SUFFIX = "part-", ".parquet"
+_KEY = b"fiqx"
+
+
+@dataclass(frozen=True)
+class Part:
+    """What a part's footer says.
+
+    Parameters
+    ----------
+    unit
+        Number of the unit.
+    configuration_sha256
+        Of the run's settings (:class:`fiqx_trt.rows.RunMeta`).
+    inputs
+        Inputs of the unit.
+    counts
+        Rows per status.
+    ran
+        Backend, device and precision.
+    """
+
+    unit: int
+    configuration_sha256: str
+    inputs: int = 0
+    counts: Mapping[str, int] = field(default_factory=dict)
+    ran: str = ""
+
+    @property
+    def failed(self) -> int:
+        """Rows with another status than ``ok``."""
+        return sum(self.counts.values()) - self.counts.get("ok", 0)
+
+
+def part_name(number: int) -> str:
+    """Return the file name of a unit's part; in the order of the names the parts are in the order of the inputs.
+
+    Examples
+    --------
+    >>> part_name(42)
+    'part-00000042.parquet'
+    """
+    return f"{_PREFIX}{number:08d}{_SUFFIX}"
+
+
+def part_numbers(names: set[str]) -> set[int]:
+    """Return the numbers of the parts among some file names."""
+    digits = {
+        name[len(_PREFIX) : -len(_SUFFIX)]
+        for name in names
+        if name.startswith(_PREFIX) and name.endswith(_SUFFIX)
+    }
+    return {int(one) for one in digits if one.isdigit() and part_name(int(one)) == f"{_PREFIX}{one}{_SUFFIX}"}
+
+
+def describe(unit: Unit, configuration_sha256: str, rows: Sequence[Row], ran: str) -> Part:
+    """Return what describes a unit's rows."""
+    counts = dict(sorted(Counter(str(row["status"]) for row in rows).items()))
+    inputs = sum(1 for _ in group_inputs(rows))
+    return Part(unit.number, configuration_sha256, inputs, counts, ran)
+
+
+def encode_part(columns: Sequence[Column], rows: Sequence[Row], part: Part) -> bytes:
+    """Return the file of checked rows; the same rows always give the same bytes."""
+    from pyarrow import parquet
+
+    from fiqx_trt.rows.parquet import arrow_table
+
+    footer = {_KEY: json.dumps({**vars(part), "counts": dict(part.counts)}).encode()}
+    stream = io.BytesIO()
+    parquet.write_table(arrow_table(columns, rows).replace_schema_metadata(footer), stream)
+    return stream.getvalue()
+
+
+def read_part(file: BinaryIO, name: str) -> tuple[Part, Iterator[dict[str, Any]]]:
+    """Return what a part's footer says, and its rows, which are read from the file while they are taken.
+
+    Raises
+    ------
+    OutputError
+        It is no part of a run.
+    """
+    from pyarrow import ArrowException, parquet
+
+    try:
+        table = parquet.ParquetFile(file)
+        values = json.loads((table.schema_arrow.metadata or {})[_KEY])
+        part = Part(**values)
+    except (ArrowException, OSError, ValueError, KeyError, TypeError) as error:
+        raise OutputError(
+            f"{name} is no part of a run, or is damaged ({type(error).__name__}: {error})"
+        ) from error
+    return part, _rows(table)
+
+
+def _rows(table: Any) -> Iterator[dict[str, Any]]:
+    for batch in table.iter_batches():
+        for row in batch.to_pylist():
+            yield {
+                name: unescape_text(value) if isinstance(value, str) else value for name, value in row.items()
+            }

@@ -1,0 +1,256 @@
+"""A run in parts: plan, drive, finish."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from fiqx_trt.distributed.crew import Crew, InProcess
+from fiqx_trt.distributed.driver import Driver, Outcome
+from fiqx_trt.distributed.folder import RunFolder, open_folder
+from fiqx_trt.distributed.parts import part_name, part_numbers, read_part
+from fiqx_trt.distributed.plan import RECORD, SUCCESS, Plan, begin, read_plan
+from fiqx_trt.distributed.worker import Order, Task
+from fiqx_trt.errors import InvalidInputError, OutputError
+from fiqx_trt.faces.sources import Container, Source, iter_pieces
+from fiqx_trt.faces.units import Unit, cut_units, digest_units
+from fiqx_trt.rows import Mode, RunMeta
+from fiqx_trt.rows.meta import utc_now
+
+if TYPE_CHECKING:
+    from fiqx_trt.runs.file_run import Inputs
+    from fiqx_trt.runs.progress import Progress
+    from fiqx_trt.runs.settings import ScoreSettings
+
+__all__ = ["ENGINES", "PartsResult", "Share", "score_parts"]
+
+#: What can start workers; ``""`` is this process.
+ENGINES = ("", "local", "ray")
+
+
+@dataclass(frozen=True)
+class Share:
+    """The units that one of several independent processes makes: those whose number leaves `own` when divided by `of`.
+
+    Parameters
+    ----------
+    own
+        Number of this process; counted from 0 or from 1.
+    of
+        Number of processes.
+    """
+
+    own: int
+    of: int
+
+    @classmethod
+    def parse(cls, text: str) -> Share:
+        """Read ``K/N``.
+
+        Raises
+        ------
+        InvalidInputError
+            It is something else.
+        """
+        own, slash, of = text.partition("/")
+        if not (slash and own.isdigit() and of.isdigit() and 0 <= int(own) <= int(of) and int(of)):
+            raise InvalidInputError(f"--share is {text!r}; give K/N, such as 3/64, with K from 0 to N")
+        return cls(int(own), int(of))
+
+    def has(self, number: int) -> bool:
+        """Return whether a unit is among them."""
+        return number % self.of == self.own % self.of
+
+
+@dataclass(frozen=True)
+class PartsResult:
+    """What a run in parts did.
+
+    Parameters
+    ----------
+    location
+        The folder.
+    complete
+        Whether every unit has its part.
+    units, done
+        Units of the run, and those that have their part.
+    outcome
+        What was done now.
+    counts
+        Rows per status of the whole run, where it is complete; otherwise of what was made now.
+    record
+        The record of the run.
+    notes
+        What a reader should know before reading the numbers.
+    """
+
+    location: str
+    complete: bool
+    units: int
+    done: int
+    outcome: Outcome
+    counts: dict[str, int]
+    record: RunMeta
+    notes: Sequence[str]
+
+
+def score_parts(
+    settings: ScoreSettings,
+    inputs: Inputs,
+    location: str,
+    *,
+    call: Sequence[str],
+    mode: Mode = "new",
+    engine: str = "",
+    workers: int = 1,
+    gpus_per_worker: float = 0.0,
+    share: Share | None = None,
+    batch: int = 32,
+    report: Progress | None = None,
+    stop: Callable[[], bool] = lambda: False,
+) -> PartsResult:
+    """Score inputs into a folder of parts, one per unit of the inputs.
+
+    Parameters
+    ----------
+    settings, inputs
+        What decides the scores, and the pictures.
+    location
+        The folder, a path or a URL.
+    call
+        What was called, for the record.
+    mode
+        What happens to an earlier run in the folder.
+    engine
+        What starts workers: ``"local"``, ``"ray"``, or ``""`` for this process.
+    workers, gpus_per_worker
+        How many there are; the second for Ray.
+    share
+        The units of this process, where several processes work on one run without an engine.
+    batch
+        Batch size; does not affect results.
+    report, stop
+        See :func:`fiqx_trt.runs.score_table`; both after every unit.
+
+    Raises
+    ------
+    SourceError, InvalidInputError
+        An input does not exist, or a setting is wrong.
+    ModelError, BackendUnavailableError, BackendError
+        A worker cannot begin.
+    OutputError
+        The folder holds another run, or cannot be written.
+    """
+    began = time.monotonic()
+    pieces = _Pieces(inputs)
+    plan = Plan(*digest_units(pieces.units()))
+    crew = _crew(engine, gpus_per_worker)
+    folder = open_folder(location)
+    try:
+        driver = Driver(
+            crew, Order(settings, location, call, batch), folder, workers=workers, report=report, stop=stop
+        )
+        hello = driver.first()
+        assert hello.record is not None
+        finished = begin(folder, plan, hello.record, mode, shared=share is not None)
+        tasks = _tasks(folder, pieces.units(), finished, mode, share)
+        outcome = driver.drive(tasks)
+    finally:
+        crew.dismiss()
+    return _finished(folder, plan, outcome, hello.notes, time.monotonic() - began)
+
+
+class _Pieces:
+    """The pieces of the inputs, listed as often as wanted; what comes from standard input is kept."""
+
+    def __init__(self, inputs: Inputs) -> None:
+        self._inputs = inputs
+        self._kept = list(self._listed()) if "-" in inputs.names else None
+
+    def _listed(self) -> Iterator[Source | Container]:
+        given = self._inputs
+        return iter_pieces(given.names, null_separated=given.null_separated, column=given.column)
+
+    def units(self) -> Iterator[Unit]:
+        """Cut them into units."""
+        return cut_units(self._listed() if self._kept is None else self._kept)
+
+
+def _crew(engine: str, gpus_per_worker: float) -> Crew:
+    if engine == "local":
+        from fiqx_trt.distributed.local import Processes
+
+        return Processes()
+    if engine == "ray":
+        from fiqx_trt.distributed.ray import Actors
+
+        return Actors(gpus_per_worker)
+    if engine:
+        raise InvalidInputError(f"--engine is {engine!r}; give one of {', '.join(ENGINES[1:])}")
+    return InProcess()
+
+
+def _tasks(
+    folder: RunFolder, units: Iterable[Unit], finished: set[int], mode: Mode, share: Share | None
+) -> Iterator[Task]:
+    """Yield what is to be made."""
+    for unit in units:
+        if share is not None and not share.has(unit.number):
+            continue
+        if unit.number not in finished:
+            yield Task(unit)
+        elif mode == "retry":
+            with folder.open(part_name(unit.number)) as file:
+                part, _ = read_part(file, part_name(unit.number))
+            if part.failed:
+                yield Task(unit, retry=True)
+
+
+def _finished(
+    folder: RunFolder, plan: Plan, outcome: Outcome, notes: Sequence[str], seconds: float
+) -> PartsResult:
+    """Write the record of what was done; that of a complete run has what all parts say."""
+    found = part_numbers(folder.names())
+    done = len(found & set(range(plan.units)))
+    complete = done == plan.units and not outcome.open_units
+    _, record = read_plan(folder)
+    record = replace(record, duration_s=round(record.duration_s + seconds, 3), state="interrupted")
+    if complete:
+        record = sum_up(folder, plan, record)
+    folder.write(RECORD, record.to_json())
+    if complete:
+        folder.write(SUCCESS, b"")
+    counts = dict(record.counts if complete else outcome.counts)
+    return PartsResult(folder.location, complete, plan.units, done, outcome, counts, record, notes)
+
+
+def sum_up(folder: RunFolder, plan: Plan, record: RunMeta) -> RunMeta:
+    """Return the record of a complete run, with what its parts say.
+
+    Raises
+    ------
+    OutputError
+        A part is damaged or of another run.
+    """
+    counts: Counter[str] = Counter()
+    inputs = 0
+    for number in range(plan.units):
+        name = part_name(number)
+        with folder.open(name) as file:
+            part, _ = read_part(file, f"{folder.location.rstrip('/')}/{name}")
+        if part.unit != number or part.configuration_sha256 != record.configuration_sha256:
+            raise OutputError(f"{name} in {folder.location} is of another run; remove it, and use --resume")
+        counts.update(part.counts)
+        inputs += part.inputs
+    ordered = dict(sorted(counts.items()))
+    return replace(
+        record,
+        state="complete",
+        counts=ordered,
+        rows=sum(ordered.values()),
+        inputs=inputs,
+        finished=utc_now(),
+    )

@@ -1,0 +1,195 @@
+"""A worker: it opens the model once, and turns one unit after the other into a part."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from fiqx_trt.distributed.folder import OWN, open_folder
+from fiqx_trt.distributed.parts import Part, describe, encode_part, part_name, read_part
+from fiqx_trt.distributed.plan import require_same
+from fiqx_trt.errors import OutputError
+from fiqx_trt.faces.prepare import FacePreparer, FaceRecord
+from fiqx_trt.faces.sources import Source
+from fiqx_trt.faces.units import Unit
+from fiqx_trt.rows import Row, RunMeta, score_columns
+from fiqx_trt.rows.schema import check_row, group_inputs, is_failed
+from fiqx_trt.runs.loop import iter_rows
+from fiqx_trt.runs.record import RanModel, run_record
+from fiqx_trt.runs.score_rows import Scorer
+from fiqx_trt.runs.settings import ScoreSettings
+
+__all__ = ["OpenWorker", "Order", "Task", "in_hand_name"]
+
+
+@dataclass(frozen=True)
+class Order:
+    """What every worker of a run is told; it can be pickled.
+
+    Parameters
+    ----------
+    settings
+        The settings of the run; backend, device and precision are those of the run's first worker once it is known.
+    location
+        The folder of the parts.
+    call
+        What was called, for the record.
+    batch
+        Batch size; does not affect results.
+    here
+        The current folder of the run, to which relative paths belong.
+    """
+
+    settings: ScoreSettings
+    location: str
+    call: Sequence[str]
+    batch: int = 32
+    here: str = field(default_factory=os.getcwd)
+
+    def enter(self) -> None:
+        """Make the run's current folder that of this process, as a process of another machine needs it.
+
+        Raises
+        ------
+        OutputError
+            There is no such folder here.
+        """
+        try:
+            os.chdir(self.here)
+        except OSError as error:
+            raise OutputError(
+                f"the current folder of the run, {self.here}, is not on this machine ({error.strerror}); start the run in a "
+                "folder that all machines have"
+            ) from error
+
+
+@dataclass(frozen=True)
+class Task:
+    """A unit to make.
+
+    Parameters
+    ----------
+    unit
+        The unit.
+    retry
+        Whether the unit has a part of which only failed inputs are made again.
+    careful
+        Whether to name each picture in a file before it is touched, because the unit has killed workers.
+    crashed
+        Positions in the unit of the pictures that killed a worker, and by what.
+    """
+
+    unit: Unit
+    retry: bool = False
+    careful: bool = False
+    crashed: Mapping[int, str] = field(default_factory=dict)
+
+
+def in_hand_name(number: int) -> str:
+    """Return the file that names the picture in the hands of a careful worker."""
+    return f"{OWN}/in-hand-{number:08d}"
+
+
+class OpenWorker:
+    """A worker whose model is open.
+
+    Parameters
+    ----------
+    order
+        What it is told.
+
+    Raises
+    ------
+    ModelError, BackendUnavailableError, InvalidInputError
+        The model cannot be opened, or a setting is wrong.
+    """
+
+    def __init__(self, order: Order) -> None:
+        self._order = order
+        settings = order.settings
+        methods = settings.create_methods()
+        self._model = settings.open_model()
+        try:
+            self._scorer = Scorer(self._model, methods)
+            self._preparer = settings.faces.preparer(self._model.spec, settings.runtime)
+            ran = RanModel.of(self._model)
+            record = run_record(ran, {**settings.faces.parameters, **self._scorer.parameters}, order.call)
+            columns = score_columns(tuple(self._scorer.columns), detection=not settings.faces.aligned)
+            self.record: RunMeta = replace(record, columns=columns)
+            self._ran = f"{ran.backend}, {ran.device}, {self._scorer.ran}"
+            self.notes = [*self._scorer.notes()]
+        except BaseException:
+            self._model.close()
+            raise
+        self._folder = open_folder(order.location)
+        self._checked = False
+
+    def run(self, task: Task) -> Part:
+        """Make the part of a unit and publish it.
+
+        Raises
+        ------
+        StorageError, OutputError
+            An input or the folder cannot be reached, or this worker's settings are not those of the run.
+        """
+        if not self._checked:
+            require_same(self._folder, self.record)
+            self._checked = True
+        rows = list(self._rows(task))
+        sha256 = self.record.configuration_sha256
+        part = describe(task.unit, sha256, rows, self._ran)
+        self._folder.write(part_name(part.unit), encode_part(self.record.columns, rows, part))
+        return part
+
+    def close(self) -> None:
+        """Free the model and the detector."""
+        self._preparer.close()
+        self._model.close()
+
+    def _rows(self, task: Task) -> Iterator[Row]:
+        if task.careful:
+            return self._careful(task)
+        if task.retry:
+            return self._retried(task)
+        return self._made(task.unit.sources())
+
+    def _made(self, sources: Iterable[Source]) -> Iterator[Row]:
+        threads = self._order.settings.runtime.threads or 2
+        batch = self._order.batch
+        for _, row in iter_rows(sources, self._preparer, self._scorer, batch=batch, threads=threads):
+            yield check_row(row, self.record.columns)
+
+    def _retried(self, task: Task) -> Iterator[Row]:
+        """Yield the rows of a part, those of failed inputs made again."""
+        name = part_name(task.unit.number)
+        with self._folder.open(name) as file:
+            _, old = read_part(file, name)
+            groups = list(group_inputs(old))
+        sources = list(task.unit.sources())
+        if [source.path for source in sources] != [str(group[0]["path"]) for group in groups]:
+            raise OutputError(f"the inputs changed: {name} was made of others; use --overwrite to start anew")
+        failed = [source for source, group in zip(sources, groups, strict=True) if is_failed(group)]
+        made = group_inputs(self._made(failed))
+        for group in groups:
+            yield from next(made) if is_failed(group) else group
+
+    def _careful(self, task: Task) -> Iterator[Row]:
+        """Yield the rows of one picture after the other, each named in a file first; the rows are the same."""
+        name = in_hand_name(task.unit.number)
+        for position, source in enumerate(task.unit.sources()):
+            if position in task.crashed:
+                error = f"the worker died of it: {task.crashed[position]}"
+                yield check_row(
+                    {"path": source.path, "status": "crashed", "error": error}, self.record.columns
+                )
+                continue
+            self._folder.write(name, f"{position}".encode())
+            records = _prepared(self._preparer, source)
+            for row in self._scorer.rows(records, self._scorer.measure(records)):
+                yield check_row(row, self.record.columns)
+        self._folder.remove(name)
+
+
+def _prepared(preparer: FacePreparer, source: Source) -> list[FaceRecord]:
+    return [record for one in preparer.announced([source]) for record in preparer(one)]

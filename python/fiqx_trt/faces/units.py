@@ -1,0 +1,76 @@
+"""Inputs cut into numbered units of work: the same ones on every machine that is given the same inputs.
+
+A file that holds many pictures is a unit; other pictures are taken `LOOSE` at a time, in the order of the inputs. The rows of all
+units, one after the other, are those of one run over all inputs.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from fiqx_trt.faces.sources import Container, Source
+
+__all__ = ["LOOSE", "UNIT_RULE", "Unit", "cut_units", "digest_units"]
+
+#: Loose pictures in a unit.
+LOOSE = 4096
+#: Number of this rule; it changes where units are cut in another way, so that no run goes on with units of another rule.
+UNIT_RULE = 1
+
+
+@dataclass(frozen=True)
+class Unit:
+    """A numbered piece of the inputs; it can be pickled.
+
+    Parameters
+    ----------
+    number
+        From 0, in the order of the inputs.
+    container
+        A file that holds many pictures, or ``None``.
+    pictures
+        Paths of loose pictures, each with why it cannot be read, or an empty text.
+    """
+
+    number: int
+    container: Container | None = None
+    pictures: tuple[tuple[str, str], ...] = ()
+
+    def sources(self) -> Iterator[Source]:
+        """Yield the pictures."""
+        if self.container is not None:
+            return self.container.sources()
+        return (Source(path, problem) for path, problem in self.pictures)
+
+    def __str__(self) -> str:
+        if self.container is not None:
+            return self.container.path
+        return f"{len(self.pictures)} pictures from {self.pictures[0][0]!r}"
+
+
+def cut_units(pieces: Iterable[Source | Container]) -> Iterator[Unit]:
+    """Cut inputs (:func:`fiqx_trt.faces.sources.iter_pieces`) into units; memory holds one."""
+    number = 0
+    loose: list[tuple[str, str]] = []
+    for piece in pieces:
+        if isinstance(piece, Source):
+            loose.append((piece.path, piece.problem))
+        if loose and (isinstance(piece, Container) or len(loose) == LOOSE):
+            yield Unit(number, pictures=tuple(loose))
+            number, loose = number + 1, []
+        if isinstance(piece, Container):
+            yield Unit(number, piece)
+            number += 1
+    if loose:
+        yield Unit(number, pictures=tuple(loose))
+
+
+def digest_units(units: Iterable[Unit]) -> tuple[int, str]:
+    """Return how many units there are, and a SHA-256 of what they are."""
+    count, digest = 0, hashlib.sha256(str(UNIT_RULE).encode())
+    for count, unit in enumerate(units, 1):  # noqa: B007
+        what = unit.container or unit.pictures
+        digest.update(repr(what).encode("utf-8", "surrogateescape"))
+    return count, digest.hexdigest()

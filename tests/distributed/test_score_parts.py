@@ -1,0 +1,274 @@
+"""Runs in parts: the bytes of a run without parts, whatever happens to the workers."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from distributed.conftest import picture
+from fiqx_trt.distributed import folder as folders
+from fiqx_trt.distributed.merge import merge_parts
+from fiqx_trt.distributed.parts import part_name
+from fiqx_trt.distributed.run import PartsResult, Share, score_parts
+from fiqx_trt.errors import InvalidInputError, ModelError, OutputError
+from fiqx_trt.rows import RunMeta, read_table
+from fiqx_trt.runs.file_run import Inputs, open_run
+from fiqx_trt.runs.settings import ScoreSettings
+
+
+def whole(settings: ScoreSettings, inputs: Inputs, out: str) -> bytes:
+    """Return the table of a run without parts."""
+    with open_run(settings, inputs, Path(out), mode="new", call=["test"], batch=3) as run:
+        run.work()
+    return Path(out).read_bytes()
+
+
+def parts(settings: ScoreSettings, inputs: Inputs, location: str = "run/", **options: Any) -> PartsResult:
+    return score_parts(settings, inputs, location, call=["test"], **options)
+
+
+def merged(location: str = "run/", out: str = "merged.csv") -> bytes:
+    merge_parts(location, Path(out), mode="overwrite")
+    return Path(out).read_bytes()
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".jsonl", ".parquet"])
+def test_merged_parts_are_the_table_of_a_run_without_them(settings, inputs, suffix: str) -> None:
+    expected = whole(settings, inputs, f"whole{suffix}")
+    done = parts(settings, inputs, batch=2)
+    assert (done.complete, done.units, done.done, done.outcome.made) == (True, 7, 7, 7)
+    assert merged(out=f"merged{suffix}") == expected
+    first, second = (
+        RunMeta.read(Path(f"whole{suffix}.meta.json")),
+        RunMeta.read(Path(f"merged{suffix}.meta.json")),
+    )
+    assert first.configuration_sha256 == second.configuration_sha256
+    assert (first.counts, first.inputs, first.rows) == (second.counts, second.inputs, second.rows)
+    assert second.counts == done.counts == {"decode_error": 9, "ok": 28}
+
+
+def test_parts_are_a_plain_data_set(settings, inputs) -> None:
+    import pyarrow.dataset as ds
+
+    parts(settings, inputs)
+    table = ds.dataset("run", format="parquet").to_table()
+    assert table.column("status").to_pylist() == [
+        row["status"] for row in read_table(Path("run", part_name(0)))
+    ] + [row["status"] for number in range(1, 7) for row in read_table(Path("run", part_name(number)))]
+    assert Path("run/_SUCCESS").exists()
+
+
+def test_processes_give_the_same_bytes(settings, inputs) -> None:
+    expected = whole(settings, inputs, "whole.csv")
+    done = parts(settings, inputs, engine="local", workers=2)
+    assert done.complete
+    assert merged() == expected
+
+
+def test_shares_of_several_processes_make_one_run(settings, inputs) -> None:
+    expected = whole(settings, inputs, "whole.csv")
+    results = [parts(settings, inputs, share=Share.parse(f"{own}/3")) for own in (1, 2, 3)]
+    assert [done.complete for done in results] == [False, False, True]
+    assert sum(done.outcome.made for done in results) == 7
+    assert merged() == expected
+    again = parts(settings, inputs, share=Share(0, 3))
+    assert (again.outcome.made, again.complete) == (0, True)
+
+
+@pytest.mark.parametrize("text", ["3", "a/b", "4/3", "1/0", "-1/3"])
+def test_shares_that_are_none(text: str) -> None:
+    with pytest.raises(InvalidInputError, match="--share is"):
+        Share.parse(text)
+
+
+def test_resume_makes_what_is_missing_and_nothing_else(settings, inputs) -> None:
+    expected = whole(settings, inputs, "whole.csv")
+    calls: list[int] = []
+    first = parts(
+        settings, inputs, report=lambda *, done, failed: calls.append(done), stop=lambda: len(calls) >= 3
+    )
+    assert (first.complete, first.outcome.stopped, first.done) == (False, True, 3)
+    with pytest.raises(OutputError, match=r"run/ is not complete: 4 of 7 units have no part \(3, 4, 5, 6\)"):
+        merged()
+    with pytest.raises(OutputError, match="holds a run already; use --resume to continue it, or --overwrite"):
+        parts(settings, inputs)
+    kept = Path("run", part_name(0)).stat().st_mtime_ns
+    second = parts(settings, inputs, mode="resume")
+    assert (second.outcome.made, second.complete) == (4, True)
+    assert Path("run", part_name(0)).stat().st_mtime_ns == kept
+    assert merged() == expected
+    assert parts(settings, inputs, mode="overwrite").outcome.made == 7
+
+
+def test_other_settings_and_other_inputs_are_refused(settings, inputs) -> None:
+    parts(settings, inputs)
+    other = replace(settings, methods=("magface",))
+    with pytest.raises(
+        OutputError, match=r"run/ was made with other settings: .*give the old ones, or use --overwrite"
+    ):
+        parts(other, inputs, mode="resume")
+    with pytest.raises(OutputError, match=r"was begun with other inputs \(7 units, now 1\)"):
+        parts(settings, Inputs(["shard-0.tar"]), mode="resume")
+
+
+def test_retry_makes_failed_inputs_again(settings, inputs) -> None:
+    parts(settings, inputs)
+    before = [Path("run", part_name(number)).stat().st_mtime_ns for number in range(7)]
+    Path("missing.jpg").write_bytes(picture(500))
+    expected = whole(settings, inputs, "whole.csv")
+    done = parts(settings, inputs, mode="retry")
+    assert (done.outcome.made, done.complete) == (
+        5,
+        True,
+    )  # four shards with damaged pictures, and the missing one
+    assert merged() == expected
+    assert done.counts == {"decode_error": 8, "ok": 29}
+    after = [Path("run", part_name(number)).stat().st_mtime_ns for number in range(7)]
+    assert sum(now == then for now, then in zip(after, before, strict=True)) == 2
+
+
+def test_a_damaged_part_is_named(settings, inputs) -> None:
+    parts(settings, inputs)
+    Path("run", part_name(3)).write_bytes(b"PAR1 damaged")
+    with pytest.raises(OutputError, match=r"run/part-00000003\.parquet is no part of a run, or is damaged"):
+        merged()
+    Path("run", part_name(3)).write_bytes(Path("run", part_name(2)).read_bytes())
+    with pytest.raises(
+        OutputError, match=r"part-00000003\.parquet is of another run; remove it, and use --resume"
+    ):
+        merged()
+
+
+def test_a_model_that_cannot_be_opened_ends_the_run_at_once(settings, inputs) -> None:
+    Path("broken.onnx").write_bytes(b"no model")
+    with pytest.raises(ModelError, match=r"the worker cannot begin: .*broken\.onnx"):
+        parts(replace(settings, model="broken.onnx"), inputs, engine="local", workers=2)
+    assert not Path("run").exists()
+
+
+# --- workers that die ----------------------------------------------------------------------------------
+
+POISON = b"\x89PNG poison"
+
+
+def poisoned(inputs: Inputs) -> list[str]:
+    """Put pictures among the inputs at which the worker dies (see `deadly`)."""
+    names = ["loose/new\nline 2.png", "loose/new\nline 3.png"]
+    for name in names:
+        Path(name).write_bytes(POISON)
+    return names
+
+
+@pytest.fixture
+def deadly(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make workers die at a picture: a module that Python imports at its start replaces the decoder."""
+    hook = tmp_path / "hook"
+    hook.mkdir()
+    (hook / "sitecustomize.py").write_text(
+        "import os, signal\n"
+        "import fiqx_trt.faces.sources as sources\n"
+        "read = sources.Source.read\n"
+        "def deadly(self):\n"
+        "    data = read(self)\n"
+        "    if data.startswith(b'\\x89PNG poison'):\n"
+        "        os.kill(os.getpid(), signal.SIGSEGV)\n"
+        "    return data\n"
+        "sources.Source.read = deadly\n"
+    )
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(hook), os.environ.get("PYTHONPATH", "")]))
+
+
+@pytest.mark.usefixtures("deadly")
+def test_a_picture_that_kills_its_worker_is_one_row(settings, inputs) -> None:
+    expected = whole(settings, inputs, "whole.csv")
+    names = poisoned(inputs)
+    done = parts(settings, inputs, engine="local", workers=2)
+    assert done.complete
+    assert done.counts["crashed"] == 2
+    merged()
+    rows = list(read_table(Path("merged.csv")))
+    crashed = [row for row in rows if row["status"] == "crashed"]
+    assert [row["path"] for row in crashed] == names
+    assert all(row["error"] == "the worker died of it: signal SIGSEGV" for row in crashed)
+    assert not list(Path("run/_fiqx").glob("in-hand*"))
+    before = {row["path"]: row for row in read_table(Path("whole.csv"))}
+    assert all(row == before[row["path"]] for row in rows if row["status"] != "crashed")
+    for name in names:
+        Path(name).write_bytes(picture(100 + int(name[-5])))
+    assert parts(settings, inputs, engine="local", mode="retry").complete
+    assert merged() == expected
+
+
+RUN = """
+import sys
+from fiqx_trt.distributed.run import score_parts
+from fiqx_trt.faces import units
+from fiqx_trt.runs.file_run import Inputs
+from fiqx_trt.runs.options import FaceOptions, RuntimeOptions
+from fiqx_trt.runs.settings import ScoreSettings
+
+if __name__ == "__main__":
+    units.LOOSE = 4
+    runtime = RuntimeOptions(precision="fp32", threads=1)
+    settings = ScoreSettings(model=sys.argv[1], faces=FaceOptions(aligned=True), runtime=runtime)
+    done = score_parts(settings, Inputs(sys.argv[2:]), "run/", call=["test"], mode="resume", engine="local", workers=2)
+    sys.exit(0 if done.complete else 1)
+"""
+
+
+@pytest.mark.slow
+def test_kills_of_any_process_lose_and_double_nothing(settings, inputs) -> None:
+    expected = whole(settings, inputs, "whole.csv")
+    Path("run.py").write_text(RUN)
+    draw = random.Random(5)
+    kills = 0
+    for _ in range(40):
+        process = subprocess.Popen([sys.executable, "run.py", str(settings.model), *map(str, inputs.names)])
+        tree = psutil.Process(process.pid)
+        if kills < 12:
+            time.sleep(draw.uniform(0.3, 3.0))
+            with_children = [tree, *tree.children(recursive=True)]
+            draw.choice(with_children).send_signal(signal.SIGKILL)
+            kills += 1
+        if process.wait(timeout=120) == 0 and kills >= 12:
+            break
+    assert kills == 12
+    assert merged() == expected
+
+
+# --- object stores -------------------------------------------------------------------------------------
+
+
+def test_parts_in_an_object_store(settings, inputs, monkeypatch: pytest.MonkeyPatch) -> None:
+    import pyarrow.fs as fs
+
+    from fiqx_trt.faces import storage
+    from support.objects import s3_server
+
+    expected = whole(settings, inputs, "whole.csv")
+    with s3_server(monkeypatch) as address:
+        storage._opened.cache_clear()
+        fs.S3FileSystem(endpoint_override=address, allow_bucket_creation=True).create_dir("scores")
+        done = parts(settings, inputs, "s3://scores/run1/")
+        assert done.complete
+        assert merged("s3://scores/run1/") == expected
+        again = parts(settings, inputs, "s3://scores/run1/", mode="resume")
+        assert (again.outcome.made, again.complete) == (0, True)
+        assert parts(settings, inputs, "s3://scores/run1/", mode="overwrite").outcome.made == 7
+        storage._opened.cache_clear()
+
+
+def test_a_folder_that_is_a_file(settings, inputs) -> None:
+    Path("run").write_text("")
+    with pytest.raises(OutputError, match="run is a file; wanted the folder of a run"):
+        folders.open_folder("run")
