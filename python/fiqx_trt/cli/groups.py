@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fiqx_trt.cli import options as o
-from fiqx_trt.errors import OutputError
+from fiqx_trt.errors import InvalidInputError, OutputError
 from fiqx_trt.runs.options import CamOptions, FaceOptions, RuntimeOptions, choose_mode, open_model
 
 if TYPE_CHECKING:
+    from fiqx_trt.distributed.run import Share
     from fiqx_trt.faces.sources import Source
     from fiqx_trt.models import Model
     from fiqx_trt.quality import MethodOptions
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = [
     "CamGroup",
     "ContractGroup",
+    "EngineGroup",
     "FaceGroup",
     "FileGroup",
     "GradientRuntimeGroup",
@@ -143,6 +145,52 @@ class GradientRuntimeGroup(RuntimeOptions):
     backend: o.Backend = "auto"
     device: o.Device = "auto"
     threads: o.Threads = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class EngineGroup:
+    """Who does the work of a run in parts."""
+
+    engine: o.Engine = ""
+    workers: o.Workers = 1
+    gpus_per_worker: o.GpusPerWorker = 0.0
+    share: o.ShareOfUnits = None
+
+    def is_folder(self, out: str) -> bool:
+        """Return whether an output is a folder of parts.
+
+        Raises
+        ------
+        InvalidInputError
+            It has to be one, and has no ``/`` at its end.
+        """
+        from fiqx_trt.faces.storage import is_url
+
+        if (is_url(out) or self.share is not None) and not out.endswith("/"):
+            why = "a run with --share" if self.share is not None else "an object store"
+            raise InvalidInputError(
+                f"--out is {out!r}; {why} takes a folder of parts: give {out}/, and use fiqx-trt merge later"
+            )
+        return out.endswith("/")
+
+    def in_parts(self, out: str) -> bool:
+        """Return whether a run is made in parts."""
+        return bool(self.engine) or self.is_folder(out)
+
+    @property
+    def given_share(self) -> Share | None:
+        """The units of this process.
+
+        Raises
+        ------
+        InvalidInputError
+            It is no K/N, or an engine was given too.
+        """
+        from fiqx_trt.distributed.run import Share
+
+        if self.share is not None and self.engine:
+            raise InvalidInputError("--share is for runs without an engine; leave out --engine")
+        return None if self.share is None else Share.parse(self.share)
 
 
 @dataclass(frozen=True)

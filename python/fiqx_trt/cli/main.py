@@ -24,6 +24,7 @@ from fiqx_trt.cli import (
     experiment,
     import_scores,
     known_models,
+    merge,
     model,
     overlap,
     plq,
@@ -112,6 +113,7 @@ def root(
 
 add(app, "demo", demo.demo)
 add(app, "score", score.score)
+add(app, "merge", merge.merge)
 add(app, "plq", plq.plq)
 add(app, "cam", cam.cam)
 add(app, "amva", amva.amva)

@@ -18,6 +18,7 @@ MODEL_PANEL = "Model"
 FACES_PANEL = "Faces"
 RUNTIME_PANEL = "Runtime"
 OUTPUT_PANEL = "Output"
+PARTS_PANEL = "Runs in parts"
 
 TAPS = ("image", "embedding", "pre_dropout", "features")
 
@@ -230,6 +231,32 @@ Identities = Annotated[
 ]
 Overwrite = Annotated[
     bool, typer.Option("--overwrite", help="Replace an existing output.", rich_help_panel=OUTPUT_PANEL)
+]
+Engine = Annotated[
+    str,
+    typer.Option(
+        metavar="NAME",
+        help="What starts workers: local (processes) or ray (a cluster, or this machine).",
+        show_default=False,
+        rich_help_panel=PARTS_PANEL,
+    ),
+]
+Workers = Annotated[
+    int, typer.Option(min=1, metavar="N", help="Workers of the engine.", rich_help_panel=PARTS_PANEL)
+]
+GpusPerWorker = Annotated[
+    float,
+    typer.Option(min=0, metavar="X", help="GPUs that a worker of ray takes.", rich_help_panel=PARTS_PANEL),
+]
+ShareOfUnits = Annotated[
+    str | None,
+    typer.Option(
+        "--share",
+        metavar="K/N",
+        help="Make only the units of process K of N, which work on one folder without an engine (Slurm, Kubernetes).",
+        show_default=False,
+        rich_help_panel=PARTS_PANEL,
+    ),
 ]
 Resume = Annotated[
     bool, typer.Option("--resume", help="Go on after an interruption.", rich_help_panel=OUTPUT_PANEL)

@@ -29,9 +29,13 @@ Methods = Annotated[
     ),
 ]
 OutTable = Annotated[
-    Path,
+    str,
     typer.Option(
-        "--out", "-o", metavar="FILE", help="Table to write: .csv, .jsonl or .parquet.", show_default=False
+        "--out",
+        "-o",
+        metavar="FILE",
+        help="Table to write: .csv, .jsonl or .parquet; or a folder of parts, with / at its end, also s3:// and the like.",
+        show_default=False,
     ),
 ]
 
@@ -54,6 +58,7 @@ def score(
     runtime: g.RuntimeGroup,
     batch: o.Batch = 32,
     output: g.OutputGroup,
+    engine: g.EngineGroup,
 ) -> None:
     """Write the quality of every face: one row per input, always, in input order.
 
@@ -70,7 +75,11 @@ def score(
         methods=method or ["serfiq"],
         options=_joined(MethodOptions(passes, dropout, seed, estimator, distance), option or ()),
     )
-    _, status = run_on_terminal(settings, pictures, out, output, batch=batch)
+    if engine.in_parts(out):
+        from fiqx_trt.cli.parts_run import run_in_parts
+
+        raise typer.Exit(run_in_parts(settings, pictures, out, output, engine, batch=batch))
+    _, status = run_on_terminal(settings, pictures, Path(out), output, batch=batch)
     raise typer.Exit(status)
 
 

@@ -213,10 +213,13 @@ def _finished(
     folder: RunFolder, plan: Plan, outcome: Outcome, notes: Sequence[str], seconds: float
 ) -> PartsResult:
     """Write the record of what was done; that of a complete run has what all parts say."""
-    found = part_numbers(folder.names())
-    done = len(found & set(range(plan.units)))
+    names = folder.names()
+    done = len(part_numbers(names) & set(range(plan.units)))
     complete = done == plan.units and not outcome.open_units
     _, record = read_plan(folder)
+    if complete and not outcome.made and SUCCESS in names:  # it was complete before
+        counts = dict(record.counts)
+        return PartsResult(folder.location, True, plan.units, done, outcome, counts, record, notes)
     record = replace(record, duration_s=round(record.duration_s + seconds, 3), state="interrupted")
     if complete:
         record = sum_up(folder, plan, record)

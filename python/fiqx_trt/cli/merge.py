@@ -1,0 +1,41 @@
+"""``merge``: the parts of a run as one table."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from fiqx_trt.cli import options as o
+from fiqx_trt.cli.console import say
+
+__all__ = ["merge"]
+
+
+def merge(
+    *,
+    run: Annotated[
+        str,
+        typer.Argument(metavar="RUN/", help="Folder of a run in parts: a path or a URL.", show_default=False),
+    ],
+    out: Annotated[
+        Path,
+        typer.Option(
+            "--out",
+            "-o",
+            metavar="FILE",
+            help="Table to write: .csv, .jsonl or .parquet.",
+            show_default=False,
+        ),
+    ],
+    overwrite: o.Overwrite = False,
+    quiet: o.Quiet = False,
+) -> None:
+    """Write the parts of a run as one table: byte for byte the table of a run without parts."""
+    from fiqx_trt.distributed.merge import merge_parts
+
+    record = merge_parts(run, out, mode="overwrite" if overwrite else "new")
+    if not quiet:
+        counts = ", ".join(f"{count} {status}" for status, count in record.counts.items()) or "no rows"
+        say(f"{out}: {counts}")

@@ -1,0 +1,105 @@
+"""A run in parts on a terminal: progress, signals, the summary and the exit status."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from fiqx_trt.cli.console import open_progress, say
+from fiqx_trt.cli.signals import exit_code, stop_on_signals
+from fiqx_trt.cli.table_run import EXIT_SOME_FAILED, GO_ON
+from fiqx_trt.errors import OutputError
+
+if TYPE_CHECKING:
+    from fiqx_trt.cli.groups import EngineGroup, InputGroup, OutputGroup
+    from fiqx_trt.distributed.run import PartsResult
+    from fiqx_trt.runs.settings import ScoreSettings
+
+__all__ = ["run_in_parts"]
+
+EXIT_NOT_COMPLETE = 1
+
+
+def run_in_parts(
+    settings: ScoreSettings,
+    pictures: InputGroup,
+    out: str,
+    output: OutputGroup,
+    engine: EngineGroup,
+    *,
+    batch: int,
+) -> int:
+    """Score into the folder `out`, or into parts beside the file `out` that become this file; return the exit status.
+
+    Raises
+    ------
+    OutputError
+        The file exists already.
+    """
+    from fiqx_trt.distributed.run import score_parts
+
+    file = None if engine.is_folder(out) else Path(out)
+    if file is not None and file.exists() and output.mode != "overwrite":
+        raise OutputError(
+            f"{file} exists already; use --overwrite, or give a folder (--out {file.stem}/) to go on with later"
+        )
+    location = out if file is None else f"{out}.parts/"
+    with open_progress(None, quiet=output.quiet) as report, stop_on_signals() as stop:
+        done = score_parts(
+            settings,
+            pictures.given,
+            location,
+            call=sys.argv,
+            mode=output.mode,
+            engine=engine.engine,
+            workers=engine.workers,
+            gpus_per_worker=engine.gpus_per_worker,
+            share=engine.given_share,
+            batch=batch,
+            report=report,
+            stop=stop,
+        )
+    if file is not None and done.complete:
+        _merge(location, file, output)
+    if not output.quiet:
+        _summarise(done, str(file or location))
+    if done.complete:
+        return EXIT_SOME_FAILED if set(done.counts) - {"ok"} else 0
+    if done.outcome.stopped:
+        return exit_code(stop)
+    finished = engine.given_share is not None and not done.outcome.open_units
+    return 0 if finished else EXIT_NOT_COMPLETE
+
+
+def _merge(location: str, file: Path, output: OutputGroup) -> None:
+    """Make one file of the parts, and remove them."""
+    from fiqx_trt.distributed.folder import open_folder
+    from fiqx_trt.distributed.merge import merge_parts
+    from fiqx_trt.distributed.plan import remove_run
+
+    merge_parts(location, file, mode="overwrite" if output.mode == "overwrite" else "new")
+    folder = open_folder(location)
+    remove_run(folder, folder.names())
+    for path in (Path(location) / "_fiqx", Path(location)):
+        path.rmdir()
+
+
+def _summarise(done: PartsResult, name: str) -> None:
+    for note in done.notes:
+        say(f"note: {note}")
+    record = done.record
+    counts = ", ".join(f"{count} {status}" for status, count in done.counts.items()) or "no rows"
+    units = f"{done.done} of {done.units} units"
+    say(f"{name}: {counts}; {units}, {record.duration_s:.1f} s")
+    say(f"{record.model} on {record.backend}, {record.device}, {record.precision}")
+    if done.outcome.deaths:
+        say(f"{done.outcome.deaths} workers died and were replaced")
+    for number, error in sorted(done.outcome.open_units.items())[:5]:
+        say(f"unit {number} could not be made: {error}")
+    if not done.complete:
+        say(
+            GO_ON
+            if done.outcome.stopped
+            else "the run is not complete; the same command with --resume makes what is missing"
+        )

@@ -1,0 +1,91 @@
+"""``score`` in parts and ``merge``."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+Cli = Callable[..., Any]
+
+
+@pytest.fixture
+def run(cli: Cli, crops: Path, recogniser: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Cli:
+    """Score the crops with some further arguments, three pictures a unit."""
+    monkeypatch.setattr("fiqx_trt.faces.units.LOOSE", 3)
+    monkeypatch.chdir(tmp_path)
+    common = ("score", "crops", "--aligned", "--model", recogniser, "--precision", "fp32", "--threads", 1)
+    return lambda *more: cli(*common, *more)
+
+
+def test_a_folder_of_parts_and_its_merge(run: Cli, cli: Cli) -> None:
+    assert run("--out", "whole.csv").code == 0
+    done = run("--out", "run/")
+    assert done.code == 0, done.err
+    assert "run/: 12 ok; 4 of 4 units" in done.err
+    assert sorted(path.name for path in Path("run").glob("part*")) == [
+        f"part-{n:08d}.parquet" for n in range(4)
+    ]
+    assert cli("merge", "run/", "--out", "merged.csv").code == 0
+    assert Path("merged.csv").read_bytes() == Path("whole.csv").read_bytes()
+    first, second = (json.loads(Path(f"{name}.csv.meta.json").read_text()) for name in ("whole", "merged"))
+    assert first["configuration_sha256"] == second["configuration_sha256"]
+    assert "exists already" in cli("merge", "run/", "--out", "merged.csv").err
+    assert cli("merge", "run/", "--out", "merged.csv", "--overwrite").code == 0
+
+
+def test_an_engine_and_a_file(run: Cli) -> None:
+    assert run("--out", "whole.csv").code == 0
+    done = run("--out", "s.csv", "--engine", "local", "--workers", 2)
+    assert done.code == 0, done.err
+    assert Path("s.csv").read_bytes() == Path("whole.csv").read_bytes()
+    assert not Path("s.csv.parts").exists()
+    assert "s.csv exists already" in run("--out", "s.csv", "--engine", "local").err
+    assert run("--out", "s.csv", "--engine", "local", "--overwrite").code == 0
+
+
+def test_shares_make_a_run(run: Cli, cli: Cli) -> None:
+    assert run("--out", "whole.csv").code == 0
+    for own in (1, 2):
+        done = run("--out", "run/", "--share", f"{own}/2")
+        assert done.code == 0, done.err
+    assert cli("merge", "run/", "--out", "merged.csv").code == 0
+    assert Path("merged.csv").read_bytes() == Path("whole.csv").read_bytes()
+
+
+def test_failed_rows_and_their_retry(run: Cli, cli: Cli) -> None:
+    whole = Path("crops/03.png").read_bytes()
+    Path("crops/03.png").write_bytes(b"damaged")
+    assert run("--out", "run/").code == 3
+    Path("crops/03.png").write_bytes(whole)
+    assert run("--out", "run/", "--retry-failed").code == 0
+    assert run("--out", "whole.csv").code == 0
+    assert cli("merge", "run/", "--out", "merged.csv").code == 0
+    assert Path("merged.csv").read_bytes() == Path("whole.csv").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("--out", "s.csv", "--share", "1/2"), "a run with --share takes a folder of parts: give s.csv/"),
+        (("--out", "s3://bucket/s.csv"), "an object store takes a folder of parts"),
+        (("--out", "run/", "--share", "3/2"), "--share is '3/2'; give K/N"),
+        (("--out", "run/", "--share", "1/2", "--engine", "local"), "--share is for runs without an engine"),
+        (("--out", "run/", "--engine", "slurm"), "--engine is 'slurm'; give one of local, ray"),
+    ],
+)
+def test_wrong_usage(run: Cli, arguments: tuple[str, ...], words: str) -> None:
+    result = run(*arguments)
+    assert result.code == 2
+    assert words in " ".join(result.err.split())
+    assert not Path("run").exists()
+
+
+def test_merging_what_is_no_run(run: Cli, cli: Cli) -> None:
+    Path("empty").mkdir()
+    result = cli("merge", "empty/", "--out", "s.csv")
+    assert result.code == 1
+    assert "empty/ holds no run" in result.err
