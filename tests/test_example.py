@@ -97,7 +97,13 @@ def test_method_and_backend_score_aligned_faces(run: Run, recogniser: Path, tmp_
     meta = RunMeta.read(meta_path(tmp_path / "own.csv"))
     assert (meta.backend, meta.precision) == ("reference", "fp32")
     told = {name: value for name, value in meta.parameters.items() if name.startswith("sharpness.")}
-    assert told == {"sharpness.luma": "BT.601", "sharpness.region": 0.5, "sharpness.higher_is_better": True}
+    assert told == {
+        "sharpness.luma": "BT.601",
+        "sharpness.region": 0.5,
+        "sharpness.higher_is_better": True,
+        "sharpness.package": "fiqx-example 0.1.0",
+    }
+    assert meta.parameters["backend.package"] == "fiqx-example 0.1.0"
     assert (
         known_direction(tmp_path / "own.csv", "sharpness") is True
     )  # in this process the package is not installed
@@ -126,6 +132,9 @@ def test_detector_finds_the_middle(run: Run, recogniser: Path, tmp_path: Path) -
     assert done.returncode == 0, done.stderr
     (row,) = read_table(tmp_path / "scores.jsonl")
     assert [row[name] for name in ("x0", "y0", "x1", "y1", "confidence")] == [50, 30, 110, 90, 0.5]
+    meta = RunMeta.read(meta_path(tmp_path / "scores.jsonl"))
+    assert meta.parameters["faces.detector_package"] == "fiqx-example 0.1.0"
+    assert "backend.package" not in meta.parameters
 
 
 def test_importer_reads_its_format(run: Run, tmp_path: Path) -> None:
@@ -138,6 +147,9 @@ def test_importer_reads_its_format(run: Run, tmp_path: Path) -> None:
         ("a/1.jpg", "ok", 0.75),
         ("a/2.jpg", "not_finite", None),
     ]
+    assert (
+        RunMeta.read(meta_path(tmp_path / "grades.csv")).parameters["import.package"] == "fiqx-example 0.1.0"
+    )
 
 
 def test_doctor_and_help_list_it(run: Run) -> None:

@@ -120,6 +120,11 @@ class Registry(Mapping[str, str]):
         ]
         return tuple(sorted(marked, key=lambda one: (one.name, one.origin)))
 
+    def origin(self, name: str) -> str:
+        """Return the package and version that a name belongs to; empty for a name of this package, or of nobody."""
+        extension = None if name in self.builtin else self._usable().get(name)
+        return "" if extension is None else extension.origin
+
     def load(self, name: str) -> Any:
         """Import what a name stands for.
 

@@ -164,6 +164,7 @@ def _row(path: str, values: Mapping[str, float], why: str) -> Row:
 
 def _record(file: Path, form: str, scores: ImportedScores, match: Match | None) -> RunMeta:
     from fiqx_trt import __version__
+    from fiqx_trt.importers import FORMATS
     from fiqx_trt.rows import RunMeta
 
     directions = {
@@ -181,6 +182,7 @@ def _record(file: Path, form: str, scores: ImportedScores, match: Match | None) 
         precision="none",
         parameters={
             "import.format": form,
+            **({"import.package": origin} if (origin := FORMATS.origin(form)) else {}),
             **({"import.program_version": scores.version} if scores.version else {}),
             "import.repeated_rows": scores.duplicates,
             "import.matched": match is not None,

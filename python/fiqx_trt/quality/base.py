@@ -267,10 +267,15 @@ def parse_options(texts: Sequence[str]) -> dict[str, dict[str, object]]:
 def method_parameters(method: QualityMethod) -> dict[str, object]:
     """Return every setting of a method that changes a number, its options among them.
 
-    The direction of a method of another package is recorded too, for programs that read its table without that package.
+    Of a method of another package that is the package's version too, and the direction, for programs that read its table
+    without that package.
     """
-    direction = {f"{method.columns[0]}.higher_is_better": method.higher_is_better}
-    further = {**option_values(method), **({} if method.name in METHODS.builtin else direction)}
+    further = option_values(method)
+    if method.name not in METHODS.builtin:
+        further[f"{method.columns[0]}.higher_is_better"] = method.higher_is_better
+    origin = METHODS.origin(method.name)
+    if origin:
+        further[f"{method.name}.package"] = origin
     known = method.parameters
     return {**known, **{name: value for name, value in further.items() if name not in known}}
 

@@ -74,6 +74,11 @@ class FaceOptions:
 
             parameters["faces.detector"] = "landmarks"
             parameters["faces.landmarks_sha256"] = file_sha256(self.landmarks)
+        elif self.detector is not None:
+            from fiqx_trt.faces.detect import DETECTORS
+
+            origin = DETECTORS.origin(self.detector)
+            parameters |= {"faces.detector_package": origin} if origin else {}
         return parameters | {f"faces.{name}": value for name, value in self._limits.items()}
 
     @property

@@ -124,9 +124,12 @@ def run_record(model: RanModel, parameters: Mapping[str, object], call: Sequence
         The command line, or the call from Python (:func:`python_call`).
     """
     from fiqx_trt import __version__
+    from fiqx_trt.runtime import BACKENDS
 
     spec = model.spec
     contract: dict[str, object] = {f"model.{name}": getattr(spec, name) for name in CONTRACT}
+    if origin := BACKENDS.origin(model.backend):
+        contract["backend.package"] = origin
     plain = {name: list(v) if isinstance(v, tuple) else v for name, v in {**contract, **parameters}.items()}
     return RunMeta(
         command_line=call,
