@@ -1,4 +1,4 @@
-"""Networks written as ONNX graphs from the weights that other programs store: PyTorch checkpoints, dlib, MTCNN, YuNet."""
+"""Build networks as ONNX graphs from the weights of other programs: PyTorch checkpoints, dlib, MTCNN, YuNet."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
-"""Primitive values of dlib's serialization format, read strictly and in order.
+"""Read primitive values of dlib's serialization format, strictly and in order.
 
 The format has no index and no lengths to skip by: a value can be read only after everything before it.
 Integers are one control byte (bit 7: negative; low four bits: how many bytes follow) and that many
 little-endian bytes; a real number is two integers, mantissa and exponent; a bool is the character ``0`` or
-``1``; a string is its length and its bytes. Tensors of version 2 hold raw little-endian float32, so their
+``1``; a string is its length and its bytes. Tensors of version 2 are raw little-endian float32, so their
 values cost one copy.
 """
 
@@ -23,19 +23,9 @@ _LARGEST_TENSOR = 1 << 28
 
 
 class DlibStream:
-    """A cursor over the bytes of a dlib file.
+    """A cursor over the bytes of a dlib file, which messages call `name`.
 
-    Parameters
-    ----------
-    data
-        The whole file.
-    name
-        What the file is called in error messages.
-
-    Raises
-    ------
-    ModelError
-        By every method: the bytes end early or do not have the form that was asked for.
+    Every method raises ModelError where the bytes end early or do not have the expected form.
 
     Examples
     --------
@@ -50,7 +40,7 @@ class DlibStream:
         self.name = name
 
     def fail(self, what: str) -> ModelError:
-        """Return the error that says what is wrong at the current position."""
+        """Return the error for the current position."""
         return ModelError(
             f"{self.name}: {what} at byte {self._at} of {len(self._data)}; this is not the face recognition "
             "network dlib publishes (dlib_face_recognition_resnet_model_v1.dat), or the file is damaged: "
@@ -75,10 +65,10 @@ class DlibStream:
         return -value if control & 0x80 else value
 
     def expect(self, value: int, what: str) -> None:
-        """Read an integer that must equal `value`."""
-        found = self.integer()
-        if found != value:
-            raise self.fail(f"{what} must be {value}, found {found}")
+        """Read an integer; raise unless it equals `value`."""
+        number = self.integer()
+        if number != value:
+            raise self.fail(f"{what} must be {value}, found {number}")
 
     def real(self) -> float:
         """Return the next real number, mantissa times two to the exponent."""
@@ -95,10 +85,10 @@ class DlibStream:
 
     def flag(self) -> bool:
         """Return the next bool."""
-        found = self.take(1)
-        if found not in (b"0", b"1"):
-            raise self.fail(f"a bool ('0' or '1') was expected, found {found!r}")
-        return found == b"1"
+        character = self.take(1)
+        if character not in (b"0", b"1"):
+            raise self.fail(f"a bool ('0' or '1') was expected, found {character!r}")
+        return character == b"1"
 
     def text(self) -> str:
         """Return the next string; only short ASCII names occur in a network."""
@@ -111,7 +101,7 @@ class DlibStream:
         return raw.decode("ascii")
 
     def shape(self) -> tuple[int, int, int, int]:
-        """Return the next four extents: samples, channels, rows, columns."""
+        """Return the next four dimensions: samples, channels, rows, columns."""
         extents = (self.integer(), self.integer(), self.integer(), self.integer())
         if min(extents) < 0 or math.prod(extents) > _LARGEST_TENSOR:
             raise self.fail(f"a tensor shape was expected, found {extents}")
@@ -132,6 +122,6 @@ class DlibStream:
         return self.shape()
 
     def finish(self) -> None:
-        """Assert that nothing is left."""
+        """Raise unless all bytes were read."""
         if self._at != len(self._data):
             raise self.fail(f"{len(self._data) - self._at} bytes are left over")

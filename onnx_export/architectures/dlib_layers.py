@@ -1,8 +1,8 @@
-"""The layers of dlib's face recognition network, read from its file in the order they are executed.
+"""Read the layers of dlib's face recognition network from its file, in the order of execution.
 
 dlib nests its networks from the loss inwards: first come the versions of all layers, outermost first, then,
-from the input outwards, what each layer stores. A layer's version is 2 (3 for the one that holds the input);
-tags and skips are entries of version 1 that store nothing. dlib writes residual blocks with them: one entry
+from the input outwards, the data of each layer. A layer's version is 2 (3 for the one with the input);
+tags and skips are entries of version 1 without data. dlib writes residual blocks with them: one entry
 alone marks a tensor (``tag1``); two in a row mark a second tensor and go back to the first
 (``skip1<tag2<...>>``).
 """
@@ -38,7 +38,7 @@ _FC_NO_BIAS = 1
 
 @dataclass(frozen=True)
 class Input:
-    """The picture: per-channel averages (R, G, B) that dlib subtracts, and its size."""
+    """The input: per-channel averages (R, G, B) that dlib subtracts, and its size."""
 
     mean: tuple[float, float, float]
     size: tuple[int, int]
@@ -79,17 +79,17 @@ class Pool:
 
 @dataclass(frozen=True)
 class Tag:
-    """Marks the tensor reached so far for a later `Add`."""
+    """Marks the current tensor for a later `Add`."""
 
 
 @dataclass(frozen=True)
 class Skip:
-    """Marks the tensor reached so far for the next `Add`, and goes on from the tensor marked before."""
+    """Marks the current tensor for the next `Add`, and continues from the tensor marked before."""
 
 
 @dataclass(frozen=True)
 class Add:
-    """Adds the tensor marked last; the smaller of the two is padded with zeros at the end of every axis."""
+    """Adds the last marked tensor; the smaller of the two is padded with zeros at the end of every axis."""
 
 
 @dataclass(frozen=True)
@@ -103,24 +103,9 @@ Layer = Input | Convolution | Affine | Relu | Pool | Tag | Skip | Add | Dense
 
 
 def read_layers(data: bytes, *, name: str) -> tuple[Layer, ...]:
-    """Read the layers of a network in dlib's format.
+    """Read the layers of a network in dlib's format, in the order of execution; the first is the `Input`.
 
-    Parameters
-    ----------
-    data
-        The whole file.
-    name
-        What the file is called in error messages.
-
-    Returns
-    -------
-    tuple of Layer
-        In the order of execution; the first is the `Input`.
-
-    Raises
-    ------
-    ModelError
-        The bytes are not a network of the kinds of layers known here.
+    Messages call the file `name`. ModelError where the bytes are not a network of these kinds of layers.
     """
     stream = DlibStream(data, name=name)
     _read_loss(stream)

@@ -1,10 +1,10 @@
 """dlib's face recognition ResNet (29 convolutions, 128 values) as an ONNX graph.
 
-The weights are ``dlib_face_recognition_resnet_model_v1.dat`` by Davis King, in the public domain (CC0), which
-the PyPI package ``face_recognition_models`` carries. Its picture is an upright RGB face of 150×150 pixels;
+The weights are ``dlib_face_recognition_resnet_model_v1.dat`` by Davis King, in the public domain (CC0), in the PyPI
+package ``face_recognition_models``. The input is an upright RGB face of 150×150 pixels;
 embeddings are compared by Euclidean distance (same person below 0.6).
 
-The graph takes the picture as dlib feeds it to its first convolution, ``(x - DLIB_MEAN) / DLIB_STD`` per
+The graph has the input of dlib's first convolution, ``(x - DLIB_MEAN) / DLIB_STD`` per
 channel of RGB, and names its taps ``features`` (256×4×4), ``pre_dropout`` (256) and ``embedding`` (128, not
 normalised). dlib's affine layers (frozen batch normalisations) are folded into the convolutions in float64.
 """
@@ -56,10 +56,7 @@ _DOC = (
 def find_weights() -> Path:
     """Return the path of dlib's weights in the package ``face_recognition_models``, without importing it.
 
-    Raises
-    ------
-    DependencyError
-        The package is not installed.
+    DependencyError where the package is not installed.
     """
     return find_file(
         "face_recognition_models",
@@ -70,17 +67,9 @@ def find_weights() -> Path:
 
 
 def read_dlib_resnet(source: Path | bytes) -> tuple[Layer, ...]:
-    """Read the layers of dlib's network, in the order of execution.
+    """Read the layers of dlib's network, from its file or the bytes of it, in the order of execution.
 
-    Parameters
-    ----------
-    source
-        The file, or its bytes.
-
-    Raises
-    ------
-    ModelError
-        The file cannot be read, is damaged, or holds another network.
+    ModelError where the file cannot be read, is damaged, or is another network.
     """
     if isinstance(source, bytes):
         layers = read_layers(source, name="dlib network")
@@ -96,8 +85,8 @@ def read_dlib_resnet(source: Path | bytes) -> tuple[Layer, ...]:
     return layers
 
 
-def _same_input(found: Input, wanted: Input) -> bool:
-    return found.size == wanted.size and np.allclose(found.mean, wanted.mean, atol=1e-4)
+def _same_input(stored: Input, wanted: Input) -> bool:
+    return stored.size == wanted.size and np.allclose(stored.mean, wanted.mean, atol=1e-4)
 
 
 def build_dlib_resnet(source: Path | bytes | None = None) -> onnx.ModelProto:
@@ -106,7 +95,7 @@ def build_dlib_resnet(source: Path | bytes | None = None) -> onnx.ModelProto:
     Parameters
     ----------
     source
-        The ``.dat`` file or its bytes; by default the file of `find_weights`.
+        The ``.dat`` file or its bytes; default: the file of `find_weights`.
 
     Returns
     -------
@@ -118,7 +107,7 @@ def build_dlib_resnet(source: Path | bytes | None = None) -> onnx.ModelProto:
     DependencyError
         No source was given and the package with the weights is not installed.
     ModelError
-        The file is damaged or holds another network.
+        The file is damaged or is another network.
     """
     layers = read_dlib_resnet(find_weights() if source is None else source)
     writer = _Writer()
@@ -152,7 +141,7 @@ def _fold(layers: tuple[Layer, ...]) -> list[Layer]:
 
 
 def _named(layers: list[Layer]) -> list[tuple[Layer, str]]:
-    """Name the output of every layer; ``features`` is what the last residual block reads."""
+    """Name the output of every layer; ``features`` is the input of the last residual block."""
     counts: dict[str, int] = {}
     tags = [at for at, layer in enumerate(layers) if isinstance(layer, Tag)]
     named = []
@@ -169,7 +158,7 @@ def _named(layers: list[Layer]) -> list[tuple[Layer, str]]:
 
 
 class _Writer:
-    """Writes layer after layer; `tensor` and `shape` (without the batch) are what was reached so far."""
+    """Writes layer after layer; `tensor` and `shape` (without the batch) are the current output."""
 
     def __init__(self) -> None:
         self.graph = GraphBuilder("dlib_resnet")
@@ -178,7 +167,7 @@ class _Writer:
         self._tags: list[tuple[str, tuple[int, ...]]] = []
 
     def add(self, layer: Layer, name: str) -> None:
-        """Write one layer whose output is called `name`."""
+        """Write one layer with the output `name`."""
         if isinstance(layer, Convolution):
             self._convolution(layer, name)
         elif isinstance(layer, Relu):

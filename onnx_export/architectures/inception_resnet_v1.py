@@ -1,7 +1,7 @@
 """Inception-ResNet-v1, the network of FaceNet, from the checkpoints of facenet-pytorch.
 
 Szegedy et al. 2016 (arXiv:1602.07261). Parameter names, scales of the residuals and the epsilon are those of
-facenet-pytorch, which ends in an L2 normalisation; this graph ends before it, as every graph here does.
+facenet-pytorch. Its final L2 normalisation is left out, as in every graph here.
 """
 
 from __future__ import annotations
@@ -46,24 +46,19 @@ _MIXED_7A = [
 def build_inception_resnet_v1(
     *, state: State | None = None, seed: int = 0, size: int = 160
 ) -> onnx.ModelProto:
-    """Build Inception-ResNet-v1: ``image`` (N, 3, size, size) to ``embedding`` (N, 512).
+    """Build Inception-ResNet-v1: ``image`` (N, 3, size, size) to ``embedding`` (N, 512), opset 17.
 
     Pre-dropout vector ``flatten`` (N, 1792), the mean over the last map, which has 3×3 positions. The deepest
-    map of at least 4×4 is ``repeat_2.9.relu`` (N, 896, 8, 8).
+    map of at least 4×4 is ``repeat_2.9.relu`` (N, 896, 8, 8). The embedding is the output of ``last_bn``, not normalised.
 
     Parameters
     ----------
     state
-        A facenet-pytorch state dict as arrays, its ``logits`` ignored; ``None`` draws random parameters.
+        A facenet-pytorch state dict as arrays, its ``logits`` ignored; ``None``: random parameters.
     seed
-        Of the random parameters.
+        Seed of the random parameters.
     size
         Side of the input in pixels, at least 75.
-
-    Returns
-    -------
-    onnx.ModelProto
-        Opset 17, symbolic batch ``N``. The embedding is the output of ``last_bn``, not of unit length.
 
     Raises
     ------
@@ -113,7 +108,7 @@ def _chain(net: NetworkBuilder, x: str, names: Sequence[str], layers: Sequence[L
 
 
 def _branches(net: NetworkBuilder, x: str, name: str, branches: Sequence[Sequence[Layer]]) -> list[str]:
-    """Add parallel branches; one of a single convolution has no index in its parameters' names."""
+    """Add parallel branches; a branch of a single convolution has no index in its parameters' names."""
     outputs = []
     for i, layers in enumerate(branches):
         branch = f"{name}.branch{i}"
@@ -131,7 +126,7 @@ def _block(
     scale: float,
     relu: bool = True,
 ) -> str:
-    """Add to the input its branches, brought back to its depth by a 1×1 convolution and scaled."""
+    """Add the branches to the input, after a 1×1 convolution to its depth and a scaling."""
     y = net.concat(_branches(net, x, name, branches), f"{name}.concat")
     y = net.conv(y, f"{name}.conv2d", net.shapes[x][0], 1, bias=True)
     y = net.scale(y, scale, f"{name}.scale") if scale != 1 else y
@@ -140,7 +135,7 @@ def _block(
 
 
 def _reduction(net: NetworkBuilder, x: str, name: str, branches: Sequence[Sequence[Layer]]) -> str:
-    """Halve the extent: strided branches beside a max pool."""
+    """Halve height and width: strided branches beside a max pool."""
     parts = _branches(net, x, name, branches)
     pool = net.max_pool(x, f"{name}.branch{len(parts)}", 3, stride=2)
     return net.concat([*parts, pool], name)

@@ -1,6 +1,6 @@
 """IResNet, the backbone of ArcFace, from the checkpoints of InsightFace's arcface_torch.
 
-Every convolution sits between batch norms: bn1, 3×3, bn2, PReLU, 3×3, bn3, plus the input (Duta et al. 2020,
+Every convolution is between batch norms: bn1, 3×3, bn2, PReLU, 3×3, bn3, plus the input (Duta et al. 2020,
 arXiv:2004.04989). Parameter names, their shapes and the epsilon are those of arcface_torch.
 """
 
@@ -23,7 +23,7 @@ _UNITS = {18: (2, 2, 2, 2), 34: (3, 4, 6, 3), 50: (3, 4, 14, 3), 100: (3, 13, 30
 def build_iresnet(
     depth: int = 100, *, state: State | None = None, seed: int = 0, size: int = 112
 ) -> onnx.ModelProto:
-    """Build an IResNet: ``image`` (N, 3, size, size) to ``embedding`` (N, 512).
+    """Build an IResNet: ``image`` (N, 3, size, size) to ``embedding`` (N, 512), opset 17.
 
     Feature map ``bn2`` (N, 512, 7, 7); pre-dropout vector ``flatten`` (N, 25088).
 
@@ -32,16 +32,11 @@ def build_iresnet(
     depth
         18, 34, 50 or 100.
     state
-        An arcface_torch state dict as arrays; ``None`` draws random parameters.
+        An arcface_torch state dict as arrays; ``None``: random parameters.
     seed
-        Of the random parameters.
+        Seed of the random parameters.
     size
         Side of the input in pixels.
-
-    Returns
-    -------
-    onnx.ModelProto
-        Opset 17, symbolic batch ``N``.
 
     Raises
     ------
@@ -70,7 +65,7 @@ build_iresnet100 = partial(build_iresnet, 100)
 
 
 def _residual(net: NetworkBuilder, x: str, name: str, channels: int, *, stride: int) -> str:
-    """Add the unit's output to its input, which a strided unit first brings to the new extent and depth."""
+    """Add a unit to its input, which a strided unit first converts to the new size and depth."""
     y = net.batch_norm(x, f"{name}.bn1", epsilon=_EPSILON)
     y = net.conv(y, f"{name}.conv1", channels, 3, padding=1)
     y = net.prelu(net.batch_norm(y, f"{name}.bn2", epsilon=_EPSILON), f"{name}.prelu")

@@ -1,7 +1,7 @@
-"""Arrays out of a joblib file, read without unpickling.
+"""Read arrays from a joblib file without unpickling.
 
-joblib puts the values of an array behind the pickled description of it, in the same stream: the description ends, one
-byte says how many bytes of padding follow, and then come the raw values.
+joblib writes the values of an array after its pickled description, in the same stream: the description, one
+byte with the number of padding bytes, the padding, and the raw values.
 """
 
 from __future__ import annotations
@@ -24,34 +24,19 @@ _NUMPY = {("numpy", "dtype"): "dtype", ("numpy", "ndarray"): "ndarray"}
 
 
 def read_arrays(data: bytes, *, name: str) -> list[NDArray[np.float32]]:
-    """Read a joblib dump of a list of float32 arrays.
+    """Read a decompressed joblib dump of a list of float32 arrays; messages call the file `name`.
 
-    Parameters
-    ----------
-    data
-        The dump, already decompressed.
-    name
-        What the file is called in error messages.
-
-    Returns
-    -------
-    list of ndarray
-        In the order of the list.
-
-    Raises
-    ------
-    ModelError
-        The bytes are damaged, name anything but numpy arrays, or hold anything but float32 arrays.
+    ModelError where the bytes are damaged, name anything but numpy arrays, or hold anything but float32 arrays.
     """
     machine = _ArrayMachine(io.BytesIO(data))
     try:
         run_pickle(machine, machine.stream, name=name)
     except SourceError as error:
         raise ModelError(f"{error}; a list of arrays as joblib writes it was expected") from error
-    found = machine.result
-    if not isinstance(found, list) or not all(isinstance(item, _StoredArray) for item in found):
-        raise ModelError(f"{name}: a list of arrays was expected, found {type(found).__name__}")
-    arrays = [item.values for item in found]
+    result = machine.result
+    if not isinstance(result, list) or not all(isinstance(item, _StoredArray) for item in result):
+        raise ModelError(f"{name}: a list of arrays was expected, found {type(result).__name__}")
+    arrays = [item.values for item in result]
     if any(array is None for array in arrays):
         raise ModelError(f"{name}: an array is named and never described")
     return arrays
@@ -64,7 +49,7 @@ class _StoredArray:
 
 
 class _ArrayMachine(Machine):
-    """Knows numpy's types and joblib's description of an array; takes the values from the stream behind it."""
+    """Knows numpy's types and joblib's description of an array; reads the values from the stream after it."""
 
     def __init__(self, stream: io.BytesIO) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Layers of a convolutional network, written as ONNX nodes named after the parameters they read."""
+"""Build layers of a convolutional network as ONNX nodes that are named after their parameters."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ _BATCH = "N"
 class NetworkBuilder:
     """A graph from one image to one embedding.
 
-    Every method adds a layer and returns the name of its output, which is the layer's own name. Shapes are
-    followed along, so a layer asks the parameters for exactly the shape it reads.
+    Every method adds a layer and returns the name of its output, which is the layer's name. Shapes are
+    tracked, so that a layer requests its parameters with their exact shape.
 
     Parameters
     ----------
     name
         Name of the architecture.
     parameters
-        Where weights come from.
+        Source of the weights.
     size
-        Height and width of the input ``image``, which takes the normalised ``(N, 3, H, W)`` float32 tensor.
+        Height and width of the input ``image``, the normalised ``(N, 3, H, W)`` float32 tensor.
     """
 
     def __init__(self, name: str, parameters: Parameters, size: tuple[int, int]) -> None:
@@ -48,7 +48,7 @@ class NetworkBuilder:
         bias: bool = False,
         gain: float = 1.0,
     ) -> str:
-        """Convolution; reads ``<name>.weight`` and, where asked, ``<name>.bias``."""
+        """Add a convolution; reads ``<name>.weight`` and, with `bias`, ``<name>.bias``."""
         (kh, kw), (ph, pw) = _pair(kernel), _pair(padding)
         depth, height, width = self.shapes[x]
         inputs = [x, self._weight(f"{name}.weight", (channels, depth // groups, kh, kw), gain=gain)]
@@ -64,7 +64,7 @@ class NetworkBuilder:
         return self._node("Conv", inputs, name, (channels, *extent), attributes)
 
     def batch_norm(self, x: str, name: str, *, epsilon: float, output: str = "", gain: float = 1.0) -> str:
-        """Batch norm at inference; reads ``weight``, ``bias``, ``running_mean`` and ``running_var``."""
+        """Add a batch norm at inference; reads ``weight``, ``bias``, ``running_mean`` and ``running_var``."""
         channels = self.shapes[x][:1]
         statistics = ("weight", "bias", "running_mean", "running_var")
         inputs = [self._weight(f"{name}.{s}", channels, gain=gain) for s in statistics]
@@ -73,59 +73,53 @@ class NetworkBuilder:
         )
 
     def prelu(self, x: str, name: str) -> str:
-        """Leaky rectifier with one slope per channel; reads ``<name>.weight``."""
+        """Add a leaky rectifier with one slope per channel; reads ``<name>.weight``."""
         slope = self._parameters.take(f"{name}.weight", self.shapes[x][:1], gain=0.25)
         weight = self._builder.constant(f"{name}.weight", slope.reshape(-1, 1, 1))
         return self._node("PRelu", [x, weight], name, self.shapes[x])
 
     def relu(self, x: str, name: str) -> str:
-        """Rectifier."""
+        """Add a rectifier."""
         return self._node("Relu", [x], name, self.shapes[x])
 
     def add(self, x: str, y: str, name: str) -> str:
-        """Sum of two tensors of one shape."""
+        """Add the sum of two tensors of one shape."""
         return self._node("Add", [x, y], name, self.shapes[x])
 
     def scale(self, x: str, factor: float, name: str) -> str:
-        """Product with a number."""
+        """Add a product with a number."""
         constant = self._builder.constant(f"{name}.factor", np.array(factor, np.float32))
         return self._node("Mul", [x, constant], name, self.shapes[x])
 
     def concat(self, parts: Sequence[str], name: str) -> str:
-        """Tensors of one extent, stacked along the channels."""
+        """Concatenate tensors along the channels."""
         channels = sum(self.shapes[p][0] for p in parts)
         return self._node("Concat", parts, name, (channels, *self.shapes[parts[0]][1:]), {"axis": 1})
 
     def max_pool(self, x: str, name: str, kernel: int, *, stride: int) -> str:
-        """Maximum over windows, without padding."""
+        """Add a max pool without padding."""
         channels, *extent = self.shapes[x]
         small = [(e - kernel) // stride + 1 for e in extent]
         attributes: dict[str, Attribute] = {"kernel_shape": [kernel] * 2, "strides": [stride] * 2}
         return self._node("MaxPool", [x], name, (channels, *small), attributes)
 
     def global_average_pool(self, x: str, name: str) -> str:
-        """Mean over all positions."""
+        """Add the mean over all positions."""
         return self._node("GlobalAveragePool", [x], name, (self.shapes[x][0], 1, 1))
 
     def flatten(self, x: str, name: str) -> str:
-        """All values of an image in one row, channels first."""
+        """Flatten an image to one row, channels first."""
         return self._node("Flatten", [x], name, (int(np.prod(self.shapes[x])),), {"axis": 1})
 
     def linear(self, x: str, name: str, units: int, *, bias: bool = True) -> str:
-        """Fully connected layer; reads ``<name>.weight`` and, where asked, ``<name>.bias``."""
+        """Add a fully connected layer; reads ``<name>.weight`` and, with `bias`, ``<name>.bias``."""
         inputs = [x, self._weight(f"{name}.weight", (units, *self.shapes[x]))]
         if bias:
             inputs.append(self._weight(f"{name}.bias", (units,)))
         return self._node("Gemm", inputs, name, (units,), {"transB": 1})
 
     def model(self, output: str) -> onnx.ModelProto:
-        """Return the checked model from ``image`` to `output`.
-
-        Raises
-        ------
-        ModelError
-            The parameters did not fit.
-        """
+        """Return the checked model from ``image`` to `output`; ModelError where the parameters do not fit."""
         self._parameters.check(self._name)
         return self._builder.model(
             {"image": [_BATCH, *self.shapes["image"]]}, {output: [_BATCH, *self.shapes[output]]}

@@ -22,24 +22,19 @@ _STAGES = (
 def build_mobilefacenet(
     *, state: State | None = None, seed: int = 0, dimensions: int = 512
 ) -> onnx.ModelProto:
-    """Build MobileFaceNet: ``image`` (N, 3, 112, 112) to ``embedding`` (N, D).
+    """Build MobileFaceNet: ``image`` (N, 3, 112, 112) to ``embedding`` (N, D), opset 17.
 
-    The map ``conv_sep.prelu`` (N, 512, 7, 7) is weighed by one 7×7 kernel per channel; the 512 values of
-    ``flatten`` are what the last, linear 1×1 convolution reads, written as a matrix product.
+    One 7×7 kernel per channel weights the map ``conv_sep.prelu`` (N, 512, 7, 7); the 512 values of
+    ``flatten`` are the input of the last, linear 1×1 convolution, written as a matrix product.
 
     Parameters
     ----------
     state
-        Parameters by name; ``None`` draws random ones.
+        Parameters by name; ``None``: random ones.
     seed
-        Of the random parameters.
+        Seed of the random parameters.
     dimensions
         D, 512 or, as in the paper, 128.
-
-    Returns
-    -------
-    onnx.ModelProto
-        Opset 17, symbolic batch ``N``.
 
     Raises
     ------
@@ -77,7 +72,7 @@ def _unit(
 def _bottleneck(
     net: NetworkBuilder, x: str, name: str, inner: int, outer: int, *, stride: int, residual: bool
 ) -> str:
-    """Widen, filter each channel, narrow without a rectifier; added to the input where `residual`."""
+    """Expand, filter each channel, project without a rectifier; add to the input with `residual`."""
     y = _unit(net, x, f"{name}.expand", inner, 1)
     y = _unit(net, y, f"{name}.filter", inner, 3, stride=stride, groups=inner)
     y = net.conv(y, f"{name}.project", outer, 1)

@@ -7,7 +7,7 @@ those of the PyPI package ``mtcnn`` (MIT), which is located, not imported: impor
 Every graph takes upright RGB pictures as ``(x - 127.5) / 128``, N×3×H×W, and returns per candidate the
 ``probability`` that it is a face and the ``regression`` of its box, ``(x0, y0, x1, y1)`` in units of the
 window's side, to be added to the window's corners. The proposal network is convolutional: row i, column j of
-its outputs stands for the 12×12 window whose upper left corner is (x, y) = (2j, 2i). O-Net returns five
+its outputs is the 12×12 window whose upper left corner is (x, y) = (2j, 2i). O-Net returns five
 ``landmarks`` too, (x, y) each, from 0 to 1 across the window. The softmax over two classes is written as a
 sigmoid of their difference, which is the same number.
 """
@@ -46,10 +46,7 @@ Arrays = Iterator[NDArray[np.float32]]
 def find_weights() -> Path:
     """Return the folder with the weights of the package ``mtcnn``, without importing it.
 
-    Raises
-    ------
-    DependencyError
-        The package is not installed.
+    DependencyError where the package is not installed.
     """
     return find_file("mtcnn", "assets", "weights", "pnet.lz4", purpose=_PURPOSE).parent
 
@@ -60,9 +57,9 @@ def build_mtcnn(folder: Path | None = None, *, tile: int | None = None) -> dict[
     Parameters
     ----------
     folder
-        Where ``pnet.lz4``, ``rnet.lz4`` and ``onet.lz4`` lie; by default the folder of `find_weights`.
+        Folder of ``pnet.lz4``, ``rnet.lz4`` and ``onet.lz4``; default: the folder of `find_weights`.
     tile
-        Height and width of the proposal network's input, at least 12; by default both are dynamic. A fixed
+        Height and width of the proposal network's input, at least 12; default: both are dynamic. A fixed
         size suits runtimes that compile a graph for each shape.
 
     Returns
@@ -77,7 +74,7 @@ def build_mtcnn(folder: Path | None = None, *, tile: int | None = None) -> dict[
     DependencyError
         No folder was given and the package ``mtcnn`` is not installed, or ``lz4`` is not.
     ModelError
-        A file is damaged or holds other weights, or `tile` is too small.
+        A file is damaged or has other weights, or `tile` is too small.
     """
     if tile is not None and tile < 12:
         raise ModelError(f"tile={tile} is smaller than a window of the proposal network; give at least 12")
@@ -109,16 +106,16 @@ def _read(path: Path) -> Arrays:
         raise ModelError(f"{path}: not an lz4 file, or damaged: {error}; install mtcnn again") from error
     arrays = read_arrays(data, name=str(path))
     wanted = _SHAPES[path.stem].split()
-    found = [",".join(map(str, array.shape)) for array in arrays]
-    if found != wanted:
+    shapes = [",".join(map(str, array.shape)) for array in arrays]
+    if shapes != wanted:
         raise ModelError(
-            f"{path}: arrays of shapes {' '.join(wanted)} were expected, found {' '.join(found)}"
+            f"{path}: arrays of shapes {' '.join(wanted)} were expected, found {' '.join(shapes)}"
         )
     return iter(arrays)
 
 
 class _Writer:
-    """Writes the layers of one network in order, taking their weights from `arrays` in the same order."""
+    """Writes the layers of one network in order, with weights from `arrays` in the same order."""
 
     def __init__(self, name: str, arrays: Arrays) -> None:
         self.graph = GraphBuilder(name)
@@ -141,7 +138,7 @@ class _Writer:
         self.tensor = self.graph.node("PRelu", [name, slopes], f"prelu_{self._count}")
 
     def pool(self, size: int, *, end: int = 0, ceil: bool = False) -> None:
-        """Write a maximum over size×size at stride 2, with `end` cells of padding right and below."""
+        """Write a max pool of size×size at stride 2, with `end` cells of padding right and below."""
         attributes: dict[str, int | Sequence[int]] = {
             "kernel_shape": [size, size],
             "strides": [2, 2],
@@ -153,8 +150,7 @@ class _Writer:
     def dense(self, side: int, channels: int) -> None:
         """Write the flattening of side×side×channels and a fully connected layer with its PReLU.
 
-        The weights expect the columns outermost, then the rows, then the channels; they are reordered to the
-        channels, rows, columns of ONNX.
+        The weights are in the order columns, rows, channels; they are reordered to the channels, rows, columns of ONNX.
         """
         weight, bias, slope = next(self._arrays), next(self._arrays), next(self._arrays)
         ordered = weight.reshape(side, side, channels, -1).transpose(2, 1, 0, 3).reshape(weight.shape)
@@ -195,13 +191,7 @@ class _Writer:
 
 
 def _interleaved(weight: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Reorder the last axis from x, x, x, x, x, y, y, y, y, y to x, y, x, y ….
-
-    Examples
-    --------
-    >>> _interleaved(np.arange(10)).tolist()
-    [0, 5, 1, 6, 2, 7, 3, 8, 4, 9]
-    """
+    """Reorder the last axis from x, x, x, x, x, y, y, y, y, y to x, y, x, y …."""
     return weight.reshape(*weight.shape[:-1], 2, 5).swapaxes(-1, -2).reshape(weight.shape)
 
 

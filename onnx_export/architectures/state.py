@@ -1,4 +1,4 @@
-"""The parameters of a network: a checkpoint's, checked against the architecture, or random ones."""
+"""The parameters of a network, from a checkpoint that is checked against the architecture, or random."""
 
 from __future__ import annotations
 
@@ -17,24 +17,16 @@ _WRAPPERS = ("state_dict", "model_state_dict", "model", "backbone")
 
 
 def load_state(path: Path | str) -> dict[str, NDArray[np.generic]]:
-    """Read a PyTorch checkpoint into NumPy arrays; nothing in the file is executed.
+    """Read a PyTorch checkpoint into NumPy arrays by name, without executing code; half precision becomes float32.
 
-    Parameters
-    ----------
-    path
-        A file that ``torch.save`` wrote: a state dict, or a dict that holds one under a usual name.
-
-    Returns
-    -------
-    dict
-        Parameter name to array; half-precision parameters become float32.
+    The file, written by ``torch.save``, is a state dict, or a dict with one under a usual name.
 
     Raises
     ------
     DependencyError
         torch is not installed.
     ModelError
-        The file is missing, or holds something else than tensors.
+        The file is missing, or holds something other than tensors.
     """
     try:
         import torch
@@ -61,21 +53,19 @@ def load_state(path: Path | str) -> dict[str, NDArray[np.generic]]:
 
 
 class Parameters:
-    """What an architecture reads its parameters from, one by one.
-
-    Problems are collected, so that one message names them all.
+    """The parameters that an architecture reads one by one; all problems are collected for one message.
 
     Parameters
     ----------
     state
-        Parameter name to array; ``None`` draws random, well-scaled parameters.
+        Parameter name to array; ``None``: random, well-scaled parameters.
     seed
-        Of the random parameters.
+        Seed of the random parameters.
     anchor
-        Name of a parameter at the network's root. Where the checkpoint has it behind a prefix (``module.``),
-        the prefix is taken off and parameters without it, those of other modules, are left aside.
+        Name of a parameter at the network's root. Where the checkpoint has it with a prefix (``module.``),
+        the prefix is removed and parameters without it, those of other modules, are ignored.
     ignore
-        Prefixes of parameters that belong to training alone.
+        Prefixes of parameters that only training uses.
     """
 
     def __init__(self, state: State | None, *, seed: int, anchor: str, ignore: Sequence[str] = ()) -> None:
@@ -86,14 +76,9 @@ class Parameters:
         self._problems: list[str] = []
 
     def take(self, name: str, shape: tuple[int, ...], *, gain: float = 1.0) -> NDArray[np.float32]:
-        """Return a parameter, float32.
+        """Return a parameter of this shape, float32.
 
-        Parameters
-        ----------
-        name, shape
-            What the architecture reads.
-        gain
-            Scale of random weights: times 1/√fan-in for matrices and kernels, the mean of vectors.
+        ``gain`` is the scale of random weights: times 1/√fan-in for matrices and kernels, the mean of vectors.
         """
         self._used.add(name)
         if self._state is None:
@@ -108,13 +93,7 @@ class Parameters:
         return np.zeros(shape, np.float32)
 
     def check(self, architecture: str) -> None:
-        """Raise when parameters were missing, misshaped or left over.
-
-        Raises
-        ------
-        ModelError
-            The message names the first few.
-        """
+        """Raise ModelError, with the first few names, where parameters are missing, of another shape, or unused."""
         extra = [
             f"{n} is not part of it" for n in self._state or () if n not in self._used and not self._skip(n)
         ]
@@ -140,6 +119,6 @@ class Parameters:
 
 
 def _without_prefix(state: State, anchor: str) -> dict[str, NDArray[np.generic]]:
-    found = min((n for n in state if n == anchor or n.endswith(f".{anchor}")), key=len, default=anchor)
-    prefix = found[: -len(anchor)]
+    anchor_name = min((n for n in state if n == anchor or n.endswith(f".{anchor}")), key=len, default=anchor)
+    prefix = anchor_name[: -len(anchor)]
     return {n[len(prefix) :]: v for n, v in state.items() if n.startswith(prefix)}

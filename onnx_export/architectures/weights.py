@@ -1,7 +1,7 @@
-"""Where the files of other distributions lie, found without importing those distributions.
+"""Find the data files of other distributions without importing them.
 
-Importing ``face_recognition_models`` needs ``pkg_resources``, which newer Pythons no longer bring, and
-importing ``mtcnn`` pulls in TensorFlow. Both are wanted for a data file only, so only their folder is found.
+Importing ``face_recognition_models`` needs ``pkg_resources``, which newer Pythons do not have, and importing ``mtcnn``
+loads TensorFlow. Only a data file of each is needed, so only their folder is located.
 """
 
 from __future__ import annotations
@@ -15,23 +15,10 @@ __all__ = ["find_file"]
 
 
 def find_file(package: str, *parts: str, purpose: str, extra: str = "demo") -> Path:
-    """Return the path of a data file inside an installed top-level package.
+    """Return the path of a data file, given by `parts`, inside an installed top-level package, without importing it.
 
-    Parameters
-    ----------
-    package
-        Import name of a top-level package; it is located, not imported.
-    *parts
-        Path of the file below the package's folder.
-    purpose
-        What the file is needed for, in the words of the error message.
-    extra
-        The extra of this distribution that installs the package.
-
-    Raises
-    ------
-    DependencyError
-        The package is not installed, or the file is not inside it.
+    ``purpose`` is what the file is needed for, and ``extra`` the extra of this distribution that installs the package, both
+    for the DependencyError where it is not installed.
 
     Examples
     --------

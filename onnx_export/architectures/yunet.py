@@ -1,4 +1,4 @@
-"""The face detector YuNet: its published graph with batch, height and width set free.
+"""The face detector YuNet: its published graph with a free batch, height and width.
 
 The file ``face_detection_yunet_2023mar.onnx`` (W. Wu, H. Peng, S. Yu: YuNet: A Tiny Millisecond-level Face Detector,
 Machine Intelligence Research 20, 2023; MIT) is exported for one picture of 640×640 pixels. The network is fully
@@ -28,21 +28,13 @@ _OUTPUTS = {f"{kind}_{stride}": count for kind, count in _KINDS.items() for stri
 def build_yunet(data: bytes) -> onnx.ModelProto:
     """Return the network for any number of pictures whose height and width are multiples of 32.
 
-    Parameters
-    ----------
-    data
-        The published file.
+    ``data`` is the published file; ModelError for another network.
 
     Returns
     -------
     onnx.ModelProto
         ``input`` (N, 3, height, width), BGR, 0..255. For each stride s, with K = height / s * width / s cells row by
         row: ``cls_s`` and ``obj_s`` (N, K, 1), probabilities; ``bbox_s`` (N, K, 4); ``kps_s`` (N, K, 10).
-
-    Raises
-    ------
-    ModelError
-        The bytes are another network.
     """
     from onnx import numpy_helper
 

@@ -1,1 +1,1 @@
-"""Surgery on any ONNX graph: reading (ONNX, TensorFlow Lite), finding taps, cutting, folding, gradients and half precision."""
+"""Transformations of any ONNX graph: reading (ONNX, TensorFlow Lite), taps, cutting, folding, gradients and half precision."""

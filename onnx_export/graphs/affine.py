@@ -1,8 +1,7 @@
-"""Folding the head of a network, everything behind the pre-dropout vector, into one affine map.
+"""Fold the head of a network, everything after the pre-dropout vector, into one affine map.
 
-The head is linear layers and batch norms, so ``e = A h + b`` holds exactly. The fold runs backwards from
-the embedding, as a reverse-mode derivative does: each tensor carries the matrix that takes its values to the
-embedding, and no F×F matrix is ever formed.
+The head is linear layers and batch norms, so ``e = A h + b`` is exact. The fold runs backwards from the embedding, like
+a reverse-mode derivative: each tensor has the matrix from its values to the embedding, and no F×F matrix is formed.
 """
 
 from __future__ import annotations
@@ -23,23 +22,10 @@ Pulled = tuple[dict[str, Matrix], Matrix | float]
 
 
 def head_affine(head: onnx.ModelProto) -> tuple[Matrix, Matrix]:
-    """Fold a head into ``e = A h + b``, in float64.
+    """Fold a head into ``e = A h + b`` in float64; return A ``(D, F)`` and b ``(D,)``.
 
-    Parameters
-    ----------
-    head
-        A model with one input, h, and one output, the embedding: what `split.head` or `split.cut` returns.
-        An input of rank 4 counts as its values in C order.
-
-    Returns
-    -------
-    A : ndarray, float64, (D, F)
-    b : ndarray, float64, (D,)
-
-    Raises
-    ------
-    ModelError
-        A node is not affine in h; the message names it.
+    ``head`` is a model with one input, h, and one output, the embedding, from `split.cut`. An input of rank 4 counts as its
+    values in C order. ModelError names a node that is not affine in h.
     """
     fold = _Fold(GraphView(head))
     if len(fold.view.inputs) != 1 or len(fold.view.outputs) != 1:
@@ -63,17 +49,9 @@ def head_affine(head: onnx.ModelProto) -> tuple[Matrix, Matrix]:
 
 
 def folded_head(head: onnx.ModelProto) -> onnx.ModelProto:
-    """Return a head of several linear layers as one, with the same input and output, where that takes fewer products.
+    """Return a head (see :func:`head_affine`) as one linear layer, with the same input and output, where that is cheaper.
 
-    Parameters
-    ----------
-    head
-        As for :func:`head_affine`.
-
-    Returns
-    -------
-    onnx.ModelProto
-        ``head`` itself where it has one layer, is not affine, or is cheaper as it is (a bottleneck in the middle).
+    ``head`` itself is returned where it has one layer, is not affine, or needs fewer products (a bottleneck in the middle).
     """
     view = GraphView(head)
     products = [_products(view, node) for node in view.nodes if node.op_type in ("Conv", "Gemm", "MatMul")]
@@ -101,13 +79,13 @@ def folded_head(head: onnx.ModelProto) -> onnx.ModelProto:
 
 
 def _products(view: GraphView, node: onnx.NodeProto) -> int:
-    """Multiplications of a linear layer, per face: the number of its weights."""
+    """Return the number of weights of a linear layer: its multiplications per face."""
     weight = view.constant(node.input[1])
     return 0 if weight is None else int(weight.size)
 
 
 class _Fold:
-    """The rules, one per operator: given the matrix of a node's output, the matrices of its inputs."""
+    """The rules, one per operator: from the matrix of a node's output to the matrices of its inputs."""
 
     def __init__(self, view: GraphView) -> None:
         self.view = view
@@ -129,7 +107,7 @@ class _Fold:
         self.rules = {**rules, **dict.fromkeys(same, self._same)}
 
     def shape(self, name: str) -> tuple[int, ...]:
-        """Shape of a tensor without its batch dimension."""
+        """Return the shape of a tensor without its batch dimension."""
         shape = self.view.shapes.get(name)
         if shape is None or None in shape[1:]:
             raise ModelError(f"the shape of {name!r} in the head is not constant; it cannot be folded")
@@ -148,7 +126,7 @@ class _Fold:
         return ModelError(f"the head is not an affine map of its input: {describe(node)}: {why}")
 
     def _value(self, node: onnx.NodeProto, index: int, default: float = 0.0) -> Matrix:
-        """Constant input of a node, in float64; `default` where the input is left out."""
+        """Return a constant input of a node in float64; `default` where the input is omitted."""
         if index >= len(node.input) or not node.input[index]:
             return np.array(default)
         value = self.view.constant(node.input[index])
@@ -157,7 +135,7 @@ class _Fold:
         return value.astype(np.float64)
 
     def _spread(self, node: onnx.NodeProto, index: int) -> Matrix:
-        """Constant operand of an elementwise node, broadcast to one row of its output."""
+        """Return the constant operand of an elementwise node, broadcast to one row of its output."""
         shape = (1, *self.shape(node.output[0]))
         try:
             return np.broadcast_to(self._value(node, index), shape).ravel()
@@ -165,7 +143,7 @@ class _Fold:
             raise self._refuse(node, f"its constant operand does not broadcast to {shape}") from None
 
     def _operand(self, node: onnx.NodeProto) -> int:
-        """Position of the one operand that depends on h."""
+        """Return the position of the one operand that depends on h."""
         data = [i for i, name in enumerate(node.input) if name in self.view.dynamic]
         if len(data) != 1:
             raise self._refuse(node, "it joins two tensors that both depend on the input")
@@ -246,7 +224,7 @@ class _Fold:
         return {node.input[0]: stacked.reshape(len(matrix), -1)}, 0.0
 
     def _conv(self, node: onnx.NodeProto, matrix: Matrix) -> Pulled:
-        """Fold a convolution with one output position: its kernel where it lies over the map."""
+        """Fold a convolution with one output position: the part of its kernel inside the map."""
         if self.shape(node.output[0])[1:] != (1, 1):
             raise self._refuse(node, f"its output {self.shape(node.output[0])} is larger than 1×1")
         weight = self._value(node, 1)
@@ -265,7 +243,7 @@ class _Fold:
     def _taken(
         self, node: onnx.NodeProto, axis: int, extent: list[int]
     ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-        """Positions of the map that the kernel covers along an axis, and the kernel's own positions there."""
+        """Return the positions of the map that the kernel covers along an axis, and the kernel's own positions there."""
         if attribute(node, "auto_pad", b"NOTSET") not in (b"NOTSET", b"VALID"):
             raise self._refuse(node, "auto_pad is not supported; wanted explicit pads")
         pads, dilations = attribute(node, "pads", [0] * 4), attribute(node, "dilations", [1, 1])

@@ -1,4 +1,4 @@
-"""A small writer of ONNX graphs: named nodes, constants, one symbolic batch dimension."""
+"""Build ONNX graphs: named nodes, constants, one symbolic batch dimension."""
 
 from __future__ import annotations
 
@@ -22,12 +22,7 @@ Extent = int | str | None
 
 
 class GraphBuilder:
-    """Collects nodes and constants, then makes a checked model of them.
-
-    Parameters
-    ----------
-    name
-        Name of the graph.
+    """Collects nodes and constants, and makes a checked model of them.
 
     Examples
     --------
@@ -64,12 +59,9 @@ class GraphBuilder:
         *,
         doc: str = "",
     ) -> onnx.ModelProto:
-        """Return the model with float32 inputs and outputs of these shapes (a string is a symbolic extent).
+        """Return the model with float32 inputs and outputs of these shapes (a string is a symbolic dimension).
 
-        Raises
-        ------
-        ModelError
-            The graph is not valid ONNX; the message carries the checker's.
+        ModelError, with the checker's message, where the graph is not valid ONNX.
         """
         graph = helper.make_graph(
             self._nodes,

@@ -1,4 +1,4 @@
-"""Folding batch norms into the convolutions before them, in float64."""
+"""Fold batch norms into the convolutions before them, in float64."""
 
 from __future__ import annotations
 
@@ -13,20 +13,10 @@ from fiqx_trt.onnx_export.graphs.view import GraphView, attribute, reads
 
 
 def fold_batch_norms(model: onnx.ModelProto) -> onnx.ModelProto:
-    """Return the model with every batch norm that follows a convolution, and nothing else reads, inside it.
+    """Return the model with every batch norm folded into the convolution before it, where only that batch norm reads it.
 
     ``γ (W x + c − μ) / √(σ² + ε) + β`` is a convolution with ``W' = s W`` and ``c' = s (c − μ) + β``, where
-    ``s = γ / √(σ² + ε)``. The output keeps the batch norm's name.
-
-    Parameters
-    ----------
-    model
-        Any ONNX model; it is not changed.
-
-    Returns
-    -------
-    onnx.ModelProto
-        A model that computes the same.
+    ``s = γ / √(σ² + ε)``. The output keeps the batch norm's name; the given model is not changed.
     """
     view = GraphView(model)
     readers = Counter([*view.outputs, *(name for node in view.nodes for name in reads(node))])

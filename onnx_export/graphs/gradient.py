@@ -1,4 +1,4 @@
-"""Forward and backward of a recognition network as one ONNX graph: which pixels carry a face's quality.
+"""Build the forward and backward pass of a recognition network as one ONNX graph.
 
 The graph is ordinary ONNX, so every runtime compiles it like any other network, and one run gives the
 embedding, the pre-dropout vector and the gradient of the quality node (Terhörst et al., Eq. 3-5) with respect
@@ -40,20 +40,20 @@ def build_gradient(
     weights: Weights = "l1",
     dropout: float = 0.5,
 ) -> onnx.ModelProto:
-    """Write the graph from raw pixels to embedding, pre-dropout vector and gradient.
+    """Build the graph from raw pixels to embedding, pre-dropout vector and gradient.
 
     Parameters
     ----------
     model, taps
-        A recognition network that reads normalised pixels, and its taps.
+        A recognition network with normalised pixels as input, and its taps.
     mean, std
-        Per channel of the network's input, in its colour order: it reads ``(x - mean) / std``.
+        Per channel of the network's input, in its colour order: the network receives ``(x - mean) / std``.
     weights
-        Whose gradient: of ``Σ e_i`` (``l1`` and ``sum``: they differ by a factor per face), of ``Σ |e_i|``
-        (``signed``), both of the normalised embedding ``e`` with the signs held constant; or of ``-d̄``
+        The function to differentiate: ``Σ e_i`` (``l1`` and ``sum``: they differ by a factor per face), ``Σ |e_i|``
+        (``signed``), both of the normalised embedding ``e`` with the signs held constant; or ``-d̄``
         (``exact``), with ``d̄ = √(2t / (1 + t))`` the mean distance that dropout noise causes (closed form).
     dropout
-        Probability behind `exact`; the others do not depend on it.
+        Dropout probability of `exact`.
 
     Returns
     -------
@@ -67,7 +67,7 @@ def build_gradient(
     InvalidInputError
         `weights` or `dropout` is not one of the above.
     ModelError
-        An operator of the network has no adjoint, or, for `exact`, the head is not affine.
+        The gradient of an operator is not implemented, or, for `exact`, the head is not affine.
     """
     if weights not in _WEIGHTS:
         raise InvalidInputError(f"weights is {weights!r}; wanted one of {', '.join(_WEIGHTS)}")
@@ -94,7 +94,7 @@ def _column_norms(model: onnx.ModelProto, taps: TapNames) -> np.ndarray:
 
 
 def _renamed(model: onnx.ModelProto, taps: TapNames) -> onnx.ModelProto:
-    """Give the taps their public names, flat; tensors that had those names get others."""
+    """Rename the taps to their public names, flattened; rename tensors that had those names."""
     names = {public: f"{public}.inner" for public in ("image", "embedding", "pre_dropout", "gradient")}
     names[taps.image] = _PIXELS
     shapes = GraphView(model).shapes
@@ -113,7 +113,7 @@ def _renamed(model: onnx.ModelProto, taps: TapNames) -> onnx.ModelProto:
 
 
 def _after(model: onnx.ModelProto, name: str) -> int:
-    """Position behind the node that makes a tensor."""
+    """Return the position after the node that makes a tensor."""
     return next(i for i, node in enumerate(model.graph.node) if name in node.output) + 1
 
 
@@ -155,7 +155,7 @@ def _closed_form(tape: Tape, unit: str, length: str, dropout: float, norms: np.n
 
 
 def _assemble(tape: Tape, gradient: str, mean: Sequence[float], std: Sequence[float]) -> onnx.ModelProto:
-    """Put normalisation, forward and backward nodes into one model."""
+    """Join normalisation, forward and backward nodes to one model."""
     model = onnx.ModelProto()
     model.CopyFrom(tape.view.model)
     graph = model.graph

@@ -1,4 +1,4 @@
-"""Half precision written into the graph: convolutions in float16, everything delicate in float32.
+"""Convert a graph to half precision: convolutions in float16, numerically sensitive operators in float32.
 
 TensorRT's strongly typed networks take each tensor's type from the ONNX file, and ONNX Runtime reads the same
 file, so one graph is both the engine's source and its reference.
@@ -38,24 +38,10 @@ def to_half(model: onnx.ModelProto) -> onnx.ModelProto:
     """Return the model with float16 convolutions between float32 inputs and outputs.
 
     Batch norms are folded into the convolution before them, or become a product and a sum, in float64, before
-    anything is rounded. A linear layer that makes one vector per picture (the embedding's, or one of a
-    squeeze-and-excitation block), what follows it, reductions, divisions and L2 norms stay in float32, as does
-    a node with a constant that float16 cannot hold. Casts stand where the two meet.
-
-    Parameters
-    ----------
-    model
-        A model in float32; it is not changed.
-
-    Returns
-    -------
-    onnx.ModelProto
-        A model with the same inputs and outputs, their names and types included.
-
-    Raises
-    ------
-    ModelError
-        The result is not valid ONNX; the message carries the checker's.
+    any rounding. These stay in float32: a linear layer that makes one vector per picture (the embedding's, or one of a
+    squeeze-and-excitation block) and the nodes after it, reductions, divisions and L2 norms, and a node with a constant
+    that float16 cannot represent. Casts are inserted between the two. The given model is not changed; names and types of
+    inputs and outputs are kept. ModelError, with the checker's message, where the result is not valid ONNX.
 
     Examples
     --------
@@ -69,7 +55,7 @@ def to_half(model: onnx.ModelProto) -> onnx.ModelProto:
 
 
 class _Halving:
-    """Walks the graph once and writes it again; a tensor's half version is called ``<name>.half``."""
+    """Rewrites the graph in one pass; a tensor's half version is called ``<name>.half``."""
 
     def __init__(self, view: GraphView) -> None:
         self.view = view
@@ -154,7 +140,7 @@ class _Halving:
         self.nodes.append(copy)
 
     def _write_affine(self, node: onnx.NodeProto) -> None:
-        """Write a batch norm that stands before a convolution as ``s x + b``, one of each per channel."""
+        """Write a batch norm before a convolution as ``s x + b``, one of each per channel."""
         moments = self._moments(node)
         assert moments is not None  # checked by _becomes_half
         name, rank = node.output[0], len(self.view.shapes[node.input[0]])
@@ -168,7 +154,7 @@ class _Halving:
         self.halves.add(name)
 
     def _moments(self, node: onnx.NodeProto) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
-        """Return s and b of a batch norm with constants that float16 holds, else None."""
+        """Return s and b of a batch norm with constants that float16 can represent, else None."""
         values = [self.view.constant(name) for name in node.input[1:5]]
         if any(value is None for value in values) or node.input[0] not in self.view.shapes:
             return None
@@ -178,7 +164,7 @@ class _Halving:
         return (scale, shift) if _small(scale) and _small(shift) else None
 
     def _half(self, name: str) -> str:
-        """Return the name of a float tensor's half version, made now where it is the first time."""
+        """Return the name of a float tensor's half version; it is made at the first call."""
         half = f"{name}.half"
         weight = self._weight(name)
         if weight is not None:
@@ -189,7 +175,7 @@ class _Halving:
         return half
 
     def _single(self, name: str) -> None:
-        """Make sure that a tensor exists under its own name, in float32."""
+        """Make a tensor available under its own name in float32."""
         if name not in self.singles and name in self.halves:
             self.nodes.append(
                 helper.make_node("Cast", [f"{name}.half"], [name], name=f"{name}.single", to=_FLOAT)
@@ -202,7 +188,7 @@ def _small(values: NDArray[np.generic] | NDArray[np.float64] | None) -> bool:
 
 
 def _lifted(model: onnx.ModelProto) -> onnx.ModelProto:
-    """Return the model with its Constant tensors among the initializers."""
+    """Return the model with its Constant tensors as initializers."""
     lifted = onnx.ModelProto()
     lifted.CopyFrom(model)
     del lifted.graph.node[:]

@@ -1,4 +1,4 @@
-"""Where the head of a network begins: the first vector from which everything up to the embedding is affine."""
+"""Find the start of a network's head: the first vector from which everything up to the embedding is affine."""
 
 from __future__ import annotations
 
@@ -20,31 +20,17 @@ _CURE = f"name the output of the last linear layer as the embedding with {field_
 
 
 def head_start(view: GraphView, embedding: str) -> str:
-    """Return the first vector on the way to the embedding from which everything that follows is affine.
+    """Return the first vector on the path to the raw `embedding` from which everything up to the embedding is affine.
 
-    The walk goes back from the embedding through affine operators with constant operands, as long as the tensor has no
+    The search goes back from the embedding through affine operators with constant operands, as long as the tensor has no
     spatial extent. A global pool, a global depthwise convolution or a flattened map makes the vector; a non-linearity ends
-    the walk. A convolution that reads a whole map and mixes its channels is a flattening and a linear layer in one, so it
-    belongs to the head. What scales each value by itself right behind the depthwise convolution (its batch norm) belongs to
-    that convolution: exporters fold it in or leave it, and the vector must not depend on that.
+    the search. A convolution over a whole map that mixes its channels is a flattening and a linear layer in one, so it
+    belongs to the head. An elementwise scaling directly after the depthwise convolution (its batch norm) belongs to that
+    convolution: exporters fold it or not, and the vector must not depend on that.
 
-    Parameters
-    ----------
-    view
-        The network.
-    embedding
-        The raw embedding.
-
-    Returns
-    -------
-    str
-        A tensor ``(N, F)``, ``(N, F, 1, 1)``, or the map ``(N, C, h, w)`` whose values, in C order, the first linear layer
-        reads. An inactive Dropout on it is left to the head.
-
-    Raises
-    ------
-    ModelError
-        No linear layer lies between such a vector and the embedding.
+    The result is a tensor ``(N, F)``, ``(N, F, 1, 1)``, or the map ``(N, C, h, w)`` whose values, in C order, are the input
+    of the first linear layer. An inactive Dropout on it belongs to the head. ModelError where there is no linear layer
+    between such a vector and the embedding.
     """
     name = first = embedding  # `first` is what the first layer of the head reads, as far as the walk has come
     mixed = ""  # what the first mixing layer of the head reads
@@ -62,14 +48,9 @@ def head_start(view: GraphView, embedding: str) -> str:
 
 
 def linear_inputs(model: onnx.ModelProto, embedding: str, pre_dropout: str) -> list[str]:
-    """Return the vectors that the linear layers of a head read, from the first layer to the last.
+    """Return the inputs of the linear layers of a head, from the first layer to the last.
 
-    Parameters
-    ----------
-    model
-        A recognition network.
-    embedding, pre_dropout
-        Its raw embedding, and where its head begins (:func:`head_start`).
+    ``embedding`` is the raw embedding, ``pre_dropout`` the start of the head (:func:`head_start`).
 
     Examples
     --------
@@ -88,7 +69,7 @@ def linear_inputs(model: onnx.ModelProto, embedding: str, pre_dropout: str) -> l
 
 
 def is_vector(shape: Shape) -> bool:
-    """Whether a tensor has no spatial extent: all its dimensions but the batch and one are 1."""
+    """Return whether a tensor has no spatial extent: all its dimensions but the batch and one are 1."""
     return len(shape) >= 2 and sum(d != 1 for d in shape[1:]) <= 1
 
 
@@ -105,7 +86,7 @@ def _at_map(
 
 
 def _is_affine(view: GraphView, node: onnx.NodeProto) -> bool:
-    """Whether a node is an affine map of one tensor and makes a vector, the other operands being constants."""
+    """Return whether a node is an affine map of one tensor to a vector, with constant other operands."""
     data = view.data_inputs(node)
     if len(data) != 1:
         return False
@@ -122,7 +103,7 @@ def _is_affine(view: GraphView, node: onnx.NodeProto) -> bool:
 
 
 def _is_depthwise(view: GraphView, node: onnx.NodeProto) -> bool:
-    """Whether a convolution filters each channel by itself."""
+    """Return whether a convolution filters each channel separately."""
     groups = attribute(node, "group", 1)
     return bool(groups > 1 and view.shapes.get(node.input[0], (None, groups))[1] == groups)
 

@@ -1,4 +1,4 @@
-"""Networks whose picture may have any size: the size they were trained for becomes a constant of the graph."""
+"""Fix the input size of networks that accept any size to the size they were trained for."""
 
 from __future__ import annotations
 
@@ -15,45 +15,40 @@ USUAL_SIZES = ((112, 112), (112, 96), (96, 96), (128, 128), (150, 150), (160, 16
 def fix_input_size(
     model: onnx.ModelProto, size: tuple[int, int] | None = None, *, image: str | None = None
 ) -> onnx.ModelProto:
-    """Return the model with a constant height and width of its picture.
+    """Return the model with a constant height and width of its picture; ``model`` itself where they are constant.
 
     Parameters
     ----------
     model
         A network.
     size
-        Height and width; ``None`` where nobody told. Of the usual sizes, the only one that fits the weights is then taken.
+        Height and width; ``None`` where they are unknown: then the only usual size that fits the weights is used.
     image
         Name of the picture's input; ``None`` for the only one of rank 4.
-
-    Returns
-    -------
-    onnx.ModelProto
-        ``model`` itself where its size is constant already.
 
     Raises
     ------
     ModelError
-        The size differs from the graph's own, does not fit the weights, or is not given and cannot be told.
+        The size differs from the graph's own, does not fit the weights, or is unknown.
     """
     inputs = [v for v in model.graph.input if _is_picture(v) and image in (None, v.name)]
     if len(inputs) != 1:
         return model  # whoever looks for the picture says what is wrong
-    given = inputs[0]
-    height, width = (d.dim_value or None for d in given.type.tensor_type.shape.dim[2:])
+    image_input = inputs[0]
+    height, width = (d.dim_value or None for d in image_input.type.tensor_type.shape.dim[2:])
     if height is not None and width is not None:
         if size not in (None, (height, width)):
-            raise ModelError(_contradiction(given.name, size, f"the graph's is {height}x{width}"))
+            raise ModelError(_contradiction(image_input.name, size, f"the graph's is {height}x{width}"))
         return model
     usual = [s for s in USUAL_SIZES if height in (None, s[0]) and width in (None, s[1])]
-    fitting = [s for s in ([size] if size else usual) if _fits(model, given.name, s)]
+    fitting = [s for s in ([size] if size else usual) if _fits(model, image_input.name, s)]
     if len(fitting) != 1:
-        raise ModelError(_untold(given.name, (height, width), size, fitting))
-    return _fixed(model, given.name, fitting[0])
+        raise ModelError(_untold(image_input.name, (height, width), size, fitting))
+    return _fixed(model, image_input.name, fitting[0])
 
 
 def fixed_batch(model: onnx.ModelProto, image: str) -> int:
-    """Return the number of pictures that a file is made for; 0 where it is free."""
+    """Return the fixed batch of a model's input; 0 where it is free."""
     for value in model.graph.input:
         if value.name == image:
             return int(value.type.tensor_type.shape.dim[0].dim_value)
@@ -61,7 +56,7 @@ def fixed_batch(model: onnx.ModelProto, image: str) -> int:
 
 
 def with_batch_of_one(model: onnx.ModelProto) -> onnx.ModelProto | None:
-    """Return the model for one picture at a time; None where its batch is fixed already."""
+    """Return the model with a batch of one; None where its batch is fixed already."""
     if not any(_is_picture(v) and not v.type.tensor_type.shape.dim[0].dim_value for v in model.graph.input):
         return None
     single = onnx.ModelProto()
@@ -86,7 +81,7 @@ def _fixed(model: onnx.ModelProto, image: str, size: tuple[int, int]) -> onnx.Mo
 
 
 def _set(model: onnx.ModelProto, image: str, size: tuple[int, int]) -> None:
-    """Write a size into the picture's input, and drop what was said of the shapes that follow from it."""
+    """Set the size of the picture's input, and drop the declared shapes that depend on it."""
     del model.graph.value_info[:]
     for value in model.graph.output:
         value.type.tensor_type.ClearField("shape")
@@ -98,7 +93,7 @@ def _set(model: onnx.ModelProto, image: str, size: tuple[int, int]) -> None:
 
 
 def _fits(model: onnx.ModelProto, image: str, size: tuple[int, int]) -> bool:
-    """Whether every shape follows at this size, and the outputs have a row for every picture."""
+    """Return whether shape inference succeeds at this size, and the outputs have one row per picture."""
     trial = skeleton(model)
     _set(trial, image, size)
     try:

@@ -1,7 +1,7 @@
-"""Finding the L2 normalisation that ends a network, in whatever operators it is written.
+"""Find the L2 normalisation at the end of a network, in whatever operators it is written.
 
-Exporters spell ``x / ‖x‖`` in many ways (a reciprocal root, a clipped or expanded length, a scaled result), so the operators
-are not compared with a list: the last few of them are run on random vectors, and what they return decides.
+Exporters write ``x / ‖x‖`` in many ways (a reciprocal root, a clipped or expanded length, a scaled result). So the last
+few operators are evaluated on random vectors, and the results are compared with a normalisation.
 """
 
 from __future__ import annotations
@@ -23,10 +23,7 @@ _TOLERANCE = 1e-3
 
 
 def behind_normalisation(view: GraphView, output: str) -> str:
-    """Return the tensor that a final L2 normalisation reads; `output` itself when there is none.
-
-    A tensor x counts when ``output = c x / ‖x‖`` with one constant c for every x.
-    """
+    """Return the input of a final L2 normalisation, ``output = c x / ‖x‖`` with one constant c; `output` itself without one."""
     for name in view.bottlenecks(output):
         nodes = _between(view, name, output)
         if nodes is None or not is_vector(view.shapes.get(name, ())):
@@ -37,20 +34,20 @@ def behind_normalisation(view: GraphView, output: str) -> str:
 
 
 def _between(view: GraphView, start: str, output: str) -> list[onnx.NodeProto] | None:
-    """Nodes that lead from `start` to `output` alone, in order; None where they are many or have weights."""
-    needed, made = [output], set[str]()
+    """Return the nodes from `start` to `output` in order; None where they are many, branch, or have weights."""
+    needed, produced = [output], set[str]()
     while needed:
         name = needed.pop()
         node = view.producers.get(name)
-        if name == start or name in made or node is None:
+        if name == start or name in produced or node is None:
             continue
-        made.update(node.output)
-        if len(made) > _REACH or node.op_type in _WEIGHTED:
+        produced.update(node.output)
+        if len(produced) > _REACH or node.op_type in _WEIGHTED:
             return None
         needed.extend(reads(node))
-    if not made.isdisjoint(view.inputs):
+    if not produced.isdisjoint(view.inputs):
         return None
-    return [node for node in view.nodes if not made.isdisjoint(node.output)]
+    return [node for node in view.nodes if not produced.isdisjoint(node.output)]
 
 
 def _normalises(view: GraphView, nodes: list[onnx.NodeProto], start: str, output: str) -> bool:
@@ -72,7 +69,7 @@ def _normalises(view: GraphView, nodes: list[onnx.NodeProto], start: str, output
 def _run(
     view: GraphView, nodes: list[onnx.NodeProto], start: str, output: str, value: NDArray[np.float64]
 ) -> NDArray[np.generic] | None:
-    """Evaluate a few nodes on one tensor; None where they cannot be."""
+    """Evaluate a few nodes on one tensor; None where that fails."""
     kind = view.types[start].elem_type
     given = onnx.helper.make_tensor_value_info(start, kind, None)
     wanted = onnx.helper.make_tensor_value_info(output, onnx.TensorProto.UNDEFINED, None)

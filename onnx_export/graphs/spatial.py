@@ -1,4 +1,4 @@
-"""The deepest tensor of a network that still has places: the map that explanations are drawn from."""
+"""Find the deepest feature map of a network, which explanations are computed from."""
 
 from __future__ import annotations
 
@@ -13,10 +13,7 @@ AS_MAP = ".as_map"
 def deepest_spatial(view: GraphView, pre_dropout: str) -> str:
     """Return the deepest map of at least 4×4 positions on the path, else the deepest of more than one.
 
-    Raises
-    ------
-    ModelError
-        There is none, or the tokens of a transformer lie behind it and are not laid out as a map.
+    ModelError where there is none, or where the tokens of a transformer come after it and are not laid out as a map.
     """
     small = ""
     for name in view.bottlenecks(pre_dropout):
@@ -38,7 +35,7 @@ def deepest_spatial(view: GraphView, pre_dropout: str) -> str:
 
 
 def is_tokens(view: GraphView, name: str) -> bool:
-    """Whether a tensor is the output of a transformer's block: a sum of two branches, of rank 3 and of more than one place."""
+    """Return whether a tensor is the output of a transformer's block: a sum of two branches, rank 3, several positions."""
     shape = view.shapes.get(name, ())
     node = view.producers.get(name)
     if node is None or node.op_type != "Add" or len(shape) != 3:
@@ -48,7 +45,7 @@ def is_tokens(view: GraphView, name: str) -> bool:
 
 
 def extent(shape: Shape) -> tuple[int, int]:
-    """Height and width of a rank-4 shape; (0, 0) for any other."""
+    """Return height and width of a rank-4 shape; (0, 0) for any other."""
     if len(shape) != 4 or shape[2] is None or shape[3] is None:
         return 0, 0
     return shape[2], shape[3]
@@ -64,7 +61,7 @@ def _token_map(view: GraphView, tokens: str) -> str:
 
 
 def _channels_last(view: GraphView, name: str) -> bool:
-    """Whether a rank-4 tensor is (N, h, w, C): turned so before it was flattened, as converted TensorFlow graphs do."""
+    """Return whether a rank-4 tensor is (N, h, w, C): transposed before it is flattened, as in converted TensorFlow graphs."""
     while (node := view.producers.get(name)) is not None:
         if node.op_type == "Transpose":
             return tuple(attribute(node, "perm", ())) == (0, 2, 3, 1)

@@ -1,4 +1,4 @@
-"""Choosing the outputs of ONNX models, cutting them in two and freeing their batch dimension."""
+"""Choose the outputs of ONNX models, cut models in two, and free their batch dimension."""
 
 from __future__ import annotations
 
@@ -31,12 +31,7 @@ _FLOATS = (onnx.TensorProto.FLOAT, onnx.TensorProto.FLOAT16, onnx.TensorProto.DO
 def with_outputs(model: onnx.ModelProto, names: Sequence[str]) -> onnx.ModelProto:
     """Return the graph with exactly these outputs, in this order, and the nodes that they need.
 
-    Like `cut`, with the graph's own inputs.
-
-    Raises
-    ------
-    ModelError
-        The graph has no tensor of that name; the message lists similar ones.
+    Like `cut`, with the graph's own inputs. ModelError, with similar names, for an unknown tensor.
     """
     view = GraphView(model)
     needed = _ancestors(view, names, ())
@@ -44,22 +39,10 @@ def with_outputs(model: onnx.ModelProto, names: Sequence[str]) -> onnx.ModelProt
 
 
 def cut(model: onnx.ModelProto, *, inputs: Sequence[str], outputs: Sequence[str]) -> onnx.ModelProto:
-    """Return the part of a graph that leads from `inputs` to `outputs`.
+    """Return the part of a graph from `inputs` to `outputs`, as a new model with the needed nodes and weights.
 
-    A static batch becomes the symbolic ``N`` where every operator allows it and stays as it is (logged)
-    where not.
-
-    Parameters
-    ----------
-    model
-        Any ONNX model.
-    inputs, outputs
-        Tensor names. Tensors in the middle of the graph may be inputs.
-
-    Returns
-    -------
-    onnx.ModelProto
-        A model of its own, with the needed nodes and weights only.
+    Tensors inside the graph may be inputs. A static batch becomes the symbolic ``N`` where every operator allows it, and
+    otherwise stays, with a log entry.
 
     Raises
     ------
@@ -102,12 +85,8 @@ def dynamic_batch(model: onnx.ModelProto) -> onnx.ModelProto:
     """Return the model with the symbolic batch dimension ``N`` in every input and output.
 
     Leading dimensions of inputs and constant shapes of Reshape nodes are rewritten; then shape inference
-    at batches of 2 and 3 proves that every image-dependent tensor grows with the batch.
-
-    Raises
-    ------
-    ModelError
-        A node keeps the batch fixed; the message names it.
+    at batches of 2 and 3 proves that every image-dependent tensor grows with the batch. ModelError names a node that keeps
+    the batch fixed.
     """
     view = GraphView(model)
     batches = {view.shapes[i][0] for i in view.inputs if view.shapes.get(i)}
@@ -131,7 +110,7 @@ def dynamic_batch(model: onnx.ModelProto) -> onnx.ModelProto:
 
 
 def _shell(model: onnx.ModelProto) -> onnx.ModelProto:
-    """Return a model without graph content, of a file version every runtime here reads."""
+    """Return a model without graph content, of a file version that every runtime reads."""
     shell = onnx.ModelProto(ir_version=min(max(model.ir_version, 8), 10), producer_name="fiqx_trt")
     shell.opset_import.extend(model.opset_import)
     shell.functions.extend(model.functions)
@@ -140,7 +119,7 @@ def _shell(model: onnx.ModelProto) -> onnx.ModelProto:
 
 
 def _ancestors(view: GraphView, names: Iterable[str], stop: Sequence[str]) -> set[str]:
-    """Every tensor that `names` are computed from, themselves included; the walk ends at `stop`."""
+    """Return every tensor that `names` are computed from, including themselves, up to `stop`."""
     found: set[str] = set()
     pending = list(names)
     while pending:
@@ -153,7 +132,7 @@ def _ancestors(view: GraphView, names: Iterable[str], stop: Sequence[str]) -> se
 
 
 def _value(view: GraphView, name: str) -> onnx.ValueInfoProto:
-    """Name, element type and shape of a tensor, with ``N`` for a leading dimension that is not constant."""
+    """Return name, element type and shape of a tensor, with ``N`` for a leading dimension that is not constant."""
     if name not in view.types:
         raise ModelError(f"shape inference does not tell the type of tensor {name!r}; it cannot be cut there")
     dims: list[int | str | None] = list(view.shapes.get(name, ()))
@@ -164,7 +143,7 @@ def _value(view: GraphView, name: str) -> onnx.ValueInfoProto:
 
 
 def _free_reshapes(copy: onnx.ModelProto, view: GraphView, batch: int) -> None:
-    """Point every Reshape of image data whose constant shape leads with the batch to a shape without it."""
+    """Replace the leading batch in the constant shape of every Reshape of image data."""
     for index, node in enumerate(copy.graph.node):
         if node.op_type != "Reshape" or node.input[0] not in view.dynamic:
             continue
@@ -234,12 +213,12 @@ def _inferred(trial: onnx.ModelProto) -> GraphView:
 
 
 def _check_reshapes(view: GraphView) -> None:
-    """Raise where a Reshape with a constant shape holds another number of values than it is given."""
+    """Raise where a Reshape with a constant shape changes the number of values."""
     for node in view.nodes:
         if node.op_type == "Reshape":
             before, after = (view.shapes.get(n, (None,)) for n in (node.input[0], node.output[0]))
-            given, wanted = count(before), count(after)
-            if given != wanted and None not in (given, wanted):
+            before_count, after_count = count(before), count(after)
+            if before_count != after_count and None not in (before_count, after_count):
                 raise ModelError(
                     f"the batch is fixed: {describe(node)} makes {shape_text(after)} of {shape_text(before)}"
                 )

@@ -1,7 +1,6 @@
-"""The three tensors of a recognition network that everything else reads.
+"""Find the taps of a recognition network: the tensors that this package reads.
 
-Found by walking back from the embedding, so they need no knowledge of the architecture; each can be
-named instead.
+They are found by walking back from the embedding, without knowledge of the architecture; each can be named instead.
 """
 
 from __future__ import annotations
@@ -52,25 +51,14 @@ def find_taps(
     pre_dropout: str | None = None,
     features: str | None = None,
 ) -> TapNames:
-    """Find the image input, embedding, pre-dropout vector and feature map of a network.
+    """Find the image input, embedding, pre-dropout vector and feature map of a face-recognition network.
 
-    Parameters
-    ----------
-    model
-        A face-recognition network.
-    image, embedding, pre_dropout, features
-        Tensor names that replace what would be found. An L2 normalisation that ends in `embedding` is
-        walked behind in any case.
-
-    Returns
-    -------
-    TapNames
-        The four tensor names.
+    Given names replace the search; a final L2 normalisation before a given `embedding` is skipped in any case.
 
     Raises
     ------
     ModelError
-        A name is not in the graph, or a tensor cannot be told; the message says what to give instead.
+        A name is not in the graph, or a tensor cannot be found; the message says what to give instead.
 
     Examples
     --------
@@ -89,17 +77,9 @@ def find_taps(
 
 
 def tensor_shapes(model: onnx.ModelProto) -> dict[str, Shape]:
-    """Shapes of every tensor that shape inference can tell.
+    """Return the inferred shape of every tensor by name; ``None`` stands for a dimension that is not constant (the batch).
 
-    Returns
-    -------
-    dict
-        Tensor name to shape; ``None`` stands for a dimension that is not constant, such as the batch.
-
-    Raises
-    ------
-    ModelError
-        The graph contradicts itself.
+    ModelError where the graph contradicts itself.
     """
     weights = {t.name: tuple(t.dims) for t in model.graph.initializer}
     return {**weights, **GraphView(model).shapes}
@@ -124,21 +104,21 @@ def _image_input(view: GraphView, name: str | None) -> str:
 
 
 def _check_image(view: GraphView, name: str) -> None:
-    """Refuse a picture in a layout, size or number format that is not fed by this package."""
+    """Raise for a picture in a layout, size or number format that this package does not support."""
     shape = view.shapes.get(name, ())
-    given = f"image input {name!r} has shape {shape_text(shape)}"
+    description = f"image input {name!r} has shape {shape_text(shape)}"
     if len(shape) != 4:
-        raise ModelError(f"{given}; wanted rank 4, (N, 3, H, W)")
+        raise ModelError(f"{description}; wanted rank 4, (N, 3, H, W)")
     if shape[3] in (1, 3) and shape[1] not in (1, 3):
         raise ModelError(
-            f"{given}: channels last; wanted channels first, (N, 3, H, W). Transpose it when converting "
+            f"{description}: channels last; wanted channels first, (N, 3, H, W). Transpose it when converting "
             f"(tf2onnx: --inputs-as-nchw {name})"
         )
     if shape[1] not in (1, 3):
-        raise ModelError(f"{given}; wanted 3 colour channels, (N, 3, H, W)")
+        raise ModelError(f"{description}; wanted 3 colour channels, (N, 3, H, W)")
     if None in shape[2:]:
         raise ModelError(
-            f"{given}: its height and width are free; state the size that the network was trained for with "
+            f"{description}: its height and width are free; state the size that the network was trained for with "
             f"{field_words('input_size', 'HxW')}"
         )
     if view.types[name].elem_type != _FLOAT:
@@ -147,7 +127,7 @@ def _check_image(view: GraphView, name: str) -> None:
 
 
 def _check_inputs(view: GraphView, image: str, embedding: str) -> None:
-    """Refuse a network that needs more than a picture, such as its key points."""
+    """Raise for a network that needs more than a picture, such as its key points."""
     pending, seen = [embedding], set[str]()
     while pending:
         name = pending.pop()
@@ -163,15 +143,15 @@ def _check_inputs(view: GraphView, image: str, embedding: str) -> None:
 
 
 def embedding_output(view: GraphView) -> str:
-    """Return the one float output that holds a vector per picture."""
-    found = [o for o in view.outputs if o in view.dynamic and _is_vector(view, o)]
-    chosen = [o for o in found if o.lower() in ("embedding", "embeddings")] or found
+    """Return the one float output with a vector per picture."""
+    vectors = [o for o in view.outputs if o in view.dynamic and _is_vector(view, o)]
+    chosen = [o for o in vectors if o.lower() in ("embedding", "embeddings")] or vectors
     if (
         len({behind_normalisation(view, o) for o in chosen}) == 1
     ):  # or one raw, the others the same normalised
         return str(chosen[0])
     listed = ", ".join(f"{o!r} {shape_text(view.shapes.get(o, ()))}" for o in view.outputs) or "none"
-    what = "several outputs could be" if found else "no output is"
+    what = "several outputs could be" if vectors else "no output is"
     raise ModelError(
         f"{what} the embedding, (N, D): the outputs are {listed}; name it with {field_words('embedding')}"
     )

@@ -1,4 +1,4 @@
-"""Transformers: the tokens of the last block, laid out as the map that a convolutional network would have."""
+"""Transformers: lay out the tokens of the last block as a feature map."""
 
 from __future__ import annotations
 
@@ -19,22 +19,11 @@ _EXTRA = 8
 
 
 def with_token_map(model: onnx.ModelProto, *, embedding: str | None = None) -> onnx.ModelProto:
-    """Add the tokens of a transformer's last block as a map ``(N, C, h, w)``, under their name and ``.as_map``.
+    """Add the tokens of a transformer's last block as a map ``(N, C, h, w)``, named after them with the suffix ``.as_map``.
 
-    The tokens ``(N, T, C)`` are the last sum of two branches that the embedding depends on alone, so those before the final
-    normalisation. Those before the h·w of the picture (the class token) are left out.
-
-    Parameters
-    ----------
-    model
-        A network with a constant height and width.
-    embedding
-        Where the walk back begins; ``None`` for the graph's output.
-
-    Returns
-    -------
-    onnx.ModelProto
-        ``model`` itself where it is no transformer, or where no h·w fits its tokens.
+    The tokens ``(N, T, C)`` are the last sum of two branches that every path to the `embedding` (default: the graph's
+    output) passes, before the final normalisation. Tokens before the h·w of the picture (the class token) are left out.
+    ``model``, with a constant height and width, is returned where it is no transformer, or where no h·w fits its tokens.
     """
     if not any(node.op_type in _ATTENTION for node in model.graph.node):
         return model
@@ -50,7 +39,7 @@ def with_token_map(model: onnx.ModelProto, *, embedding: str | None = None) -> o
 
 
 def _layout(view: GraphView, tokens: str, path: list[str]) -> tuple[int, int] | None:
-    """Height and width that a token of the picture stands for, each: those of the patches, else of the picture's shape."""
+    """Return height and width of a token in the picture: those of the patches, else from the picture's shape."""
     rows, count, channels = view.shapes[tokens]
     if count is None or channels is None or (rows is None) != (view.shapes[path[0]][0] is None):
         return None
@@ -68,7 +57,7 @@ def _layout(view: GraphView, tokens: str, path: list[str]) -> tuple[int, int] | 
 
 
 def _like(count: int, height: int, width: int) -> tuple[int, int] | None:
-    """Factors of a number in the proportion of height and width."""
+    """Return the factors of a number in the proportion of height and width."""
     side = math.isqrt(count * height // width)
     return (side, count // side) if side and side * side * width == count * height else None
 

@@ -1,6 +1,6 @@
-"""Reading an ONNX graph: producers, constants, shapes and the edges that carry image data.
+"""Read an ONNX graph: producers, constants, shapes and the edges with image data.
 
-`GraphView` is what taps, cutting and folding share; it never changes the graph it looks at.
+Taps, cutting and folding share `GraphView`, which never changes its graph.
 """
 
 from __future__ import annotations
@@ -34,12 +34,7 @@ _SMALL = 4096
 
 
 class GraphView:
-    """A read-only index over the graph of a model.
-
-    Parameters
-    ----------
-    model
-        Any ONNX model whose nodes are in topological order, as the standard demands.
+    """A read-only index of the graph of a model, whose nodes are in topological order.
 
     Attributes
     ----------
@@ -67,24 +62,24 @@ class GraphView:
 
     @cached_property
     def dynamic(self) -> frozenset[str]:
-        """Names of the tensors whose values depend on a graph input, not on its shape alone."""
-        found = set(self.inputs)
+        """Names of the tensors whose values depend on a graph input, not only on its shape."""
+        dependent = set(self.inputs)
         for node in self.nodes:
-            if node.op_type not in SHAPE_ONLY and not found.isdisjoint(_data_names(node)):
-                found.update(filter(None, node.output))
-        return frozenset(found)
+            if node.op_type not in SHAPE_ONLY and not dependent.isdisjoint(_data_names(node)):
+                dependent.update(filter(None, node.output))
+        return frozenset(dependent)
 
     @cached_property
     def types(self) -> dict[str, onnx.TypeProto.Tensor]:
-        """Element type of every tensor for which inference finds it, and its shape at a batch of 2."""
+        """Element type of every tensor that inference finds, and its shape at a batch of 2."""
         return self._inferred(2)
 
     @cached_property
     def shapes(self) -> dict[str, Shape]:
         """Shapes by tensor name; ``None`` stands for a dimension that is not constant.
 
-        A symbolic batch is tried as 2 and as 3: what differs is not constant. This follows shapes through
-        computed ones (``x.view(x.size(0), -1)``) where symbols get lost.
+        A symbolic batch is tried as 2 and as 3: a dimension that differs is not constant. This follows computed shapes
+        (``x.view(x.size(0), -1)``), where symbols are lost.
         """
         first = {n: _shape(kind) for n, kind in self.types.items() if kind.HasField("shape")}
         if all(d is not None for name in self.inputs for d in self._declared(name)[:1]):
@@ -101,7 +96,7 @@ class GraphView:
         return _shape(kinds[0]) if kinds and kinds[0].HasField("shape") else ()
 
     def _inferred(self, batch: int) -> dict[str, onnx.TypeProto.Tensor]:
-        """Types and shapes when every input whose leading dimension is symbolic has `batch` rows."""
+        """Return types and shapes with `batch` rows in every input whose leading dimension is symbolic."""
         trial = skeleton(self.model)
         symbolic = {i for i in self.inputs if self._declared(i)[:1] == (None,)}
         if symbolic:
@@ -116,11 +111,11 @@ class GraphView:
         return {v.name: v.type.tensor_type for v in values if v.type.HasField("tensor_type")}
 
     def data_inputs(self, node: onnx.NodeProto) -> list[str]:
-        """Return the inputs of a node that carry image data: no weights, no shapes, no limits."""
+        """Return the inputs of a node with image data: no weights, no shapes, no limits."""
         return [name for name in _data_names(node) if name in self.dynamic]
 
     def constant(self, name: str) -> NDArray[np.generic] | None:
-        """Value of a tensor that depends on no graph input; ``None`` for any other tensor."""
+        """Return the value of a tensor that depends on no graph input; ``None`` for any other tensor."""
         pending, opened = [name], set()  # no recursion: a file may hold thousands of constants in a row
         while pending:
             current = pending[-1]
@@ -161,13 +156,7 @@ class GraphView:
         return answer
 
     def require(self, name: str, role: str) -> str:
-        """Return `name` when the graph has such an image-dependent tensor.
-
-        Raises
-        ------
-        ModelError
-            There is none; the message lists names that look like it.
-        """
+        """Return `name` if the graph has such an image-dependent tensor; else raise ModelError with similar names."""
         if name in self.dynamic:
             return name
         near = difflib.get_close_matches(name, self.dynamic, n=3, cutoff=0.5)
@@ -175,7 +164,7 @@ class GraphView:
         raise ModelError(f"the graph has no tensor {name!r} to use as {role}; {hint}")
 
     def bottlenecks(self, name: str) -> Iterator[str]:
-        """Tensors that every path from the inputs to `name` runs through, the deepest (`name`) first."""
+        """Return the tensors on every path from the inputs to `name`, the deepest (`name`) first."""
         yield name
         frontier = {name}
         for node in reversed(self.nodes):
@@ -187,12 +176,12 @@ class GraphView:
 
 
 def describe(node: onnx.NodeProto) -> str:
-    """Name and operator of a node, for messages."""
+    """Return name and operator of a node, for messages."""
     return f"node {node.name or node.output[0]!r} ({node.op_type})"
 
 
 def attribute(node: onnx.NodeProto, name: str, default: Any = None) -> Any:
-    """Value of a node's attribute, or `default` when it is not set."""
+    """Return the value of a node's attribute, or `default` when it is not set."""
     for item in node.attribute:
         if item.name == name:
             return onnx.helper.get_attribute_value(item)
@@ -200,7 +189,7 @@ def attribute(node: onnx.NodeProto, name: str, default: Any = None) -> Any:
 
 
 def reads(node: onnx.NodeProto) -> Iterator[str]:
-    """Every tensor name a node needs, those its subgraphs capture included."""
+    """Return every tensor name that a node needs, including those its subgraphs capture."""
     yield from filter(None, node.input)
     for item in node.attribute:
         for graph in (*item.graphs, *([item.g] if item.HasField("g") else [])):
@@ -210,7 +199,7 @@ def reads(node: onnx.NodeProto) -> Iterator[str]:
 
 
 def skeleton(model: onnx.ModelProto) -> onnx.ModelProto:
-    """Replace large weights by inputs of the same type: a model small enough to infer shapes on."""
+    """Replace large weights by inputs of the same type, for a model small enough for shape inference."""
     small = onnx.ModelProto(ir_version=max(model.ir_version, 4), opset_import=model.opset_import)
     small.functions.extend(model.functions)
     graph, source = small.graph, model.graph
@@ -229,13 +218,7 @@ def skeleton(model: onnx.ModelProto) -> onnx.ModelProto:
 
 
 def infer(model: onnx.ModelProto, *, strict: bool = False) -> onnx.ModelProto:
-    """Shape inference with this package's error.
-
-    Raises
-    ------
-    ModelError
-        The graph contradicts itself.
-    """
+    """Run shape inference; raise ModelError where the graph contradicts itself."""
     try:
         return shape_inference.infer_shapes(model, strict_mode=strict, data_prop=True)
     except Exception as error:  # the checker's C++ exceptions share no base class
@@ -249,7 +232,7 @@ def count(shape: Sequence[int | None]) -> int | None:
 
 
 def shape_text(shape: Sequence[int | None]) -> str:
-    """Write a shape as ``(N, 3, 112, 112)``; ``?`` is a dimension that is not constant."""
+    """Return a shape as ``(N, 3, 112, 112)``; ``?`` is a dimension that is not constant."""
     return f"({', '.join('?' if d is None else str(d) for d in shape)})"
 
 

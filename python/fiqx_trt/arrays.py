@@ -1,4 +1,4 @@
-"""Reading ``.npz`` files that may be damaged or foreign: one kind of error, and no more memory than the file describes."""
+"""Read ``.npz`` files that may be damaged or foreign, with one kind of error and bounded memory."""
 
 from __future__ import annotations
 
@@ -22,13 +22,7 @@ _PART = 1 << 20
 
 
 def load_arrays(path: Path) -> dict[str, NDArray[Any]]:
-    """Read the arrays of a ``.npz`` file; objects are refused, and so is an array that the file is too small for.
-
-    Raises
-    ------
-    SourceError
-        The file cannot be read, is damaged, or is something else; the message says why.
-    """
+    """Read the arrays of a ``.npz`` file; raise SourceError for objects, a damaged file, or an array larger than the file."""
     try:
         with open_regular(path) as file:
             return _members(file)
@@ -42,18 +36,18 @@ def load_arrays(path: Path) -> dict[str, NDArray[Any]]:
 
 
 def _members(file: BinaryIO) -> dict[str, NDArray[Any]]:
-    found: dict[str, NDArray[Any]] = {}
+    arrays: dict[str, NDArray[Any]] = {}
     with zipfile.ZipFile(file) as archive:
         for info in archive.infolist():
             if not info.filename.endswith(_SUFFIX):
                 raise ValueError(f"{info.filename!r} is no array")
             with archive.open(info) as member:
-                found[info.filename.removesuffix(_SUFFIX)] = _array(member, info.file_size)
-    return found
+                arrays[info.filename.removesuffix(_SUFFIX)] = _array(member, info.file_size)
+    return arrays
 
 
 def _array(member: Any, size: int) -> NDArray[Any]:
-    """Read one array whose header must fit the bytes that follow it."""
+    """Read one array whose header fits the number of bytes."""
     version = np.lib.format.read_magic(member)
     readers: Mapping[tuple[int, int], Any] = {
         (1, 0): np.lib.format.read_array_header_1_0,
@@ -71,7 +65,7 @@ def _array(member: Any, size: int) -> NDArray[Any]:
 
 
 def _fill(member: BinaryIO, view: memoryview) -> None:
-    """Read exactly as many bytes as there is room for; the archive checks its sum at the end."""
+    """Read exactly as many bytes as the view has; the archive checks its sum at the end."""
     at = 0
     while at < len(view):
         part = member.read(min(_PART, len(view) - at))

@@ -85,7 +85,7 @@ class SourceError(FiqxError, ValueError):
 
 
 class ContradictionError(SourceError):
-    """A file that is well formed says two things of one picture or pair; not the call is wrong but the file."""
+    """A well-formed file states two different things about one picture or pair."""
 
 
 class StorageError(FiqxError, OSError):
@@ -97,7 +97,7 @@ class ModelError(FiqxError, ValueError):
 
 
 class LicenceError(ModelError):
-    """A known model's licence asks for the user's consent, which is not given yet."""
+    """A known model's licence requires the user's consent, which is not given yet."""
 
 
 class ModelUnavailableError(ModelError):
@@ -105,7 +105,7 @@ class ModelUnavailableError(ModelError):
 
 
 class NotCalibratedError(ModelError):
-    """A scaled quality was asked of a model that has no α and r."""
+    """A scaled quality was requested of a model that has no α and r."""
 
 
 class OutputError(FiqxError, OSError):
@@ -113,7 +113,7 @@ class OutputError(FiqxError, OSError):
 
 
 class DependencyError(FiqxError, ImportError):
-    """An optional package is missing; the message names the extra that brings it."""
+    """An optional package is missing; the message names the extra that installs it."""
 
 
 class PluginError(FiqxError, ImportError):
@@ -125,7 +125,7 @@ class BackendError(FiqxError, RuntimeError):
 
 
 class BackendUnavailableError(BackendError):
-    """The backend, device or precision asked for is not available on this machine."""
+    """The requested backend, device or precision is not available on this machine."""
 
 
 class InferenceError(BackendError):

@@ -1,8 +1,8 @@
-"""OpenCV, with the limit on pictures that its decoders keep; everything here takes ``cv2`` from this module.
+"""OpenCV with a limit on the size of decoded pictures; the package imports ``cv2`` from this module only.
 
-OpenCV reads its limits from the environment once, when it is loaded, so they are set around the first import and
-the environment is as before afterwards. Variables that are set already are left alone. A program that imported
-``cv2`` earlier keeps the limits it had; what `fiqx_trt.faces.header` reads is compared with the limit in any case.
+OpenCV reads its limits from the environment when it is loaded, so they are set around the first import and
+the environment is restored afterwards. Variables that are already set are not changed. A program that imported
+``cv2`` earlier keeps its limits; `fiqx_trt.faces.header` compares the picture with the limit in any case.
 """
 
 from __future__ import annotations

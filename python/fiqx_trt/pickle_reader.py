@@ -1,10 +1,10 @@
-"""A reader for pickles that hold nothing but numbers, and that cannot do anything else.
+"""Read pickles of plain values without executing them.
 
 A pickle is a program: loading one imports modules and calls functions. Nothing of that happens here. The
 opcodes are decoded by :mod:`pickletools` (which never executes them) and interpreted on a stack of plain
 values: dictionaries with text keys, lists, tuples, numbers, text and bytes. Names of importable things become
-inert markers; the only "calls" that mean something are those with which NumPy writes a scalar or an array,
-and they are carried out here on bytes. Every other opcode, name or call ends the reading.
+inert markers. The only supported calls are those with which NumPy writes a scalar or an array; they are
+evaluated here on bytes. Every other opcode, name or call raises an error.
 """
 
 # ruff: noqa: D102 -- the methods of the machine are opcodes, which pickletools describes
@@ -53,7 +53,7 @@ class Name:
 
 @dataclass
 class Dtype:
-    """The type of a NumPy number; its state adds the byte order."""
+    """The dtype of a NumPy number; its state adds the byte order."""
 
     code: str
     order: str = "<"
@@ -70,23 +70,23 @@ class _Array:
 
 
 class _Mark:
-    """Where a group of values begins on the stack."""
+    """The start of a group of values on the stack."""
 
 
 MARK = _Mark()
 
 
 def read_pickle(data: bytes, *, name: str, raw_bytes: bool = False) -> object:
-    """Return the plain value a pickle describes.
+    """Return the plain value that a pickle describes.
 
     Parameters
     ----------
     data
         The bytes of the pickle, protocol 0 to 5.
     name
-        What to call it in messages.
+        Name in messages.
     raw_bytes
-        Return arrays of uint8 as bytes: they hold files and no numbers.
+        Return arrays of uint8 as bytes, for arrays that hold files.
 
     Returns
     -------
@@ -97,7 +97,7 @@ def read_pickle(data: bytes, *, name: str, raw_bytes: bool = False) -> object:
     Raises
     ------
     SourceError
-        It is no pickle, or holds something else; the message names the byte.
+        It is no pickle, or holds another type; the message names the byte.
     """
     machine = Machine(raw_bytes)
     run_pickle(machine, io.BytesIO(data), name=name)
@@ -105,13 +105,7 @@ def read_pickle(data: bytes, *, name: str, raw_bytes: bool = False) -> object:
 
 
 def run_pickle(machine: Machine, stream: io.BytesIO, *, name: str) -> None:
-    """Let a machine carry out the opcodes of a pickle, each before the next is read from the stream.
-
-    Raises
-    ------
-    SourceError
-        As :func:`read_pickle`.
-    """
+    """Execute the opcodes of a pickle with a machine, each before the next is read; SourceError as in :func:`read_pickle`."""
     position = 0
     try:
         with warnings.catch_warnings():
@@ -124,7 +118,7 @@ def run_pickle(machine: Machine, stream: io.BytesIO, *, name: str) -> None:
 
 
 class Machine:
-    """The stack and the memo; another format derives from it and knows other names and states."""
+    """The stack and the memo; subclasses for other formats define other names and states."""
 
     def __init__(self, raw_bytes: bool = False) -> None:
         self._raw_bytes = raw_bytes
@@ -134,7 +128,7 @@ class Machine:
         self.result: object = None
 
     def step(self, name: str, argument: Any) -> None:
-        """Carry out one opcode."""
+        """Execute one opcode."""
         self._steps += 1
         if name in VALUES:
             self._stack.append(argument)
@@ -229,7 +223,7 @@ class Machine:
             raise ValueError("the state of an unknown object; the file is refused")
 
     def kind(self, module: object, attribute: object) -> str:
-        """Return what a name means here."""
+        """Return the meaning of a name."""
         kind = NAMES.get((str(module), str(attribute)))
         if kind is None:
             raise ValueError(
@@ -276,7 +270,7 @@ class Machine:
 
 
 class _Plain:
-    """Makes plain values of what the machine built; refuses markers, cycles and parts that multiply."""
+    """Converts the machine's values to plain values; refuses markers, cycles and exponential sharing."""
 
     def __init__(self, budget: int, raw_bytes: bool) -> None:
         self._budget, self._raw_bytes = budget, raw_bytes

@@ -1,7 +1,7 @@
-r"""Text that any table format can carry: undecodable bytes, lone surrogates and NUL are written as escapes.
+r"""Escape text that a table format cannot hold: undecodable bytes, lone surrogates and NUL.
 
 File names are bytes; Python shows a byte that is not UTF-8 as a lone surrogate (``os.fsdecode``). JSON and
-Parquet cannot hold one and a CSV holding the raw byte is no longer UTF-8, so all three formats use one rule:
+Parquet cannot hold one and a CSV with the raw byte is not UTF-8, so all three formats use one rule:
 
 ==============================  =============  ==============================================
 in Python                       in the table   meaning
@@ -55,15 +55,15 @@ def unescape_text(text: str) -> str:
 
 
 def shown(text: object) -> str:
-    """Return `text` for a one-line message: as it is when printable, else quoted with escapes."""
+    """Return `text` for a one-line message: unchanged when printable, else quoted with escapes."""
     plain = str(text)
     return plain if plain.isprintable() else repr(plain)
 
 
 def printable(text: str) -> str:
-    r"""Return a text that a terminal prints and nothing else: every other character is written as its escape.
+    r"""Return a text for a terminal, with every other character as its escape.
 
-    Control characters (which move the cursor, colour, or retitle the window), marks that turn the direction of writing and
+    Control characters (which move the cursor, colour, or retitle the window), marks that change the direction of writing and
     lone surrogates are escaped; blanks of all widths stay.
 
     Examples
@@ -77,7 +77,7 @@ def printable(text: str) -> str:
 
 
 def visible(text: str) -> str:
-    r"""Return a text in which everything can be seen: control characters and the like become escapes.
+    r"""Return a text with control characters and other invisible characters as escapes.
 
     Examples
     --------
@@ -124,7 +124,7 @@ def _char_of(code: str) -> str:
 
 
 def literal(text: str) -> str:
-    r"""Return a text that matplotlib draws as it is: a dollar sign begins no formula.
+    r"""Return a text for matplotlib without formulas: dollar signs are escaped.
 
     Examples
     --------
@@ -135,7 +135,7 @@ def literal(text: str) -> str:
 
 
 def field_words(field: str, value: str = "NAME") -> str:
-    """Say in a message how a field of a model's contract is stated: by an option, or in its sidecar (the keyword in Python).
+    """Return how a field of a model's contract is stated, for messages: by an option, or in its sidecar.
 
     Examples
     --------

@@ -359,11 +359,11 @@ def test_presets_are_the_papers() -> None:
     assert (facenet.alpha, facenet.r, facenet.gamma, facenet.weights) == (450, 0.93, 5.5, "sum")
 
 
-# --- torch in the compiled graph's place ------------------------------------------------------------------------------
+# --- torch instead of the compiled graph ------------------------------------------------------------------------------
 
 
 def with_maximum(operator: str = "Max") -> onnx.ModelProto:
-    """The small network with an operator that has no adjoint."""
+    """The small network with an operator whose gradient is not implemented."""
     graph = small_recogniser()
     nodes = list(graph.graph.node)
     position = next(i for i, node in enumerate(nodes) if node.output[0] == "r1")
@@ -403,7 +403,7 @@ def test_an_operator_without_adjoint_runs_in_torch_and_says_so(
         assert open_gradient(model, "l1").backend == "torch"
     assert "max: no gradient: " in caplog.text
     assert "(Max)" in caplog.text
-    assert "torch's autograd takes its place, several times slower" in caplog.text
+    assert "torch's autograd is used instead, several times slower" in caplog.text
     net = reference.SmallNet(small_recogniser())
     plain = net.forward
 
@@ -436,7 +436,8 @@ def test_what_torch_cannot_differentiate_either_is_said(tmp_path: Path, faces: n
     with (
         load_model(path, mean=MEAN, std=STD, color="rgb", gamma=6.0, **QUICK) as model,
         pytest.raises(
-            ModelError, match=r"\(Sin\) has no adjoint.*torch, which then differentiates, does not know"
+            ModelError,
+            match=r"gradient not implemented for operator Sin.*torch, which then differentiates, does not know",
         ),
     ):
         plq(model, faces, quality=np.full(5, 0.5))

@@ -1,7 +1,7 @@
-"""Adjoints of ONNX operators: how the gradient of a node's output becomes those of its inputs.
+"""Adjoints of ONNX operators: rules from the gradient of a node's output to the gradients of its inputs.
 
 One module per family of operators, each with a table `RULES` from operator to rule. A rule writes ordinary
-ONNX nodes, such as TensorRT accepts, so that forward and backward are one graph for any runtime.
+ONNX nodes that TensorRT supports, so that forward and backward are one graph for any runtime.
 """
 
 from __future__ import annotations
@@ -36,26 +36,21 @@ RULES: dict[str, Rule] = {
 
 
 def backward(tape: Tape, seeds: Mapping[str, str], wrt: str) -> str:
-    """Write the nodes that carry gradients back through a graph.
+    """Write the nodes of the backward pass of a graph, and return the tensor with the gradient of `wrt`.
 
     Parameters
     ----------
     tape
-        The forward graph, and where the nodes go.
+        The forward graph, to which nodes are added.
     seeds
-        Tensor of the forward graph to the tensor that holds its gradient.
+        Tensor of the forward graph → the tensor with its gradient.
     wrt
-        The tensor whose gradient is wanted; it comes before every seed.
-
-    Returns
-    -------
-    str
-        The tensor that holds the gradient of `wrt`, of its shape.
+        The tensor to differentiate with respect to; it comes before every seed.
 
     Raises
     ------
     ModelError
-        An operator on the way has no rule, or is used in a way that its rule does not cover.
+        The gradient of an operator on the path, or of this use of it, is not implemented.
     """
     parts: dict[str, list[str]] = {name: [gradient] for name, gradient in seeds.items()}
     for node in reversed(tape.view.nodes):
@@ -65,12 +60,13 @@ def backward(tape: Tape, seeds: Mapping[str, str], wrt: str) -> str:
         rule = RULES.get(node.op_type)
         if rule is None:
             raise ModelError(
-                f"no gradient: {describe(node)} has no adjoint; there are {', '.join(sorted(RULES))}"
+                f"gradient not implemented for operator {node.op_type}, {describe(node)}; implemented are "
+                f"{', '.join(sorted(RULES))}"
             )
         for name, part in rule(tape, node, gradient).items():
             if name in tape.view.dynamic:
                 parts.setdefault(name, []).append(part)
-    found = tape.total(parts.get(wrt, []))
-    if found is None:
+    total = tape.total(parts.get(wrt, []))
+    if total is None:
         raise ModelError(f"no gradient: {sorted(seeds)} do not depend on {wrt!r}")
-    return found
+    return total

@@ -17,14 +17,14 @@ def _relu(tape: Tape, node: onnx.NodeProto, gradient: str) -> dict[str, str]:
 def _sloped(tape: Tape, node: onnx.NodeProto, gradient: str, slope: NDArray[np.float64]) -> dict[str, str]:
     """Slope 1 where the value is positive, `slope` elsewhere.
 
-    Where no slope is negative, the sign is read from the result, which has the value's: nothing else then reads the value, and
-    a runtime may join the rectifier to the convolution before it.
+    Where no slope is negative, the sign is read from the result, which has the sign of the value: then no other node reads
+    the value, and a runtime may fuse the rectifier with the convolution before it.
     """
-    told = node.output[0] if (slope >= 0).all() else node.input[0]
+    sign_source = node.output[0] if (slope >= 0).all() else node.input[0]
     rank = len(tape.shape(node.input[0])) + 1
     # Of the other operands' rank: OpenVINO keeps a map's layout only where all ranks are equal.
     aligned = slope.reshape([1] * (rank - slope.ndim) + list(slope.shape))
-    factor = tape.emit("Where", [_positive(tape, told), tape.number(1), tape.number(aligned)])
+    factor = tape.emit("Where", [_positive(tape, sign_source), tape.number(1), tape.number(aligned)])
     return {node.input[0]: tape.emit("Mul", [gradient, factor])}
 
 
@@ -55,7 +55,7 @@ def _tanh(tape: Tape, node: onnx.NodeProto, gradient: str) -> dict[str, str]:
 
 
 def _clip(tape: Tape, node: onnx.NodeProto, gradient: str) -> dict[str, str]:
-    """Pass the gradient where the value lies within the limits, as torch does."""
+    """Pass the gradient where the value is within the limits, as torch does."""
     for index, comparison in ((1, "Less"), (2, "Greater")):
         if len(node.input) > index and node.input[index]:
             outside = tape.emit(comparison, [node.input[0], tape.number(tape.value(node, index))])
@@ -75,7 +75,7 @@ def _softplus(tape: Tape, node: onnx.NodeProto, gradient: str) -> dict[str, str]
 
 
 def _hard_sigmoid(tape: Tape, node: onnx.NodeProto, gradient: str) -> dict[str, str]:
-    """Slope α where the result lies between 0 and 1."""
+    """Slope α where the result is between 0 and 1."""
     y, alpha = node.output[0], attribute(node, "alpha", 0.2)
     slope = tape.emit("Where", [_positive(tape, y), tape.number(alpha), tape.number(0)])
     slope = tape.emit("Where", [tape.emit("Less", [y, tape.number(1)]), slope, tape.number(0)])

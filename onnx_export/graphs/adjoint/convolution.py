@@ -13,7 +13,7 @@ from fiqx_trt.onnx_export.graphs.view import attribute
 
 @dataclass(frozen=True)
 class Window:
-    """Geometry of a sliding window over a map of height and width `before`, giving `after` positions."""
+    """Geometry of a sliding window from a map of height and width `before` to one of `after`."""
 
     before: tuple[int, int]
     after: tuple[int, int]
@@ -24,7 +24,7 @@ class Window:
 
     @property
     def end(self) -> tuple[int, int]:
-        """Padding behind the map that the last position needs; negative where the window leaves some out."""
+        """Padding after the map that the last position needs; negative where the window omits values."""
         height, width = (
             (self.after[a] - 1) * self.strides[a] + self.reach(a) - self.before[a] - self.start[a]
             for a in (0, 1)
@@ -32,11 +32,11 @@ class Window:
         return height, width
 
     def reach(self, axis: int) -> int:
-        """Extent of the dilated kernel."""
+        """Return the extent of the dilated kernel."""
         return (self.kernel[axis] - 1) * self.dilations[axis] + 1
 
     def transposed(self) -> dict[str, list[int]]:
-        """Attributes of the ConvTranspose from `after` back to `before`."""
+        """Return the attributes of the ConvTranspose from `after` back to `before`."""
         return {
             "kernel_shape": list(self.kernel),
             "strides": list(self.strides),
@@ -83,14 +83,14 @@ def _conv(tape: Tape, node: onnx.NodeProto, gradient: str) -> dict[str, str]:
 
 
 def _turned(weight: np.ndarray, groups: int) -> np.ndarray:
-    """Swap the input and output channels within each group and turn the kernels by half a circle."""
+    """Swap the input and output channels within each group and rotate the kernels by 180°."""
     outer, inner, *kernel = weight.shape
     swapped = weight.reshape(groups, outer // groups, inner, *kernel).swapaxes(1, 2)
     return swapped.reshape(groups * inner, outer // groups, *kernel)[:, :, ::-1, ::-1]
 
 
 def _conv_transpose(tape: Tape, node: onnx.NodeProto, gradient: str) -> dict[str, str]:
-    """Slide over the gradient as the layer's own transpose does: an ordinary convolution."""
+    """Apply the layer's own transpose, an ordinary convolution, to the gradient."""
     x, weight = node.input[0], tape.value(node, 1)
     if (
         weight.ndim != 4

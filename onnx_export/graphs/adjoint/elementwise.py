@@ -1,4 +1,4 @@
-"""Adjoints of arithmetic on each element."""
+"""Adjoints of elementwise arithmetic."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ import onnx
 from fiqx_trt.onnx_export.graphs.adjoint.tape import Rule, Tape
 
 
-def unbroadcast(tape: Tape, gradient: str, given: tuple[int, ...], name: str) -> str:
+def unbroadcast(tape: Tape, gradient: str, gradient_shape: tuple[int, ...], name: str) -> str:
     """Sum a gradient of shape `given` over the axes along which the tensor `name` was repeated."""
     wanted = tape.shape(name)
-    short = len(given) - len(wanted)
-    axes = [i + 1 for i, d in enumerate(given) if i < short or (wanted[i - short] == 1 and d != 1)]
+    short = len(gradient_shape) - len(wanted)
+    axes = [i + 1 for i, d in enumerate(gradient_shape) if i < short or (wanted[i - short] == 1 and d != 1)]
     if axes:
         gradient = tape.reduce("ReduceSum", gradient, axes)
     return tape.reshape(gradient, wanted) if short else gradient

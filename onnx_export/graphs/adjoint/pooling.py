@@ -1,4 +1,4 @@
-"""Adjoints of pooling: what each window passes back is laid out by a depthwise transposed convolution."""
+"""Adjoints of pooling: a depthwise transposed convolution distributes the gradient of each window."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def _global_average(tape: Tape, node: onnx.NodeProto, gradient: str) -> dict[str
 
 
 def _average(tape: Tape, node: onnx.NodeProto, gradient: str) -> dict[str, str]:
-    """Divide by the number of values each window saw, then lay the share out over the window."""
+    """Divide by the number of values of each window, then distribute the quotient over the window."""
     geometry = window(tape, node, tuple(attribute(node, "kernel_shape")), node.input[0], node.output[0])
     counts = _counts(
         geometry, attribute(node, "pads", [0] * 4), bool(attribute(node, "count_include_pad", 0))
@@ -78,7 +78,7 @@ def _pad(tape: Tape, x: str, geometry: Window) -> str:
 
 
 def _offset(tape: Tape, padded: str, geometry: Window, place: tuple[int, int]) -> str:
-    """Return what all windows hold at one place of the kernel."""
+    """Return the values of all windows at one position of the kernel."""
     starts = [place[a] * geometry.dilations[a] for a in (0, 1)]
     ends = [starts[a] + (geometry.after[a] - 1) * geometry.strides[a] + 1 for a in (0, 1)]
     ranges = [tape.integers(v) for v in (starts, ends, [2, 3], geometry.strides)]

@@ -23,7 +23,7 @@ def _axes(tape: Tape, node: onnx.NodeProto) -> list[int]:
 
 
 def _spread(tape: Tape, node: onnx.NodeProto, gradient: str, factor: float) -> str:
-    """Repeat a gradient over the axes that were summed, times a number."""
+    """Repeat a gradient over the summed axes, times a number."""
     axes, shape = _axes(tape, node), tape.shape(node.input[0])
     plane = [d if i + 1 in axes else 1 for i, d in enumerate(shape)]
     kept = _kept(tape, node, gradient)
@@ -31,7 +31,7 @@ def _spread(tape: Tape, node: onnx.NodeProto, gradient: str, factor: float) -> s
 
 
 def _kept(tape: Tape, node: onnx.NodeProto, name: str) -> str:
-    """Give a reduced tensor back the axes that were dropped."""
+    """Restore the dropped axes of a reduced tensor."""
     if attribute(node, "keepdims", 1):
         return name
     axes = _axes(tape, node)
@@ -72,7 +72,7 @@ def _normalise(tape: Tape, node: onnx.NodeProto, gradient: str) -> dict[str, str
 def _layer_norm(tape: Tape, node: onnx.NodeProto, gradient: str) -> dict[str, str]:
     """Adjoint of y = γ z + β, z = (x − μ) / σ: with u = γ g, (u − mean(u) − z mean(u z)) / σ.
 
-    μ and σ are made anew: a runtime computes them once for both.
+    μ and σ are computed again; a runtime merges the common expressions.
     """
     x, rank = node.input[0], len(tape.shape(node.input[0])) + 1
     axis = attribute(node, "axis", -1) % rank

@@ -44,7 +44,7 @@ def _slice_of(tape: Tape, name: str, starts: list[int], ends: list[int], axes: l
 
 
 def _pad(tape: Tape, node: onnx.NodeProto, gradient: str) -> dict[str, str]:
-    """Cut the border off again; where it was negative, values that were cut get no gradient."""
+    """Crop the border; values that a negative padding had cropped get no gradient."""
     if attribute(node, "mode", b"constant") != b"constant" or len(node.input) > 3:
         raise tape.refuse(node, "only mode constant over all axes is covered")
     pads = tape.value(node, 1).astype(int).tolist()
@@ -55,7 +55,7 @@ def _pad(tape: Tape, node: onnx.NodeProto, gradient: str) -> dict[str, str]:
 
 
 def _unpad(tape: Tape, name: str, before: Sequence[int], after: Sequence[int], shape: Sequence[int]) -> str:
-    """Undo a padding of a tensor of `shape` (behind the batch): slice what was added, pad what was cut."""
+    """Undo the padding of a tensor of `shape` (without the batch): slice positive padding, pad negative."""
     axes = [i for i in range(len(shape)) if before[i] > 0 or after[i] > 0]
     if axes:
         starts = [max(before[i], 0) for i in axes]
@@ -66,7 +66,7 @@ def _unpad(tape: Tape, name: str, before: Sequence[int], after: Sequence[int], s
 
 
 def _slice(tape: Tape, node: onnx.NodeProto, gradient: str) -> dict[str, str]:
-    """Put the values back: first the gaps of a stride, then what lay before and behind."""
+    """Put the values back: first the gaps of a stride, then the parts before and after."""
     shape = list(tape.shape(node.input[0]))
     current = list(tape.shape(node.output[0]))
     before, after = [0] * len(shape), [0] * len(shape)
@@ -81,7 +81,7 @@ def _slice(tape: Tape, node: onnx.NodeProto, gradient: str) -> dict[str, str]:
 
 
 def _ranges(tape: Tape, node: onnx.NodeProto, shape: list[int]) -> dict[int, tuple[int, int]]:
-    """First index and step of every sliced axis."""
+    """Return the first index and the step of every sliced axis."""
     given = [tape.value(node, i).astype(int).tolist() for i in range(1, len(node.input)) if node.input[i]]
     starts = given[0]
     axes = [a % len(shape) for a in (given[2] if len(given) > 2 else range(len(starts)))]
@@ -95,7 +95,7 @@ def _ranges(tape: Tape, node: onnx.NodeProto, shape: list[int]) -> dict[int, tup
 
 
 def _with_gaps(tape: Tape, name: str, shape: list[int], axis: int, step: int) -> str:
-    """Follow every value along an axis by step − 1 zeros."""
+    """Insert step − 1 zeros after every value along an axis."""
     single = [*shape[: axis + 1], 1, *shape[axis + 1 :]]
     widths = [0] * (len(single) + 1) + [step - 1 if i == axis + 2 else 0 for i in range(len(single) + 1)]
     spaced = tape.emit("Pad", [tape.reshape(name, single), tape.integers(widths)])

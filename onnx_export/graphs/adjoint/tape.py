@@ -1,4 +1,4 @@
-"""What the adjoint rules write to: new nodes and constants beside a forward graph they can look up."""
+"""The target of the adjoint rules: new nodes and constants beside a forward graph."""
 
 from __future__ import annotations
 
@@ -21,15 +21,7 @@ Rule = Callable[["Tape", onnx.NodeProto, str], dict[str, str]]
 
 
 class Tape:
-    """New nodes and constants over a forward graph.
-
-    Parameters
-    ----------
-    view
-        The forward graph; every shape but the batch must be constant.
-    dtype
-        Number format of the graph's tensors.
-    """
+    """New nodes and constants, of number format `dtype`, over a forward graph with constant shapes but for the batch."""
 
     def __init__(self, view: GraphView, dtype: np.dtype[np.floating]) -> None:
         self.view = view
@@ -55,7 +47,7 @@ class Tape:
         return name
 
     def reduce(self, op: str, name: str, axes: Sequence[int]) -> str:
-        """Add a reduction over axes, which are kept; where the axes stand depends on the graph's opset."""
+        """Add a reduction over axes, which are kept; the axes are an input or an attribute, depending on the graph's opset."""
         if self._opset >= (_SUM_AXES if op == "ReduceSum" else _AXES):
             return self.emit(op, [name, self.integers(axes)], {"keepdims": 1})
         return self.emit(op, [name], {"axes": list(axes), "keepdims": 1})
@@ -69,7 +61,7 @@ class Tape:
         return self._constant(np.asarray(values, dtype=np.int64))
 
     def shape(self, name: str) -> tuple[int, ...]:
-        """Shape of a forward tensor without its batch dimension."""
+        """Return the shape of a forward tensor without its batch dimension."""
         shape = self.view.shapes.get(name)
         if not shape or None in shape[1:]:
             raise ModelError(f"no gradient: the shape of tensor {name!r} is not constant behind the batch")
@@ -83,7 +75,7 @@ class Tape:
         return value.astype(np.float64)
 
     def total(self, parts: Sequence[str]) -> str | None:
-        """Sum of gradients; ``None`` for no gradient at all."""
+        """Return the sum of gradients; ``None`` for no gradient."""
         if not parts:
             return None
         total = parts[0]
@@ -92,7 +84,7 @@ class Tape:
         return total
 
     def reshape(self, gradient: str, shape: Sequence[int]) -> str:
-        """Bring a gradient to a shape, given without the batch."""
+        """Reshape a gradient to a shape, given without the batch."""
         return self.emit("Reshape", [gradient, self.integers([-1, *shape])])
 
     def refuse(self, node: onnx.NodeProto, why: str) -> ModelError:

@@ -1,7 +1,7 @@
-"""Reading a model file: where a graph of another program becomes one that this package supports.
+"""Read a model file: convert the graph of another program to one that this package supports.
 
-Each pass is a function of its own that changes the model it is given or refuses it; `PASSES` is their order. What they leave
-is float32, fixed in every shape but the batch where the file allows it, and free of operators that draw random numbers.
+Each pass is a function that changes the given model or raises; `PASSES` is their order. The result
+is float32, fixed in every shape but the batch where the file allows it, and without random operators.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ PASSES: tuple[Callable[[onnx.ModelProto], None], ...] = (
 
 
 def read_model(source: Path | str | bytes | onnx.ModelProto) -> onnx.ModelProto:
-    """Load an ONNX model with its external data, or a TensorFlow Lite model, as this package runs it.
+    """Load an ONNX model with its external data, or a TensorFlow Lite model, and apply all `PASSES`.
 
     Parameters
     ----------
@@ -64,13 +64,13 @@ def read_model(source: Path | str | bytes | onnx.ModelProto) -> onnx.ModelProto:
     Returns
     -------
     onnx.ModelProto
-        A model with at least one node and one output, without local functions, after all `PASSES`.
+        A model with at least one node and one output, without local functions.
 
     Raises
     ------
     ModelError
-        The file is missing, empty, truncated, neither ONNX nor TensorFlow Lite, or not usable, or its weights lie in a file
-        that is not there.
+        The file is missing, empty, truncated, neither ONNX nor TensorFlow Lite, or not usable, or a file of external data is
+        missing.
     """
     if isinstance(source, onnx.ModelProto):
         return source
@@ -79,56 +79,32 @@ def read_model(source: Path | str | bytes | onnx.ModelProto) -> onnx.ModelProto:
 
 
 def read_hashed(source: Path | bytes) -> tuple[onnx.ModelProto, str]:
-    """Return what `read_model` does, and the hash of what was read; see `model_sha256`.
-
-    Raises
-    ------
-    ModelError
-        As in `read_model`.
-    """
+    """Return the result of `read_model`, and the hash of the file; see `model_sha256`."""
     name, folder, data, raw = _parsed(source)
     digest = combined_sha256(hashlib.sha256(data), folder, locations(raw), name)
     return _cleaned(name, raw, folder), digest
 
 
 def model_sha256(path: Path) -> str:
-    """Return the hash that tells one model from another, wherever a hash is a key.
+    """Return the hash that identifies a model file, in hexadecimal.
 
-    Parameters
-    ----------
-    path
-        An ONNX file.
-
-    Returns
-    -------
-    str
-        Hexadecimal. Without external data the SHA-256 of the file; with it the SHA-256 of a text that holds the file's SHA-256
-        and, for each file of external data in the order of their names, its name and its SHA-256.
-
-    Raises
-    ------
-    ModelError
-        A file cannot be read, or is not ONNX.
+    Without external data it is the SHA-256 of the file; with it the SHA-256 of a text of the file's SHA-256
+    and, for each file of external data in the order of their names, its name and its SHA-256. ModelError where a file cannot
+    be read or is not ONNX.
     """
     name, folder, data, raw = _parsed(path)
     return combined_sha256(hashlib.sha256(data), folder, locations(raw), name)
 
 
 def clean(model: onnx.ModelProto) -> onnx.ModelProto:
-    """Apply all `PASSES` to a model, in place, and return it.
-
-    Raises
-    ------
-    ModelError
-        A pass refuses it.
-    """
+    """Apply all `PASSES` to a model, in place, and return it; ModelError where a pass refuses it."""
     for change in PASSES:
         change(model)
     return model
 
 
 def _parsed(source: Path | bytes) -> tuple[str, Path | None, bytes, onnx.ModelProto]:
-    """Return how messages call a model, its folder, its bytes and what they hold."""
+    """Return a model's name for messages, its folder, its bytes and the parsed model."""
     if isinstance(source, bytes):
         return "the bytes given", None, source, parse_model("the bytes given", source)
     data = file_bytes(source)

@@ -1,4 +1,4 @@
-"""Batch normalisation in training mode: refused."""
+"""Refuse batch normalisation in training mode."""
 
 from __future__ import annotations
 
@@ -10,15 +10,10 @@ from fiqx_trt.onnx_export.graphs.view import attribute, describe
 
 
 def refuse_training_batch_norm(model: onnx.ModelProto) -> None:
-    """Refuse batch norms that compute with the statistics of the pictures at hand; drop outputs that only training has.
+    """Raise ModelError for a batch norm in training mode; drop outputs that only training has.
 
     Training mode is ``training_mode=1`` from opset 14 on, more outputs than one before it, and ``is_test=0`` (the default) before
     opset 7.
-
-    Raises
-    ------
-    ModelError
-        There is one; the message names it.
     """
     version = opset_of(model)
     for graph in graphs(model):

@@ -1,4 +1,4 @@
-"""What every file is held to before anything computes with it."""
+"""Checks of every file before any computation."""
 
 from __future__ import annotations
 
@@ -33,13 +33,7 @@ _BYTES = {
 
 
 def check_names(model: onnx.ModelProto) -> None:
-    """Refuse names that are not UTF-8: protobuf gives them as bytes, and no back end takes them.
-
-    Raises
-    ------
-    ModelError
-        A name, an operator or a domain is not UTF-8.
-    """
+    """Raise ModelError for a name, operator or domain that is not UTF-8: protobuf gives bytes, which no back end accepts."""
     for name in _names(model):
         if isinstance(name, bytes):
             raise ModelError(
@@ -48,13 +42,7 @@ def check_names(model: onnx.ModelProto) -> None:
 
 
 def check_size(model: onnx.ModelProto) -> None:
-    """Refuse graphs of more than `MAX_NODES` nodes.
-
-    Raises
-    ------
-    ModelError
-        There are more.
-    """
+    """Raise ModelError for a graph of more than `MAX_NODES` nodes."""
     count = sum(1 for _ in all_nodes(model))
     if count > MAX_NODES:
         raise ModelError(
@@ -63,13 +51,7 @@ def check_size(model: onnx.ModelProto) -> None:
 
 
 def check_tensors(model: onnx.ModelProto) -> None:
-    """Refuse weights and inputs of unknown type, and weights that do not fill their shape.
-
-    Raises
-    ------
-    ModelError
-        The message names the tensor.
-    """
+    """Raise ModelError for weights and inputs of unknown type, and weights whose size differs from their shape."""
     for tensor in all_tensors(model):
         _check_tensor(tensor)
     for graph in graphs(model):
@@ -100,7 +82,7 @@ def _check_tensor(tensor: TensorProto) -> None:
 
 
 def _check_readable(tensor: TensorProto) -> None:
-    """Refuse a weight in lists of numbers, or of a rare type, that ONNX itself cannot read."""
+    """Raise for a weight in lists of numbers, or of a rare type, that ONNX cannot read."""
     try:
         numpy_helper.to_array(tensor)
     except Exception as error:  # whatever damaged lists make it raise
@@ -131,7 +113,7 @@ def _names(model: onnx.ModelProto) -> Iterator[str | bytes]:
 
 
 def _text(value: bytes) -> str | bytes:
-    """Return an attribute's text; the bytes themselves where they are none."""
+    """Return an attribute's text; its bytes where they are no text."""
     try:
         return value.decode()
     except UnicodeDecodeError:

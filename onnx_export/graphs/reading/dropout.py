@@ -1,4 +1,4 @@
-"""Dropout: nothing is dropped when a network is used."""
+"""Remove Dropout, which is inactive at inference."""
 
 from __future__ import annotations
 
@@ -10,15 +10,10 @@ from fiqx_trt.onnx_export.graphs.view import reads
 
 
 def deactivate_dropout(model: onnx.ModelProto) -> None:
-    """Turn every Dropout into Identity, in place, whatever mode it was exported in.
+    """Turn every Dropout into Identity, in place, in whatever mode it was exported.
 
-    In training mode a back end drops units at random on top of the masks of SER-FIQ. An inactive one does nothing, but not every
-    back end knows each of its spellings.
-
-    Raises
-    ------
-    ModelError
-        The mask of a Dropout is read.
+    In training mode a back end would drop units at random in addition to the masks of SER-FIQ, and not every back end
+    supports each form of an inactive one. ModelError where the mask of a Dropout is used.
     """
     for graph in graphs(model):
         used = {name for node in graph.node for name in reads(node)} | {value.name for value in graph.output}

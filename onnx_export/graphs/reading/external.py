@@ -1,4 +1,4 @@
-"""Weights that lie in files beside the model: where they may lie, and how they enter its hash."""
+"""External data: allowed paths of the weight files, and their part of the hash."""
 
 from __future__ import annotations
 
@@ -22,30 +22,19 @@ _PIECE = 1 << 20
 
 
 def locations(model: onnx.ModelProto) -> list[str]:
-    """Return the paths of a model's files of external data, as the model states them, sorted."""
-    found: set[str] = set()
+    """Return the stated paths of a model's files of external data, sorted."""
+    paths: set[str] = set()
     for tensor in all_tensors(model):
         if uses_external_data(tensor):
-            found.update(entry.value for entry in tensor.external_data if entry.key == "location")
-    return sorted(found, key=os.fsencode)
+            paths.update(entry.value for entry in tensor.external_data if entry.key == "location")
+    return sorted(paths, key=os.fsencode)
 
 
 def load_external_data(model: onnx.ModelProto, folder: Path | None, name: str) -> None:
-    """Bring all external data into the model, in place.
+    """Load all external data into the model, in place.
 
-    Parameters
-    ----------
-    model
-        As it was parsed.
-    folder
-        Where the model lies; None where only its bytes are known.
-    name
-        How messages call the model.
-
-    Raises
-    ------
-    ModelError
-        A file is missing, too short, no regular file, or lies outside the folder.
+    ``folder`` is the model's folder, or None where only its bytes are known; messages call the model `name`. ModelError
+    where a file is missing, too short, no regular file, or outside the folder.
     """
     tensors = [tensor for tensor in all_tensors(model) if uses_external_data(tensor)]
     if not tensors:
@@ -65,19 +54,8 @@ def load_external_data(model: onnx.ModelProto, folder: Path | None, name: str) -
 def combined_sha256(graph: _Hash, folder: Path | None, files: Iterable[str], name: str) -> str:
     """Return one hash over a graph and its files of external data; the graph's own where there are none.
 
-    Parameters
-    ----------
-    graph
-        The hash of the model file.
-    folder, files
-        Where the model lies, and the files of external data as it states them.
-    name
-        How messages call the model.
-
-    Raises
-    ------
-    ModelError
-        A file cannot be read.
+    ``graph`` is the hash of the model file, ``folder`` its folder, ``files`` the stated paths. ModelError where a file cannot
+    be read.
     """
     parts = [f"{location}\n{_file_sha256(_weights_file(folder, location, name), name)}" for location in files]
     if not parts:
@@ -103,7 +81,7 @@ def _weights_file(folder: Path | None, location: str, name: str) -> Path:
 
 
 def _check_regular(path: Path, name: str) -> None:
-    """Refuse a pipe or a device before anything waits for it, and a file that is not there."""
+    """Raise for a pipe or a device before it is opened, and for a missing file."""
     try:
         open_regular(path).close()
     except OSError as error:
@@ -118,7 +96,7 @@ def _unreadable(path: Path, name: str, error: OSError) -> ModelError:
 
 
 def _file_sha256(path: Path, name: str) -> str:
-    """Return the hash of a regular file, read piece by piece."""
+    """Return the hash of a regular file, read in blocks."""
     digest = hashlib.sha256()
     try:
         with open_regular(path) as file:

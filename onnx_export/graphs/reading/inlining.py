@@ -1,4 +1,4 @@
-"""Local functions, written out where they are called, within a budget."""
+"""Inline local functions, within a size limit."""
 
 from __future__ import annotations
 
@@ -26,13 +26,8 @@ class _Size(NamedTuple):
 def inline_functions(model: onnx.ModelProto) -> onnx.ModelProto:
     """Return the model with every call of a local function replaced by the function's nodes.
 
-    A few functions that call each other several times each can stand for more nodes than memory holds, so the size is counted
-    first.
-
-    Raises
-    ------
-    ModelError
-        The functions call each other in a circle, or stand for too much.
+    A few functions that call each other several times can expand to more nodes than memory holds, so the size is counted
+    first. ModelError where the functions are recursive, or expand to too much.
     """
     if not model.functions:
         return model
@@ -50,7 +45,7 @@ def inline_functions(model: onnx.ModelProto) -> onnx.ModelProto:
 
 
 class _Counter:
-    """Counts what calls stand for, each function once."""
+    """Counts the expanded size of calls, each function once."""
 
     def __init__(self, model: onnx.ModelProto) -> None:
         self._functions = {(f.domain, f.name): f for f in model.functions}

@@ -1,4 +1,4 @@
-"""Old operator sets, written anew in a later one."""
+"""Convert old operator sets to a later one."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ _OLDEST = 13
 
 
 def raise_opset(model: onnx.ModelProto) -> None:
-    """Bring a model of an operator set before 13 to the one this package writes, in place.
+    """Convert a model of an operator set before 13 to the one this package writes, in place, with ONNX's own converter.
 
-    ONNX's own converter does it. What it cannot convert stays as it is (logged): back ends read old files, but gradients and half
-    precision may refuse them.
+    A model that cannot be converted stays unchanged, with a log entry: back ends read old files, but gradients and half
+    precision may fail.
     """
     if opset_of(model) >= _OLDEST or any(node.domain not in ("", "ai.onnx") for node in all_nodes(model)):
         return
@@ -46,7 +46,7 @@ def raise_opset(model: onnx.ModelProto) -> None:
 
 
 def _with_numbers(model: onnx.ModelProto) -> onnx.ModelProto:
-    """Give inputs a batch of one where it is symbolic: the converter wants numbers, and the inputs are put back after it."""
+    """Set a symbolic batch of the inputs to one, which the converter needs; the inputs are restored afterwards."""
     for value in model.graph.input:
         for dim in value.type.tensor_type.shape.dim:
             if not dim.HasField("dim_value"):

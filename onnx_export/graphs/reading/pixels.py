@@ -1,4 +1,4 @@
-"""Networks that take their pixels as whole numbers."""
+"""Support networks with integer pixels as input."""
 
 from __future__ import annotations
 
@@ -16,14 +16,9 @@ _WHOLE = frozenset(
 
 
 def float_pixels(model: onnx.ModelProto) -> None:
-    """Give a network whose only input is a picture of whole numbers a float32 input, in place.
+    """Give a network whose only input is an integer picture a float32 input, in place.
 
-    It must begin with Casts to float32, which become Identity: the numbers are the same.
-
-    Raises
-    ------
-    ModelError
-        Another operator reads the whole numbers.
+    Its first nodes must be Casts to float32, which become Identity. ModelError where another operator reads the integers.
     """
     weights = {tensor.name for tensor in model.graph.initializer}
     inputs = [value for value in model.graph.input if value.name not in weights]
@@ -47,5 +42,5 @@ def float_pixels(model: onnx.ModelProto) -> None:
 
 
 def takes_raw_pixels(model: onnx.ModelProto) -> bool:
-    """Whether a model that was read takes intensities 0 … 255, because its file takes whole numbers."""
+    """Return whether a model that was read takes intensities 0 … 255, because its file takes integers."""
     return any(entry.key == RAW_PIXELS for entry in model.metadata_props)

@@ -1,4 +1,4 @@
-"""Half, bfloat16 and double graphs, turned into float32."""
+"""Convert half, bfloat16 and double graphs to float32."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ _TYPES = frozenset(("dtype", "output_datatype", "output_dtype", "softmax_precisi
 
 
 def to_float32(model: onnx.ModelProto) -> None:
-    """Turn a graph with float16, bfloat16 or double tensors into float32, in place.
+    """Convert a graph with float16, bfloat16 or double tensors to float32, in place.
 
-    Weights of the short types keep their values; those of double are rounded. Inputs and outputs become float32. Casts between
-    the types become Identity. Precision is then chosen by the back end, and head, gradients and pixels are float32 as everywhere.
+    Weights of the short types keep their values; those of double are rounded. Inputs and outputs become float32, and Casts
+    between the types Identity. Precision is then chosen by the back end; head, gradients and pixels are float32.
     """
     if not any(kind in _OTHERS for kind in _kinds(model)):
         return

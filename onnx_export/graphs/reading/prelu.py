@@ -1,4 +1,4 @@
-"""PReLU with one slope per channel, written as a list."""
+"""Convert PReLU slopes that are one list per channel."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ _BROADCAST = 7
 
 
 def slopes_per_channel(model: onnx.ModelProto) -> None:
-    """Turn slopes of shape (C,) into (C, 1, 1) where the input is a map of C channels, in place.
+    """Reshape slopes (C,) to (C, 1, 1) where the input is a map of C channels, in place.
 
-    MXNet and old exporters write them so. The standard reads such a list along the last axis, where it does not fit; some back
-    ends take it per channel, others refuse it. For a rank of 2 the list is right as it is.
+    MXNet and old exporters write such lists. The standard applies a list along the last axis, where it does not fit; some
+    back ends apply it per channel, others refuse it. For a rank of 2 the list is correct.
 
     Raises
     ------

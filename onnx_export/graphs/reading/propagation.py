@@ -1,4 +1,4 @@
-"""Following shapes, and the numbers that are computed from them, through a graph at one batch."""
+"""Propagate shapes, and the values computed from them, through a graph at one batch."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ _MOST = 256
 
 @dataclass
 class Propagation:
-    """What is known of a graph's tensors at one batch.
+    """The known properties of a graph's tensors at one batch.
 
     Attributes
     ----------
     types
         Element types and shapes.
     constants
-        Small values that stand in the file.
+        Small constants of the file.
     computed
-        Values that follow from shapes.
+        Values computed from shapes.
     """
 
     types: dict[str, onnx.TypeProto] = field(default_factory=dict)
@@ -43,7 +43,7 @@ class Propagation:
     computed: dict[str, NDArray[np.generic]] = field(default_factory=dict)
 
     def shape(self, name: str) -> tuple[int, ...] | None:
-        """Return a tensor's shape; None where it is not known altogether."""
+        """Return a tensor's shape; None where it is not known completely."""
         kind = self.types.get(name)
         if kind is None or not kind.tensor_type.HasField("shape"):
             return None
@@ -56,7 +56,7 @@ class Propagation:
 
 
 def propagate(model: onnx.ModelProto, batch: int) -> Propagation:
-    """Follow a graph node by node, with `batch` rows wherever an input's leading dimension is symbolic."""
+    """Propagate through a graph node by node, with `batch` rows in every input whose leading dimension is symbolic."""
     known = Propagation()
     for tensor in model.graph.initializer:
         known.types[tensor.name] = helper.make_tensor_type_proto(tensor.data_type, tensor.dims)
@@ -121,7 +121,7 @@ def _constant(node: onnx.NodeProto, known: Propagation) -> None:
 def _computed(
     model: onnx.ModelProto, node: onnx.NodeProto, known: Propagation
 ) -> list[NDArray[np.generic]] | None:
-    """Return the values of a node's outputs where they follow from shapes and small constants."""
+    """Return the values of a node's outputs where they depend only on shapes and small constants."""
     if node.op_type in ("Shape", "Size"):
         shape = known.shape(node.input[0])
         return None if shape is None else [_of_shape(node, shape)]

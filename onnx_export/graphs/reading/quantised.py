@@ -1,4 +1,4 @@
-"""Networks that compute in whole numbers: refused as recognition networks."""
+"""Refuse quantised networks as recognition networks."""
 
 from __future__ import annotations
 
@@ -12,13 +12,7 @@ _OPERATORS = frozenset(("ConvInteger", "MatMulInteger", "QGemm"))
 
 
 def refuse_quantised(model: onnx.ModelProto) -> None:
-    """Refuse graphs whose layers are integer operators: they have no head to draw masks for, and no gradient.
-
-    Raises
-    ------
-    ModelError
-        There is one; the message names it.
-    """
+    """Raise ModelError for a graph with integer layers: it has no affine head and no gradient."""
     for node in needed_nodes(model):
         if node.op_type.startswith("QLinear") or node.op_type in _OPERATORS:
             raise ModelError(

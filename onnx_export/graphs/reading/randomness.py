@@ -1,4 +1,4 @@
-"""Operators that draw random numbers: refused."""
+"""Refuse operators that draw random numbers."""
 
 from __future__ import annotations
 
@@ -14,13 +14,7 @@ _RANDOM = frozenset(
 
 
 def refuse_randomness(model: onnx.ModelProto) -> None:
-    """Refuse graphs whose outputs depend on operators that draw random numbers.
-
-    Raises
-    ------
-    ModelError
-        There is one; the message names it.
-    """
+    """Raise ModelError for a graph whose outputs depend on operators that draw random numbers."""
     pending = needed_nodes(model)
     while pending:
         node = pending.pop()

@@ -1,4 +1,4 @@
-"""Computed shapes: ``x.view(x.size(0), -1)`` and its like become constants."""
+"""Replace computed shapes, such as ``x.view(x.size(0), -1)``, by constants."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from fiqx_trt.onnx_export.graphs.view import SHAPE_ONLY, reads
 
 
 def fold_shapes(model: onnx.ModelProto) -> None:
-    """Replace what the graph computes from shapes by constants wherever the batch allows it, in place.
+    """Replace the values that the graph computes from shapes by constants where the batch allows it, in place.
 
-    The graph is followed at batches of 2 and 3. A computed value that is equal at both is a constant. A Reshape
-    whose result differs in one dimension only gets a constant shape with −1 there. What else depends on the batch stays as it is.
+    Shapes are propagated at batches of 2 and 3. A computed value that is equal at both is a constant. A Reshape
+    whose result differs in one dimension only gets a constant shape with −1 there. Other values are unchanged.
     """
     if not any(node.op_type in SHAPE_ONLY for node in model.graph.node):
         return
@@ -28,7 +28,7 @@ def fold_shapes(model: onnx.ModelProto) -> None:
 
 
 def _fold_values(model: onnx.ModelProto, known: tuple[Propagation, Propagation]) -> None:
-    """Turn nodes whose values are known, and equal at both batches, into constants."""
+    """Replace nodes whose values are known, and equal at both batches, by constants."""
     first, second = known
     kept = []
     for node in model.graph.node:
@@ -76,7 +76,7 @@ def _target(first: tuple[int, ...] | None, second: tuple[int, ...] | None) -> ND
 
 
 def _drop_unused(model: onnx.ModelProto, computed: set[str]) -> None:
-    """Drop nodes that only computed shapes, and constants, that nothing reads any more."""
+    """Drop the unused nodes among the computed shapes and constants."""
     used = {value.name for value in model.graph.output}
     kept = []
     for node in reversed(model.graph.node):

@@ -1,4 +1,4 @@
-"""From a file's bytes to a ModelProto, or to what the file is instead."""
+"""Parse a file's bytes to a ModelProto, or recognise another format."""
 
 from __future__ import annotations
 
@@ -28,13 +28,7 @@ _MAGIC = {
 
 
 def file_bytes(path: Path) -> bytes:
-    """Return a file's content.
-
-    Raises
-    ------
-    ModelError
-        It cannot be read, or is no regular file.
-    """
+    """Return a file's content; ModelError where it cannot be read or is no regular file."""
     try:
         return read_regular(path)
     except OSError as error:
@@ -42,12 +36,9 @@ def file_bytes(path: Path) -> bytes:
 
 
 def parse_model(name: str, data: bytes) -> onnx.ModelProto:
-    """Return the model that a file's bytes hold, converted if TensorFlow Lite; `name` is how messages call it.
+    """Return the model in a file's bytes, converted if TensorFlow Lite; messages call it `name`.
 
-    Raises
-    ------
-    ModelError
-        The bytes are neither ONNX nor TensorFlow Lite; where another format is recognised, the message says which and what to do.
+    ModelError for other formats; where one is recognised, the message names it and the cure.
     """
     if not data:
         raise ModelError(f"{name} is empty (0 bytes); wanted an ONNX model")

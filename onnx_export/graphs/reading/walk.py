@@ -1,4 +1,4 @@
-"""Walking over everything in a model: nested graphs, local functions, tensors wherever they stand."""
+"""Iterate over all parts of a model: nested graphs, local functions, and tensors."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from fiqx_trt.onnx_export.graphs.view import reads
 
 
 def graphs(model: onnx.ModelProto) -> Iterator[onnx.GraphProto]:
-    """Return the main graph and the ones nested in the nodes of graph and functions."""
+    """Return the main graph and the graphs nested in the nodes of graph and functions."""
     yield from _nested([model.graph], model.functions)
 
 
 def all_nodes(model: onnx.ModelProto) -> Iterator[onnx.NodeProto]:
-    """Return every node, those of nested graphs and of local functions included."""
+    """Return every node, including those of nested graphs and of local functions."""
     for graph in graphs(model):
         yield from graph.node
     for function in model.functions:
@@ -23,7 +23,7 @@ def all_nodes(model: onnx.ModelProto) -> Iterator[onnx.NodeProto]:
 
 
 def all_tensors(model: onnx.ModelProto) -> Iterator[onnx.TensorProto]:
-    """Return every tensor: weights, and values that stand in nodes."""
+    """Return every tensor: weights, and tensors in attributes."""
     for graph in graphs(model):
         yield from graph.initializer
     for node in all_nodes(model):
@@ -34,7 +34,7 @@ def all_tensors(model: onnx.ModelProto) -> Iterator[onnx.TensorProto]:
 
 
 def subgraphs(nodes: Iterable[onnx.NodeProto]) -> Iterator[onnx.GraphProto]:
-    """Return the graphs that stand in the attributes of nodes."""
+    """Return the graphs in the attributes of nodes."""
     for node in nodes:
         for item in node.attribute:
             if item.HasField("g"):
@@ -54,7 +54,7 @@ def needed_nodes(model: onnx.ModelProto) -> list[onnx.NodeProto]:
 
 
 def opset_of(model: onnx.ModelProto) -> int:
-    """Return the version of ONNX's own operators that a model is written in."""
+    """Return a model's version of the ONNX operators."""
     return max((entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx")), default=1)
 
 

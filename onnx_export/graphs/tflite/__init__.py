@@ -1,8 +1,8 @@
-"""Reading convolutional networks of TensorFlow Lite, and writing them as ONNX.
+"""Read convolutional networks of TensorFlow Lite, and convert them to ONNX.
 
-`schema` reads the file into plain records, `rectifiers` finds parametric rectifiers that were written as several
+`schema` reads the file into records, `rectifiers` joins parametric rectifiers that were written as several
 operators, `writer` and `operators` write the ONNX graph. Pictures become channels first, the batch symbolic, and every
-layer keeps the name of the tensor it makes.
+layer keeps the name of its output tensor.
 """
 
 from __future__ import annotations
@@ -15,30 +15,16 @@ _IDENTIFIER = b"TFL3"
 
 
 def is_tflite(data: bytes) -> bool:
-    """Whether a file's bytes begin as a TensorFlow Lite model does."""
+    """Return whether a file's bytes begin as a TensorFlow Lite model."""
     return data[4:8] == _IDENTIFIER
 
 
 def read_tflite(data: bytes, name: str = "the bytes given") -> onnx.ModelProto:
-    """Convert a TensorFlow Lite network to ONNX.
+    """Convert a TensorFlow Lite network, given as the bytes of its file, to ONNX; messages call the file `name`.
 
-    Parameters
-    ----------
-    data
-        The whole file.
-    name
-        What the file is called in messages.
-
-    Returns
-    -------
-    onnx.ModelProto
-        Opset 17, float32, channels first, symbolic batch ``N``. Inputs, outputs and layers have the names of the file's
-        tensors. Weights in half precision or in whole numbers with a scale become float32.
-
-    Raises
-    ------
-    ModelError
-        The file is damaged, computes in whole numbers, or has an operator that is not covered; the message names it.
+    The result has opset 17, float32, channels first, and the symbolic batch ``N``. Inputs, outputs and layers have the names
+    of the file's tensors. Weights in half precision or quantised with a scale become float32. ModelError where the file is
+    damaged, computes in integers, or has an operator that is not supported; the message names it.
     """
     from fiqx_trt.onnx_export.graphs.tflite.rectifiers import join_rectifiers
     from fiqx_trt.onnx_export.graphs.tflite.schema import read_network

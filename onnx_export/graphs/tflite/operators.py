@@ -1,4 +1,4 @@
-"""One rule per TensorFlow Lite operator: how it is written in ONNX, channels first."""
+"""Convert TensorFlow Lite operators to ONNX, channels first; one rule per operator."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def _convolve(w: Writer, op: Operator, weight: NDArray[np.generic], groups: int)
 
 
 def _window(w: Writer, op: Operator, kernel: tuple[int, int]) -> dict[str, Attribute]:
-    """Attributes of a moving window; SAME padding is put more at the bottom and right where it is odd."""
+    """Return the attributes of a sliding window; odd SAME padding has the larger part at the bottom and right."""
     strides = [int(op.options[f"Stride{axis}"]) for axis in "HW"]
     dilations = [int(op.options.get(f"Dilation{axis}Factor", 1)) or 1 for axis in "HW"]
     if min(*strides, *dilations, *kernel) < 1:
@@ -66,12 +66,12 @@ def _window(w: Writer, op: Operator, kernel: tuple[int, int]) -> dict[str, Attri
             windows = -(-extent // strides[axis])
             total = max(0, (windows - 1) * strides[axis] + reach - extent)
             before[axis], after[axis] = total // 2, total - total // 2
-    found: dict[str, Attribute] = {
+    attributes: dict[str, Attribute] = {
         "kernel_shape": list(kernel),
         "strides": strides,
         "pads": [*before, *after],
     }
-    return {**found, "dilations": dilations} if dilations != [1, 1] else found
+    return {**attributes, "dilations": dilations} if dilations != [1, 1] else attributes
 
 
 def _pool(kind: str) -> Rule:
@@ -122,7 +122,7 @@ def _binary(kind: str) -> Rule:
 
 
 def _first(w: Writer, op: Operator, value: NDArray[np.generic], rank: int) -> NDArray[np.generic]:
-    """Turn a constant operand, broadcast from the right with channels last, to channels first without a batch."""
+    """Transpose a constant operand, broadcast from the right with channels last, to channels first without a batch."""
     if value.size == 1:
         return value.reshape(())
     if value.ndim > rank + 1 or (value.ndim == rank + 1 and value.shape[0] != 1):
@@ -132,7 +132,7 @@ def _first(w: Writer, op: Operator, value: NDArray[np.generic], rank: int) -> ND
 
 
 def _reshape(w: Writer, op: Operator) -> None:
-    """Write the values in the file's order, channels last: a map is turned before and after, unless it is 1×1."""
+    """Reshape in the file's order, channels last: a map is transposed before and after, unless it is 1×1."""
     before, after = w.shape(op), w.shape(op, None)
     if np.prod(before, dtype=np.int64) != np.prod(after, dtype=np.int64):
         raise w.refuse(op, f"it makes {after} of {before}, which is another number of values")
@@ -155,7 +155,7 @@ def _reshape(w: Writer, op: Operator) -> None:
 
 
 def _is_map(shape: tuple[int, ...]) -> bool:
-    """Whether channels first and channels last are different orders of the values."""
+    """Return whether channels first and channels last are different orders of the values."""
     return len(shape) == 3 and shape[0] > 1 and shape[1:] != (1, 1)
 
 

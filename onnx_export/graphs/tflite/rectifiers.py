@@ -1,7 +1,7 @@
-"""Parametric rectifiers that TensorFlow wrote as several operators, joined again.
+"""Join parametric rectifiers that TensorFlow wrote as several operators.
 
-TensorFlow has had no such operator for long, so programs wrote ``relu(x) + c (x − |x|)``, of slope 2c below zero, or
-``relu(x) + c relu(−x)``, of slope −c. As one node it is faster, and its gradient is right at zero too.
+TensorFlow had no such operator, so programs wrote ``relu(x) + c (x − |x|)``, of slope 2c below zero, or
+``relu(x) + c relu(−x)``, of slope −c. One node is faster, and its gradient is correct at zero too.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ __all__ = ["join_rectifiers"]
 
 
 def join_rectifiers(network: TfliteModel) -> TfliteModel:
-    """Return the network with every such sum as one ``PRELU``, without the operators that nothing reads any more."""
+    """Return the network with every such sum as one ``PRELU``, without the unused operators."""
     search = _Search(network)
     tensors = list(network.tensors)
     operators = []
     for operator in network.operators:
-        found = search.rectifier(operator)
-        if found is not None:
-            source, slope = found
+        rectifier = search.rectifier(operator)
+        if rectifier is not None:
+            source, slope = rectifier
             tensors.append(Tensor(f"{tensors[operator.output].name}.slope", slope.shape, "FLOAT32", slope))
             operator = Operator("PRELU", (source, len(tensors) - 1), operator.output, {})
         operators.append(operator)
@@ -43,14 +43,14 @@ def _needed(operators: list[Operator], outputs: tuple[int, ...]) -> list[Operato
 
 
 class _Search:
-    """Looks from a sum back at what it is made of."""
+    """Searches the operands of a sum."""
 
     def __init__(self, network: TfliteModel) -> None:
         self._tensors = network.tensors
         self._makers = {operator.output: operator for operator in network.operators}
 
     def rectifier(self, operator: Operator) -> tuple[int, NDArray[np.float32]] | None:
-        """Return what is rectified and the slope below zero, where an operator is the sum of both parts."""
+        """Return the rectified tensor and the slope below zero, where an operator is the sum of both parts."""
         if operator.kind not in ("ADD", "SUB") or _fused(operator) or len(operator.inputs) != 2:
             return None
         first, second = operator.inputs
@@ -72,7 +72,7 @@ class _Search:
         return None if base is None else base * factor
 
     def _base(self, tensor: int, source: int) -> float | None:
-        """2 for ``x − |x|``, −1 for ``relu(−x)``."""
+        """Return 2 for ``x − |x|``, −1 for ``relu(−x)``."""
         operator = self._makers.get(tensor)
         if operator is None or _fused(operator):
             return None
@@ -83,7 +83,7 @@ class _Search:
         return None
 
     def _scaled(self, tensor: int) -> tuple[int, NDArray[np.float64]] | None:
-        """Return what a constant multiplies to make a tensor, and that constant."""
+        """Return the factors of a tensor that is multiplied by a constant."""
         operator = self._makers.get(tensor)
         if operator is None or operator.kind != "MUL" or _fused(operator) or len(operator.inputs) != 2:
             return None
@@ -94,7 +94,7 @@ class _Search:
         return None
 
     def _read(self, tensor: int, kind: str) -> int | None:
-        """Return what the operator of this kind that makes a tensor reads."""
+        """Return the input of the operator of this kind that makes a tensor."""
         operator = self._makers.get(tensor)
         return (
             operator.inputs[0] if operator is not None and operator.kind == kind and operator.inputs else None

@@ -1,4 +1,4 @@
-"""A TensorFlow Lite file as plain records: tensors with their constants, operators with their options."""
+"""Read a TensorFlow Lite file as records: tensors with their constants, operators with their options."""
 
 from __future__ import annotations
 
@@ -63,9 +63,9 @@ class Tensor:
     shape
         As declared, with the file's own batch; channels last.
     kind
-        Its number format, as the schema calls it (``"FLOAT32"``).
+        Its number format in the schema (``"FLOAT32"``).
     value
-        Of a constant, float32 where it stands for real numbers; ``None`` for what the network computes.
+        Of a constant, float32 where it is dequantised; ``None`` for a computed tensor.
     """
 
     name: str
@@ -76,7 +76,7 @@ class Tensor:
 
 @dataclass(frozen=True)
 class Operator:
-    """An operator of the file: its name in the schema, positions of its tensors (−1: left out), its options."""
+    """An operator of the file: its name in the schema, indices of its tensors (−1: omitted), its options."""
 
     kind: str
     inputs: tuple[int, ...]
@@ -96,7 +96,7 @@ class TfliteModel:
 
 @contextmanager
 def malformed(what: str) -> Iterator[None]:
-    """Turn whatever reading at a damaged place raises into one ModelError that begins with `what`."""
+    """Convert any exception of reading damaged data to one ModelError that begins with `what`."""
     try:
         yield
     except (ModelError, DependencyError):
@@ -107,15 +107,7 @@ def malformed(what: str) -> Iterator[None]:
 
 
 def read_network(data: bytes, name: str) -> TfliteModel:
-    """Read a file.
-
-    Raises
-    ------
-    ModelError
-        It is damaged, or not one plain graph.
-    DependencyError
-        The package with the schema is not installed.
-    """
+    """Read a file; ModelError where it is damaged or not one plain graph, DependencyError where the schema is not installed."""
     tflite = _schema()
     with malformed(f"{name} is not a TensorFlow Lite model, or is cut short ({len(data)} bytes)"):
         model = tflite.Model.GetRootAs(data, 0)
@@ -137,7 +129,7 @@ def read_network(data: bytes, name: str) -> TfliteModel:
 
 
 def _widened(network: TfliteModel) -> TfliteModel:
-    """Return the network with constants in the place of operators that turn a constant into float32."""
+    """Return the network with constants instead of operators that convert a constant to float32."""
     tensors = list(network.tensors)
     rest = []
     for operator in network.operators:
@@ -167,7 +159,7 @@ def _check_counts(graph: Any, name: str) -> None:
 
 
 def _check_positions(network: TfliteModel, name: str) -> None:
-    """Every tensor that is referred to exists."""
+    """Raise unless every referenced tensor exists."""
     referred = [*network.inputs, *network.outputs]
     for operator in network.operators:
         referred += [i for i in operator.inputs if i != -1]
@@ -178,7 +170,7 @@ def _check_positions(network: TfliteModel, name: str) -> None:
 
 def _tensors(tflite: ModuleType, model: Any, graph: Any) -> list[Tensor]:
     kinds = _names(tflite.TensorType)
-    found: list[Tensor] = []
+    tensors: list[Tensor] = []
     taken: set[str] = set()
     for index in range(graph.TensorsLength()):
         tensor = graph.Tensors(index)
@@ -187,8 +179,8 @@ def _tensors(tflite: ModuleType, model: Any, graph: Any) -> list[Tensor]:
         taken.add(name)
         shape = tuple(int(tensor.Shape(i)) for i in range(min(tensor.ShapeLength(), 9)))
         kind = kinds.get(tensor.Type(), "unknown")
-        found.append(Tensor(name, shape, kind, _constant(model, tensor, name, shape, kind)))
-    return found
+        tensors.append(Tensor(name, shape, kind, _constant(model, tensor, name, shape, kind)))
+    return tensors
 
 
 def _constant(
@@ -211,7 +203,7 @@ def _constant(
 
 
 def _real(stored: NDArray[np.generic], quantization: Any) -> NDArray[np.generic]:
-    """Return the numbers that stored ones stand for: ``scale (q − zero)``, per tensor or along one axis."""
+    """Return the dequantised numbers: ``scale (q − zero)``, per tensor or along one axis."""
     if stored.dtype.kind == "f":
         return stored.astype(np.float32)
     if quantization is None or quantization.ScaleLength() == 0:

@@ -1,4 +1,4 @@
-"""Writing the records of a TensorFlow Lite network as an ONNX graph with channels first."""
+"""Write the records of a TensorFlow Lite network as an ONNX graph with channels first."""
 
 from __future__ import annotations
 
@@ -23,13 +23,7 @@ _LIMITS = {2: (-1.0, 1.0), 3: (0.0, 6.0)}
 
 
 def write_network(network: TfliteModel, name: str) -> onnx.ModelProto:
-    """Write a network as ONNX.
-
-    Raises
-    ------
-    ModelError
-        An operator is not covered, or the graph contradicts the shapes that its file declares.
-    """
+    """Write a network as ONNX; ModelError where an operator is not supported, or a shape differs from the declared one."""
     from fiqx_trt.onnx_export.graphs.tflite.operators import RULES
 
     writer = Writer(network, name)
@@ -45,16 +39,9 @@ def write_network(network: TfliteModel, name: str) -> onnx.ModelProto:
 
 
 class Writer:
-    """The graph under construction.
+    """The graph under construction; messages call the file `name`.
 
-    Activations of rank 4 are channels first, ``(N, C, H, W)``, those of rank 2 are ``(N, F)``; other ranks are refused.
-
-    Parameters
-    ----------
-    network
-        The records.
-    name
-        What the file is called in messages.
+    Activations of rank 4 are channels first, ``(N, C, H, W)``, those of rank 2 are ``(N, F)``; other ranks raise.
     """
 
     def __init__(self, network: TfliteModel, name: str) -> None:
@@ -77,7 +64,7 @@ class Writer:
         self._made.add(network.inputs[0])
 
     def describe(self, operator: Operator) -> str:
-        """Operator and the tensor it makes, for messages."""
+        """Return operator and output tensor, for messages."""
         return f"{operator.kind} {self._network.tensors[operator.output].name!r}"
 
     def refuse(self, operator: Operator, why: str) -> ModelError:
@@ -85,21 +72,15 @@ class Writer:
         return ModelError(f"{self._file}: {self.describe(operator)}: {why}")
 
     def is_constant(self, operator: Operator, index: int) -> bool:
-        """Whether an input is a constant of the file."""
+        """Return whether an input is a constant of the file."""
         return operator.inputs[index] >= 0 and self._network.tensors[operator.inputs[index]].value is not None
 
     def given(self, operator: Operator, index: int) -> bool:
-        """Whether an input is there at all."""
+        """Return whether an input is given."""
         return index < len(operator.inputs) and operator.inputs[index] != -1
 
     def value(self, operator: Operator, index: int) -> NDArray[np.generic]:
-        """Return a constant input as the file holds it, channels last.
-
-        Raises
-        ------
-        ModelError
-            The input is computed, or in a format that is not read.
-        """
+        """Return a constant input with channels last; ModelError where it is computed or in an unsupported format."""
         tensor = self._network.tensors[operator.inputs[index]]
         if tensor.value is None:
             raise self.refuse(
@@ -108,13 +89,7 @@ class Writer:
         return tensor.value
 
     def data(self, operator: Operator, index: int = 0) -> str:
-        """Return the name of a computed input.
-
-        Raises
-        ------
-        ModelError
-            The input is a constant, or nothing has made it yet.
-        """
+        """Return the name of a computed input; ModelError where it is a constant or not computed yet."""
         position = operator.inputs[index]
         if position not in self._made:
             raise self.refuse(operator, f"its input {index} is not computed by an operator before it")
@@ -123,10 +98,7 @@ class Writer:
     def shape(self, operator: Operator, index: int | None = 0) -> tuple[int, ...]:
         """Return the shape of an input without its batch, channels first; of the output for ``None``.
 
-        Raises
-        ------
-        ModelError
-            It is no (N, H, W, C) or (N, F) of the file's own batch.
+        ModelError where it is no (N, H, W, C) or (N, F) of the file's own batch.
         """
         tensor = self._network.tensors[operator.output if index is None else operator.inputs[index]]
         if len(tensor.shape) not in (2, 4) or min(tensor.shape) < 1 or tensor.shape[0] != self._batch:
@@ -157,7 +129,7 @@ class Writer:
         part: str,
         attributes: Mapping[str, Attribute] | None = None,
     ) -> str:
-        """Add a node on the way to an operator's output and return the name of what it makes."""
+        """Add an intermediate node of an operator and return the name of its output."""
         return self._graph.node(
             op, inputs, f"{self._network.tensors[operator.output].name}:{part}", attributes
         )
@@ -169,7 +141,7 @@ class Writer:
         operator: Operator,
         attributes: Mapping[str, Attribute] | None = None,
     ) -> None:
-        """Add the node that makes an operator's output, followed by its fused activation, if it has one."""
+        """Add the node with an operator's output, followed by its fused activation, if it has one."""
         self.shape(operator, None)
         if operator.output in self._made:
             raise self.refuse(operator, "its output is made twice")
@@ -191,13 +163,7 @@ class Writer:
         return [self.constant(operator, f"limit_{i}", np.array(v, np.float32)) for i, v in enumerate(values)]
 
     def model(self) -> onnx.ModelProto:
-        """Return the checked model.
-
-        Raises
-        ------
-        ModelError
-            An output is made by no operator, or a shape differs from the declared one.
-        """
+        """Return the checked model; ModelError where an output has no operator, or a shape differs from the declared one."""
         missing = [i for i in self._network.outputs if i not in self._made]
         if missing:
             raise ModelError(
@@ -219,12 +185,12 @@ class Writer:
         return tensor.name, (BATCH, tensor.shape[-1], *tensor.shape[1:-1])
 
     def _check_shapes(self, model: onnx.ModelProto) -> None:
-        """Compare every shape that ONNX infers with what the file declares."""
+        """Compare every shape that ONNX infers with the declared one."""
         shapes = GraphView(model).shapes
         for position in sorted(self._made):
             name, declared = self._declared(position)
-            found = shapes.get(name, ())
-            if found[1:] != declared[1:]:
+            inferred = shapes.get(name, ())
+            if inferred[1:] != declared[1:]:
                 raise ModelError(
-                    f"{self._file} is damaged: {name!r} is declared {declared} (channels first) and computes {found}"
+                    f"{self._file} is damaged: {name!r} is declared {declared} (channels first) and computes {inferred}"
                 )

@@ -126,7 +126,7 @@ def _compile(
             f"{spec.name}: {reason}; torch, which then differentiates, does not know all of its operators either. Export "
             "the network without that operator"
         ) from error
-    logger.warning("%s: %s. torch's autograd takes its place, several times slower", spec.name, reason)
+    logger.warning("%s: %s. torch's autograd is used instead, several times slower", spec.name, reason)
     return session
 
 

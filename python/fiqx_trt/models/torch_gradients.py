@@ -85,7 +85,7 @@ class TorchGradientSession(Session):
                 TensorInfo("pre_dropout", (None, h.shape[1]), kind),
                 TensorInfo("gradient", pixels, kind),
             ],
-            notes=("torch's autograd: an operator of the network has no adjoint",),
+            notes=("torch's autograd: the gradient of an operator is not implemented",),
         )
 
     def _run(self, chunks: Sequence[Chunk]) -> list[Chunk]:

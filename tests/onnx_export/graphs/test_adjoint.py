@@ -255,7 +255,7 @@ def test_of_equal_maxima_the_first_takes_the_gradient() -> None:
     [
         (
             "y = Sin(x)",
-            r"no gradient: node 'y' \(Sin\) has no adjoint; there are Abs, Add, AveragePool",
+            r"gradient not implemented for operator Sin, node 'y' \(Sin\); implemented are Abs, Add, AveragePool",
         ),
         ("y = Transpose<perm=[1,0,2,3]>(x)", r"node 'y' \(Transpose\): it moves the batch"),
         ("y = ReduceSum<keepdims=0>(x)", r"node 'y' \(ReduceSum\): it reduces over the batch"),

@@ -15,10 +15,10 @@ __all__ = ["OPERATORS"]
 
 def _reduce(function: Callable[[Tensor, tuple[int, ...], bool], Tensor]) -> Callable[..., Tensor]:
     def run(node: Node, x: Tensor, axes: Tensor | None = None) -> Tensor:
-        given: Sequence[int] = as_ints(axes) if axes is not None else as_ints(node.attr("axes", []))
-        if not given and node.attr("noop_with_empty_axes", 0):
+        axes_list: Sequence[int] = as_ints(axes) if axes is not None else as_ints(node.attr("axes", []))
+        if not axes_list and node.attr("noop_with_empty_axes", 0):
             return x
-        chosen = tuple(axis % x.ndim for axis in given) or tuple(range(x.ndim))
+        chosen = tuple(axis % x.ndim for axis in axes_list) or tuple(range(x.ndim))
         return function(x, chosen, bool(node.attr("keepdims", 1)))
 
     return run

@@ -15,10 +15,10 @@ from fiqx_trt.runtime.torch.node import Node, align, as_ints
 __all__ = ["OPERATORS"]
 
 
-def _axes(node: Node, given: Tensor | None) -> list[int] | None:
+def _axes(node: Node, axes_input: Tensor | None) -> list[int] | None:
     """Return the axes: an input since some opset and an attribute before it."""
-    if given is not None:
-        return as_ints(given)
+    if axes_input is not None:
+        return as_ints(axes_input)
     axes = node.attr("axes")
     return None if axes is None else as_ints(axes)
 
