@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 
 import numpy as np
@@ -66,6 +67,13 @@ CASES = [
     (["a.jpg", None], "inputs[1] is None; give a path"),
     ([["a.jpg"]], "inputs[0] is a list; give a path"),
     ([{"image": b""}], "inputs[0] is a dict; give a path"),
+    (
+        {"label": 1, "image": ["a.jpg", "b.jpg"]},
+        "inputs is a dict; give the column of the pictures, such as inputs['image']",
+    ),
+    ({"image": PIXELS}, "such as inputs['image']"),
+    (io.BytesIO(b"line\nline"), "inputs is a _io.BytesIO, an open file; give inputs.read()"),
+    ([io.BytesIO(b"line\nline")], "inputs[0] is a _io.BytesIO, an open file; give inputs[0].read()"),
 ]
 
 

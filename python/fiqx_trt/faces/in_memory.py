@@ -89,6 +89,7 @@ def given_sources(inputs: object, *, expand: bool) -> Iterator[FaceSource]:
         At once: an input that is expanded does not exist or names no picture.
     """
     inputs = _listed(inputs)
+    _refuse_open_file("inputs", inputs)
     if _is_one(inputs):
         return _sources("inputs", inputs, expand)
     if not isinstance(inputs, Iterable):
@@ -109,6 +110,12 @@ def _listed(inputs: Any) -> Any:
             f'inputs is {_kind(inputs)}; give the column of the pictures, such as inputs["path"]'
         )
     return inputs.tolist() if isinstance(inputs, np.ndarray) and inputs.dtype.kind in "OUT" else inputs
+
+
+def _refuse_open_file(name: str, item: object) -> None:
+    """Raise for an open file, whose lines would be taken for pictures."""
+    if callable(getattr(item, "read", None)) and not _is_array(item):
+        raise InvalidInputError(f"{name} is {_kind(item)}, an open file; give {name}.read()")
 
 
 def _is_one(value: object) -> bool:
@@ -132,9 +139,18 @@ def _sources(name: str, item: Any, expand: bool) -> Iterator[FaceSource]:
         return iter([GivenPicture(item.get("path") or name, item["bytes"])])
     if isinstance(item, Mapping) and isinstance(item.get("path"), str):
         return iter([Source(item["path"])])
+    _refuse_open_file(name, item)
     if _is_array(item):
         return _pictures(name, _pil_pixels(name, item) if _is_pil(item) else item)
-    raise InvalidInputError(f"{name} is {_kind(item)}; give {_TAKEN}")
+    raise InvalidInputError(f"{name} is {_kind(item)}; give {_mapping_cure(name, item) or _TAKEN}")
+
+
+def _mapping_cure(name: str, item: object) -> str:
+    """Return the call that takes the pictures out of a batch of columns, such as ``{"image": [...]}``; empty for other items."""
+    if not isinstance(item, Mapping):
+        return ""
+    columns = [key for key, value in item.items() if isinstance(value, (list, tuple)) or _is_array(value)]
+    return f"the column of the pictures, such as {name}[{columns[0]!r}]" if columns else ""
 
 
 def _pictures(name: str, item: Any) -> Iterator[FaceSource]:
