@@ -144,6 +144,10 @@ def test_wrong_values_say_what_is_wanted(name: str, value: object, message: str)
             lambda: create_methods(["serfiq"], {"serfiq": 3}),  # type: ignore[dict-item]
             "options['serfiq'] is 3; give options by name",
         ),
+        (
+            lambda: create_methods(["serfiq"], ["serfiq.dropout=0.3"]),  # type: ignore[arg-type]
+            "options is ['serfiq.dropout=0.3']; give method, option and value, such as {'serfiq': {'dropout': 0.3}}",
+        ),
         (lambda: parse_options(["serfiq"]), "--option is 'serfiq'; give METHOD.OPTION=VALUE (there are "),
         (lambda: parse_options(["dropout=1"]), "--option is 'dropout=1'; give METHOD.OPTION=VALUE"),
         (

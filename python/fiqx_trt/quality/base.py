@@ -282,6 +282,10 @@ def method_parameters(method: QualityMethod) -> dict[str, object]:
 
 def _check_owners(names: Sequence[str], options: Mapping[str, Mapping[str, object]]) -> None:
     """Refuse options of methods that are not built, and what is no mapping."""
+    if not isinstance(options, Mapping):
+        raise InvalidInputError(
+            f"options is {options!r}; give method, option and value, such as {{'serfiq': {{'dropout': 0.3}}}}"
+        )
     for name, values in options.items():
         if name not in names:
             raise InvalidInputError(
