@@ -356,7 +356,9 @@ def test_calibrate_writes_gamma_and_plq_uses_it(cli, crops: Path, recogniser: Pa
     assert all(row["summary"] for row in rows)
     assert {row["deviates"] for row in rows} <= {"intensity", "contrast"}
     assert maps_of(out, rows[0])["deviation"].shape == (32, 32)
-    assert "Look for orange" in (out / "report.html").read_text()
+    page = (out / "report.html").read_text()
+    assert "Look for orange" in page
+    assert "was measured on 12 calibration faces" in page
     assert "does not know what is usual" not in run.err
     meta = json.loads((out / "plq.csv.meta.json").read_text())["parameters"]
     assert (meta["plq.usual.faces"], meta["plq.usual.alarm"]) == (12, fields["usual"]["alarm"])

@@ -57,7 +57,8 @@ def plq_page(done: ExplainedTable, *, method: str = "serfiq") -> Page:
     settings = done.meta.parameters
     low, high = NAMES[str(settings["plq.colors"])]
     reading = READING.format(Low=low.capitalize(), low=low, high=high)
-    compared = any(name.startswith("plq.usual.") for name in settings)
+    calibrated = int(str(settings.get("plq.usual.faces") or 0))
+    compared = calibrated > 0
     words = Words(
         kind="plq",
         title="Which pixels make a face useful",
@@ -76,7 +77,7 @@ def plq_page(done: ExplainedTable, *, method: str = "serfiq") -> Page:
         lines=_lines,
         panels=4 if compared else 3,
     )
-    return explained_page(done, found, words, _spread(found, compared=compared), faces)
+    return explained_page(done, found, words, _spread(found, calibrated=calibrated), faces)
 
 
 def _middle(found: ExplainedSummary) -> str:
@@ -88,7 +89,9 @@ def _lines(row: Row) -> tuple[str, ...]:
     return f"quality {decimal(float(row['quality'] or 0.0), 2)}", str(row["summary"] or "")
 
 
-def _spread(found: ExplainedSummary, *, compared: bool) -> Table:
+def _spread(found: ExplainedSummary, *, calibrated: int) -> Table:
+    compared = calibrated > 0
+
     def low(column: str) -> str:
         name = column.removeprefix("plq_")
         return percent(found.low[name] / found.faces) if compared and name in NAMED else "–"
@@ -97,7 +100,8 @@ def _spread(found: ExplainedSummary, *, compared: bool) -> Table:
     note = "Half of the faces have at most the median, a tenth at most what stands below 10 %. "
     note += (
         f"Nose, mouth and cheeks together, the lower face, were named in {percent(found.low[LOWER_FACE] / found.faces)}. "
-        "The threshold is such that one in twenty good faces gets any word; the background is never named."
+        f"The threshold was measured on {calibrated} calibration faces, for one in twenty good faces to get any word; the "
+        "background is never named."
         if compared
         else "None is named: the model does not know what is usual with this weighting."
     )
