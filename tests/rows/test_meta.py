@@ -14,6 +14,7 @@ from fiqx_trt.rows import Column, RunMeta
 from rows.tables import COLUMNS, META
 
 FULL = replace(META, columns=COLUMNS, notes=["tensorrt: no device"], counts={"ok": 2}, rows=2, inputs=2)
+FULL = replace(FULL, versions={"python": "3.11.7"})
 
 
 def test_round_trip(tmp_path: Path) -> None:
@@ -23,6 +24,14 @@ def test_round_trip(tmp_path: Path) -> None:
     assert RunMeta.read(path) == meta
     assert [p.name for p in tmp_path.iterdir()] == [path.name]
     assert json.loads(path.read_bytes())["columns"]["q"] == "float"
+
+
+def test_an_older_record_has_no_versions(tmp_path: Path) -> None:
+    path = tmp_path / "s.csv.meta.json"
+    values = json.loads(FULL.to_json())
+    del values["versions"]
+    path.write_text(json.dumps(values))
+    assert RunMeta.read(path) == replace(FULL, versions={})
 
 
 @given(st.permutations(list(META.parameters)))

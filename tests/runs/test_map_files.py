@@ -82,6 +82,9 @@ def test_the_record_suffices_to_call_again(
     keywords = {name: ast.literal_eval(value) for name, _, value in (word.partition("=") for word in given)}
     assert (function, out) == (f"fiqx_trt.{kind}_files", str(tmp_path / "first"))
     assert keywords == {"model": str(small_model), "aligned": True, "pictures": "none", **OPTIONS[kind]}
+    versions = RunMeta.read(meta_path(done.table)).versions
+    assert versions["numpy"] == np.__version__
+    assert set(versions) == {"python", "numpy", "openvino"}
     again = FUNCTIONS[kind](inputs, tmp_path / "again", **keywords)
     assert again.table.read_bytes() == done.table.read_bytes()
 

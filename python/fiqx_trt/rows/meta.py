@@ -75,6 +75,7 @@ class RunMeta:
     precision: str
     parameters: Mapping[str, Parameter] = field(default_factory=dict)
     notes: Sequence[str] = ()
+    versions: Mapping[str, str] = field(default_factory=dict)
     columns: Sequence[Column] = ()
     state: State = "running"
     counts: Mapping[str, int] = field(default_factory=dict)
@@ -131,6 +132,7 @@ class RunMeta:
         values = {f.name: getattr(self, f.name) for f in fields(self)}
         values |= {"command_line": list(self.command_line), "notes": list(self.notes)}
         values |= {"columns": {c.name: c.kind for c in self.columns}, "counts": dict(self.counts)}
+        values |= {"versions": dict(self.versions)}
         values |= {"parameters": dict(self.parameters), "configuration_sha256": self.configuration_sha256}
         # ASCII, because arguments may hold undecodable bytes, which only \\u escapes carry through JSON
         return (json.dumps(values, indent=1, allow_nan=False) + "\n").encode("ascii")
@@ -156,6 +158,7 @@ class RunMeta:
         try:
             values = parse_json(data)
             columns = tuple(Column(name, _kind(kind)) for name, kind in values["columns"].items())
+            values = {"versions": {}, **values}  # older records have none
             meta = cls(**{f.name: values[f.name] for f in fields(cls)} | {"columns": columns})
         except (
             ValueError,

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
+import platform
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -141,7 +144,17 @@ def run_record(model: RanModel, parameters: Mapping[str, object], call: Sequence
         precision=model.precision,
         parameters=plain,  # type: ignore[arg-type]
         notes=model.notes,
+        versions=_versions(model.backend),
     )
+
+
+def _versions(backend: str) -> dict[str, str]:
+    """Return the versions of Python, NumPy and the library behind a backend, where it is found by that name."""
+    versions = {"python": platform.python_version()}
+    for name in ("numpy", backend):
+        with contextlib.suppress(metadata.PackageNotFoundError):
+            versions[name] = metadata.version(name)
+    return versions
 
 
 def python_call(
