@@ -27,7 +27,7 @@ def cam(
 
     Exit status: 0 every row ok, 3 finished but some rows failed, 2 wrong usage, 1 could not run, 130 interrupted, 143 terminated.
     """
-    from fiqx_trt.report.cam_report import cam_report
+    from fiqx_trt.report.cam_folder import write_differences
     from fiqx_trt.report.explained import ExplainedTable
     from fiqx_trt.runs.settings import CAM_TABLE, CamSettings
 
@@ -43,6 +43,6 @@ def cam(
     refuse_other_report(out / CAM_TABLE, output.mode)
     done, status = run_on_terminal(settings, pictures, out / CAM_TABLE, output, batch=batch)
     if done.complete:
-        page = cam_report(ExplainedTable(done.table, done.meta, done.model), recipe=cam.recipe)
+        page = write_differences(ExplainedTable(done.table, done.meta, done.model), recipe=cam.recipe)
         write_report(page, done, quiet=output.quiet)
     raise typer.Exit(status)

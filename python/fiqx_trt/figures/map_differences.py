@@ -2,15 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from pathlib import Path
-
-import numpy as np
-from numpy.typing import NDArray
-
-from fiqx_trt.arrays import load_arrays
-from fiqx_trt.errors import SourceError
+from fiqx_trt.experiments.map_differences import MapDifferences
 from fiqx_trt.figures.canvas import (
     INK,
     SMALL,
@@ -24,110 +16,28 @@ from fiqx_trt.figures.canvas import (
     inch_axes,
     new_figure,
 )
-from fiqx_trt.rows import Row
-from fiqx_trt.text import literal
+from fiqx_trt.text import literal, visible
 
-__all__ = ["DifferentFace", "MeanMap", "map_differences_figure", "mean_map", "stored_map"]
+__all__ = ["map_differences_figure"]
 
-#: Maps that a mean is made of at most, spread evenly over the table.
-AVERAGED = 1000
+#: Letters of a file name below a map.
+LETTERS = 14
 #: Inches: a panel, the space between panels, the margins.
 SIDE, GAP, LEFT, TOP, BOTTOM, RIGHT = 0.92, 0.08, 0.72, 0.3, 0.62, 0.15
 
 
-@dataclass(frozen=True)
-class MeanMap:
-    """The mean of the activation maps of a run.
-
-    Parameters
-    ----------
-    values
-        ``(H, W)`` float64 in [0, 1].
-    count
-        Maps it is made of.
-    """
-
-    values: NDArray[np.float64]
-    count: int
-
-
-@dataclass(frozen=True)
-class DifferentFace:
-    """A column of the figure.
-
-    Parameters
-    ----------
-    values
-        ``(H, W)`` the face's activation map.
-    title
-        Below it.
-    face
-        ``(h, w, 3)`` uint8 RGB; ``None`` where no picture was kept.
-    """
-
-    values: NDArray[np.floating]
-    title: str
-    face: NDArray[np.uint8] | None = None
-
-
-def stored_map(folder: Path, row: Row) -> NDArray[np.float64] | None:
-    """Return the map of a row from the run's folder; ``None`` where it has none, is flat, or cannot be read."""
-    if not row.get("maps") or row.get("flat"):
-        return None
-    try:
-        values = load_arrays(folder / "maps" / str(row["maps"]))["map"]
-    except (SourceError, KeyError):
-        return None
-    return np.asarray(values, np.float64) if values.ndim == 2 and np.isfinite(values).all() else None
-
-
-def mean_map(rows: Iterable[Row], folder: Path, faces: int) -> MeanMap | None:
-    """Return the mean map of a run: of all its maps, or of :data:`AVERAGED` spread evenly over a longer table.
-
-    Parameters
-    ----------
-    rows
-        The table, row after row.
-    folder
-        Where the maps lie.
-    faces
-        Number of its ``ok`` rows.
-
-    Returns
-    -------
-    MeanMap or None
-        ``None`` where fewer than two maps of one size were kept.
-    """
-    step, position, count = max(1, -(-faces // AVERAGED)), 0, 0
-    total = np.zeros((0, 0))
-    for row in rows:
-        if row["status"] != "ok":
-            continue
-        position += 1
-        values = stored_map(folder, row) if (position - 1) % step == 0 else None
-        if values is not None and (not count or values.shape == total.shape):
-            total = values if not count else total + values
-            count += 1
-    return MeanMap(total / count, count) if count > 1 else None
-
-
-def map_differences_figure(
-    mean: MeanMap, faces: Sequence[DifferentFace], *, look: Look | None = None
-) -> Picture:
+def map_differences_figure(compared: MapDifferences, *, look: Look | None = None) -> Picture:
     """Draw the mean map, and for each face its map and the difference to the mean, one scale around zero for all.
 
     Parameters
     ----------
-    mean
-        The mean map.
-    faces
-        At least one, with maps of the mean's size.
+    compared
+        The mean map and the faces.
     look
         Colours and resolution.
     """
     look = look or Look()
-    maps = np.stack([face.values for face in faces])
-    differences = maps - mean.values
+    mean, faces, differences = compared.mean, compared.faces, compared.differences
     scale, activation = Scale.around_zero([differences], look.difference), Scale(0.0, 1.0, look.maps)
     wide = LEFT + (len(faces) + 1) * (SIDE + GAP) + RIGHT
     high = TOP + 3 * (SIDE + GAP) + BOTTOM
@@ -147,8 +57,13 @@ def map_differences_figure(
             axes.imshow(face.face, interpolation="antialiased")
             bare(axes)
         draw_map(inch_axes(figure, left, rows[1], SIDE, SIDE), face.values, activation)
-        draw_map(inch_axes(figure, left, rows[2], SIDE, SIDE), difference, scale, literal(face.title))
+        draw_map(inch_axes(figure, left, rows[2], SIDE, SIDE), difference, scale, literal(_title(face.path)))
     room = (wide - LEFT - RIGHT - 0.3) / 2
     color_bar(figure, LEFT, 0.3, min(2.2, room), activation, "activation")
     color_bar(figure, LEFT + room + 0.3, 0.3, min(2.2, room), scale, "map − mean map")
-    return Picture(figure, {"mean": mean.values, "maps": maps, "differences": differences}, look.dpi)
+    return Picture(figure, {"mean": mean.values, "maps": compared.maps, "differences": differences}, look.dpi)
+
+
+def _title(path: str) -> str:
+    name = visible(path.replace("\\", "/").rsplit("/", 1)[-1])
+    return name if len(name) <= LETTERS else f"{name[: LETTERS - 1]}…"

@@ -16,10 +16,10 @@ from fiqx_trt.report.explained import (
     faces_sections,
     spread_cells,
 )
-from fiqx_trt.report.explained_summary import ExplainedSummary
 from fiqx_trt.report.html import Page, Section, Table
 from fiqx_trt.report.parts import decimal, drawn, uniform_caution
 from fiqx_trt.rows import Row
+from fiqx_trt.runs.table_summary import TableSummary
 
 if TYPE_CHECKING:
     from fiqx_trt.figures.canvas import Picture
@@ -47,14 +47,14 @@ WEIGHTS = {
 }
 
 
-def cam_summary(done: ExplainedTable) -> ExplainedSummary:
+def cam_summary(done: ExplainedTable) -> TableSummary:
     """Read what the page says of a table of activation maps."""
     return done.summary("uniform_correlation", {"uniform_correlation": 3, "effective_channels": 1, "flat": 0})
 
 
 def cam_page(
     done: ExplainedTable,
-    found: ExplainedSummary,
+    found: TableSummary,
     *,
     recipe: Recipe,
     differences: Picture | None = None,
@@ -108,7 +108,7 @@ def _differences(picture: Picture, averaged: int) -> Section:
     return Section("What is not in every map", [figure])
 
 
-def _middle(found: ExplainedSummary, recipe: Recipe) -> str:
+def _middle(found: TableSummary, recipe: Recipe) -> str:
     middle = found.spreads["uniform_correlation"].at(0.5)
     if middle is None or not recipe.needs_passes:
         return ""
@@ -121,7 +121,7 @@ def _lines(row: Row) -> tuple[str, ...]:
     return f"correlation {decimal(float(correlation or 0.0), 3)}", words
 
 
-def _spread(found: ExplainedSummary) -> Table:
+def _spread(found: TableSummary) -> Table:
     rows = [
         ("correlation with the plain mean activation", *spread_cells(found.spreads["uniform_correlation"])),
         ("effective channels", *spread_cells(found.spreads["effective_channels"])),
@@ -130,7 +130,7 @@ def _spread(found: ExplainedSummary) -> Table:
     return Table("How the maps differ from the plain mean activation.", ("", *SHARES), rows, note)
 
 
-def _notes(found: ExplainedSummary, recipe: Recipe) -> list[str]:
+def _notes(found: TableSummary, recipe: Recipe) -> list[str]:
     notes = []
     correlation, channels = (
         found.spreads[name].mean for name in ("uniform_correlation", "effective_channels")

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fiqx_trt.report.explained_summary import ExplainedSummary, Spread, summarise_rows
 from fiqx_trt.report.html import Card, Cards, Page, Part, Section, Table
 from fiqx_trt.report.parts import (
     FEW_IMAGES,
@@ -24,6 +23,7 @@ from fiqx_trt.report.parts import (
 )
 from fiqx_trt.rows import Row, RunMeta, meta_path, read_table
 from fiqx_trt.runs.record import RunRecord
+from fiqx_trt.runs.table_summary import Spread, TableSummary, summarise_rows
 
 if TYPE_CHECKING:
     from fiqx_trt.models import Model
@@ -61,8 +61,8 @@ class ExplainedTable:
         """Where the page will be."""
         return self.path.parent
 
-    def summary(self, rank: str, columns: Mapping[str, int]) -> ExplainedSummary:
-        """Read the table once (:func:`fiqx_trt.report.explained_summary.summarise_rows`)."""
+    def summary(self, rank: str, columns: Mapping[str, int]) -> TableSummary:
+        """Read the table once (:func:`fiqx_trt.runs.table_summary.summarise_rows`)."""
         return summarise_rows(read_table(self.path), rank, columns)
 
 
@@ -94,7 +94,7 @@ class Words:
 
 
 def explained_page(
-    done: ExplainedTable, found: ExplainedSummary, words: Words, spread: Table, faces: Sequence[Section]
+    done: ExplainedTable, found: TableSummary, words: Words, spread: Table, faces: Sequence[Section]
 ) -> Page:
     """Return the page of a table: the counts and the spread of its numbers, the faces, how it was made.
 
@@ -143,13 +143,13 @@ def _settings(parameters: Mapping[str, object]) -> list[tuple[str, str]]:
     ]
 
 
-def _counted(found: ExplainedSummary) -> str:
+def _counted(found: TableSummary) -> str:
     failed = found.rows - found.faces
     text = f"{found.faces} {'face was' if found.faces == 1 else 'faces were'} explained"
     return f"{text}; {failed} {'row has' if failed == 1 else 'rows have'} none." if failed else f"{text}."
 
 
-def _statuses(found: ExplainedSummary) -> Table:
+def _statuses(found: TableSummary) -> Table:
     words = {"ok": "explained", **STATUS_WORDS}
     rows = [
         (
@@ -174,7 +174,7 @@ def spread_cells(spread: Spread) -> list[str]:
 
 def faces_sections(
     done: ExplainedTable,
-    found: ExplainedSummary,
+    found: TableSummary,
     *,
     ends: tuple[str, str],
     reading: Sequence[Part],

@@ -14,11 +14,11 @@ from fiqx_trt.report.explained import (
     faces_sections,
     spread_cells,
 )
-from fiqx_trt.report.explained_summary import ExplainedSummary
 from fiqx_trt.report.formulas import PAPER, PER_CONTRAST, PIXEL_QUALITY, QUALITY
 from fiqx_trt.report.html import Page, Table
 from fiqx_trt.report.parts import decimal, percent, plain
 from fiqx_trt.rows import Row
+from fiqx_trt.runs.table_summary import TableSummary
 
 __all__ = ["plq_page"]
 
@@ -80,7 +80,7 @@ def plq_page(done: ExplainedTable, *, method: str = "serfiq") -> Page:
     return explained_page(done, found, words, _spread(found, calibrated=calibrated), faces)
 
 
-def _middle(found: ExplainedSummary) -> str:
+def _middle(found: TableSummary) -> str:
     middle = found.spreads["quality"].at(0.5)
     return "" if middle is None else f"The median quality is {decimal(middle, 2)} of 1."
 
@@ -89,7 +89,7 @@ def _lines(row: Row) -> tuple[str, ...]:
     return f"quality {decimal(float(row['quality'] or 0.0), 2)}", str(row["summary"] or "")
 
 
-def _spread(found: ExplainedSummary, *, calibrated: int) -> Table:
+def _spread(found: TableSummary, *, calibrated: int) -> Table:
     compared = calibrated > 0
 
     def low(column: str) -> str:
@@ -110,7 +110,7 @@ def _spread(found: ExplainedSummary, *, calibrated: int) -> Table:
     )
 
 
-def _notes(found: ExplainedSummary, *, compared: bool) -> list[str]:
+def _notes(found: TableSummary, *, compared: bool) -> list[str]:
     notes = [
         "P says what serves this recogniser, not what a person would call a good picture. Maps of other models, weightings, "
         "definitions (--per) or γ do not compare with these."

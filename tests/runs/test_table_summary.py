@@ -7,10 +7,10 @@ import math
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fiqx_trt.report import explained_summary
-from fiqx_trt.report.explained_summary import FACES, REASONS, Spread, summarise_rows
 from fiqx_trt.report.parts import decimal
 from fiqx_trt.rows import Row
+from fiqx_trt.runs import table_summary
+from fiqx_trt.runs.table_summary import FACES, REASONS, Spread, summarise_rows
 
 numbers = st.floats(-1e3, 1e3)
 
@@ -43,11 +43,11 @@ def test_of_nothing_nothing_is_known() -> None:
 
 @given(st.lists(st.none() | st.integers(0, 9).map(float), max_size=80), st.integers(1, 30))
 def test_both_ends_are_those_of_the_sorted_table(values: list[float | None], waiting: int) -> None:
-    before, explained_summary.WAITING = explained_summary.WAITING, waiting
+    before, table_summary.WAITING = table_summary.WAITING, waiting
     try:
         found = summarise_rows(rows(values), "q", {"q": 2})
     finally:
-        explained_summary.WAITING = before
+        table_summary.WAITING = before
     known = [row for row in rows(values) if row["q"] is not None]
     assert found.lowest == sorted(known, key=lambda row: float(row["q"] or 0))[:FACES]
     assert found.highest == sorted(known, key=lambda row: -float(row["q"] or 0))[:FACES]

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from fiqx_trt.rows import Row
 
-__all__ = ["ExplainedSummary", "Spread", "summarise_rows"]
+__all__ = ["Spread", "TableSummary", "summarise_rows"]
 
 #: Faces that are kept of either end, and failed rows of every status.
 FACES, REASONS = 12, 3
@@ -69,7 +69,7 @@ class Spread:
 
 
 @dataclass
-class ExplainedSummary:
+class TableSummary:
     """What is known of a table.
 
     Parameters
@@ -130,7 +130,7 @@ class ExplainedSummary:
         return float(row[self.rank] or 0.0)
 
 
-def summarise_rows(rows: Iterable[Row], rank: str, columns: Mapping[str, int]) -> ExplainedSummary:
+def summarise_rows(rows: Iterable[Row], rank: str, columns: Mapping[str, int]) -> TableSummary:
     """Return what is known of a table.
 
     Parameters
@@ -142,7 +142,7 @@ def summarise_rows(rows: Iterable[Row], rank: str, columns: Mapping[str, int]) -
     columns
         Columns of numbers to tell the spread of → decimals they are shown with.
     """
-    found = ExplainedSummary(rank, {name: Spread(digits) for name, digits in columns.items()})
+    found = TableSummary(rank, {name: Spread(digits) for name, digits in columns.items()})
     waiting: list[Row] = []
     for row in rows:
         found.add(row)

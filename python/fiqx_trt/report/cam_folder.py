@@ -1,0 +1,44 @@
+"""The folder of a complete run of ``cam``: the figure of differences to the mean map, and the page."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from fiqx_trt.experiments.map_differences import compare_with_mean
+from fiqx_trt.figures.map_differences import map_differences_figure
+from fiqx_trt.report.cam import cam_page, cam_summary
+from fiqx_trt.report.html import Page
+
+if TYPE_CHECKING:
+    from fiqx_trt.explain.recipe import Recipe
+    from fiqx_trt.report.explained import ExplainedTable
+
+__all__ = ["write_differences"]
+
+STEM = "differences"
+
+
+def write_differences(table: ExplainedTable, *, recipe: Recipe) -> Page:
+    """Write ``differences.png`` and ``differences.npz`` where maps were kept, and return the page of the table.
+
+    Parameters
+    ----------
+    table
+        The complete table.
+    recipe
+        The definition the maps follow.
+
+    Raises
+    ------
+    OutputError
+        The folder cannot be written.
+    """
+    summary = cam_summary(table)
+    compared = compare_with_mean(table.path, summary)
+    if compared is None:
+        for suffix in ("png", "npz"):
+            (table.folder / f"{STEM}.{suffix}").unlink(missing_ok=True)
+        return cam_page(table, summary, recipe=recipe)
+    picture = map_differences_figure(compared)
+    picture.save(table.folder / STEM)
+    return cam_page(table, summary, recipe=recipe, differences=picture, averaged=compared.mean.count)
