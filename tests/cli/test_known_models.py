@@ -136,7 +136,11 @@ def test_export_writes_a_known_model_as_onnx(cli, tmp_path: Path, mobilefacenet_
 
 def test_inspect_tells_what_the_table_knows(cli, mobilefacenet_file: Path) -> None:
     result = cli("model", "inspect", "mobilefacenet")
-    assert "mean: intensity: 196 numbers" in " ".join(result.out.replace("│", " ").split())
+    words = " ".join(result.out.replace("│", " ").split())
+    assert "mean: intensity: 196 numbers" in words
+    assert "validity serfiq serfiq foresees the loss of similarity on mobilefacenet" in words
+    assert "map_worth plq-contrast" in words
+    assert "plq-contrast beats the centre prior" in words
     assert len(result.out.splitlines()) < 150
     assert result.code == 0
     for text in ("MS1M-refine-v2", "LFW", "99.25", "sirius-ai", "impostor: -0.1294", "N × 192"):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -13,6 +13,9 @@ from fiqx_trt.cli import options as o
 from fiqx_trt.cli.console import say, table, tell
 from fiqx_trt.cli.known_models import known_facts
 from fiqx_trt.errors import InvalidInputError, OutputError
+
+if TYPE_CHECKING:
+    from fiqx_trt.models.spec import ModelSpec
 
 __all__ = ["export", "inspect"]
 
@@ -37,7 +40,7 @@ def inspect(
     if as_json:
         typer.echo(json.dumps(json.loads(spec.to_json()), indent=2))  # ASCII: no name can steer a terminal
         return
-    shapes = tensor_shapes(graph)
+    shapes, sentences = tensor_shapes(graph), _sentences(spec)
     rows = []
     for name, value in json.loads(spec.to_json()).items():
         if name == "guesses":
@@ -45,7 +48,8 @@ def inspect(
         note = "guessed" if name in spec.guesses else ""
         if name in ("image", "embedding", "pre_dropout", "features"):
             note = " × ".join("N" if size is None else str(size) for size in shapes.get(value, ()))
-        rows.append((name, _shown(value), note))
+        lines = sentences.get(name) or {"": _shown(value)}
+        rows += [(f"{name} {of}".strip(), line, note) for of, line in lines.items()]
     entry = known(model)
     rows += [] if entry is None else known_facts(entry)
     table("", ("field", "value", "shape or note"), rows)
@@ -56,6 +60,17 @@ def inspect(
         say(
             f"Guessed: {', '.join(spec.guesses)}{why}. State them with `fiqx-trt model set`, or in {sidecar} beside the file."
         )
+
+
+def _sentences(spec: ModelSpec) -> dict[str, dict[str, str]]:
+    """Return what was measured of methods and maps, by field, as the lines that runs and pages say of it."""
+    from fiqx_trt.experiments.map_worth import worth_line
+    from fiqx_trt.models.validity import validity_line
+
+    return {
+        "validity": {name: validity_line(spec, name, one.settings) for name, one in spec.validity.items()},
+        "map_worth": {name: worth_line(spec, name, one.settings) for name, one in spec.map_worth.items()},
+    }
 
 
 def _shown(value: Any) -> str:
