@@ -102,7 +102,16 @@ def assess(
                 progress=lambda done, _: progress(done=done, failed=0),
             )
         if maps:
-            judged = judge_some(opened, found, map_faces, people=people, replicates=replicates, seed=seed)
+            with open_progress(None, quiet=output.quiet) as progress:
+                judged = judge_some(
+                    opened,
+                    found,
+                    map_faces,
+                    people=people,
+                    replicates=replicates,
+                    seed=seed,
+                    progress=lambda done, _: progress(done=done, failed=0),
+                )
             study = replace(study, maps=judged)
     if taps:
         correlations = compare_taps(
