@@ -191,8 +191,8 @@ def load_amva(folder: Path) -> Amva:
         if content["format"] != FORMAT:
             raise KeyError("format")
         methods = {
-            name: _read_method(folder / file_name(name), name, told)
-            for name, told in content["methods"].items()
+            name: _read_method(folder / file_name(name), name, entry)
+            for name, entry in content["methods"].items()
         }
         overlap = content["overlap"]
         return Amva(
@@ -241,25 +241,25 @@ def _between_arrays(result: Amva) -> dict[str, NDArray[Any]]:
     }
 
 
-def _read_method(path: Path, name: str, told: Mapping[str, Any]) -> MethodResult:
+def _read_method(path: Path, name: str, entry: Mapping[str, Any]) -> MethodResult:
     arrays: dict[str, Any] = dict(load_arrays(path))
     names = [f.name for f in fields(VariationMaps) if f.name not in COUNTS]
     groups = Groups(
-        name, arrays["high"], arrays["low"], told["fraction"], told["higher_is_better"], told["images"]
+        name, arrays["high"], arrays["low"], entry["fraction"], entry["higher_is_better"], entry["images"]
     )
     return MethodResult(
         groups=groups,
-        maps=VariationMaps(**{n: arrays[n] for n in names}, **{n: told[n] for n in COUNTS}),
+        maps=VariationMaps(**{n: arrays[n] for n in names}, **{n: entry[n] for n in COUNTS}),
         members=arrays["members"],
         deviations=Deviations(*(arrays[f"deviation_{f.name}"] for f in fields(Deviations))),
         ad_mam=arrays["ad_mam"],
         ad_mam_members=arrays["ad_mam_members"],
-        bands=_read_bands(arrays, told.get("bands")),
+        bands=_read_bands(arrays, entry.get("bands")),
     )
 
 
-def _read_bands(arrays: Mapping[str, NDArray[Any]], told: Mapping[str, Any] | None) -> MapBands | None:
-    if told is None:
+def _read_bands(arrays: Mapping[str, NDArray[Any]], entry: Mapping[str, Any] | None) -> MapBands | None:
+    if entry is None:
         return None
 
     def edge(prefix: str) -> dict[str, NDArray[np.float64]]:
@@ -267,5 +267,5 @@ def _read_bands(arrays: Mapping[str, NDArray[Any]], told: Mapping[str, Any] | No
             name.removeprefix(prefix): values for name, values in arrays.items() if name.startswith(prefix)
         }
 
-    means = {name: (float(ends[0]), float(ends[1])) for name, ends in told["mean_of"].items()}
-    return MapBands(edge("band_lower_"), edge("band_upper_"), means, told["level"], told["replicates"])
+    means = {name: (float(ends[0]), float(ends[1])) for name, ends in entry["mean_of"].items()}
+    return MapBands(edge("band_lower_"), edge("band_upper_"), means, entry["level"], entry["replicates"])

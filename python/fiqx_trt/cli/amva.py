@@ -84,7 +84,7 @@ def amva(
         )
         settings = {"bootstrap samples": replicates, "seed": seed, **faces.parameters}
         ran = RanModel.of(opened)
-        made = _maps_made(opened, maps, mapped, tables, settings)
+        origin = _maps_made(opened, maps, mapped, tables, settings)
     result = analyse(
         tables.listed,
         groups,
@@ -97,10 +97,10 @@ def amva(
     record = command_record(ran)
     figures = _figures(result, mapped, values, examples, looks[colors])
     written = [
-        *save_amva(result, out, run={**record.summary(), **dict(made.facts)}),
+        *save_amva(result, out, run={**record.summary(), **dict(origin.facts)}),
         *save_pictures(figures, out),
     ]
-    written.append(save_page(amva_page(result, figures, record, made), out))
+    written.append(save_page(amva_page(result, figures, record, origin), out))
     if not output.quiet:
         _print(result, mapped)
         say(f"in {out}: {', '.join(sorted(path.name for path in written))}")

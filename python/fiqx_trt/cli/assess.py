@@ -90,12 +90,12 @@ def assess(
     options = AssessmentOptions(replicates=replicates, seed=seed, fmr=fmr)
     start_folder(out, overwrite=output.overwrite)
     with model.open(runtime) as opened:
-        found = read_faces(pictures.sources(), opened, faces, runtime, limit=limit, fewest=2)
-        people = None if identities is None else identities_of(found.paths, identities)
+        collected = read_faces(pictures.sources(), opened, faces, runtime, limit=limit, fewest=2)
+        people = None if identities is None else identities_of(collected.paths, identities)
         with open_progress(None, quiet=output.quiet) as progress:
             study = study_assessment(
                 opened,
-                found,
+                collected,
                 methods,
                 people=people,
                 options=options,
@@ -105,7 +105,7 @@ def assess(
             with open_progress(None, quiet=output.quiet) as progress:
                 judged = judge_some(
                     opened,
-                    found,
+                    collected,
                     map_faces,
                     people=people,
                     replicates=replicates,
@@ -115,7 +115,7 @@ def assess(
             study = replace(study, maps=judged)
     if taps:
         correlations = compare_taps(
-            model.model, found, runtime=runtime, contract=model.contract, people=people, options=options
+            model.model, collected, runtime=runtime, contract=model.contract, people=people, options=options
         )
         study = replace(study, taps=correlations)
     write_assessment(study, out, command_record())

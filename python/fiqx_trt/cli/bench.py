@@ -92,8 +92,8 @@ def bench(
         tempfile.TemporaryDirectory(prefix="fiqx-bench-") as folder,
         model.open(runtime) as opened,
     ):
-        made = _Made(inputs or [], column, faces, runtime, Path(folder))
-        material = made.material(opened)
+        source = _Made(inputs or [], column, faces, runtime, Path(folder))
+        material = source.material(opened)
         bench_ = Bench(opened, material, Path(folder), batch, runtime.threads or 2)
         results = measure(
             bench_.subject(BASELINE),

@@ -68,7 +68,7 @@ def calibrate(
         )
     typer.echo(f"alpha = {alpha:g}\nr = {r:g}\nfaces = {len(qualities)}")
     note = f"SER-FIQ {estimator} on {len(qualities)} faces"
-    found: dict[str, Any] = {
+    fields: dict[str, Any] = {
         "alpha": alpha,
         "r": r,
         "estimator": method.setting,
@@ -79,7 +79,7 @@ def calibrate(
             f"gamma = {measured.gamma:g}\ngamma_contrast = {measured.gamma_contrast:g}\nweights = {measured.weights}"
         )
         note += f"; γ for the weighting {measured.weights} on the best {measured.best} of {measured.faces}"
-        found |= {
+        fields |= {
             "gamma": measured.gamma,
             "gamma_contrast": measured.gamma_contrast,
             "gamma_weights": measured.weights,
@@ -87,4 +87,4 @@ def calibrate(
         }
     if dry_run:
         return
-    say(f"wrote {update_sidecar(model, contract.contract, {**found, 'calibration': note})}")
+    say(f"wrote {update_sidecar(model, contract.contract, {**fields, 'calibration': note})}")

@@ -11,7 +11,7 @@ from fiqx_trt.cli import options as o
 from fiqx_trt.cli.console import say
 from fiqx_trt.cli.edc_curves import CurveGroup
 from fiqx_trt.cli.edc_pairs import PairGroup, comparisons_of, similarities_of
-from fiqx_trt.cli.edc_results import Outcome, figure_names, print_results, write_results
+from fiqx_trt.cli.edc_results import EdcOutcome, figure_names, print_results, write_results
 from fiqx_trt.cli.score_group import MoreScores, ScoreGroup, say_skipped, skipped_notes
 
 __all__ = ["edc"]
@@ -60,7 +60,7 @@ def edc(
         progress=None if output.quiet else lambda name: say(f"curve of {name}"),
     )
     det = det_of_methods(results, compared.tables.methods, curves.discards)
-    outcome = Outcome(results, det, compared, skipped_notes(tables))
+    outcome = EdcOutcome(results, det, compared, skipped_notes(tables))
     write_results(outcome, out, until=curves.until, scale=curves.scale)
     if not output.quiet:
         print_results(outcome, out)

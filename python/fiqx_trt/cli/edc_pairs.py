@@ -103,7 +103,7 @@ class Compared:
         Under the names of the score tables.
     tables
         The scores; of templates where those are compared.
-    told
+    origin
         Where the similarities come from, for ``summary.json`` and the page.
     notes
         What a reader should know of the pairs.
@@ -115,7 +115,7 @@ class Compared:
 
     comparisons: Comparisons
     tables: ScoreTables
-    told: Mapping[str, Any]
+    origin: Mapping[str, Any]
     notes: tuple[str, ...] = ()
     distances: bool = False
     templates: Templates | None = None
@@ -137,12 +137,12 @@ def comparisons_of(source: PairGroup, tables: ScoreTables, *, seed: int, quiet: 
             raise InvalidInputError(f"{option} belongs to a pairs file; give --pairs, or leave it out")
     images = tables.listed
     people = identities_of(images, source.identities)
-    made = generate_pairs(images, people, impostors=source.impostors, seed=seed)
+    generated = generate_pairs(images, people, impostors=source.impostors, seed=seed)
     if not quiet:
         say(
-            f"made {made.genuine_count} genuine and {made.impostor_count} impostor pairs of {len(images)} images"
+            f"made {generated.genuine_count} genuine and {generated.impostor_count} impostor pairs of {len(images)} images"
         )
-    return Compared(made, tables, {})
+    return Compared(generated, tables, {})
 
 
 def _of_file(source: PairGroup, file: Path, tables: ScoreTables, *, quiet: bool) -> Compared:
@@ -152,7 +152,7 @@ def _of_file(source: PairGroup, file: Path, tables: ScoreTables, *, quiet: bool)
     from fiqx_trt.evaluate.pair_columns import parse_number_column
     from fiqx_trt.evaluate.pair_lists import GRAMMARS
 
-    found = read_pairs_file(
+    listed = read_pairs_file(
         file,
         separator=source.separator,
         similarity=None if source.similarity is None else parse_number_column(source.similarity),
@@ -160,22 +160,22 @@ def _of_file(source: PairGroup, file: Path, tables: ScoreTables, *, quiet: bool)
     )
     templates: Templates | None = None
     if source.templates is not None:
-        pairs = found.comparisons
+        pairs = listed.comparisons
         templates, tables, notes = _of_templates(source, source.templates, pairs, tables)
     else:
-        pairs, notes = join_comparisons(found.comparisons, tables.listed, stems=found.stems)
-        _refuse_templates(found, file, tables)
+        pairs, notes = join_comparisons(listed.comparisons, tables.listed, stems=listed.stems)
+        _refuse_templates(listed, file, tables)
     if source.identities is not None:
         pairs = pairs.with_identity(identity_codes(identities_of(pairs.paths, source.identities)))
-    notes += _unused(found, file)
+    notes += _unused(listed, file)
     for note in notes:
         say(note)
-    told: dict[str, Any] = {"pairs": str(file), "grammar": GRAMMARS[found.grammar]}
+    origin: dict[str, Any] = {"pairs": str(file), "grammar": GRAMMARS[listed.grammar]}
     if pairs.similarity is not None:
-        told |= {"source": _column(found, file), "column": found.number, "distances": not found.higher}
+        origin |= {"source": _column(listed, file), "column": listed.number, "distances": not listed.higher}
         if not quiet:
-            say(f"similarities: {told['source']}")
-    return Compared(pairs, tables, told, tuple(notes), not found.higher, templates)
+            say(f"similarities: {origin['source']}")
+    return Compared(pairs, tables, origin, tuple(notes), not listed.higher, templates)
 
 
 def _of_templates(
@@ -198,9 +198,9 @@ def _of_templates(
     return templates, template_scores(tables, templates), notes
 
 
-def _refuse_templates(found: PairsFile, file: Path, tables: ScoreTables) -> None:
+def _refuse_templates(listed: PairsFile, file: Path, tables: ScoreTables) -> None:
     """Raise where pairs name templates, by number, and nobody says which images they are."""
-    names = found.comparisons.paths
+    names = listed.comparisons.paths
     if all(name.isdecimal() for name in names) and not set(names).intersection(tables.listed):
         raise InvalidInputError(
             f"{file} compares {names[0]!r} with others: templates, it seems, and no images; give --templates FILE with lines "
@@ -208,25 +208,25 @@ def _refuse_templates(found: PairsFile, file: Path, tables: ScoreTables) -> None
         )
 
 
-def _unused(found: PairsFile, file: Path) -> list[str]:
+def _unused(listed: PairsFile, file: Path) -> list[str]:
     """Name columns of numbers that are not used; most of all where similarities are wanted."""
-    if not found.unused:
+    if not listed.unused:
         return []
-    names = ", ".join(found.unused)
+    names = ", ".join(listed.unused)
     cure = (
         ""
-        if found.number
-        else f"; if it holds comparison scores, give --similarity {found.unused[-1]}=higher or =lower"
+        if listed.number
+        else f"; if it holds comparison scores, give --similarity {listed.unused[-1]}=higher or =lower"
     )
-    return [f"not used in {file}: the column{'s' * (len(found.unused) > 1)} of numbers {names}{cure}"]
+    return [f"not used in {file}: the column{'s' * (len(listed.unused) > 1)} of numbers {names}{cure}"]
 
 
-def _column(found: PairsFile, file: Path) -> str:
-    name = found.number if found.number == "the fourth field" else f"the column {found.number}"
+def _column(listed: PairsFile, file: Path) -> str:
+    name = listed.number if listed.number == "the fourth field" else f"the column {listed.number}"
     return (
         f"{name} of {file}"
-        if found.higher
-        else f"{name} of {file}, distances turned around: similarity = −{found.number}"
+        if listed.higher
+        else f"{name} of {file}, distances turned around: similarity = −{listed.number}"
     )
 
 
@@ -259,7 +259,7 @@ def similarities_of(
             **ran,
         }
         with open_progress(len(images), quiet=output.quiet) as progress:
-            found = embed_images(
+            embedded = embed_images(
                 images,
                 model,
                 faces.preparer(spec, runtime),
@@ -269,21 +269,21 @@ def similarities_of(
                 threads=runtime.threads or 2,
                 report=lambda done, failed: progress(done=done, failed=failed),
             )
-    vectors = found if templates is None else template_embeddings(templates, found)
+    vectors = embedded if templates is None else template_embeddings(templates, embedded)
     judged, without = compare_embeddings(compared.comparisons, vectors)
     if without:
         say(
-            f"{len(found.errors)} images have no embedding, and {without} comparisons are left out for it; summary.json "
+            f"{len(embedded.errors)} images have no embedding, and {without} comparisons are left out for it; summary.json "
             "lists the images"
         )
-    told = {
-        **compared.told,
+    origin = {
+        **compared.origin,
         "source": f"cosine of {'' if templates is None else 'template '}embeddings of {spec.name}",
         "configuration": configuration,
         "embeddings": str(cache),
-        "images_without_embedding": dict(found.errors),
+        "images_without_embedding": dict(embedded.errors),
         "comparisons_without_embedding": without,
     }
     if not output.quiet:
-        say(f"similarities: {told['source']}, computed here")
-    return replace(compared, comparisons=judged, told=told)
+        say(f"similarities: {origin['source']}, computed here")
+    return replace(compared, comparisons=judged, origin=origin)

@@ -17,11 +17,11 @@ if TYPE_CHECKING:
     from fiqx_trt.evaluate.method_curves import EdcResult
     from fiqx_trt.runs.record import RunRecord
 
-__all__ = ["Outcome", "figure_names", "print_results", "write_results"]
+__all__ = ["EdcOutcome", "figure_names", "print_results", "write_results"]
 
 
 @dataclass(frozen=True)
-class Outcome:
+class EdcOutcome:
     """Everything a run found.
 
     Parameters
@@ -54,7 +54,7 @@ def figure_names(position: int, rate: float) -> tuple[str, str]:
     return f"{stem}.png", f"{stem}.npz"
 
 
-def write_results(outcome: Outcome, out: Path, *, until: float, scale: str) -> None:
+def write_results(outcome: EdcOutcome, out: Path, *, until: float, scale: str) -> None:
     """Write figures, tables, page and, last, ``summary.json``."""
     from fiqx_trt.evaluate.edc_files import write_curves, write_det
     from fiqx_trt.figures.canvas import save_pictures
@@ -86,11 +86,11 @@ def write_results(outcome: Outcome, out: Path, *, until: float, scale: str) -> N
     findings = EdcFindings(outcome.results, pictures, outcome.det, det_picture)
     notes = [*outcome.input_notes, *outcome.compared.notes]
     record = command_record()
-    save_page(edc_page(findings, outcome.compared.tables, outcome.compared.told, out, record, notes), out)
+    save_page(edc_page(findings, outcome.compared.tables, outcome.compared.origin, out, record, notes), out)
     _write_summary(outcome, record, out)
 
 
-def _write_summary(outcome: Outcome, record: RunRecord, out: Path) -> None:
+def _write_summary(outcome: EdcOutcome, record: RunRecord, out: Path) -> None:
     from fiqx_trt.evaluate.edc_files import edc_summary
     from fiqx_trt.files import write_json
 
@@ -104,7 +104,7 @@ def _write_summary(outcome: Outcome, record: RunRecord, out: Path) -> None:
             **record.summary(),
             "scores": columns,
             "columns_without_direction": list(outcome.compared.tables.skipped),
-            "similarity": dict(outcome.compared.told),
+            "similarity": dict(outcome.compared.origin),
             "input_notes": [*outcome.compared.tables.joined, *outcome.compared.notes],
             **summaries[0],
             **({"operating_points": summaries} if len(summaries) > 1 else {}),
@@ -112,7 +112,7 @@ def _write_summary(outcome: Outcome, record: RunRecord, out: Path) -> None:
     )
 
 
-def print_results(outcome: Outcome, out: Path) -> None:
+def print_results(outcome: EdcOutcome, out: Path) -> None:
     """Print the partial areas: of one rate all limits, of several the first limit side by side."""
     results, distances = outcome.results, outcome.compared.distances
     for note in dict.fromkeys(note for result in results for note in result.notes):

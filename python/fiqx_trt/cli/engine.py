@@ -103,8 +103,8 @@ def _parts(model: Model, passes: int, gradient: bool) -> Iterator[tuple[str, Ses
 
 
 def _row(part: str, session: Session) -> Row:
-    told = next((note for note in session.notes if note.startswith("the engine ")), "")
-    return part, session.precision, str(session.batch), told.removeprefix("the engine ")
+    note = next((note for note in session.notes if note.startswith("the engine ")), "")
+    return part, session.precision, str(session.batch), note.removeprefix("the engine ")
 
 
 def _size(nbytes: int) -> str:

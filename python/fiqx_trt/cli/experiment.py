@@ -87,10 +87,10 @@ def masks(
     )
     start_folder(out, overwrite=output.overwrite)
     with model.open(runtime) as opened:
-        found = read_faces(pictures.sources(), opened, faces, runtime, limit=limit)
+        collected = read_faces(pictures.sources(), opened, faces, runtime, limit=limit)
         with open_progress(None, quiet=output.quiet) as progress:
             study = study_masks(
-                opened, found, options, progress=lambda done, _: progress(done=done, failed=0)
+                opened, collected, options, progress=lambda done, _: progress(done=done, failed=0)
             )
     write_masks(study, out, command_record())
     if not output.quiet:
@@ -122,8 +122,8 @@ def inpaint(
 
     start_folder(out, overwrite=output.overwrite)
     with model.open(runtime, **_gamma_of(per, gamma)) as opened:
-        found = read_faces(pictures.sources(), opened, faces, runtime, limit=limit)
-        study = study_inpainting(opened, found, weights=weights, per=per, seeds=seeds)
+        collected = read_faces(pictures.sources(), opened, faces, runtime, limit=limit)
+        study = study_inpainting(opened, collected, weights=weights, per=per, seeds=seeds)
     write_inpainting(study, out, command_record())
     if not output.quiet:
         rows = [
@@ -228,12 +228,12 @@ def deletion(
     )
     start_folder(out, overwrite=output.overwrite)
     with model.open(runtime, **_gamma_of("intensity", gamma)) as opened:
-        found = read_faces(pictures.sources(), opened, faces, runtime, limit=limit)
-        people = None if identities is None else identities_of(found.paths, identities)
+        collected = read_faces(pictures.sources(), opened, faces, runtime, limit=limit)
+        people = None if identities is None else identities_of(collected.paths, identities)
         with open_progress(None, quiet=output.quiet) as progress:
             study = study_deletion(
                 opened,
-                found,
+                collected,
                 maps=None if maps is None else tuple(dict.fromkeys(maps)),
                 weights=weights,
                 people=people,
@@ -267,10 +267,10 @@ def _mask_table(summary: dict[str, Any]) -> None:
     names = [row["weights"] for row in summary["ranking"]]
     rows = []
     for size, entry in summary["sizes"].items():
-        found = [entry["weights"][name] for name in names]
+        entries = [entry["weights"][name] for name in names]
         cells = [
             f"{_percent(f['loss_inside_positive'])}  {f['mean_loss_inside']:+.3f} / {f['mean_loss_outside']:+.3f}"
-            for f in found
+            for f in entries
         ]
         rows.append((f"{size} px", _percent(entry["quality_loss_positive"]), *cells))
     header = ("mask", "faces that lost quality", *(f"{name}: share, mean inside / outside" for name in names))

@@ -229,10 +229,10 @@ class ResultGroup:
         OutputError
             One of the files exists, or the folder is a file.
         """
-        found = [name for name in names if (out / name).exists()]
-        if found and not self.overwrite:
+        existing = [name for name in names if (out / name).exists()]
+        if existing and not self.overwrite:
             raise OutputError(
-                f"{out / found[0]} exists already; give --overwrite to replace it, or another --out"
+                f"{out / existing[0]} exists already; give --overwrite to replace it, or another --out"
             )
         if out.exists() and not out.is_dir():
             raise OutputError(f"{out} is a file; give a folder as --out")

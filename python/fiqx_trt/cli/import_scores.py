@@ -119,17 +119,19 @@ def _named(scores: ImportedScores, name: str | None, directions: Mapping[str, bo
         old = scores.columns[0]
         rows = {path: {name: values[old]} for path, values in scores.rows.items()}
         scores = replace(scores, rows=rows, higher_is_better={name: scores.higher_is_better[old]})
-    told = dict(scores.higher_is_better)
+    directions_of = dict(scores.higher_is_better)
     for column, higher in directions.items():
-        if column not in told:
-            raise InvalidInputError(f"--direction names {column!r}; the columns are {', '.join(told)}")
-        if told[column] is not None and told[column] != higher:
-            word = "higher" if told[column] else "lower"
+        if column not in directions_of:
+            raise InvalidInputError(
+                f"--direction names {column!r}; the columns are {', '.join(directions_of)}"
+            )
+        if directions_of[column] is not None and directions_of[column] != higher:
+            word = "higher" if directions_of[column] else "lower"
             raise InvalidInputError(
                 f"{column!r} is better when {word}: the format says so; leave --direction out"
             )
-        told[column] = higher
-    return replace(scores, higher_is_better=told)
+        directions_of[column] = higher
+    return replace(scores, higher_is_better=directions_of)
 
 
 def _pictures(images: Sequence[str]) -> list[str]:
@@ -145,9 +147,9 @@ def _rows(scores: ImportedScores, pictures: Sequence[str], match: Match | None, 
             yield _row(path, values, f"{source} gives no number")
         return
     for path in pictures:
-        found = match.found.get(path)
-        if found is not None:
-            yield _row(path, scores.rows[found], f"{source} gives no number")
+        row = match.found.get(path)
+        if row is not None:
+            yield _row(path, scores.rows[row], f"{source} gives no number")
         elif path in match.ambiguous:
             fitting = ", ".join(dict.fromkeys(match.ambiguous[path]))
             yield _row(path, {}, f"{source} has no row for it alone; these fit: {fitting}")

@@ -80,8 +80,8 @@ def fetch(
     from fiqx_trt.zoo.sources import Patience
 
     entry = _entry(name)
-    found = fetch_entry(entry, accept_licence=accept, file=file, patience=Patience(answer=PATIENT))
-    typer.echo(str(found.path) if found.path else "verified, but it cannot be kept: set FIQX_CACHE_DIR")
+    fetched = fetch_entry(entry, accept_licence=accept, file=file, patience=Patience(answer=PATIENT))
+    typer.echo(str(fetched.path) if fetched.path else "verified, but it cannot be kept: set FIQX_CACHE_DIR")
 
 
 def _entry(name: str) -> KnownModel:

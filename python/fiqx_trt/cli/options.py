@@ -328,15 +328,15 @@ def _extent(text: str | None) -> tuple[int, int] | None:
     return int(parts[0]), int(parts[-1])
 
 
-def _taps(given: Sequence[str]) -> dict[str, str]:
+def _taps(texts: Sequence[str]) -> dict[str, str]:
     """Read ``embedding=NAME``."""
-    found: dict[str, str] = {}
-    for text in given:
+    taps: dict[str, str] = {}
+    for text in texts:
         which, equals, name = text.partition("=")
-        if which not in TAPS or not equals or not name or which in found:
+        if which not in TAPS or not equals or not name or which in taps:
             raise InvalidInputError(
                 f"--tap is {text!r}; give each of {', '.join(TAPS)} once at most, as WHICH=NAME (`fiqx-trt model inspect` "
                 "prints what was found)"
             )
-        found[which] = name
-    return found
+        taps[which] = name
+    return taps

@@ -75,7 +75,7 @@ def overlap(
     tables = join_tables(scores.read(more))
     say_skipped(tables)
     paths = tables.listed
-    found = agreement(
+    agreed = agreement(
         tables.matrix(paths),
         paths,
         higher_is_better=tables.higher_is_better,
@@ -85,18 +85,18 @@ def overlap(
         level=level,
         identity=None if identities is None else identity_codes(identities_of(paths, identities)),
     )
-    if found.left_out:
-        say(f"{found.left_out} of {len(paths)} images lack a score of some method and are left out")
+    if agreed.left_out:
+        say(f"{agreed.left_out} of {len(paths)} images lack a score of some method and are left out")
     if out is not None:
         settings = {"fraction": fraction, "replicates": replicates, "seed": seed, "level": level}
-        _write(found, tables, {**settings, "identities": identities}, out)
+        _write(agreed, tables, {**settings, "identities": identities}, out)
     if not output.quiet:
-        _print(found, fraction)
+        _print(agreed, fraction)
         if out is not None:
             say(f"in {out}: {', '.join(OUTPUTS)}")
 
 
-def _write(found: Agreement, tables: ScoreTables, settings: dict[str, Any], out: Path) -> None:
+def _write(agreement: Agreement, tables: ScoreTables, settings: dict[str, Any], out: Path) -> None:
     from fiqx_trt.figures.canvas import save_pictures
     from fiqx_trt.figures.correlations import correlation_figure
     from fiqx_trt.figures.overlap import overlap_figure
@@ -106,16 +106,18 @@ def _write(found: Agreement, tables: ScoreTables, settings: dict[str, Any], out:
 
     out.mkdir(parents=True, exist_ok=True)
     columns = [*COLUMNS, *(f"{kind}{end}" for kind in COEFFICIENTS for end in ("", "_low", "_high"))]
-    write_csv(out / "overlap.csv", columns, _pairs(found))
+    write_csv(out / "overlap.csv", columns, _pairs(agreement))
     pictures = {
-        "overlap": overlap_figure(found.methods, found.top, found.bottom, fraction=settings["fraction"]),
+        "overlap": overlap_figure(
+            agreement.methods, agreement.top, agreement.bottom, fraction=settings["fraction"]
+        ),
         "correlations": correlation_figure(
-            found.methods, found.spearman, found.kendall, level=settings["level"]
+            agreement.methods, agreement.spearman, agreement.kendall, level=settings["level"]
         ),
     }
     save_pictures(pictures, out)
     record = command_record()
-    save_page(overlap_page(found, tables, settings, pictures, record, skipped_notes(tables)), out)
+    save_page(overlap_page(agreement, tables, settings, pictures, record, skipped_notes(tables)), out)
     methods = {
         one.name: {"file": str(one.source), "column": one.column, "better": one.direction}
         for one in tables.methods
@@ -124,15 +126,15 @@ def _write(found: Agreement, tables: ScoreTables, settings: dict[str, Any], out:
         out / "summary.json",
         {
             **record.summary(),
-            "images": found.images,
-            "images_left_out": found.left_out,
-            "group": found.group,
+            "images": agreement.images,
+            "images_left_out": agreement.left_out,
+            "group": agreement.group,
             **settings,
             "methods": methods,
             "columns_without_direction": list(tables.skipped),
-            "overlap_top": found.top.tolist(),
-            "overlap_bottom": found.bottom.tolist(),
-            **{kind: _values(getattr(found, kind)) for kind in COEFFICIENTS},
+            "overlap_top": agreement.top.tolist(),
+            "overlap_bottom": agreement.bottom.tolist(),
+            **{kind: _values(getattr(agreement, kind)) for kind in COEFFICIENTS},
         },
     )
 
@@ -141,16 +143,22 @@ def _values(rows: Sequence[Sequence[Any]]) -> list[list[dict[str, float]]]:
     return [[{"value": cell.value, "low": cell.low, "high": cell.high} for cell in row] for row in rows]
 
 
-def _pairs(found: Agreement) -> Iterator[tuple[object, ...]]:
+def _pairs(agreement: Agreement) -> Iterator[tuple[object, ...]]:
     """Yield one row for every two methods, each once."""
-    for i, first in enumerate(found.methods):
-        for j in range(i + 1, len(found.methods)):
-            cells = [getattr(found, kind)[i][j] for kind in COEFFICIENTS]
+    for i, first in enumerate(agreement.methods):
+        for j in range(i + 1, len(agreement.methods)):
+            cells = [getattr(agreement, kind)[i][j] for kind in COEFFICIENTS]
             numbers = [number for cell in cells for number in (cell.value, cell.low, cell.high)]
-            yield first, found.methods[j], float(found.top[i, j]), float(found.bottom[i, j]), *numbers
+            yield (
+                first,
+                agreement.methods[j],
+                float(agreement.top[i, j]),
+                float(agreement.bottom[i, j]),
+                *numbers,
+            )
 
 
-def _print(found: Agreement, fraction: float) -> None:
+def _print(agreement: Agreement, fraction: float) -> None:
     rows = [
         (
             str(row[0]),
@@ -160,11 +168,11 @@ def _print(found: Agreement, fraction: float) -> None:
             f"{row[4]:.3f} [{row[5]:.3f}, {row[6]:.3f}]",
             f"{row[7]:.3f} [{row[8]:.3f}, {row[9]:.3f}]",
         )
-        for row in _pairs(found)
+        for row in _pairs(agreement)
     ]
     share = f"{100 * fraction:g} %"
     table(
-        f"{found.images} images, groups of {found.group}",
+        f"{agreement.images} images, groups of {agreement.group}",
         ("method", "method", f"best {share} shared", f"worst {share} shared", "Spearman ρ", "Kendall τ-b"),
         rows,
     )

@@ -17,14 +17,14 @@ from fiqx_trt.figures.amva import amva_figures, example_images, face_rows
 from fiqx_trt.figures.canvas import Picture, save_pictures
 from fiqx_trt.models import Model
 
-__all__ = ["Explained", "explain_ladder"]
+__all__ = ["ExplainedLadder", "explain_ladder"]
 
 #: Rungs in each of the groups H and L, as a share of all.
 FRACTION = 0.2
 
 
 @dataclass(frozen=True)
-class Explained:
+class ExplainedLadder:
     """What the maps of the ladder showed.
 
     Parameters
@@ -47,7 +47,9 @@ class Explained:
     written: tuple[str, ...]
 
 
-def explain_ladder(model: Model, faces: NDArray[np.uint8], steps: Sequence[Step], out: Path) -> Explained:
+def explain_ladder(
+    model: Model, faces: NDArray[np.uint8], steps: Sequence[Step], out: Path
+) -> ExplainedLadder:
     """Write the pixel-quality and activation maps of the ladder, and their variation between its good and bad rungs.
 
     Parameters
@@ -63,7 +65,7 @@ def explain_ladder(model: Model, faces: NDArray[np.uint8], steps: Sequence[Step]
 
     Returns
     -------
-    Explained
+    ExplainedLadder
         What they showed, and the files.
     """
     quality = plq(model, faces, quality=np.array([step.scaled for step in steps]))
@@ -80,6 +82,6 @@ def explain_ladder(model: Model, faces: NDArray[np.uint8], steps: Sequence[Step]
     pictures = amva_figures(result, rows=rows)
     save_pictures(pictures, out / "amva")
     written = ("maps.png", "maps.npz", "amva/")
-    return Explained(
+    return ExplainedLadder(
         result, cams.uniform_correlation, cams.effective_channels, maps_picture, pictures, written
     )

@@ -29,7 +29,7 @@ from fiqx_trt.runs.record import RunRecord
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from fiqx_trt.demo.explain import Explained
+    from fiqx_trt.demo.explain import ExplainedLadder
     from fiqx_trt.demo.picture import Step
     from fiqx_trt.figures.canvas import Picture
     from fiqx_trt.models import Model, ModelSpec
@@ -40,7 +40,7 @@ __all__ = ["demo_page"]
 def demo_page(
     model: Model,
     steps: Sequence[Step],
-    explained: Explained,
+    explained: ExplainedLadder,
     ladder: Picture,
     parameters: Mapping[str, object],
     record: RunRecord,
@@ -70,7 +70,7 @@ def demo_page(
         f"{lower} of {kinds} degradations have a lower quality; the lowest, {decimal(worst.scaled, 2)}, has {worst.kind} at "
         f"{worst.level:.0%}."
     )
-    spec, told = model.spec, surprises(steps, model.spec.cosines)
+    spec, disagreements = model.spec, surprises(steps, model.spec.cosines)
     facts = [
         ("command", record.command),
         (
@@ -91,7 +91,11 @@ def demo_page(
         lead=lead,
         sections=[
             Section("In short", [_agreement(steps), *_yardstick(spec), _ladder(ladder, steps)]),
-            *([Section("Where quality and recogniser disagree", [Notes(told)])] if told else []),
+            *(
+                [Section("Where quality and recogniser disagree", [Notes(disagreements)])]
+                if disagreements
+                else []
+            ),
             cautions(
                 record,
                 [
@@ -134,10 +138,10 @@ def _agreement(steps: Sequence[Step]) -> str:
     quality, similarity = (
         np.array([getattr(step, name) for step in steps]) for name in ("raw", "similarity")
     )
-    found = rank_correlation(quality, similarity)
+    correlation = rank_correlation(quality, similarity)
     return (
         "Does the quality foresee what the recogniser makes of a face? Over these faces, quality and cosine to the untouched "
-        f"face have a rank correlation (Spearman) of {interval(found.value, found.low, found.high, 2)},"
+        f"face have a rank correlation (Spearman) of {interval(correlation.value, correlation.low, correlation.high, 2)},"
         " with a 95 % bootstrap interval."
     )
 

@@ -61,15 +61,17 @@ def surprises(steps: Sequence[Step], cosines: Mapping[str, tuple[float, ...]]) -
     cosines
         As for :func:`verdict`.
     """
-    found = [_above(step, steps[0], cosines) for step in steps[1:] if step.scaled > steps[0].scaled + TOLD]
+    sentences = [
+        _above(step, steps[0], cosines) for step in steps[1:] if step.scaled > steps[0].scaled + TOLD
+    ]
     for before, step in itertools.pairwise(steps[1:]):
         rises = before.kind == step.kind and step.scaled > before.scaled + TOLD
         if rises and step.similarity < before.similarity and step.scaled <= steps[0].scaled + TOLD:
-            found.append(
+            sentences.append(
                 f"{_name(step)}: quality {step.scaled:.2f}, more than the {before.scaled:.2f} at {before.level:.0%}, although "
                 f"the cosine falls from {before.similarity:.2f} to {step.similarity:.2f}. The method errs here."
             )
-    return found
+    return sentences
 
 
 def _above(step: Step, untouched: Step, cosines: Mapping[str, tuple[float, ...]]) -> str:

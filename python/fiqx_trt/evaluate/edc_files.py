@@ -59,8 +59,8 @@ def write_det(curves: Mapping[str, Sequence[DetCurve]], path: Path) -> None:
 
 
 def _points(curves: Mapping[str, Sequence[DetCurve]]) -> Iterator[Sequence[object]]:
-    for name, found in curves.items():
-        for one in found:
+    for name, of_method in curves.items():
+        for one in of_method:
             arrays = (one.target, one.threshold, one.fmr, one.fnmr)
             for cells in zip(*(array.tolist() for array in arrays), strict=True):
                 yield (name, one.discard, *cells, one.genuine, one.impostor)

@@ -196,13 +196,13 @@ def embed_images(
         for path, stamp in zip(paths, stamps, strict=True)
         if path not in kept or kept[path][0] != stamp or stamp == (-1, -1)
     ]
-    found = {path: (vector, error) for path, (_, vector, error) in kept.items()}
-    found |= _embed(fresh, model, preparer, batch=batch, threads=threads, report=report)
-    width = max((len(vector) for vector, _ in found.values()), default=0)
+    known = {path: (vector, error) for path, (_, vector, error) in kept.items()}
+    known |= _embed(fresh, model, preparer, batch=batch, threads=threads, report=report)
+    width = max((len(vector) for vector, _ in known.values()), default=0)
     vectors = np.full((len(paths), width), np.nan, np.float32)
     errors = {}
     for position, path in enumerate(paths):
-        vector, error = found[path]
+        vector, error = known[path]
         if error:
             errors[path] = error
         else:
@@ -222,7 +222,7 @@ def _embed(
     threads: int,
     report: Callable[[int, int], None] | None,
 ) -> dict[str, tuple[NDArray[np.float32], str]]:
-    found: dict[str, tuple[NDArray[np.float32], str]] = {}
+    embedded: dict[str, tuple[NDArray[np.float32], str]] = {}
     nothing = np.zeros(0, np.float32)
     failed = 0
     for records in iter_batches(map(Source, paths), preparer, batch=batch, threads=threads):
@@ -232,16 +232,16 @@ def _embed(
             rows = model.embed(np.stack([record.image for record in usable if record.image is not None]))
         for record in records:
             if record.image is None:
-                found[record.path] = (nothing, f"{record.status}: {record.error}")
+                embedded[record.path] = (nothing, f"{record.status}: {record.error}")
         for record, vector in zip(usable, rows, strict=True):
             broken = not np.all(np.isfinite(vector))
-            found[record.path] = (
+            embedded[record.path] = (
                 (nothing, "not_finite: the network gave no embedding") if broken else (vector, "")
             )
-        failed = sum(bool(error) for _, error in found.values())
+        failed = sum(bool(error) for _, error in embedded.values())
         if report is not None:
-            report(len(found), failed)
-    return found
+            report(len(embedded), failed)
+    return embedded
 
 
 def _stamp(path: str) -> tuple[int, int]:

@@ -26,8 +26,8 @@ def join_tables(tables: ScoreTables) -> ScoreTables:
     methods: list[MethodScores] = []
     notes: dict[str, None] = {}
     for one in tables.methods:
-        found = join_paths(one.images, known) if known and one.images != tuple(known) else {}
-        renamed = {path: name for path, name in found.items() if path != name}
+        joined = join_paths(one.images, known) if known and one.images != tuple(known) else {}
+        renamed = {path: name for path, name in joined.items() if path != name}
         if renamed:
             notes[joined_note(f"rows of {one.source}", renamed, len(one.images))] = None
             values = {renamed.get(path, path): value for path, value in one.values.items()}
@@ -53,9 +53,9 @@ def join_comparisons(
     stems
         Suffixes are not certain (:attr:`fiqx_trt.evaluate.pair_file.PairsFile.stems`).
     """
-    found = join_paths(comparisons.paths, images, stems=stems)
-    found |= _escaped(comparisons.paths, images, found)
-    renamed = {path: name for path, name in found.items() if path != name}
+    joined = join_paths(comparisons.paths, images, stems=stems)
+    joined |= _escaped(comparisons.paths, images, joined)
+    renamed = {path: name for path, name in joined.items() if path != name}
     if not renamed:
         return comparisons, []
     paths = tuple(renamed.get(path, path) for path in comparisons.paths)
@@ -63,10 +63,10 @@ def join_comparisons(
     return dataclasses.replace(comparisons, paths=paths), [note]
 
 
-def _escaped(paths: Sequence[str], images: Sequence[str], found: Mapping[str, str]) -> dict[str, str]:
+def _escaped(paths: Sequence[str], images: Sequence[str], joined: Mapping[str, str]) -> dict[str, str]:
     """Return the partners of names that are not UTF-8 and stand in the pairs as score tables write them."""
-    left = {path: unescape_text(path) for path in paths if "\\" in path and path not in found}
-    open_images = set(images).difference(found.values()) if left else set()
+    left = {path: unescape_text(path) for path in paths if "\\" in path and path not in joined}
+    open_images = set(images).difference(joined.values()) if left else set()
     return {path: name for path, name in left.items() if name in open_images}
 
 

@@ -170,13 +170,13 @@ def compare_methods(
         logger.warning("%s", above)
     best = best_discard(comparisons, point, fraction=options.fraction)
     random = random_discard(comparisons, point, seed=options.seed, fraction=options.fraction)
-    found = []
+    judged = []
     for one in scores:
         if progress is not None:
             progress(one.name)
-        found.append(_judge(comparisons, one, qualities[one.name], point, best, options, lacking[one.name]))
+        judged.append(_judge(comparisons, one, qualities[one.name], point, best, options, lacking[one.name]))
     return EdcResult(
-        methods=tuple(found),
+        methods=tuple(judged),
         point=point,
         best=best,
         best_areas=tuple(best.area(limit) for limit in options.limits),
@@ -218,13 +218,13 @@ def compare_at_rates(
         raise InvalidInputError(
             "a threshold is given, so false match rates fix nothing; leave --fmr or --threshold out"
         )
-    found = []
+    results = []
     for rate in rates:
-        told = progress
+        report = progress
         if progress is not None and len(rates) > 1:
-            told = _at_rate(progress, rate)
-        found.append(compare_methods(comparisons, scores, replace(options, fmr=rate), progress=told))
-    return tuple(found)
+            report = _at_rate(progress, rate)
+        results.append(compare_methods(comparisons, scores, replace(options, fmr=rate), progress=report))
+    return tuple(results)
 
 
 def _at_rate(progress: Callable[[str], None], rate: float) -> Callable[[str], None]:

@@ -78,14 +78,14 @@ def parse_number_column(text: str) -> tuple[str, bool]:
     return name, DIRECTIONS[word]
 
 
-def find_columns(fields: Sequence[str], asked: tuple[str, bool] | None = None) -> Columns:
+def find_columns(fields: Sequence[str], number_column: tuple[str, bool] | None = None) -> Columns:
     """Return what the first row of a file says about its columns.
 
     Parameters
     ----------
     fields
         The first row: a header, or a row ``a,b,label[,similarity]``, also with pandas' index in front.
-    asked
+    number_column
         Name and direction of the column of comparison scores (:func:`parse_number_column`).
 
     Raises
@@ -94,9 +94,10 @@ def find_columns(fields: Sequence[str], asked: tuple[str, bool] | None = None) -
         It is neither, or two columns mean the same; the message says what to do.
     """
     start = _without_header(fields)
-    if start is not None and asked is not None:
+    if start is not None and number_column is not None:
         raise InvalidInputError(
-            f"--similarity names the column {asked[0]!r}, but the file has no header; write one: a,b,label,{asked[0]}"
+            f"--similarity names the column {number_column[0]!r}, but the file has no header; write one: "
+            f"a,b,label,{number_column[0]}"
         )
     if start is not None:
         places = tuple(range(start, len(fields)))
@@ -110,7 +111,7 @@ def find_columns(fields: Sequence[str], asked: tuple[str, bool] | None = None) -
     places = tuple(_place(names, lower, column, known) for column, known in COLUMNS.items())
     if -1 in places:
         raise _no_header(fields, [column for column, place in zip(COLUMNS, places, strict=True) if place < 0])
-    at, higher = _number_place(names, lower, asked)
+    at, higher = _number_place(names, lower, number_column)
     if at is None:
         return Columns(places, len(fields), header=True, names=names)
     return Columns((*places, at), len(fields), header=True, names=names, number=names[at], higher=higher)
@@ -149,15 +150,15 @@ def _place(names: Sequence[str], lower: Sequence[str], column: str, known: Seque
 
 
 def _number_place(
-    names: Sequence[str], lower: Sequence[str], asked: tuple[str, bool] | None
+    names: Sequence[str], lower: Sequence[str], number_column: tuple[str, bool] | None
 ) -> tuple[int | None, bool]:
     """Return the column of comparison scores and its direction."""
-    if asked is not None:
-        if names.count(asked[0]) != 1:
+    if number_column is not None:
+        if names.count(number_column[0]) != 1:
             raise InvalidInputError(
-                f"--similarity names the column {asked[0]!r}; the columns are {', '.join(names)}"
+                f"--similarity names the column {number_column[0]!r}; the columns are {', '.join(names)}"
             )
-        return names.index(asked[0]), asked[1]
+        return names.index(number_column[0]), number_column[1]
     places = [i for i, name in enumerate(lower) if name in NUMBERS]
     if len(places) > 1:
         shown = " and ".join(repr(names[i]) for i in places)

@@ -85,14 +85,14 @@ def _lfw(path: Path) -> Iterator[tuple[int, list[str]]]:
     first, text = next(lines)
     counts = [_whole(path, first, word) for word in text.split()]
     wanted = counts[0] * (counts[1] if len(counts) > 1 else 1)
-    found = [0, 0]
+    counts = [0, 0]
     for line, text in lines:
         row = _lfw_pair(path, line, text)
-        found[int(row[2])] += 1
+        counts[int(row[2])] += 1
         yield line, row
-    if found != [wanted, wanted]:
+    if counts != [wanted, wanted]:
         raise SourceError(
-            f"{path}, line {first}: {wanted} genuine and as many impostor pairs are announced, but {found[1]} and {found[0]} "
+            f"{path}, line {first}: {wanted} genuine and as many impostor pairs are announced, but {counts[1]} and {counts[0]} "
             "follow; the file is cut, or its first line is to be corrected"
         )
 
@@ -148,9 +148,9 @@ def _cplfw(path: Path) -> Iterator[tuple[int, list[str]]]:
 
 
 def _insightface(path: Path) -> Iterator[tuple[int, list[str]]]:
-    found = open_bin(str(path))
-    for pair, same in enumerate(found.same):
-        yield pair + 1, [found.name(2 * pair), found.name(2 * pair + 1), "1" if same else "0"]
+    pictures = open_bin(str(path))
+    for pair, same in enumerate(pictures.same):
+        yield pair + 1, [pictures.name(2 * pair), pictures.name(2 * pair + 1), "1" if same else "0"]
 
 
 LISTS = {"blank": _blank, "lfw": _lfw, "cplfw": _cplfw, "insightface": _insightface}

@@ -28,7 +28,7 @@ class PairTable:
         self._first, self._second, self._lines = array("i"), array("i"), array("q")
         self._genuine, self._similarity = array("b"), array("d")
 
-    def begin(self, asked: tuple[str, bool] | None = None) -> tuple[Columns, list[str]]:
+    def begin(self, number_column: tuple[str, bool] | None = None) -> tuple[Columns, list[str]]:
         """Return what the columns are, and the first row of data (empty where there is none)."""
         columns: Columns | None = None
         try:
@@ -36,7 +36,7 @@ class PairTable:
                 if not fields:
                     continue
                 if columns is None:
-                    columns = self._columns(fields, asked)
+                    columns = self._columns(fields, number_column)
                     if columns.header:
                         continue
                 return columns, fields
@@ -81,9 +81,9 @@ class PairTable:
             duplicates=len(first) - len(keep),
         )
 
-    def _columns(self, fields: list[str], asked: tuple[str, bool] | None) -> Columns:
+    def _columns(self, fields: list[str], number_column: tuple[str, bool] | None) -> Columns:
         try:
-            return find_columns(fields, asked)
+            return find_columns(fields, number_column)
         except InvalidInputError as error:
             raise self._error(str(error)) from error
 

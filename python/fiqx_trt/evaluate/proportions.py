@@ -7,14 +7,14 @@ from dataclasses import dataclass
 
 from fiqx_trt.errors import InvalidInputError
 
-__all__ = ["Share", "wilson"]
+__all__ = ["Proportion", "wilson"]
 
 #: Two-sided 95 % of the normal distribution.
 Z95 = 1.959963984540054
 
 
 @dataclass(frozen=True)
-class Share:
+class Proportion:
     """How many of how many, with the 95 % interval of the share (Wilson 1927).
 
     Parameters
@@ -43,7 +43,7 @@ class Share:
         }
 
 
-def wilson(count: int, total: int, *, z: float = Z95) -> Share:
+def wilson(count: int, total: int, *, z: float = Z95) -> Proportion:
     """Return a share with Wilson's score interval.
 
     Unlike ``p ± z sqrt(p (1 - p) / n)`` it stays within [0, 1] and is not empty at 0 and 1.
@@ -69,8 +69,8 @@ def wilson(count: int, total: int, *, z: float = Z95) -> Share:
     if not 0 <= count <= total:
         raise InvalidInputError(f"{count} of {total} is no share; give 0 <= count <= total")
     if total == 0:
-        return Share(0, 0, math.nan, math.nan, math.nan)
+        return Proportion(0, 0, math.nan, math.nan, math.nan)
     p, weight = count / total, z * z / total
     middle = (p + weight / 2) / (1 + weight)
     half = z * math.sqrt((p * (1 - p) + weight / 4) / total) / (1 + weight)
-    return Share(count, total, p, max(0.0, middle - half), min(1.0, middle + half))
+    return Proportion(count, total, p, max(0.0, middle - half), min(1.0, middle + half))

@@ -145,9 +145,9 @@ def known_direction(table: Path, column: str) -> bool | None:
     True
     """
     with contextlib.suppress(OutputError):  # a foreign table has no record
-        told = RunMeta.read(meta_path(table)).parameters.get(DIRECTION_KEY.format(column=column))
-        if isinstance(told, bool):
-            return told
+        higher = RunMeta.read(meta_path(table)).parameters.get(DIRECTION_KEY.format(column=column))
+        if isinstance(higher, bool):
+            return higher
     return _method_direction(_base_name(column))
 
 
@@ -176,25 +176,25 @@ def read_score_tables(
     files = [Path(file) for file in files]
     if not files:
         raise InvalidInputError("no score table was given; give at least one")
-    given = dict(directions or {})
+    stated = dict(directions or {})
     twice = [str(file) for file, times in Counter(files).items() if times > 1]
     if twice:
         raise InvalidInputError(f"the score table {twice[0]} was given twice; give it once")
-    candidates = [(file, name) for file in files for name in _number_columns(file, {*methods, *given})]
+    candidates = [(file, name) for file in files for name in _number_columns(file, {*methods, *stated})]
     labels = _labels(candidates)
-    wanted, skipped = _chosen(candidates, labels, methods, given)
-    found: list[MethodScores] = []
+    wanted, skipped = _chosen(candidates, labels, methods, stated)
+    scores: list[MethodScores] = []
     further = 0
     for file in files:
         columns = {column: higher for (source, column), higher in wanted.items() if source == file}
         if columns:
             values, images, faces = _read_columns(file, tuple(columns))
             further += faces
-            found += [
+            scores += [
                 MethodScores(labels[file, column], column, file, higher, values[column], images)
                 for column, higher in columns.items()
             ]
-    return ScoreTables(tuple(found), tuple(f"{file.name}: {name}" for file, name in skipped), further)
+    return ScoreTables(tuple(scores), tuple(f"{file.name}: {name}" for file, name in skipped), further)
 
 
 def _base_name(column: str) -> str:
@@ -219,8 +219,8 @@ def _number_columns(file: Path, named: set[str]) -> Iterator[str]:
     if "path" not in names:
         raise SourceError(f"the score table {file} has no column path; its columns are {', '.join(names)}")
     for column in columns:
-        asked = {column.name, f"{file.stem}:{column.name}"} & named
-        if column.name not in _NOT_SCORES and (column.kind != "str" or asked):
+        selected = {column.name, f"{file.stem}:{column.name}"} & named
+        if column.name not in _NOT_SCORES and (column.kind != "str" or selected):
             yield column.name
 
 
@@ -252,16 +252,16 @@ def _chosen(
     wanted: dict[tuple[Path, str], bool] = {}
     skipped: list[tuple[Path, str]] = []
     for key in candidates:
-        asked = names[key] & set(methods)
-        told = next((directions[name] for name in sorted(names[key] & set(directions))), None)
-        if methods and not asked:
+        selected = names[key] & set(methods)
+        stated = next((directions[name] for name in sorted(names[key] & set(directions))), None)
+        if methods and not selected:
             continue
-        if not (asked or told is not None) and key[1] != _base_name(key[1]):
+        if not (selected or stated is not None) and key[1] != _base_name(key[1]):
             continue
-        direction = told if told is not None else known_direction(*key)
+        direction = stated if stated is not None else known_direction(*key)
         if direction is not None:
             wanted[key] = direction
-        elif asked:
+        elif selected:
             raise _unknown(*key)
         else:
             skipped.append(key)

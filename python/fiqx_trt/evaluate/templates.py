@@ -65,9 +65,11 @@ class Templates:
 
     def joined(self, known: Sequence[str]) -> tuple[Templates, int]:
         """Return the templates with the names that images have elsewhere, and how many images have none there."""
-        found = join_paths(tuple(dict.fromkeys(self.images)), known)
-        images = tuple(found.get(image, image) for image in self.images)
-        return dataclasses.replace(self, images=images), sum(image not in found for image in set(self.images))
+        joined = join_paths(tuple(dict.fromkeys(self.images)), known)
+        images = tuple(joined.get(image, image) for image in self.images)
+        return dataclasses.replace(self, images=images), sum(
+            image not in joined for image in set(self.images)
+        )
 
 
 def read_templates(path: Path) -> Templates:
@@ -116,27 +118,27 @@ def _scores(one: MethodScores, templates: Templates) -> MethodScores:
     return dataclasses.replace(one, values=means, images=templates.names)
 
 
-def template_embeddings(templates: Templates, found: Embeddings) -> Embeddings:
+def template_embeddings(templates: Templates, embedded: Embeddings) -> Embeddings:
     """Return one embedding per template, and why there is none where no image has one.
 
     Parameters
     ----------
     templates
         T templates.
-    found
+    embedded
         Embeddings of unit length of all their images, each once.
     """
-    place = {path: i for i, path in enumerate(found.paths)}
+    place = {path: i for i, path in enumerate(embedded.paths)}
     rows = np.array([place[image] for image in templates.images], np.int64)
-    rows_known = np.array([path not in found.errors for path in found.paths], np.bool_)[rows]
+    rows_known = np.array([path not in embedded.errors for path in embedded.paths], np.bool_)[rows]
     order = np.lexsort((templates.medium, templates.template))
     order = order[rows_known[order]]
     template, medium = templates.template[order], templates.medium[order]
     starts = np.flatnonzero(np.diff(template, prepend=-1) | np.diff(medium, prepend=-1))
-    of_media = _means(found.vectors[rows[order]], starts)
+    of_media = _means(embedded.vectors[rows[order]], starts)
     owner = template[starts]
     firsts = np.flatnonzero(np.diff(owner, prepend=-1))
-    vectors = np.zeros((len(templates.names), found.vectors.shape[1]))
+    vectors = np.zeros((len(templates.names), embedded.vectors.shape[1]))
     vectors[owner[firsts]] = _means(of_media, firsts)
     norms = np.linalg.norm(vectors, axis=1)
     lacking = np.flatnonzero(~(norms > 0.0))

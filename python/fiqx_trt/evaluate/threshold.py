@@ -202,8 +202,8 @@ class RemovableScores:
         block = int(np.searchsorted(sums, target))
         inside = target - (int(sums[block - 1]) if block else 0)
         start = block * self.block
-        found = np.flatnonzero(self._present[start : start + self.block])[inside - 1]
-        score: np.floating = self._scores[start + found]
+        offset = np.flatnonzero(self._present[start : start + self.block])[inside - 1]
+        score: np.floating = self._scores[start + offset]
         return score
 
     def count_below(self, threshold: float) -> int:

@@ -190,10 +190,10 @@ def delete_and_insert(
         ends = Probed(untouched.embedding[i], untouched.quality[i])
         for f, fill in enumerate(fills):
             filled = filling(face, fill, None if stranger is None else faces[stranger])
-            found = _deleted(probe, face, filled, orders, counts, options.cells, ends)
-            curves["quality"][i, :, f] = _both_ways(found.quality, len(ranked))
+            probed = _deleted(probe, face, filled, orders, counts, options.cells, ends)
+            curves["quality"][i, :, f] = _both_ways(probed.quality, len(ranked))
             for name, reference in references.items():
-                cosines = _unit(found.embedding) @ reference[i]
+                cosines = _unit(probed.embedding) @ reference[i]
                 curves[name][i, :, f] = _both_ways(cosines, len(ranked))
         if progress is not None:
             progress(i + 1, count)
@@ -278,7 +278,7 @@ def _deleted(
     """Return what is left at each count of each order, ``(orders, S, ...)``; both ends, common to all, are asked once."""
     between = counts[1:-1]
     pictures = [removed(face, filled, order, between, cells) for order in orders]
-    found = probe(np.concatenate([*pictures, filled[np.newaxis]]))
+    probed = probe(np.concatenate([*pictures, filled[np.newaxis]]))
     inner = (len(orders), len(between))
 
     def whole(values: Doubles, first: Doubles) -> Doubles:
@@ -287,7 +287,7 @@ def _deleted(
         start, stop = ends
         return np.concatenate([start, values[:-1].reshape(*inner, *rest), stop], axis=1)
 
-    return Probed(whole(found.embedding, untouched.embedding), whole(found.quality, untouched.quality))
+    return Probed(whole(probed.embedding, untouched.embedding), whole(probed.quality, untouched.quality))
 
 
 def _both_ways(values: Doubles, named: int) -> Doubles:

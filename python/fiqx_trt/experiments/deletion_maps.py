@@ -115,13 +115,13 @@ def map_cells(
             f"cells (--cells) is {cells} for faces of {faces.shape[1]} × {faces.shape[2]} px; give 1 to {min(faces.shape[1:3])}"
         )
     makers = {name: MAPS[name](model, weights) for name in names}
-    found: dict[str, list[Doubles]] = {name: [] for name in makers}
+    means: dict[str, list[Doubles]] = {name: [] for name in makers}
     for start in range(0, len(faces), BLOCK):
         for name, make in makers.items():
-            found[name] += [cell_means(one, cells) for one in make(faces[start : start + BLOCK])]
+            means[name] += [cell_means(one, cells) for one in make(faces[start : start + BLOCK])]
             if progress is not None:
-                progress(sum(map(len, found.values())), len(faces) * len(makers))
-    return {name: np.stack(parts) for name, parts in found.items()}
+                progress(sum(map(len, means.values())), len(faces) * len(makers))
+    return {name: np.stack(parts) for name, parts in means.items()}
 
 
 def centre_prior(template: str | Template, size: tuple[int, int]) -> Doubles:

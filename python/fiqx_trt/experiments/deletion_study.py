@@ -11,7 +11,7 @@ import numpy as np
 from fiqx_trt.experiments.cell_removal import cell_means
 from fiqx_trt.experiments.deletion import Deletion, DeletionOptions, delete_and_insert
 from fiqx_trt.experiments.deletion_maps import centre_prior, default_maps, map_cells, model_probe
-from fiqx_trt.experiments.deletion_worth import Area, Comparison, areas, comparisons, verdict
+from fiqx_trt.experiments.deletion_worth import Area, MapComparison, areas, comparisons, verdict
 from fiqx_trt.experiments.study import Progress, Rows, StudySetup
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ class DeletionStudy:
     setup: StudySetup
     curves: Deletion
     areas: Sequence[Area]
-    comparisons: Sequence[Comparison]
+    comparisons: Sequence[MapComparison]
 
     @property
     def measures(self) -> list[str]:
@@ -80,8 +80,8 @@ class DeletionStudy:
             for m, order in enumerate(curves.orders):
                 for f, fill in enumerate(curves.fills):
                     measured = {
-                        f"{kind}_{measure}": float(found[i, m, f, k])
-                        for measure, found in values.items()
+                        f"{kind}_{measure}": float(areas_of[i, m, f, k])
+                        for measure, areas_of in values.items()
                         for k, kind in enumerate(("deletion", "insertion"))
                     }
                     yield {**faces.row(i), "order": order, "fill": fill, **measured}

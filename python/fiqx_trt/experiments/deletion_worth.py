@@ -11,7 +11,7 @@ from fiqx_trt.evaluate.bootstrap import Estimate
 from fiqx_trt.evaluate.mean_estimates import mean_estimates
 from fiqx_trt.experiments.deletion import CENTRE, CHANCE, Deletion, mean_name
 
-__all__ = ["Area", "Comparison", "areas", "comparisons", "verdict", "words"]
+__all__ = ["Area", "MapComparison", "areas", "comparisons", "verdict", "words"]
 
 WORDS = {"similarity": "", "genuine": " for other pictures of the same person"}
 
@@ -36,7 +36,7 @@ class Area:
 
 
 @dataclass(frozen=True)
-class Comparison:
+class MapComparison:
     """A map beside a baseline, face by face.
 
     Parameters
@@ -66,7 +66,7 @@ class Comparison:
 
 def areas(result: Deletion) -> list[Area]:
     """Return the areas of every order, fill and measure."""
-    found = []
+    rows = []
     for measure in result.curves:
         values = result.areas(measure)
         bands = _bands(result, values.reshape(len(values), -1))
@@ -74,11 +74,11 @@ def areas(result: Deletion) -> list[Area]:
             (o, f, bands[2 * k], bands[2 * k + 1])
             for k, (o, f) in enumerate((o, f) for o in result.orders for f in result.fills)
         ]
-        found += [Area(o, f, measure, deletion, insertion) for o, f, deletion, insertion in pairs]
-    return found
+        rows += [Area(o, f, measure, deletion, insertion) for o, f, deletion, insertion in pairs]
+    return rows
 
 
-def comparisons(result: Deletion, measure: str = "similarity") -> list[Comparison]:
+def comparisons(result: Deletion, measure: str = "similarity") -> list[MapComparison]:
     """Compare every kind of map with the centre prior, the mean map of other faces where there is one, and chance."""
     gains = dict(zip(result.orders, result.gains(measure).T, strict=True))
     pairs = [
@@ -90,37 +90,35 @@ def comparisons(result: Deletion, measure: str = "similarity") -> list[Compariso
     columns = [(gains[n], gains[b], gains[n] - gains[b]) for n, b in pairs]
     bands = _bands(result, np.stack([c for three in columns for c in three], axis=1))
     return [
-        Comparison(name, baseline, measure, *bands[3 * k : 3 * k + 3])
+        MapComparison(name, baseline, measure, *bands[3 * k : 3 * k + 3])
         for k, (name, baseline) in enumerate(pairs)
     ]
 
 
-def words(found: Sequence[Comparison]) -> str:
+def words(compared: Sequence[MapComparison]) -> str:
     """Return what comparisons of one map say, without numbers.
 
     Examples
     --------
     >>> none = Estimate(0.1)
-    >>> words([Comparison("plq", "centre prior", "similarity", none, none, none)])
+    >>> words([MapComparison("plq", "centre prior", "similarity", none, none, none)])
     'plq does not beat the centre prior'
     """
-    return f"{found[0].name} {', '.join(f'{one.word} {_named(one.baseline)}' for one in found)}"
+    return f"{compared[0].name} {', '.join(f'{one.word} {_named(one.baseline)}' for one in compared)}"
 
 
-def verdict(found: Sequence[Comparison]) -> str:
+def verdict(compared: Sequence[MapComparison]) -> str:
     """Return one line on a map from its comparisons, all of one map and one measure.
 
     Examples
     --------
     >>> one = Estimate(0.44, 0.41, 0.47), Estimate(0.46, 0.43, 0.49), Estimate(-0.02, -0.03, -0.01)
-    >>> verdict([Comparison("plq", "centre prior", "similarity", *one)])
+    >>> verdict([MapComparison("plq", "centre prior", "similarity", *one)])
     'plq is worse than the centre prior (−0.020 [−0.030, −0.010]), by insertion − deletion, its own 0.440'
     """
-    parts = [f"{one.word} {_named(one.baseline)} ({_signed(one.difference)})" for one in found]
-    own = _number(found[0].gain.value)
-    return (
-        f"{found[0].name}{WORDS[found[0].measure]} {', '.join(parts)}, by insertion − deletion, its own {own}"
-    )
+    parts = [f"{one.word} {_named(one.baseline)} ({_signed(one.difference)})" for one in compared]
+    own = _number(compared[0].gain.value)
+    return f"{compared[0].name}{WORDS[compared[0].measure]} {', '.join(parts)}, by insertion − deletion, its own {own}"
 
 
 def _named(baseline: str) -> str:

@@ -140,13 +140,15 @@ def read_faces(
     InvalidInputError
         There are fewer faces.
     """
-    found = collect_faces(
+    collected = collect_faces(
         sources, faces.preparer(model.spec, runtime), limit=limit, threads=runtime.threads or 2
     )
-    if len(found) < fewest:
-        count = {0: "no face was", 1: "only 1 face was"}.get(len(found), f"only {len(found)} faces were")
+    if len(collected) < fewest:
+        count = {0: "no face was", 1: "only 1 face was"}.get(
+            len(collected), f"only {len(collected)} faces were"
+        )
         wanted = "" if fewest == 1 else f"at least {fewest} "
         raise InvalidInputError(
             f"{count} found in {purpose}; give {wanted}pictures of faces, or crops with --aligned (in Python: aligned=True)"
         )
-    return found
+    return collected

@@ -264,8 +264,8 @@ def inpaint_faces(
     """
     spec = explainer.model.spec
     inside = inner_face(spec.template, spec.input_size)
-    found = explainer(faces)
-    regions = [low_region(saliency, inside) for saliency in found.saliency]
+    explained = explainer(faces)
+    regions = [low_region(saliency, inside) for saliency in explained.saliency]
     chosen = [i for i, region in enumerate(regions) if region is not None]
     filled: dict[str, list[Face | None]] = {name: [None] * len(faces) for name in inpainters}
     if not chosen:
@@ -286,7 +286,7 @@ def inpaint_faces(
                     float(region.sum() / inside.sum()),
                     before[:, row],
                     after[:, row],
-                    float(found.maps[i][region].mean()),
+                    float(explained.maps[i][region].mean()),
                     float(maps[row][region].mean()),
                 )
             )

@@ -12,7 +12,7 @@ from fiqx_trt.evaluate.bootstrap import Estimate
 from fiqx_trt.experiments.deletion import DeletionOptions
 from fiqx_trt.experiments.deletion_maps import possible_maps
 from fiqx_trt.experiments.deletion_study import DeletionStudy, study_deletion
-from fiqx_trt.experiments.deletion_worth import Comparison, verdict
+from fiqx_trt.experiments.deletion_worth import MapComparison, verdict
 from fiqx_trt.models.map_worth import Interval, MapWorth, map_worth_of
 
 if TYPE_CHECKING:
@@ -85,10 +85,10 @@ def measured_worth(study: DeletionStudy, *, on: str = "") -> dict[str, MapWorth]
         In words: on which faces it was measured.
     """
     weights = str(study.setup.parameters["weights"])
-    found: dict[str, list[Comparison]] = {}
+    by_map: dict[str, list[MapComparison]] = {}
     for one in study.comparisons:
         if one.measure == MEASURE:
-            found.setdefault(one.name, []).append(one)
+            by_map.setdefault(one.name, []).append(one)
     worth = {
         name: MapWorth(
             _interval(some[0].gain),
@@ -98,7 +98,7 @@ def measured_worth(study: DeletionStudy, *, on: str = "") -> dict[str, MapWorth]
             map_settings(name, weights),
             on,
         )
-        for name, some in found.items()
+        for name, some in by_map.items()
     }
     return {name: one for name, one in worth.items() if one.finite}
 
@@ -123,14 +123,14 @@ def worth_line(spec: ModelSpec, name: str, settings: Mapping[str, object]) -> st
             f"(fiqx-trt assess FACES --maps --model {spec.name})."
         )
     none = Estimate(math.nan)
-    told = verdict(
+    worth = verdict(
         [
-            Comparison(name, baseline, MEASURE, Estimate(*known.gain), none, Estimate(*difference))
+            MapComparison(name, baseline, MEASURE, Estimate(*known.gain), none, Estimate(*difference))
             for baseline, difference in known.against.items()
         ]
     )
     people = f" of {known.people} people" if known.people else ""
-    return f"What these maps are worth on {spec.name}: {told} (cells removed and shown, {known.faces} faces{people})."
+    return f"What these maps are worth on {spec.name}: {worth} (cells removed and shown, {known.faces} faces{people})."
 
 
 def _interval(band: Estimate) -> Interval:

@@ -69,9 +69,11 @@ def _of_size(rows: Sequence[MaskedFace], weights: Sequence[str]) -> dict[str, An
 def _ranking(table: Mapping[str, Any], weights: Sequence[str]) -> list[dict[str, Any]]:
     rows = []
     for name in weights:
-        found = [entry["weights"][name] for entry in table.values()]
-        share = float(np.mean([entry["loss_inside_positive"]["share"] for entry in found]))
-        contrast = float(np.mean([entry["mean_loss_inside"] - entry["mean_loss_outside"] for entry in found]))
+        entries = [entry["weights"][name] for entry in table.values()]
+        share = float(np.mean([entry["loss_inside_positive"]["share"] for entry in entries]))
+        contrast = float(
+            np.mean([entry["mean_loss_inside"] - entry["mean_loss_outside"] for entry in entries])
+        )
         rows.append({"weights": name, "mean_share": _number(share), "mean_contrast": _number(contrast)})
     return sorted(rows, key=lambda row: (-row["mean_share"], -row["mean_contrast"]))
 

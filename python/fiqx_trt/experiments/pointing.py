@@ -219,15 +219,15 @@ def point_at_squares(
             for s, k in jobs
         ]
         stack = np.stack([face, *changed])
-        found, contrast = explainer(stack), kernels.local_contrast(stack)
+        explained, contrast = explainer(stack), kernels.local_contrast(stack)
         more = {name: score(stack[1:]) for name, score in (others or {}).items()}
         for row, (share, kind) in enumerate(jobs, 1):
             measured = {
                 name: roc_area(scores, areas[share])
-                for name, scores in zip(MAPS, _scores(found, contrast, row), strict=True)
+                for name, scores in zip(MAPS, _scores(explained, contrast, row), strict=True)
             }
             measured |= {name: roc_area(scores[row - 1], areas[share]) for name, scores in more.items()}
-            results.append(PointedFace(i, share, kind, found.deviates[row], measured))
+            results.append(PointedFace(i, share, kind, explained.deviates[row], measured))
         if progress is not None:
             progress(i + 1, len(faces))
     return results
@@ -241,10 +241,12 @@ def _square(face: Faces, share: int, seed: int) -> NDArray[np.bool_]:
     return area
 
 
-def _scores(found: PixelQuality, contrast: NDArray[np.float32], row: int) -> Iterable[NDArray[np.floating]]:
-    assert found.deviation is not None
-    maps = np.asarray(found.maps, np.float64)
-    return -found.deviation[row], -maps[row], -contrast[row], smoothed(maps[0] - maps[row])
+def _scores(
+    explained: PixelQuality, contrast: NDArray[np.float32], row: int
+) -> Iterable[NDArray[np.floating]]:
+    assert explained.deviation is not None
+    maps = np.asarray(explained.maps, np.float64)
+    return -explained.deviation[row], -maps[row], -contrast[row], smoothed(maps[0] - maps[row])
 
 
 def name_regions(explainer: PlqExplainer, faces: Faces, *, seed: int = 0) -> list[NamedFace]:
@@ -259,9 +261,9 @@ def name_regions(explainer: PlqExplainer, faces: Faces, *, seed: int = 0) -> lis
             disturb(face, masks[r], k, other=other, rng=disturbance_rng(face, r, k, seed=seed))
             for r, k in jobs
         ]
-        found = explainer(np.stack([face, *changed]))
+        explained = explainer(np.stack([face, *changed]))
         for (region, kind), words, quality in zip(
-            [("", ""), *jobs], words_of(found, spec, explainer.weights), found.quality, strict=True
+            [("", ""), *jobs], words_of(explained, spec, explainer.weights), explained.quality, strict=True
         ):
             results.append(NamedFace(i, region, kind, words.low, float(quality)))
     return results

@@ -27,7 +27,7 @@ NAMES, PANEL, GAP, ROW, HEAD, FOOT = 1.35, 2.6, 0.25, 0.34, 0.32, 0.75
 
 
 def areas_figure(
-    result: Deletion, found: Sequence[Area], measure: str = "similarity", *, look: Look | None = None
+    result: Deletion, areas: Sequence[Area], measure: str = "similarity", *, look: Look | None = None
 ) -> Picture:
     """Draw the mean areas of every order with their bands: deletion at the left, insertion at the right, a mark for each fill.
 
@@ -35,7 +35,7 @@ def areas_figure(
     ----------
     result
         The curves; their means over the faces go into the figure's data.
-    found
+    areas
         The areas with bands, from :func:`fiqx_trt.experiments.deletion_worth.areas`.
     measure
         What was measured.
@@ -47,7 +47,7 @@ def areas_figure(
     InvalidInputError
         Nothing was measured by that name.
     """
-    shown = {(one.order, one.fill): one for one in found if one.measure == measure}
+    shown = {(one.order, one.fill): one for one in areas if one.measure == measure}
     if not shown:
         raise InvalidInputError(f"no area of {measure!r} was given; choose from {', '.join(result.curves)}")
     values = np.array(

@@ -42,11 +42,11 @@ def det_figure(curves: Mapping[str, Sequence[DetCurve]], *, look: Look | None = 
     width = LEFT + columns * SIDE + (columns - 1) * GAP + EDGE
     figure = new_figure(width, BOTTOM + rows * (SIDE + ABOVE) + (rows - 1) * GAP)
     low, floor = _limits(curves)
-    for position, (name, found) in enumerate(curves.items()):
+    for position, (name, of_method) in enumerate(curves.items()):
         row, column = divmod(position, columns)
         at = LEFT + column * (SIDE + GAP), BOTTOM + (rows - 1 - row) * (SIDE + ABOVE + GAP)
         axes = inch_axes(figure, *at, SIDE, SIDE)
-        _draw(axes, found, low, floor)
+        _draw(axes, of_method, low, floor)
         axes.set_title(_short(name), fontsize=SMALL + 0.5, color=INK, loc="left", pad=6)
         if column:
             axes.tick_params(labelleft=False)
@@ -63,17 +63,17 @@ def det_figure(curves: Mapping[str, Sequence[DetCurve]], *, look: Look | None = 
 
 def _limits(curves: Mapping[str, Sequence[DetCurve]]) -> tuple[float, float]:
     """Return the lowest false match rate that is resolved, and half a false non-match."""
-    every = [one for found in curves.values() for one in found]
+    every = [one for of_method in curves.values() for one in of_method]
     rates = [float(one.target[-1]) for one in every if len(one.target)]
     return min(rates, default=0.1), 0.5 / max((one.genuine for one in every), default=1)
 
 
-def _draw(axes: Axes, found: Sequence[DetCurve], low: float, floor: float) -> None:
-    for position, one in enumerate(found):
+def _draw(axes: Axes, of_method: Sequence[DetCurve], low: float, floor: float) -> None:
+    for position, one in enumerate(of_method):
         color = (
             NOTHING
             if one.wanted == 0.0
-            else SHADES[min(position - (found[0].wanted == 0.0), len(SHADES) - 1)]
+            else SHADES[min(position - (of_method[0].wanted == 0.0), len(SHADES) - 1)]
         )
         axes.plot(
             one.target,
@@ -115,9 +115,9 @@ def _short(name: str) -> str:
 
 def _data(curves: Mapping[str, Sequence[DetCurve]]) -> dict[str, NDArray[Any]]:
     arrays: dict[str, NDArray[Any]] = {"methods": np.array(list(curves))}
-    for position, found in enumerate(curves.values()):
-        arrays[f"discard_{position}"] = np.array([one.wanted for one in found])
-        for place, one in enumerate(found):
+    for position, of_method in enumerate(curves.values()):
+        arrays[f"discard_{position}"] = np.array([one.wanted for one in of_method])
+        for place, one in enumerate(of_method):
             arrays |= {
                 f"{kind}_{position}_{place}": getattr(one, kind)
                 for kind in ("target", "threshold", "fmr", "fnmr")

@@ -74,7 +74,7 @@ class MapsMade:
     positions: Sequence[int] = ()
 
 
-def amva_page(result: Amva, pictures: Mapping[str, Picture], record: RunRecord, made: MapsMade) -> Page:
+def amva_page(result: Amva, pictures: Mapping[str, Picture], record: RunRecord, origin: MapsMade) -> Page:
     """Return the report of an analysis.
 
     Parameters
@@ -85,7 +85,7 @@ def amva_page(result: Amva, pictures: Mapping[str, Picture], record: RunRecord, 
         Its figures (:func:`fiqx_trt.figures.amva.amva_figures`).
     record
         The command.
-    made
+    origin
         How the maps were made.
     """
     first = next(iter(result.methods.values()))
@@ -95,21 +95,21 @@ def amva_page(result: Amva, pictures: Mapping[str, Picture], record: RunRecord, 
         f"Compared are the {len(first.groups.high)} best (H) and the {len(first.groups.low)} worst (L) of "
         f"{first.groups.considered} images by {names}."
     )
-    notes = [*_group_cautions(result), *map_cautions(made.correlation, made.channels), *made.notes]
+    notes = [*_group_cautions(result), *map_cautions(origin.correlation, origin.channels), *origin.notes]
     return Page(
         kind="fiqx-trt amva",
         title="Activation maps of good and of bad images",
         lead=lead,
         sections=[
-            Section("In short", [*_numbers(result), *_uniform_share(result, made)]),
+            Section("In short", [*_numbers(result), *_uniform_share(result, origin)]),
             cautions(record, notes),
             Section("Maps", map_figures(result, pictures)),
             Section("Between methods", _between(result, pictures)),
             Section("What was computed", [MAP_FORMULAS]),
             *closing(
-                [("command", record.command), *_facts(result), *made.facts],
+                [("command", record.command), *_facts(result), *origin.facts],
                 _files(result, pictures),
-                made.scores,
+                origin.scores,
             ),
         ],
         foot=page_foot(),
@@ -143,13 +143,13 @@ def _numbers(result: Amva) -> list[Part]:
     return [*_sentences(result), table]
 
 
-def _uniform_share(result: Amva, made: MapsMade) -> list[Part]:
+def _uniform_share(result: Amva, origin: MapsMade) -> list[Part]:
     """Return how much of the maps of each group is the plain mean activation."""
-    place = {position: row for row, position in enumerate(made.positions)}
+    place = {position: row for row, position in enumerate(origin.positions)}
     rows = []
     for name, one in result.methods.items() if place else ():
         groups = [
-            made.correlation[[place[int(i)] for i in group]] for group in (one.groups.high, one.groups.low)
+            origin.correlation[[place[int(i)] for i in group]] for group in (one.groups.high, one.groups.low)
         ]
         known = [values[np.isfinite(values)] for values in groups]
         means = [decimal(float(values.mean()) if len(values) else None) for values in known]
@@ -321,8 +321,8 @@ def _between(result: Amva, pictures: Mapping[str, Picture]) -> list[Part]:
 
 def _difference_words(result: Amva, kind: str) -> str:
     stem = kind.replace("-", "_")
-    found = result.differences()
-    largest = max(found, key=lambda one: float(np.abs(getattr(one, f"{stem}_high")).mean()))
+    differences = result.differences()
+    largest = max(differences, key=lambda one: float(np.abs(getattr(one, f"{stem}_high")).mean()))
     return f"In H, {largest.first} and {largest.second} differ most."
 
 

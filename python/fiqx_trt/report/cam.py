@@ -47,14 +47,16 @@ WEIGHTS = {
 }
 
 
-def cam_summary(done: ExplainedTable) -> TableSummary:
+def cam_summary(table: ExplainedTable) -> TableSummary:
     """Read what the page says of a table of activation maps."""
-    return done.summary("uniform_correlation", {"uniform_correlation": 3, "effective_channels": 1, "flat": 0})
+    return table.summary(
+        "uniform_correlation", {"uniform_correlation": 3, "effective_channels": 1, "flat": 0}
+    )
 
 
 def cam_page(
-    done: ExplainedTable,
-    found: TableSummary,
+    table: ExplainedTable,
+    summary: TableSummary,
     *,
     recipe: Recipe,
     differences: Picture | None = None,
@@ -64,7 +66,7 @@ def cam_page(
 
     Parameters
     ----------
-    done, found
+    table, summary
         The table, and what is known of it (:func:`cam_summary`).
     recipe
         The definition the maps follow.
@@ -76,21 +78,21 @@ def cam_page(
     words = Words(
         kind="cam",
         title="Where the recogniser looks",
-        lead=f"Which places of every face carry the recogniser's answer? {_middle(found, recipe)}",
+        lead=f"Which places of every face carry the recogniser's answer? {_middle(summary, recipe)}",
         formulas=_formulas(recipe),
         note="The maps of other definitions (--preset) do not compare with these.",
-        notes=[*_notes(found, recipe), _worth(done, recipe)],
+        notes=[*_notes(summary, recipe), _worth(table, recipe)],
     )
     faces = faces_sections(
-        done,
-        found,
+        table,
+        summary,
         ends=("The maps most their own", "The maps most like the plain mean activation"),
         reading=[READING],
         lines=_lines,
     )
     if differences is not None:
         faces = [_differences(differences, averaged), *faces]
-    return explained_page(done, found, words, _spread(found), faces)
+    return explained_page(table, summary, words, _spread(summary), faces)
 
 
 def _differences(picture: Picture, averaged: int) -> Section:
@@ -108,8 +110,8 @@ def _differences(picture: Picture, averaged: int) -> Section:
     return Section("What is not in every map", [figure])
 
 
-def _middle(found: TableSummary, recipe: Recipe) -> str:
-    middle = found.spreads["uniform_correlation"].at(0.5)
+def _middle(summary: TableSummary, recipe: Recipe) -> str:
+    middle = summary.spreads["uniform_correlation"].at(0.5)
     if middle is None or not recipe.needs_passes:
         return ""
     return f"The median correlation with the plain mean activation is {decimal(middle, 3)}."
@@ -121,19 +123,19 @@ def _lines(row: Row) -> tuple[str, ...]:
     return f"correlation {decimal(float(correlation or 0.0), 3)}", words
 
 
-def _spread(found: TableSummary) -> Table:
+def _spread(summary: TableSummary) -> Table:
     rows = [
-        ("correlation with the plain mean activation", *spread_cells(found.spreads["uniform_correlation"])),
-        ("effective channels", *spread_cells(found.spreads["effective_channels"])),
+        ("correlation with the plain mean activation", *spread_cells(summary.spreads["uniform_correlation"])),
+        ("effective channels", *spread_cells(summary.spreads["effective_channels"])),
     ]
     note = "Half of the faces have at most the median, a tenth at most what stands below 10 %."
     return Table("How the maps differ from the plain mean activation.", ("", *SHARES), rows, note)
 
 
-def _notes(found: TableSummary, recipe: Recipe) -> list[str]:
+def _notes(summary: TableSummary, recipe: Recipe) -> list[str]:
     notes = []
     correlation, channels = (
-        found.spreads[name].mean for name in ("uniform_correlation", "effective_channels")
+        summary.spreads[name].mean for name in ("uniform_correlation", "effective_channels")
     )
     if not recipe.needs_passes:
         notes.append(
@@ -142,15 +144,15 @@ def _notes(found: TableSummary, recipe: Recipe) -> list[str]:
         )
     elif correlation is not None and channels is not None:
         notes.append(uniform_caution(correlation, channels))
-    if flat := found.spreads["flat"].counts[1.0]:
-        notes.append(f"{flat} of {found.faces} maps have no contrast; they are 0 everywhere.")
+    if flat := summary.spreads["flat"].counts[1.0]:
+        notes.append(f"{flat} of {summary.faces} maps have no contrast; they are 0 everywhere.")
     return notes
 
 
-def _worth(done: ExplainedTable, recipe: Recipe) -> str:
+def _worth(table: ExplainedTable, recipe: Recipe) -> str:
     """Say what the maps were worth; measured are the default definition, with its own weights or uniform ones, and layer."""
-    spec, measured = done.model.spec, (Recipe(), Recipe(weights="uniform"))
-    same = recipe in measured and done.meta.parameters["cam.layer"] == spec.features
+    spec, measured = table.model.spec, (Recipe(), Recipe(weights="uniform"))
+    same = recipe in measured and table.meta.parameters["cam.layer"] == spec.features
     return worth_line(
         spec, "cam" if recipe.needs_passes else "uniform", {} if same else {"definition": "another"}
     )

@@ -88,7 +88,7 @@ class EdcFindings:
 def edc_page(
     findings: EdcFindings,
     tables: ScoreTables,
-    told: Mapping[str, Any],
+    similarity: Mapping[str, Any],
     folder: Path,
     record: RunRecord,
     notes: Sequence[str],
@@ -101,7 +101,7 @@ def edc_page(
         The curves.
     tables
         Where the scores come from.
-    told
+    similarity
         Where the similarities come from, as in ``summary.json``.
     folder
         Where the page will be.
@@ -116,7 +116,7 @@ def edc_page(
         "If the comparisons with the worst images are left out, how fast do the recogniser's errors fall? The faster, the better "
         f"the quality method tells which images fail. Methods: {names}. {_rankings(results)}"
     )
-    short = [part for result in results for part in (_areas(result), _threshold(result, told))]
+    short = [part for result in results for part in (_areas(result), _threshold(result, similarity))]
     figures = [
         _figure(result, picture, stem)
         for result, (stem, picture) in zip(results, findings.pictures.items(), strict=True)
@@ -124,7 +124,7 @@ def edc_page(
     detected: list[Part] = []
     if findings.det_picture is not None:
         detected = [det_table(results, findings.det), det_part(findings.det, findings.det_picture)]
-    remarks = dict.fromkeys([note for one in results for note in (*one.notes, *_cautions(one, told))])
+    remarks = dict.fromkeys([note for one in results for note in (*one.notes, *_cautions(one, similarity))])
     warned = set(record.warnings)
     return Page(
         kind="fiqx-trt edc",
@@ -135,11 +135,13 @@ def edc_page(
             cautions(record, [*(note for note in remarks if note not in warned), *notes]),
             Section("Curves", figures),
             Section("Both errors of what is left", detected),
-            Section("Left out", [Notes(_left_out(first, told))] if _left_out(first, told) else []),
+            Section(
+                "Left out", [Notes(_left_out(first, similarity))] if _left_out(first, similarity) else []
+            ),
             Section("What was computed", [FORMULAS]),
             *closing(
-                [("command", record.command), *_facts(first, told)],
-                _files(findings, told, folder),
+                [("command", record.command), *_facts(first, similarity)],
+                _files(findings, similarity, folder),
                 [score_table(tables)],
             ),
         ],
@@ -249,10 +251,10 @@ def _method(one: MethodCurve, limits: Sequence[float]) -> list[str]:
     return [method_name(one.name, higher=one.higher_is_better), *cells, above, decimal(first.relative, 2)]
 
 
-def _threshold(result: EdcResult, told: Mapping[str, Any]) -> str:
+def _threshold(result: EdcResult, similarity: Mapping[str, Any]) -> str:
     point, counts = result.point, result.comparisons
     compared = len(np.union1d(counts.first, counts.second))
-    distance = f", a distance of {-point.threshold:.6g}," if told.get("distances") else ""
+    distance = f", a distance of {-point.threshold:.6g}," if similarity.get("distances") else ""
     rule = (
         "given"
         if point.target_fmr is None
@@ -265,12 +267,12 @@ def _threshold(result: EdcResult, told: Mapping[str, Any]) -> str:
     )
 
 
-def _cautions(result: EdcResult, told: Mapping[str, Any]) -> list[str]:
+def _cautions(result: EdcResult, similarity: Mapping[str, Any]) -> list[str]:
     counts = result.comparisons
     notes = [
         "The curve belongs to the recogniser that gave the similarities. Scores made with another network are judged by this one."
     ]
-    if str(told["source"]).endswith(f" {BUILTIN_MODEL}"):
+    if str(similarity["source"]).endswith(f" {BUILTIN_MODEL}"):
         notes.append(
             "The similarities come from the embedded network (dlib's ResNet), which is small, open and old: it is there for "
             "machines without a network. For work, give the recogniser in use with --model."
@@ -310,35 +312,35 @@ def _figure(result: EdcResult, picture: Picture, stem: str) -> Figure:
     )
 
 
-def _left_out(result: EdcResult, told: Mapping[str, Any]) -> list[str]:
-    found = [
+def _left_out(result: EdcResult, similarity: Mapping[str, Any]) -> list[str]:
+    notes = [
         f"Compared images without a quality by {one.name}: {one.missing}."
         for one in result.methods
         if one.missing
     ]
     if result.dropped:
-        found.append(
+        notes.append(
             f"{result.dropped} comparisons do not count, for any method: an image of theirs has no quality."
         )
     if result.comparisons.duplicates:
-        found.append(f"{result.comparisons.duplicates} repeated pairs count once.")
-    errors = told.get("images_without_embedding", {})
+        notes.append(f"{result.comparisons.duplicates} repeated pairs count once.")
+    errors = similarity.get("images_without_embedding", {})
     if errors:
-        found.append(
+        notes.append(
             f"Images without an embedding: {len(errors)}; comparisons left out for it: "
-            f"{told['comparisons_without_embedding']}."
+            f"{similarity['comparisons_without_embedding']}."
         )
-        found += [f"{path}: {why}" for path, why in list(errors.items())[:NAMED]]
-        found += [f"… and {len(errors) - NAMED} more in summary.json"] if len(errors) > NAMED else []
-    return found
+        notes += [f"{path}: {why}" for path, why in list(errors.items())[:NAMED]]
+        notes += [f"… and {len(errors) - NAMED} more in summary.json"] if len(errors) > NAMED else []
+    return notes
 
 
-def _facts(result: EdcResult, told: Mapping[str, Any]) -> list[tuple[str, str]]:
+def _facts(result: EdcResult, similarity: Mapping[str, Any]) -> list[tuple[str, str]]:
     options = result.options
     return [
-        ("similarity", str(told["source"])),
-        *((name, plain(told[name])) for name in ("pairs", "grammar") if name in told),
-        *((name, plain(value)) for name, value in told.get("configuration", {}).items()),
+        ("similarity", str(similarity["source"])),
+        *((name, plain(similarity[name])) for name in ("pairs", "grammar") if name in similarity),
+        *((name, plain(value)) for name, value in similarity.get("configuration", {}).items()),
         ("axis counts", options.fraction),
         (
             "images without a quality",
@@ -349,7 +351,7 @@ def _facts(result: EdcResult, told: Mapping[str, Any]) -> list[tuple[str, str]]:
     ]
 
 
-def _files(findings: EdcFindings, told: Mapping[str, Any], folder: Path) -> Files:
+def _files(findings: EdcFindings, similarity: Mapping[str, Any], folder: Path) -> Files:
     bands = any(one.bands is not None for result in findings.results for one in result.methods)
     rows = [
         ("curves.csv", "every step of every curve"),
@@ -358,6 +360,6 @@ def _files(findings: EdcFindings, told: Mapping[str, Any], folder: Path) -> File
     ]
     if findings.det:
         rows += [("det.csv", "every point of the DET curves"), ("det.npz", "the arrays of det.png")]
-    if "embeddings" in told and Path(told["embeddings"]).parent == folder:
-        rows.append((Path(told["embeddings"]).name, "the embeddings, for the next run"))
+    if "embeddings" in similarity and Path(similarity["embeddings"]).parent == folder:
+        rows.append((Path(similarity["embeddings"]).name, "the embeddings, for the next run"))
     return Files([*rows, ("summary.json", "every number of this page")])

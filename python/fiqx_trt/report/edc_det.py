@@ -30,8 +30,8 @@ def det_table(results: Sequence[EdcResult], curves: Mapping[str, Sequence[DetCur
     directions = {one.name: one.higher_is_better for one in results[0].methods}
     shown = next(iter(curves.values()))
     rows = [
-        [method_name(name, higher=directions[name]), *(rate(one.at(target)) for one in found)]
-        for name, found in curves.items()
+        [method_name(name, higher=directions[name]), *(rate(one.at(target)) for one in of_method)]
+        for name, of_method in curves.items()
     ]
     header = ["method", *(f"{100 * one.wanted:g} % discarded" for one in shown)]
     return Table(
@@ -46,8 +46,8 @@ def det_table(results: Sequence[EdcResult], curves: Mapping[str, Sequence[DetCur
 def det_part(curves: Mapping[str, Sequence[DetCurve]], picture: Picture) -> Figure:
     """Return the figure of DET curves."""
     spoken = "; ".join(
-        f"{name}: {', '.join(f'{100 * one.wanted:g} % discarded' for one in found)}"
-        for name, found in curves.items()
+        f"{name}: {', '.join(f'{100 * one.wanted:g} % discarded' for one in of_method)}"
+        for name, of_method in curves.items()
     )
     return drawn(
         picture,

@@ -94,25 +94,29 @@ class Words:
 
 
 def explained_page(
-    done: ExplainedTable, found: TableSummary, words: Words, spread: Table, faces: Sequence[Section]
+    table: ExplainedTable, summary: TableSummary, words: Words, spread: Table, faces: Sequence[Section]
 ) -> Page:
     """Return the page of a table: the counts and the spread of its numbers, the faces, how it was made.
 
     It tells nothing of when and how often the run was started, so that a resumed run has the page of an uninterrupted one.
     """
-    name = done.path.name
-    few = f"There are only {found.faces} faces; a share of so few is uncertain."
-    notes = [*([few] if 0 < found.faces < FEW_IMAGES else []), *words.notes, *model_cautions(done.model.spec)]
+    name = table.path.name
+    few = f"There are only {summary.faces} faces; a share of so few is uncertain."
+    notes = [
+        *([few] if 0 < summary.faces < FEW_IMAGES else []),
+        *words.notes,
+        *model_cautions(table.model.spec),
+    ]
     facts = [
-        ("inputs", str(done.meta.inputs)),
+        ("inputs", str(table.meta.inputs)),
         *words.facts,
-        *_settings(done.meta.parameters),
-        *model_facts(done.model),
-        ("command line and times", f"in {meta_path(done.path).name}"),
+        *_settings(table.meta.parameters),
+        *model_facts(table.model),
+        ("command line and times", f"in {meta_path(table.path).name}"),
     ]
     files = [
         (name, "a row per face: status, numbers, words, and the names of its files"),
-        (meta_path(done.path).name, "the record of the run: every setting, counts, versions"),
+        (meta_path(table.path).name, "the record of the run: every setting, counts, versions"),
         ("maps/", "the float maps, an .npz per face"),
         ("pictures/", "face, map and overlay, a picture per face"),
     ]
@@ -122,13 +126,13 @@ def explained_page(
     return Page(
         kind=f"fiqx-trt {words.kind}",
         title=words.title,
-        lead=f"{words.lead} {_counted(found)}",
+        lead=f"{words.lead} {_counted(summary)}",
         sections=[
-            Section("In short", [_statuses(found), *([spread] if found.faces else [])]),
+            Section("In short", [_statuses(summary), *([spread] if summary.faces else [])]),
             cautions(RunRecord(), notes),
             *faces,
             Section("What was computed", [formulas]),
-            *closing(facts, existing(done.folder, files)),
+            *closing(facts, existing(table.folder, files)),
         ],
         foot=page_foot(),
     )
@@ -143,23 +147,23 @@ def _settings(parameters: Mapping[str, object]) -> list[tuple[str, str]]:
     ]
 
 
-def _counted(found: TableSummary) -> str:
-    failed = found.rows - found.faces
-    text = f"{found.faces} {'face was' if found.faces == 1 else 'faces were'} explained"
+def _counted(summary: TableSummary) -> str:
+    failed = summary.rows - summary.faces
+    text = f"{summary.faces} {'face was' if summary.faces == 1 else 'faces were'} explained"
     return f"{text}; {failed} {'row has' if failed == 1 else 'rows have'} none." if failed else f"{text}."
 
 
-def _statuses(found: TableSummary) -> Table:
+def _statuses(summary: TableSummary) -> Table:
     words = {"ok": "explained", **STATUS_WORDS}
     rows = [
         (
             status,
             str(count),
-            percent(count / found.rows),
+            percent(count / summary.rows),
             words.get(status, status),
-            "; ".join(f"{short_name(row)}: {row['error']}" for row in found.failed.get(status, ())) or "–",
+            "; ".join(f"{short_name(row)}: {row['error']}" for row in summary.failed.get(status, ())) or "–",
         )
-        for status, count in sorted(found.statuses.items(), key=lambda item: (item[0] != "ok", item[0]))
+        for status, count in sorted(summary.statuses.items(), key=lambda item: (item[0] != "ok", item[0]))
     ]
     header = ("status", "rows", "share", "meaning", "the first ones")
     return Table(
@@ -173,8 +177,8 @@ def spread_cells(spread: Spread) -> list[str]:
 
 
 def faces_sections(
-    done: ExplainedTable,
-    found: TableSummary,
+    table: ExplainedTable,
+    summary: TableSummary,
     *,
     ends: tuple[str, str],
     reading: Sequence[Part],
@@ -185,7 +189,7 @@ def faces_sections(
 
     Parameters
     ----------
-    done, found
+    table, summary
         The table.
     ends
         Headings of the lowest and of the highest.
@@ -196,22 +200,22 @@ def faces_sections(
     panels
         Panels of a picture; four stand in two rows, so that they are no smaller than three.
     """
-    ranked = found.spreads[found.rank]
+    ranked = summary.spreads[summary.rank]
     alike = ranked.at(0.0) == ranked.at(1.0)
     if not ranked.count:
         return []
-    if alike or ranked.count <= len(found.lowest):
-        title = "Some faces" if ranked.count > len(found.lowest) else "All faces"
-        return [Section(title, [*reading, _cards(done, found.lowest, lines, panels)])]
-    each = min(len(found.lowest), ranked.count // 2)
-    low, high = (_cards(done, rows[:each], lines, panels) for rows in (found.lowest, found.highest))
+    if alike or ranked.count <= len(summary.lowest):
+        title = "Some faces" if ranked.count > len(summary.lowest) else "All faces"
+        return [Section(title, [*reading, _cards(table, summary.lowest, lines, panels)])]
+    each = min(len(summary.lowest), ranked.count // 2)
+    low, high = (_cards(table, rows[:each], lines, panels) for rows in (summary.lowest, summary.highest))
     return [Section(ends[0], [*reading, low]), Section(ends[1], [high])]
 
 
 def _cards(
-    done: ExplainedTable, rows: Sequence[Row], lines: Callable[[Row], tuple[str, ...]], panels: int
+    table: ExplainedTable, rows: Sequence[Row], lines: Callable[[Row], tuple[str, ...]], panels: int
 ) -> Cards:
-    return Cards([_card(done.folder, row, panels, *lines(row)) for row in rows])
+    return Cards([_card(table.folder, row, panels, *lines(row)) for row in rows])
 
 
 def _card(folder: Path, row: Row, panels: int, title: str, *lines: str) -> Card:

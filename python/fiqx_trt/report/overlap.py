@@ -54,7 +54,7 @@ FORMULAS = Table(
 
 
 def overlap_page(
-    found: Agreement,
+    agreement: Agreement,
     tables: ScoreTables,
     settings: Mapping[str, Any],
     pictures: Mapping[str, Picture],
@@ -65,7 +65,7 @@ def overlap_page(
 
     Parameters
     ----------
-    found
+    agreement
         How the methods agree.
     tables
         Where the scores come from.
@@ -80,18 +80,18 @@ def overlap_page(
     """
     lead = (
         "Do the methods call the same images good, and the same images bad? "
-        f"Compared are {', '.join(found.methods)} on {found.images} images. {_closest(found)}"
+        f"Compared are {', '.join(agreement.methods)} on {agreement.images} images. {_closest(agreement)}"
     )
     own = (
-        [f"Left out, without a score of some method: {found.left_out} of the images."]
-        if found.left_out
+        [f"Left out, without a score of some method: {agreement.left_out} of the images."]
+        if agreement.left_out
         else []
     )
     facts = [
         ("command", record.command),
-        ("images compared", str(found.images)),
-        ("images left out", f"{found.left_out}, without a score of some method"),
-        ("images in a group", str(found.group)),
+        ("images compared", str(agreement.images)),
+        ("images left out", f"{agreement.left_out}, without a score of some method"),
+        ("images in a group", str(agreement.group)),
         *((name, plain(value)) for name, value in settings.items() if value is not None),
     ]
     return Page(
@@ -99,10 +99,10 @@ def overlap_page(
         title="Do the quality methods agree?",
         lead=lead,
         sections=[
-            Section("In short", [_table(found, settings)]),
-            cautions(record, [*own, *_cautions(found, settings), *notes]),
-            Section("Shared images", [_shared(found, pictures["overlap"], settings["fraction"])]),
-            Section("Rank correlations", [_correlations(found, pictures["correlations"])]),
+            Section("In short", [_table(agreement, settings)]),
+            cautions(record, [*own, *_cautions(agreement, settings), *notes]),
+            Section("Shared images", [_shared(agreement, pictures["overlap"], settings["fraction"])]),
+            Section("Rank correlations", [_correlations(agreement, pictures["correlations"])]),
             Section("What was computed", [FORMULAS]),
             *closing(
                 facts,
@@ -121,32 +121,32 @@ _FILES = (
 )
 
 
-def _pairs(found: Agreement) -> Iterator[tuple[int, int]]:
-    return ((i, j) for i in range(len(found.methods)) for j in range(i + 1, len(found.methods)))
+def _pairs(agreement: Agreement) -> Iterator[tuple[int, int]]:
+    return ((i, j) for i in range(len(agreement.methods)) for j in range(i + 1, len(agreement.methods)))
 
 
-def _closest(found: Agreement) -> str:
-    i, j = max(_pairs(found), key=lambda pair: found.spearman[pair[0]][pair[1]].value)
-    cell = found.spearman[i][j]
-    words = "" if len(found.methods) == 2 else "Closest: "
-    return f"{words}{found.methods[i]} and {found.methods[j]}, with a rank correlation of {decimal(cell.value, 2)}."
+def _closest(agreement: Agreement) -> str:
+    i, j = max(_pairs(agreement), key=lambda pair: agreement.spearman[pair[0]][pair[1]].value)
+    cell = agreement.spearman[i][j]
+    words = "" if len(agreement.methods) == 2 else "Closest: "
+    return f"{words}{agreement.methods[i]} and {agreement.methods[j]}, with a rank correlation of {decimal(cell.value, 2)}."
 
 
-def _table(found: Agreement, settings: Mapping[str, Any]) -> Table:
+def _table(agreement: Agreement, settings: Mapping[str, Any]) -> Table:
     group = percent(settings["fraction"])
     rows = []
-    for i, j in _pairs(found):
-        cells = [getattr(found, kind)[i][j] for kind in ("spearman", "kendall")]
+    for i, j in _pairs(agreement):
+        cells = [getattr(agreement, kind)[i][j] for kind in ("spearman", "kendall")]
         rows.append(
             (
-                f"{found.methods[i]} and {found.methods[j]}",
-                decimal(float(found.top[i, j]), 2),
-                decimal(float(found.bottom[i, j]), 2),
+                f"{agreement.methods[i]} and {agreement.methods[j]}",
+                decimal(float(agreement.top[i, j]), 2),
+                decimal(float(agreement.bottom[i, j]), 2),
                 *(interval(cell.value, cell.low, cell.high, 2) for cell in cells),
             )
         )
     drawn = "people" if settings.get("identities") else "images"
-    note = f"Shared: share of the {found.group} images in each group; unrelated methods share "
+    note = f"Shared: share of the {agreement.group} images in each group; unrelated methods share "
     note += f"{settings['fraction']:g} on average."
     if settings["replicates"]:
         note += f" In brackets: {100 * settings['level']:g} % intervals, {settings['replicates']} bootstrap samples of {drawn}."
@@ -154,13 +154,13 @@ def _table(found: Agreement, settings: Mapping[str, Any]) -> Table:
     return Table("How far every two methods agree.", header, rows, note)
 
 
-def _cautions(found: Agreement, settings: Mapping[str, Any]) -> list[str]:
+def _cautions(agreement: Agreement, settings: Mapping[str, Any]) -> list[str]:
     notes = [
         "Methods that agree may be wrong together: agreement is no quality of a method. The command edc judges each one."
     ]
-    if found.group < FEW_IMAGES:
+    if agreement.group < FEW_IMAGES:
         notes.append(
-            f"A group has only {found.group} images, so one image more or less moves a share by {1 / found.group:.2g}."
+            f"A group has only {agreement.group} images, so one image more or less moves a share by {1 / agreement.group:.2g}."
         )
     if settings["replicates"] and not settings.get("identities"):
         notes.append(
@@ -169,19 +169,19 @@ def _cautions(found: Agreement, settings: Mapping[str, Any]) -> list[str]:
     return notes
 
 
-def _spoken(found: Agreement, values: Any) -> str:
+def _spoken(agreement: Agreement, values: Any) -> str:
     return "; ".join(
-        f"{found.methods[i]} and {found.methods[j]} {decimal(float(values[i, j]), 2)}"
-        for i, j in _pairs(found)
+        f"{agreement.methods[i]} and {agreement.methods[j]} {decimal(float(values[i, j]), 2)}"
+        for i, j in _pairs(agreement)
     )
 
 
-def _shared(found: Agreement, picture: Picture, fraction: float) -> Figure:
+def _shared(agreement: Agreement, picture: Picture, fraction: float) -> Figure:
     return drawn(
         picture,
         "overlap",
-        alt=f"Two matrices, a row and a column per method. Worst images: {_spoken(found, found.bottom)}. "
-        f"Best images: {_spoken(found, found.top)}.",
+        alt=f"Two matrices, a row and a column per method. Worst images: {_spoken(agreement, agreement.bottom)}. "
+        f"Best images: {_spoken(agreement, agreement.top)}.",
         caption="Share of images that the groups of two methods have in common, L (lowest quality) on the left and H (highest) "
         "on the right; as Fu & Damer, Fig. 2.",
         reading=f"1.00 means the same images, {fraction:.2f} what methods share that know nothing of each "
@@ -189,10 +189,10 @@ def _shared(found: Agreement, picture: Picture, fraction: float) -> Figure:
     )
 
 
-def _correlations(found: Agreement, picture: Picture) -> Figure:
+def _correlations(agreement: Agreement, picture: Picture) -> Figure:
     spoken = "; ".join(
-        f"{found.methods[i]} and {found.methods[j]} {decimal(found.spearman[i][j].value, 2)}"
-        for i, j in _pairs(found)
+        f"{agreement.methods[i]} and {agreement.methods[j]} {decimal(agreement.spearman[i][j].value, 2)}"
+        for i, j in _pairs(agreement)
     )
     return drawn(
         picture,

@@ -135,8 +135,8 @@ def existing(
 
 def closing(facts: Sequence[tuple[str, str]], files: Files, scores: Sequence[Table] = ()) -> list[Section]:
     """Return the last sections of every page: how it was made, and the files."""
-    made = [("program", f"fiqx_trt {__version__}"), *facts]
-    return [Section("How it was made", [Facts(made), *scores]), Section("Files", [files])]
+    rows = [("program", f"fiqx_trt {__version__}"), *facts]
+    return [Section("How it was made", [Facts(rows), *scores]), Section("Files", [files])]
 
 
 def cautions(record: RunRecord, notes: Sequence[str]) -> Section:
@@ -304,12 +304,12 @@ def _hundredths(value: float) -> str:
     return {"0.0": "< 0.1", "100.0": "> 99.9"}.get(text, text)
 
 
-def share(found: Mapping[str, Any]) -> str:
+def share(proportion: Mapping[str, Any]) -> str:
     """Return a share of a summary with its interval, ``18 of 24: 75 % [55, 88]``."""
-    if found["share"] is None:
+    if proportion["share"] is None:
         return "–"
-    bounds = f"[{100 * found['low']:.0f}, {100 * found['high']:.0f}]"
-    return f"{percent(found['share'])} {bounds}"
+    bounds = f"[{100 * proportion['low']:.0f}, {100 * proportion['high']:.0f}]"
+    return f"{percent(proportion['share'])} {bounds}"
 
 
 def plain(value: object) -> str:

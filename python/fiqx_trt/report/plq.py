@@ -43,18 +43,18 @@ _COLUMNS = {
 }
 
 
-def plq_page(done: ExplainedTable, *, method: str = "serfiq") -> Page:
+def plq_page(table: ExplainedTable, *, method: str = "serfiq") -> Page:
     """Return the report of a complete table of pixel-level quality.
 
     Parameters
     ----------
-    done
+    table
         The table.
     method
         The quality method behind the maps.
     """
-    found = done.summary("quality", {**dict.fromkeys(_COLUMNS, 2), "clipped": 0, "dark": 0, "flat": 0})
-    settings = done.meta.parameters
+    summary = table.summary("quality", {**dict.fromkeys(_COLUMNS, 2), "clipped": 0, "dark": 0, "flat": 0})
+    settings = table.meta.parameters
     low, high = NAMES[str(settings["plq.colors"])]
     reading = READING.format(Low=low.capitalize(), low=low, high=high)
     calibrated = int(str(settings.get("plq.usual.faces") or 0))
@@ -62,26 +62,26 @@ def plq_page(done: ExplainedTable, *, method: str = "serfiq") -> Page:
     words = Words(
         kind="plq",
         title="Which pixels make a face useful",
-        lead=f"Which pixels of every face serve the recogniser, and which regions serve less than usual? {_middle(found)}",
+        lead=f"Which pixels of every face serve the recogniser, and which regions serve less than usual? {_middle(summary)}",
         formulas=_formulas(method, str(settings["plq.per"])),
         note=f"Here P is per {settings['plq.per']}, the weighting w is {settings['plq.weights']} and γ = "
         f"{plain(settings['plq.gamma'])}.",
-        notes=[*_notes(found, compared=compared), _worth(done)],
+        notes=[*_notes(summary, compared=compared), _worth(table)],
         facts=[("quality method", method), ("gradients", "fp32")],
     )
     faces = faces_sections(
-        done,
-        found,
+        table,
+        summary,
         ends=("The lowest qualities", "The highest qualities"),
         reading=[reading, DEVIATING] if compared else [reading],
         lines=_lines,
         panels=4 if compared else 3,
     )
-    return explained_page(done, found, words, _spread(found, calibrated=calibrated), faces)
+    return explained_page(table, summary, words, _spread(summary, calibrated=calibrated), faces)
 
 
-def _middle(found: TableSummary) -> str:
-    middle = found.spreads["quality"].at(0.5)
+def _middle(summary: TableSummary) -> str:
+    middle = summary.spreads["quality"].at(0.5)
     return "" if middle is None else f"The median quality is {decimal(middle, 2)} of 1."
 
 
@@ -89,17 +89,17 @@ def _lines(row: Row) -> tuple[str, ...]:
     return f"quality {decimal(float(row['quality'] or 0.0), 2)}", str(row["summary"] or "")
 
 
-def _spread(found: TableSummary, *, calibrated: int) -> Table:
+def _spread(summary: TableSummary, *, calibrated: int) -> Table:
     compared = calibrated > 0
 
     def low(column: str) -> str:
         name = column.removeprefix("plq_")
-        return percent(found.low[name] / found.faces) if compared and name in NAMED else "–"
+        return percent(summary.low[name] / summary.faces) if compared and name in NAMED else "–"
 
-    rows = [(words, *spread_cells(found.spreads[name]), low(name)) for name, words in _COLUMNS.items()]
+    rows = [(words, *spread_cells(summary.spreads[name]), low(name)) for name, words in _COLUMNS.items()]
     note = "Half of the faces have at most the median, a tenth at most what stands below 10 %. "
     note += (
-        f"Nose, mouth and cheeks together, the lower face, were named in {percent(found.low[LOWER_FACE] / found.faces)}. "
+        f"Nose, mouth and cheeks together, the lower face, were named in {percent(summary.low[LOWER_FACE] / summary.faces)}. "
         f"The threshold was measured on {calibrated} calibration faces, for one in twenty good faces to get any word; the "
         "background is never named."
         if compared
@@ -110,7 +110,7 @@ def _spread(found: TableSummary, *, calibrated: int) -> Table:
     )
 
 
-def _notes(found: TableSummary, *, compared: bool) -> list[str]:
+def _notes(summary: TableSummary, *, compared: bool) -> list[str]:
     notes = [
         "P says what serves this recogniser, not what a person would call a good picture. Maps of other models, weightings, "
         "definitions (--per) or γ do not compare with these."
@@ -120,14 +120,14 @@ def _notes(found: TableSummary, *, compared: bool) -> list[str]:
             "The model does not know what is usual with this weighting, so no region is named and there is no map of the "
             "deviation; fiqx-trt calibrate measures it."
         )
-    if clipped := found.spreads["clipped"].counts[1.0]:
+    if clipped := summary.spreads["clipped"].counts[1.0]:
         notes.append(f"The gradient of {clipped} faces was shortened (--clip); their maps are too low.")
-    if dark := found.spreads["dark"].counts[1.0]:
+    if dark := summary.spreads["dark"].counts[1.0]:
         notes.append(
             f"{dark} faces are marked dark: their mean grey lies below {DARK:g} of 255. The darker a picture, the larger its "
             "gradient per intensity, so a high P there does not mean a good picture."
         )
-    if flat := found.spreads["flat"].counts[1.0]:
+    if flat := summary.spreads["flat"].counts[1.0]:
         notes.append(
             f"{flat} faces are marked flat: the grey around their pixels deviates by less than {FLAT:g} of 255 on average, or "
             "the network does not react. There is little that a map could tell apart."
@@ -135,10 +135,10 @@ def _notes(found: TableSummary, *, compared: bool) -> list[str]:
     return notes
 
 
-def _worth(done: ExplainedTable) -> str:
+def _worth(table: ExplainedTable) -> str:
     """Say what the maps were worth on this model, by this definition and weighting."""
-    name = PLQ_MAPS[str(done.meta.parameters["plq.per"])]
-    return worth_line(done.model.spec, name, map_settings(name, str(done.meta.parameters["plq.weights"])))
+    name = PLQ_MAPS[str(table.meta.parameters["plq.per"])]
+    return worth_line(table.model.spec, name, map_settings(name, str(table.meta.parameters["plq.weights"])))
 
 
 def _formulas(method: str, per: str) -> list[tuple[str, ...]]:

@@ -22,40 +22,40 @@ def pointing_parts(summary: Mapping[str, Any]) -> list[Part]:
     """Return the tables; nothing where it was not measured, a line where the model does not know what is usual."""
     if "pointing" not in summary:
         return []
-    found = summary["pointing"]
-    if found is None:
+    measured = summary["pointing"]
+    if measured is None:
         return [
             "Not measured: the model does not know what is usual with these weightings; fiqx-trt calibrate measures it."
         ]
-    return [_squares(found), _words(found)]
+    return [_squares(measured), _words(measured)]
 
 
-def _squares(found: Mapping[str, Any]) -> Table:
+def _squares(measured: Mapping[str, Any]) -> Table:
     rows = [
         (f"{size} %", kind, *(decimal(areas[name], 2) for name in MAPS))
-        for size, kinds in found["squares"].items()
+        for size, kinds in measured["squares"].items()
         for kind, areas in kinds.items()
     ]
     note = (
-        f"{found['faces']} faces, weighting {found['weights']}. 1: every pixel of the square comes first, 0.5: chance. "
+        f"{measured['faces']} faces, weighting {measured['weights']}. 1: every pixel of the square comes first, 0.5: chance. "
         "Deviation, low P and local contrast see the disturbed picture alone; the change of P (smoothed) needs the untouched one."
     )
     header = ("side of the square", "it shows", *MAPS)
     return Table("Area under the ROC of the pixels of a disturbed square.", header, rows, note)
 
 
-def _words(found: Mapping[str, Any]) -> Table:
+def _words(measured: Mapping[str, Any]) -> Table:
     rows = [
         (
             region.replace("-", " "),
             *(share(kinds[kind]["hit"]) for kind in DISTURBANCES),
             percent(max(kinds[kind]["wrong"]["share"] for kind in DISTURBANCES)),
         )
-        for region, kinds in found["regions"].items()
+        for region, kinds in measured["regions"].items()
     ]
     note = (
-        f"Of the untouched faces {share(found['untouched_named'])} get a word, of the better half "
-        f"{share(found['better_half_named'])}; the threshold is meant for one in twenty good faces. A part of the lower face "
+        f"Of the untouched faces {share(measured['untouched_named'])} get a word, of the better half "
+        f"{share(measured['better_half_named'])}; the threshold is meant for one in twenty good faces. A part of the lower face "
         "also counts where the lower face is named, and the reverse."
     )
     header = ("region disturbed", *(f"named, {kind}" for kind in DISTURBANCES), "another named, at worst")
