@@ -172,30 +172,3 @@ def state(zipped: bool) -> bytes:
     stream = io.BytesIO()
     torch.save({"w": torch.ones(2, 3), "n": torch.tensor(1)}, stream, _use_new_zipfile_serialization=zipped)
     return stream.getvalue()
-
-
-@cache
-def _analysis() -> tuple[Path, bytes]:
-    from fiqx_trt.amva import analyse, quality_groups, save_amva
-    from fiqx_trt.statistics import CompactMaps
-
-    random = np.random.default_rng(0)
-    grids = random.random((20, 3, 3)).astype(np.float32)
-    grids = (grids - grids.min((1, 2), keepdims=True)) / np.ptp(grids, (1, 2), keepdims=True)
-    paths = [f"{i}.jpg" for i in range(20)]
-    groups = quality_groups(paths, {"q": random.random(20)}, higher_is_better={"q": True}, fraction=0.2)
-    folder = Path(scratch(), "analysis")
-    save_amva(analyse(paths, groups, CompactMaps(grids, (12, 12)), replicates=20), folder)
-    return folder, (folder / "summary.json").read_bytes()
-
-
-def analysis() -> bytes:
-    """The summary of an activation-map variation analysis."""
-    return _analysis()[1]
-
-
-def analysis_with(summary: bytes) -> Path:
-    """The folder of that analysis with another summary."""
-    folder = _analysis()[0]
-    (folder / "summary.json").write_bytes(summary)
-    return folder

@@ -172,12 +172,6 @@ def _regression(path: Path) -> object:
     return load_svr(path, ranges, features=2)
 
 
-def _analysis(path: Path) -> object:
-    from fiqx_trt.amva import load_amva
-
-    return load_amva(seeds.analysis_with(path.read_bytes()))
-
-
 def _joblib(path: Path) -> object:
     from fiqx_trt.onnx_export.architectures.joblib_format import read_arrays
 
@@ -315,7 +309,6 @@ TARGETS: dict[str, Target] = {
     "sidecar": Target(".json", _sidecar, lambda: [SIDECAR]),
     "scorer": Target(".json", _scorer, lambda: [SCORER]),
     "regression": Target(".model", _regression, lambda: [SVR, RANGES, PICKLED_RANGES]),
-    "analysis": Target(".json", _analysis, lambda: [seeds.analysis()]),
     "joblib": Target(".lz4", _joblib, lambda: [seeds.joblib_list()]),
     "npz": Target(".npz", _arrays, lambda: [seeds.npz()]),
     "embeddings": Target(".npz", _embeddings, lambda: [seeds.embeddings(Path(seeds.scratch(), "e.npz"))]),

@@ -4,7 +4,7 @@ from fiqx_trt.amva.analysis import analyse, group_statistics
 from fiqx_trt.amva.bootstrap import MapBands, bootstrap_maps
 from fiqx_trt.amva.deviation import Deviations, ad_mam, deviations
 from fiqx_trt.amva.groups import Groups, members, quality_groups
-from fiqx_trt.amva.result import Amva, MethodResult, load_amva, save_amva
+from fiqx_trt.amva.result import Amva, MethodResult, save_amva
 from fiqx_trt.amva.variation import MethodDifference, VariationMaps, method_differences
 
 __all__ = [
@@ -20,7 +20,6 @@ __all__ = [
     "bootstrap_maps",
     "deviations",
     "group_statistics",
-    "load_amva",
     "members",
     "method_differences",
     "quality_groups",

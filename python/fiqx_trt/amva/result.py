@@ -14,12 +14,11 @@ from numpy.typing import NDArray
 from fiqx_trt.amva.bootstrap import MapBands
 from fiqx_trt.amva.deviation import Deviations
 from fiqx_trt.amva.groups import Groups
-from fiqx_trt.amva.variation import COUNTS, DIFFERENCES, MethodDifference, VariationMaps, method_differences
-from fiqx_trt.arrays import load_arrays
-from fiqx_trt.errors import InvalidInputError, OutputError
-from fiqx_trt.files import npz_bytes, parse_json, read_regular, write_json, write_whole
+from fiqx_trt.amva.variation import DIFFERENCES, MethodDifference, VariationMaps, method_differences
+from fiqx_trt.errors import OutputError
+from fiqx_trt.files import npz_bytes, write_json, write_whole
 
-__all__ = ["Amva", "MethodResult", "load_amva", "save_amva"]
+__all__ = ["Amva", "MethodResult", "save_amva"]
 
 SUMMARY = "summary.json"
 BETWEEN = "between.npz"
@@ -177,38 +176,6 @@ def save_amva(result: Amva, folder: Path, *, run: Mapping[str, Any] | None = Non
     return written
 
 
-def load_amva(folder: Path) -> Amva:
-    """Read an analysis that :func:`save_amva` wrote.
-
-    Raises
-    ------
-    InvalidInputError
-        The folder holds none, or one of another format.
-    """
-    folder = Path(folder)
-    try:
-        content = parse_json(read_regular(folder / SUMMARY))
-        if content["format"] != FORMAT:
-            raise KeyError("format")
-        methods = {
-            name: _read_method(folder / file_name(name), name, entry)
-            for name, entry in content["methods"].items()
-        }
-        overlap = content["overlap"]
-        return Amva(
-            paths=tuple(content["paths"]),
-            methods=methods,
-            overlap_high=np.array(overlap["high"]),
-            overlap_low=np.array(overlap["low"]),
-        )
-    # A record that a person edited may hold any JSON.
-    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
-        raise InvalidInputError(
-            f"{folder} holds no activation-map analysis that can be read ({type(error).__name__}: {error}); give a folder that "
-            "`fiqx-trt amva` wrote"
-        ) from error
-
-
 def file_name(method: str) -> str:
     """Return the name of a method's file, safe on every file system.
 
@@ -239,33 +206,3 @@ def _between_arrays(result: Amva) -> dict[str, NDArray[Any]]:
         for name, values in one.arrays().items()
         if name in DIFFERENCES
     }
-
-
-def _read_method(path: Path, name: str, entry: Mapping[str, Any]) -> MethodResult:
-    arrays: dict[str, Any] = dict(load_arrays(path))
-    names = [f.name for f in fields(VariationMaps) if f.name not in COUNTS]
-    groups = Groups(
-        name, arrays["high"], arrays["low"], entry["fraction"], entry["higher_is_better"], entry["images"]
-    )
-    return MethodResult(
-        groups=groups,
-        maps=VariationMaps(**{n: arrays[n] for n in names}, **{n: entry[n] for n in COUNTS}),
-        members=arrays["members"],
-        deviations=Deviations(*(arrays[f"deviation_{f.name}"] for f in fields(Deviations))),
-        ad_mam=arrays["ad_mam"],
-        ad_mam_members=arrays["ad_mam_members"],
-        bands=_read_bands(arrays, entry.get("bands")),
-    )
-
-
-def _read_bands(arrays: Mapping[str, NDArray[Any]], entry: Mapping[str, Any] | None) -> MapBands | None:
-    if entry is None:
-        return None
-
-    def edge(prefix: str) -> dict[str, NDArray[np.float64]]:
-        return {
-            name.removeprefix(prefix): values for name, values in arrays.items() if name.startswith(prefix)
-        }
-
-    means = {name: (float(ends[0]), float(ends[1])) for name, ends in entry["mean_of"].items()}
-    return MapBands(edge("band_lower_"), edge("band_upper_"), means, entry["level"], entry["replicates"])
