@@ -47,7 +47,7 @@ __device__ void finish_grid(float* grid, std::int64_t cells) {
     __syncthreads();
 }
 
-// A block per image. `scratch` takes the place of shared memory where a grid is too large for that.
+// A block per image. `scratch` is used instead of shared memory for a grid that is too large.
 template <int Each, bool Shared>
 __global__ void make_maps(CamCombine a, char* scratch) {
     extern __shared__ __align__(16) char memory[];

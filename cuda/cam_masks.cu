@@ -9,12 +9,13 @@ namespace {
 constexpr int kEach = 4;
 constexpr int kMasks = 768;
 
-/// The channels of one launch. They travel with it: a copy to the device would make the host wait for the stream.
+/// The channels of one launch, passed as kernel arguments: a copy to the device would make the host wait for the
+/// stream.
 struct Channels {
     std::uint32_t at[kMasks];
 };
 
-/// What becomes of a channel: its cells after ReLU, and their scale; not usable where it has no mask.
+/// A channel's cells after ReLU, and their scale; not usable where it has no mask.
 struct Scale {
     float low, range;
     bool usable;
@@ -71,7 +72,7 @@ __device__ void multiply(const CamMasks& a, const Sizes& sizes, const WideRows& 
     });
 }
 
-// A block per mask. `scratch` takes the place of shared memory where a grid is too large for that.
+// A block per mask. `scratch` is used instead of shared memory for a grid that is too large.
 template <class Value, int Each, bool Shared>
 __global__ void write_masks(CamMasks a, Channels channels, std::int64_t first, char* scratch) {
     extern __shared__ __align__(16) char memory[];

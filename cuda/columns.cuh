@@ -30,7 +30,7 @@ __device__ void down_columns(const float* data, std::int64_t rows, std::int64_t 
         }
     };
     fetch(0);
-    __syncthreads();  // of an earlier call nothing is read any more
+    __syncthreads();  // all reads of an earlier call are done
     int turn = 0;
     for (std::int64_t top = 0; top < rows; top += Rows) {
 #pragma unroll

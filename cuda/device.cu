@@ -17,7 +17,7 @@ using cuda::stream_of;
 
 namespace {
 
-/// Released memory that a device's pool keeps for reuse; the driver takes back what is beyond it.
+/// Limit of released memory that a device's pool keeps for reuse; the driver takes back the rest.
 constexpr std::uint64_t kKept = std::uint64_t{1} << 30;
 
 std::atomic<std::uint64_t> copied_up{0};
@@ -34,7 +34,7 @@ std::map<int, std::vector<std::uintptr_t>>& idle_streams() {
     return *streams;
 }
 
-/// By default a pool gives everything back whenever the host waits, and the next allocation is slow again.
+/// By default a pool frees everything whenever the host waits, and the next allocation is slow.
 void keep_released_memory(int index) {
     static auto* done = new std::set<int>;
     const std::lock_guard<std::mutex> lock(idle_mutex());

@@ -23,7 +23,7 @@ __device__ std::uint32_t keep_bits(const DropoutExpand& a, std::int64_t pass, st
     return bits;
 }
 
-// A thread per few passes and units: their masks are made once and serve every image.
+// A thread per few passes and units: their masks are computed once for all images.
 template <bool Whole>
 __global__ void expand(DropoutExpand a) {
     FIQX_GRID_ROWS(group, packs_in(a.passes, kPasses)) {

@@ -1,5 +1,5 @@
 #pragma once
-// What every .cu shares: checked calls, the current device, scratch memory and grid-stride loops.
+// Helpers of every .cu: checked calls, the current device, scratch memory and grid-stride loops.
 
 #include <cuda_runtime.h>
 
@@ -21,7 +21,7 @@ inline void check(cudaError_t status, const char* call) {
 
 inline cudaStream_t stream_of(std::uintptr_t handle) { return reinterpret_cast<cudaStream_t>(handle); }
 
-/// Makes a device current, and the caller's again at the end of the scope.
+/// Makes a device current, and restores the caller's at the end of the scope.
 class DeviceGuard {
 public:
     explicit DeviceGuard(int index) {
@@ -36,7 +36,7 @@ private:
     int before_ = 0;
 };
 
-/// Device memory for the length of one call, ordered on its stream: neither end of its life blocks the host.
+/// Device memory for one call, ordered on its stream: neither allocation nor release blocks the host.
 template <class T>
 class Scratch {
 public:

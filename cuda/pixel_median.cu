@@ -21,7 +21,7 @@ struct Search {
     bool together, nan;
 };
 
-/// Where of `Count` counts of a pixel the rank lies, which is then left as the rank there.
+/// Position of the rank among `Count` counts of a pixel; `rank` becomes the rank there.
 template <int Count>
 __device__ int locate(const std::uint32_t* counts, std::uint32_t& rank) {
     int at = 0;

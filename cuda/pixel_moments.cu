@@ -12,7 +12,7 @@ namespace {
 constexpr int kColumns = 32;  // pixels of a block: few, so that maps of one face occupy the whole card
 constexpr int kRows = 64;
 
-// A thread per pixel, in a block that loads for it: the state stays in registers while all maps pass.
+// A thread per pixel, in a block that loads for it: the state stays in registers while all maps are added.
 __global__ void push(PixelMoments a) {
     const std::int64_t first = std::int64_t{blockIdx.x} * kColumns;
     const std::int64_t pixel = first + threadIdx.x;

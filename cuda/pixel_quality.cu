@@ -24,7 +24,7 @@ __device__ double squared_norm(const float* x, std::int64_t n) {
     return lanes[0];
 }
 
-// A block per image: what its saliency is multiplied by. The gradient is read here only where it may be clipped.
+// A block per image: the factor of its saliency. The gradient is read here only where it may be clipped.
 __global__ void find_factors(PixelQuality a, float* factors) {
     const std::int64_t image = blockIdx.x;
     double scale = fabs(a.scale[image]);

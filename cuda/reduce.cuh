@@ -22,7 +22,7 @@ __device__ T block_reduce(T mine, const Merge& merge) {
         memcpy(&other, &bits, sizeof bits);
         merge(mine, other);
     }
-    __syncthreads();  // of an earlier call nothing is read any more
+    __syncthreads();  // all reads of an earlier call are done
     if (threadIdx.x % kWarp == 0) { warps[threadIdx.x / kWarp] = mine; }
     __syncthreads();
     T all = warps[0];

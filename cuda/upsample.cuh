@@ -14,7 +14,8 @@ struct Sizes {
     bool align_corners;
 };
 
-/// What a block keeps of one grid: its rows at the map's full width (h, W), and where the map's rows lie between them.
+/// A block's copy of one grid: its rows at the map's full width (h, W), and the positions of the map's rows between
+/// them.
 struct WideRows {
     float* values;
     body::Sample* rows;
@@ -28,7 +29,7 @@ struct WideRows {
         : values(static_cast<float*>(memory)), rows(reinterpret_cast<body::Sample*>(values + s.h * s.W)) {}
 };
 
-/// Bytes of shared memory that every device gives a block without being asked.
+/// Bytes of shared memory that a block has by default on every device.
 constexpr std::size_t kSharedBytes = 48U * 1024U;
 
 /// Fills the rows of a grid whose cells `value(i)` gives. Ends with all threads together.

@@ -44,7 +44,7 @@ struct WordOf<16> {
     using type = uint4;
 };
 
-/// What moves a pack: one word, or several of 16 bytes.
+/// The type of a pack's accesses: one word, or several of 16 bytes.
 template <class Pack>
 struct Words {
     using Word = typename WordOf<(sizeof(Pack) < 16 ? sizeof(Pack) : 16)>::type;
@@ -70,7 +70,7 @@ __device__ __forceinline__ void store_whole(Pack* to, const Pack& pack) {
 #pragma unroll
     for (int k = 0; k < static_cast<int>(sizeof words / sizeof words.at[0]); ++k) {
 #if defined(__CUDA_ARCH__)
-        __stwb(target + k, words.at[k]);  // an ordinary assignment may be split into its elements
+        __stwb(target + k, words.at[k]);  // a plain assignment may be split into its elements
 #else
         target[k] = words.at[k];
 #endif

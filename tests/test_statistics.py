@@ -308,11 +308,11 @@ ERRORS = [
     (lambda: MapStatistics(SIZE, bins=None).median, "this state keeps no median (bins=None)"),
     (
         lambda: MapStatistics(SIZE).push(some_maps(2, (3, 4))),
-        "the maps are float32 of shape (2, 3, 4); this state wants",
+        "the maps are float32 of shape (2, 3, 4); this state expects",
     ),
     (
         lambda: MapStatistics(SIZE).push(np.zeros((1, *SIZE))),
-        "the maps are float64 of shape (1, 3, 5); this state wants",
+        "the maps are float64 of shape (1, 3, 5); this state expects",
     ),
     (
         lambda: MapStatistics(SIZE).push(np.full((1, *SIZE), 1.5, np.float32)),
@@ -434,8 +434,8 @@ def test_maps_on_a_device_are_refused_by_the_same_words(cuda: Callable[..., Any]
     for maps, text in (
         (np.full((1, *SIZE), 1.5, np.float32), "the maps reach from 1.5 to 1.5; statistics are"),
         (np.full((1, *SIZE), np.nan, np.float32), "the maps reach from nan to nan"),
-        (np.zeros((1, *SIZE)), r"the maps are float64 of shape \(1, 3, 5\); this state wants"),
-        (np.zeros((1, 4, 5), np.float32), r"the maps are float32 of shape \(1, 4, 5\); this state wants"),
+        (np.zeros((1, *SIZE)), r"the maps are float64 of shape \(1, 3, 5\); this state expects"),
+        (np.zeros((1, 4, 5), np.float32), r"the maps are float32 of shape \(1, 4, 5\); this state expects"),
     ):
         with pytest.raises(InvalidInputError, match=text):
             stats.push(cuda(maps))

@@ -4,7 +4,7 @@
 
 #include "fiqx/error.hpp"
 
-// The services of a build without CUDA; cuda/device.cu has those of a build with it.
+// The functions of device.hpp in a build without CUDA; cuda/device.cu has those with CUDA.
 #if !defined(FIQX_WITH_CUDA)
 
 namespace fiqx::device {

@@ -45,7 +45,7 @@ std::uint32_t threshold_of(double dropout) { return static_cast<std::uint32_t>(d
 }  // namespace
 
 void cpu::dropout_expand(const DropoutExpand& a) {
-    // A pass's words are made once per block of units and serve every image: the generator costs nothing per image.
+    // The words of a pass are computed once per block of units for all images.
     const std::int64_t blocks = (a.features + kUnits - 1) / kUnits;
     const bool streamed = past_cache(a.count * a.passes * a.features * std::int64_t{sizeof(float)});
     parallel_for(a.passes * blocks, a.passes * a.features * a.count, [&](std::int64_t job) {

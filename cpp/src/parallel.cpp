@@ -34,7 +34,7 @@ public:
     }
 
     void run(Task& task) {
-        if (getpid() != process_) {  // a forked child: the threads stayed with the parent
+        if (getpid() != process_) {  // a forked child: the threads exist only in the parent
             task.work();
             return;
         }

@@ -11,7 +11,7 @@
 namespace fiqx {
 namespace {
 
-// Bytes of counts per block of pixels: they stay in the second-level cache while all maps pass over them.
+// Bytes of counts per block of pixels: they stay in the second-level cache while all maps are added.
 constexpr std::int64_t kBlockBytes = 256 * 1024;
 constexpr std::int64_t kMaxPixels = 1024;
 

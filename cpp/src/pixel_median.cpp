@@ -56,7 +56,8 @@ FIQX_SIMD void lower_halves(const Keys* __restrict keys, std::int64_t count, con
     }
 }
 
-/// How many of at most kShortCounts halves lie below their pixel's bound. Four sums: no addition waits for another.
+/// How many of at most kShortCounts halves are below their pixel's bound. Four sums, so that the additions are
+/// independent.
 FIQX_SIMD void count_few(const Halves* halves, std::int64_t count, const Halves& bound, Halves& below) {
     const Shorts limit = vector_of(bound);
     Shorts sum[4] = {};

@@ -12,7 +12,7 @@
 namespace fiqx {
 namespace {
 
-// Pixels per block: the state of a block, 16 KiB, stays in the first-level cache while all maps pass over it.
+// Pixels per block: the state of a block, 16 KiB, stays in the first-level cache while all maps are added.
 constexpr std::int64_t kBlock = 1024;
 
 FIQX_SIMD void push(const float* __restrict x, double* __restrict mean, double* __restrict m2, std::int64_t n,
@@ -31,7 +31,7 @@ FIQX_SIMD void push_two(const float* __restrict x, const float* __restrict y, do
 }
 
 FIQX_SIMD void merge(const PixelMomentsMerge& a, const body::MergeShares& shares) {
-    // An empty state is not read: its buffers may hold anything, and the other side passes without a changed bit.
+    // An empty state is not read: its buffers are undefined, and the bits of the other state do not change.
     for (std::int64_t i = 0; i < a.pixels && a.count == 0; ++i) {
         a.mean[i] = a.other_mean[i];
         a.m2[i] = a.other_m2[i];

@@ -23,8 +23,8 @@ FIQX_SIMD double squared_norm(const float* x, std::int64_t n) {
     return body::lane_sum<kNormLanes>(lanes);
 }
 
-FIQX_SIMD void write_weighed(const float* __restrict g, const float* __restrict contrast, std::int64_t pixels,
-                             float factor, float ten_to_gamma, float* __restrict saliency, float* __restrict map) {
+FIQX_SIMD void write_weighted(const float* __restrict g, const float* __restrict contrast, std::int64_t pixels,
+                              float factor, float ten_to_gamma, float* __restrict saliency, float* __restrict map) {
     for (std::int64_t i = 0; i < pixels; ++i) {
         const float s = body::saliency(g[i], g[pixels + i], g[2 * pixels + i], factor, contrast[i]);
         saliency[i] = s;
@@ -57,7 +57,7 @@ void cpu::pixel_quality(const PixelQuality& a) {
         float* saliency = a.saliency + image * a.pixels;
         float* map = a.maps + image * a.pixels;
         if (a.contrast != nullptr) {
-            write_weighed(gradient, a.contrast + image * a.pixels, a.pixels, factor, a.ten_to_gamma, saliency, map);
+            write_weighted(gradient, a.contrast + image * a.pixels, a.pixels, factor, a.ten_to_gamma, saliency, map);
         } else {
             write_maps(gradient, a.pixels, factor, a.ten_to_gamma, saliency, map);
         }

@@ -6,7 +6,7 @@
 
 #include <new>
 
-// AddressSanitizer is told of every change of stacks.
+// AddressSanitizer is notified of every change of stacks.
 #if defined(__SANITIZE_ADDRESS__)
 #include <sanitizer/asan_interface.h>
 #include <sanitizer/common_interface_defs.h>

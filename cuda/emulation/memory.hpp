@@ -7,7 +7,7 @@ namespace emulated {
 
 enum class Owner { pageable, pinned, device, mixed };
 
-constexpr std::size_t kStaticShared = 48U << 10U;   // of a block, without being asked for
+constexpr std::size_t kStaticShared = 48U << 10U;   // of a block, by default
 constexpr std::size_t kDynamicShared = 99U << 10U;  // at most, by cudaFuncAttributeMaxDynamicSharedMemorySize
 constexpr std::size_t kDeviceMemory = std::size_t{1} << 30U;
 

@@ -117,7 +117,7 @@ def _before_dropout(view: GraphView, name: str) -> str:
 def _no_layer(view: GraphView, name: str, embedding: str) -> str:
     node = view.producers.get(name)
     if node is None:
-        return f"no linear layer lies between the input {name!r} and the embedding {embedding!r}; {_CURE}"
+        return f"there is no linear layer between the input {name!r} and the embedding {embedding!r}; {_CURE}"
     data = view.data_inputs(node)
     why = f"joins the branches {data}" if len(data) > 1 else f"is not affine (it reads {data[0]!r})"
     return (

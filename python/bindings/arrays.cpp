@@ -19,7 +19,7 @@ bool native(const py::array& array) {
     return order && aligned && (array.flags() & py::array::c_style) != 0;
 }
 
-/// NumPy's rule: the strides of axes of length 1, and of empty arrays, mean nothing.
+/// NumPy's rule: the strides of axes of length 1, and of empty arrays, are ignored.
 bool c_contiguous(const py::object& strides, const Shape& shape, std::int64_t item) {
     if (strides.is_none()) { return true; }
     const auto given = strides.cast<Shape>();

@@ -23,10 +23,10 @@ using Stream = std::optional<std::uintptr_t>;
 struct DeviceArray;
 
 /// One call of a kernel: borrows the arguments, and gives or allocates the result. At its end the stream of every
-/// DeviceArray that worked on another stream waits for that one, so that its memory may go back at any time.
+/// DeviceArray that was used on another stream waits for that one, so that its memory may be freed at any time.
 class Call {
 public:
-    /// `stream` is the one asked for; a kernel that only writes its arguments must name it, others need not.
+    /// `stream` is the requested one; a kernel that only writes its arguments must name it, others need not.
     explicit Call(const char* kernel, Stream stream = std::nullopt) : kernel_(kernel), asked_(stream) {}
     ~Call();
     Call(const Call&) = delete;
@@ -43,7 +43,7 @@ public:
     Tensor writable(const py::object& object, const char* name);
     /// `out`, or a new array where it is None. May be called without the GIL.
     Output output(const py::object& out);
-    /// Says where the work was queued; `output` does so too.
+    /// Records where the work was queued, as `output` does.
     void launched(const Place& place) { launched_ = place.stream; }
     /// Runs the kernel without the GIL and returns the array that its Output gave, or a tuple of several.
     template <class Kernel>

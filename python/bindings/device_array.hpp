@@ -9,18 +9,18 @@
 
 namespace fiqx::python {
 
-/// What arrays share: something that keeps memory alive.
+/// Base of the owners that keep an array's memory alive.
 class Owner {
 public:
     Owner() = default;
     virtual ~Owner() = default;
     Owner(const Owner&) = delete;
     Owner& operator=(const Owner&) = delete;
-    /// Says that another library was told the address, and may read it on streams of its own.
+    /// Records that another library has the address, and may read it on its own streams.
     virtual void lend() {}
 };
 
-/// Memory that goes back in the order of its stream; once lent, after all work of the device.
+/// Memory that is freed in the order of its stream; once lent, after all work of the device.
 class Block : public Owner {
 public:
     Block(std::size_t bytes, const Place& place) : place_(place), data_(device::allocate(bytes, place)) {}

@@ -92,7 +92,7 @@ def test_export_refuses_in_one_line(cli, tmp_path: Path) -> None:
     for options, message in {
         ("resnet9000", "--random-weights", 0): "no architecture or known model is called 'resnet9000'",
         ("iresnet18",): "has no weights of its own; give --weights",
-        ("dlib-resnet", "--random-weights", 0): "brings its own weights",
+        ("dlib-resnet", "--random-weights", 0): "has its own weights",
         ("iresnet18", "--weights", tmp_path / "bad.pt"): "bad.pt",
         ("iresnet18", "--weights", tmp_path / "bad.pt", "--random-weights", 0): "contradict each other",
     }.items():

@@ -283,7 +283,7 @@ def test_clipping_shortens_the_longest_gradients_and_says_so(model: Model, faces
 
 def test_a_model_without_alpha_and_r_says_what_to_do(path: Path, faces: np.ndarray) -> None:
     with load_model(path, mean=MEAN, std=STD, color="rgb", gamma=6.0, **QUICK) as model:
-        with pytest.raises(NotCalibratedError, match=r"no α and r.*fiqx-trt calibrate.*hand over a quality"):
+        with pytest.raises(NotCalibratedError, match=r"no α and r.*fiqx-trt calibrate.*give a quality"):
             plq(model, faces)
         assert plq(model, faces, quality=np.full(5, 0.5)).maps.max() > 0
 
@@ -332,7 +332,7 @@ def test_gamma_belongs_to_a_weighting(path: Path, faces: np.ndarray) -> None:
         ({"clip": 0.0}, "clip is 0.0; give a norm above 0"),
         ({"quality": np.zeros(4)}, r"quality is float64 of shape \(4,\); give one number per face, \(5,\)"),
         ({"quality": np.array(["a"] * 5)}, "quality is <U1"),
-        ({"quality": Quality(np.zeros(5))}, "the quality handed over is not scaled"),
+        ({"quality": Quality(np.zeros(5))}, "the given quality is not scaled"),
     ],
 )
 def test_wrong_options_are_refused(model: Model, faces: np.ndarray, options: dict, message: str) -> None:
@@ -342,7 +342,7 @@ def test_wrong_options_are_refused(model: Model, faces: np.ndarray, options: dic
 
 def test_wrong_faces_are_refused(model: Model) -> None:
     with pytest.raises(
-        InvalidInputError, match=r"faces are float32 of shape \(1, 32, 32, 3\); small wants uint8 RGB"
+        InvalidInputError, match=r"faces are float32 of shape \(1, 32, 32, 3\); small expects uint8 RGB"
     ):
         plq(model, np.zeros((1, 32, 32, 3), np.float32))
 

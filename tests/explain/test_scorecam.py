@@ -301,7 +301,7 @@ def test_errors_say_what_to_do(
 
 
 def test_faces_of_another_size(model: Model) -> None:
-    with pytest.raises(InvalidInputError, match=r"wants uint8 RGB of shape \(N, 32, 32, 3\)"):
+    with pytest.raises(InvalidInputError, match=r"expects uint8 RGB of shape \(N, 32, 32, 3\)"):
         scorecam(model, noise_faces(1, size=16))
 
 

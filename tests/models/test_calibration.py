@@ -26,5 +26,5 @@ def test_a_number_that_is_none_is_left_out() -> None:
 def test_too_few_or_equal_faces() -> None:
     with pytest.raises(InvalidInputError, match="9 usable qualities; a calibration needs at least 10 faces"):
         calibrate_quality(np.linspace(0, 1, 9))
-    with pytest.raises(InvalidInputError, match=r"the qualities all lie near 0\.5"):
+    with pytest.raises(InvalidInputError, match=r"all qualities are near 0\.5"):
         calibrate_quality(np.full(20, 0.5))

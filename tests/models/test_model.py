@@ -153,7 +153,7 @@ def test_rows_that_depend_on_each_other_in_a_free_batch_run_alone(tmp_path: Path
 def test_wrong_faces_are_refused(path: Path, faces: np.ndarray, given: str) -> None:
     with (
         load_model(path) as model,
-        pytest.raises(InvalidInputError, match="wants uint8 RGB of shape") as caught,
+        pytest.raises(InvalidInputError, match="expects uint8 RGB of shape") as caught,
     ):
         model.embed(faces)
     assert given in str(caught.value)

@@ -137,7 +137,7 @@ def test_a_broken_sidecar_is_one_clear_error(tmp_path: Path, text: str, message:
         ({"std": (1.0, 0.0, 1.0)}, "a zero would divide by zero"),
         (
             {"mean": (1.0,)},
-            "mean has 1 numbers; a rgb model wants one number, or one for each of 3 channels: --mean",
+            "mean has 1 numbers; a rgb model has one number, or one for each of 3 channels: --mean",
         ),
     ],
 )

@@ -105,7 +105,7 @@ def test_a_known_network_needs_no_sidecar(
         ('{"contract": "cr-fiqa", "mean": "x"}', "has mean = 'x'"),
         (
             '{"contract": "cr-fiqa", "mean": [1, 2]}',
-            "mean has 2 numbers; a rgb model wants one number, or one for each",
+            "mean has 2 numbers; a rgb model has one number, or one for each",
         ),
         ('{"contract": "cr-fiqa", "std": 0}', "a zero would divide by zero"),
         ('{"contract": "cr-fiqa", "color": "cmyk"}', "color is 'cmyk'; the orders known are rgb, bgr, gray"),

@@ -78,10 +78,10 @@ def test_no_rows_with_an_unknown_output_shape_ask_the_backend_once() -> None:
         ({"x": rows(1), "z": rows(1)}, r"the feeds are named \['x', 'z'\]"),
         (
             {"x": rows(1).astype(np.float64)},
-            r"has dtype float64, the graph wants float32: .*astype\(np.float32\)",
+            r"has dtype float64, the graph expects float32: .*astype\(np.float32\)",
         ),
-        ({"x": rows(1)[0]}, r"input 'x' has shape \(2,\), the graph wants x: float32 \(N, 2\)"),
-        ({"x": np.zeros((1, 3), np.float32)}, r"input 'x' has shape \(1, 3\), the graph wants"),
+        ({"x": rows(1)[0]}, r"input 'x' has shape \(2,\), the graph expects x: float32 \(N, 2\)"),
+        ({"x": np.zeros((1, 3), np.float32)}, r"input 'x' has shape \(1, 3\), the graph expects"),
         ({"x": [[1.0, 2.0]]}, r"input 'x' is a list; give a NumPy array, x: float32 \(N, 2\)"),
     ],
 )

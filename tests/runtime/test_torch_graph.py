@@ -81,7 +81,7 @@ def test_only_what_is_wanted_is_run() -> None:
 
 def test_a_missing_input_is_named() -> None:
     with pytest.raises(
-        InvalidInputError, match=r"no tensor for the inputs \['image'\]; the graph wants \['image'\]"
+        InvalidInputError, match=r"no tensor for the inputs \['image'\]; the graph expects \['image'\]"
     ):
         TorchGraph(residual_net())({})
 

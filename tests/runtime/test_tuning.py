@@ -1,4 +1,4 @@
-"""The choice of batch and streams: lawful first, then fast; remembered; never fatal."""
+"""The choice of batch and streams: batch-invariant first, then fast; cached; never fatal."""
 
 from __future__ import annotations
 
@@ -142,7 +142,7 @@ def test_a_slow_network_is_not_tried_for_long(clock: Clock) -> None:
     assert clock.now - start < 4
 
 
-def test_a_fixed_batch_is_lawful_or_one() -> None:
+def test_a_fixed_batch_is_invariant_or_one() -> None:
     graph = read_graph(residual_net())
     graph = type(graph)(**{**vars(graph), "inputs": (INPUT,)})
     for spoil, batch, text in (

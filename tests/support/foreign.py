@@ -128,7 +128,7 @@ def intermediate_representation(folder: Path) -> Path:
 
 
 RAW = {"mean": 0.0, "std": 1.0}
-OUTSIDE = r"foreign\.onnx cannot be read: they are said to lie in .*, outside the model's folder; put model and weights"
+OUTSIDE = r"foreign\.onnx cannot be read: their stated path is .*, outside the model's folder; put model and weights"
 #: The table.
 FOREIGN = [
     Foreign("as this package writes it", changed()),

@@ -9,7 +9,7 @@
 
 namespace fiqx {
 
-/// What both loops need.
+/// Arguments of both loops.
 struct CamCombine {
     const float* activations;
     const float* weights;

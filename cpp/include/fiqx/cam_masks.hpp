@@ -1,5 +1,5 @@
 #pragma once
-/// `cam_masks`: one face under the masks of many channels, straight into a runtime's input.
+/// `cam_masks`: multiply one face with the masks of many channels, into the input of a runtime.
 
 #include <cstdint>
 #include <optional>
@@ -9,7 +9,7 @@
 
 namespace fiqx {
 
-/// What both loops need. `channels` is in host memory.
+/// Arguments of both loops. `channels` is in host memory.
 struct CamMasks {
     const float* activations;
     const float* face;
@@ -35,7 +35,7 @@ struct CamConstant {
 Tensor cam_masks(const Tensor& activations, const Tensor& face, const Tensor& channels, bool half, body::MaskRule rule,
                  const Output& out, std::optional<std::uintptr_t> stream);
 
-/// (N, C, h, w) float32 to (N, C) bool: true where a channel is constant or not finite, and carries no mask.
+/// (N, C, h, w) float32 to (N, C) bool: true where a channel is constant or not finite, and gives no mask.
 Tensor cam_constant(const Tensor& activations, bool relu, const Output& out, std::optional<std::uintptr_t> stream);
 
 namespace cpu {

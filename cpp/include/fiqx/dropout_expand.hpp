@@ -1,5 +1,5 @@
 #pragma once
-/// `dropout_expand` and `dropout_masks`: stochastic copies of pre-dropout vectors, under masks common to all images.
+/// `dropout_expand` and `dropout_masks`: stochastic copies of pre-dropout vectors, with masks common to all images.
 
 #include <cstdint>
 #include <optional>
@@ -8,7 +8,7 @@
 
 namespace fiqx {
 
-/// What both loops need.
+/// Arguments of both loops.
 struct DropoutExpand {
     const float* h;
     float* out;

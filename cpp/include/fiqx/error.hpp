@@ -1,5 +1,5 @@
 #pragma once
-/// The exceptions of the native part; the bindings turn each into the class of the same name in fiqx_trt.errors.
+/// The exceptions of the native part; the bindings convert each to the class of the same name in fiqx_trt.errors.
 
 #include <stdexcept>
 

@@ -10,7 +10,7 @@ namespace fiqx {
 
 enum class Color : std::uint8_t { rgb, bgr, gray };
 
-/// What both loops need. `mean` and `std` belong to the channels of the output.
+/// Arguments of both loops. `mean` and `std` are per channel of the output.
 struct FaceInput {
     const std::uint8_t* faces;
     void* out;
@@ -22,7 +22,7 @@ struct FaceInput {
 
 /// (N, H, W, 3) uint8 RGB to (N, 3, H, W) float32 or float16: (x - mean[c]) / std[c], channels in the model's order.
 ///
-/// `gray` writes the luma to all three channels. `settings` brings color, half, mean and std.
+/// `gray` writes the luma to all three channels. `settings` has color, half, mean and std.
 /// @throws InvalidInputError, DeviceMismatchError, CudaError
 /// On CUDA the work is queued on the stream of the call; the host does not wait.
 Tensor face_input(const Tensor& faces, const FaceInput& settings, const Output& out,

@@ -1,5 +1,5 @@
 #pragma once
-/// How a formula and a loop are marked for the compiler at hand.
+/// Compiler attributes of formulas and loops.
 ///
 /// FIQX_HD    on a formula of body/: callable on host and device, always inlined into its loop.
 /// FIQX_UNROLL  before a short loop of a formula, so that the loop around it can be vectorised.

@@ -1,5 +1,5 @@
 #pragma once
-/// The one place where a kernel goes to the CPU or to CUDA. Both loops take the same argument struct.
+/// Dispatches a kernel to the CPU or to CUDA. Both loops take the same argument struct.
 
 #include "fiqx/error.hpp"
 #include "fiqx/tensor.hpp"

@@ -8,7 +8,7 @@
 
 namespace fiqx {
 
-/// What both loops need.
+/// Arguments of both loops.
 struct LocalContrast {
     const std::uint8_t* faces;
     float* out;

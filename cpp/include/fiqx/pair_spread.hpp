@@ -1,5 +1,5 @@
 #pragma once
-/// `pair_spread`: how far m embeddings of one image lie apart.
+/// `pair_spread`: the mean distance between m embeddings of one image.
 
 #include <cstdint>
 #include <optional>
@@ -8,7 +8,7 @@
 
 namespace fiqx {
 
-/// What both loops need.
+/// Arguments of both loops.
 struct PairSpread {
     const float* embeddings;
     double* out;

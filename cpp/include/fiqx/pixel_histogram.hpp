@@ -8,7 +8,7 @@
 
 namespace fiqx {
 
-/// What both loops need.
+/// Arguments of both loops.
 struct PixelHistogram {
     const float* maps;
     std::uint32_t* counts;

@@ -8,7 +8,7 @@
 
 namespace fiqx {
 
-/// What both loops need.
+/// Arguments of both loops.
 struct PixelMedian {
     const float* maps;
     double* out;

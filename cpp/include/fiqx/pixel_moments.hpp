@@ -8,7 +8,7 @@
 
 namespace fiqx {
 
-/// What both loops need. `before` values are in the state already.
+/// Arguments of both loops. `before` is the number of values in the state.
 struct PixelMoments {
     const float* maps;
     double* mean;
@@ -37,7 +37,7 @@ struct PixelRange {
 std::int64_t pixel_moments(const Tensor& maps, const Tensor& mean, const Tensor& m2, std::int64_t count,
                            std::optional<std::uintptr_t> stream);
 
-/// Adds another state to mean and m2 in place. An empty state, of either side, changes no bit of the other.
+/// Adds another state to mean and m2 in place. An empty state changes no bit of the other.
 /// @returns count + other_count
 std::int64_t pixel_moments_merge(const Tensor& mean, const Tensor& m2, std::int64_t count, const Tensor& other_mean,
                                  const Tensor& other_m2, std::int64_t other_count,

@@ -8,7 +8,7 @@
 
 namespace fiqx {
 
-/// What both loops need. `contrast` may be null; `clip` below 0: no clipping.
+/// Arguments of both loops. `contrast` may be null; `clip` below 0: no clipping.
 struct PixelQuality {
     const float* gradient;
     const double* scale;

@@ -8,7 +8,7 @@
 
 namespace fiqx {
 
-/// What both loops need. `weights` may be null: ones.
+/// Arguments of both loops. `weights` may be null: ones.
 struct RowPower {
     const float* x;
     const double* weights;
@@ -35,8 +35,8 @@ Tensor row_power(const Tensor& x, const std::optional<Tensor>& weights, const Ou
 /// (K, D) float32 and references (n, D) float32 or float64 to (K,) float64: the cosine of row k and reference
 /// index[k], 0 where either is zero or not finite. Float64 sums in 128 lanes.
 ///
-/// `index` (K,) int64; without it n is K and row k meets reference k. On the CPU an index outside 0 … n - 1 throws; on
-/// CUDA, where the host cannot look at it, it gives NaN.
+/// `index` (K,) int64; without it n is K and row k has reference k. On the CPU an index outside 0 … n - 1 throws; on
+/// CUDA, where the host cannot read it, it gives NaN.
 Tensor row_cosine(const Tensor& x, const Tensor& references, const std::optional<Tensor>& index, const Output& out,
                   std::optional<std::uintptr_t> stream);
 

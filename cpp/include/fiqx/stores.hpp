@@ -1,5 +1,5 @@
 #pragma once
-/// How a CPU loop writes a large result: as halves, or past the cache.
+/// Stores of a CPU loop for large results: conversion to halves, and non-temporal stores.
 
 #include <cstdint>
 
@@ -8,10 +8,10 @@ namespace fiqx {
 /// Writes body::half_bits of each value, with the processor's own conversion where it has one (the same bits).
 void store_half(const float* in, std::uint16_t* out, std::int64_t n);
 
-/// Copies past the cache: a result larger than the cache is not read into it first, which halves the memory traffic.
+/// Copies with non-temporal stores: a large result is not read into the cache first, which halves the memory traffic.
 void store_past_cache(const float* in, float* out, std::int64_t n);
 
-/// Whether a result of so many bytes is written past the cache.
+/// Whether a result of so many bytes is written with non-temporal stores.
 constexpr bool past_cache(std::int64_t bytes) { return bytes > (std::int64_t{24} << 20); }
 
 }  // namespace fiqx

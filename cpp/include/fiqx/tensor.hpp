@@ -1,5 +1,5 @@
 #pragma once
-/// Arrays as the kernels see them: C-contiguous memory with a name, a dtype, a shape and a place.
+/// Arrays of the kernels: C-contiguous memory with a name, a dtype, a shape and a device context (`Place`).
 
 #include <cstdint>
 #include <functional>
@@ -15,7 +15,7 @@ enum class Device : std::uint8_t { cpu, cuda };
 
 using Shape = std::vector<std::int64_t>;
 
-/// Where work runs: the CPU, or a stream of a CUDA device.
+/// The device context of work: the CPU, or a stream of a CUDA device.
 struct Place {
     Device device = Device::cpu;
     int index = 0;
@@ -39,15 +39,15 @@ struct Tensor {
     std::int64_t size() const;
 };
 
-/// Hands a kernel its result's memory: the caller's `out` array, or a new one of exactly this dtype and shape.
+/// Returns the memory of a kernel's result: the caller's `out` array, or a new one of exactly this dtype and shape.
 using Output = std::function<Tensor(DType, const Shape&, const Place&)>;
 
-/// Name of a dtype as NumPy spells it, and its bytes per element.
+/// NumPy's name of a dtype, and its bytes per element.
 const char* dtype_name(DType dtype);
 std::int64_t dtype_size(DType dtype);
 std::string shape_text(const Shape& shape);
 
-/// The one place where a kernel reads its arguments. Every method throws InvalidInputError (or a subclass) with the
+/// Checks the arguments of a kernel. Every method throws InvalidInputError (or a subclass) with the
 /// kernel's and the array's name, what was given, what was wanted, and what to do.
 class Checker {
 public:
@@ -57,7 +57,7 @@ public:
     void array(const Tensor& tensor, DType dtype, const char* layout) const;
     /// Exactly this shape; `like` says where it comes from, for example "(N, C) of activations".
     void shape(const Tensor& tensor, const Shape& wanted, const char* like) const;
-    /// The common device of all arrays, and the stream: the one asked for, else the first array's, else the default
+    /// The common device of all arrays, and the stream: the requested one, else the first array's, else the default
     /// stream. Makes that stream wait for the streams of the other arrays; never blocks the host.
     Place place(std::initializer_list<const Tensor*> tensors, std::optional<std::uintptr_t> stream) const;
     /// The result's memory, verified, on the same device.

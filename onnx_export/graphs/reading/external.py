@@ -74,7 +74,7 @@ def _weights_file(folder: Path | None, location: str, name: str) -> Path:
     outside = PurePosixPath(location).is_absolute() or ".." in PurePosixPath(location).parts
     if outside or not path.resolve().is_relative_to(folder.resolve()):
         raise ModelError(
-            f"the weights that belong to {name} cannot be read: they are said to lie in {location!r}, outside the "
+            f"the weights that belong to {name} cannot be read: their stated path is {location!r}, outside the "
             "model's folder; put model and weights into one folder, without links"
         )
     return path

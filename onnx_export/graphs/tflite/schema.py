@@ -189,7 +189,7 @@ def _constant(
     """Return the value of a constant; ``None`` for a tensor without data in the file."""
     position = tensor.Buffer()
     if not 0 <= position < model.BuffersLength():
-        raise ModelError(f"tensor {name!r} lies in a buffer that does not exist ({position})")
+        raise ModelError(f"tensor {name!r} is in a buffer that does not exist ({position})")
     buffer = model.Buffers(position)
     if buffer.DataLength() == 0:
         return None

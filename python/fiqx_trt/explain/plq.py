@@ -211,10 +211,10 @@ class PlqExplainer:
         if missing is not None:
             why, cure = missing
             raise NotCalibratedError(
-                f"there is no quality in [0, 1] to explain: {why}; {cure}, or hand over a quality of your own"
+                f"there is no quality in [0, 1] to explain: {why}; {cure}, or give a quality of your own"
             )
         raise InvalidInputError(
-            f"{self.method.name} gives no quality in [0, 1] to explain; scale it and hand it over as `quality`"
+            f"{self.method.name} gives no quality in [0, 1] to explain; scale it and give it as `quality`"
         )
 
 
@@ -326,8 +326,8 @@ def _given_quality(quality: Quality | NDArray[np.floating], count: int) -> NDArr
     if isinstance(quality, Quality):
         if quality.scaled is None:
             raise NotCalibratedError(
-                "the quality handed over is not scaled; calibrate the model (`fiqx-trt calibrate`), or scale its raw numbers to "
-                "[0, 1] and hand those over"
+                "the given quality is not scaled; calibrate the model (`fiqx-trt calibrate`), or scale its raw numbers to "
+                "[0, 1] and give those"
             )
         quality = quality.scaled
     numbers = np.asarray(quality)

@@ -1,4 +1,4 @@
-"""Recognition models: their contract, the known ones, and the model at work."""
+"""Recognition models: their contract, the known ones, and the open model."""
 
 from __future__ import annotations
 

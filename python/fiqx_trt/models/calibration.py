@@ -78,9 +78,7 @@ def calibrate_quality(raw: NDArray[np.float64]) -> tuple[float, float]:
         )
     low, high = np.quantile(raw, [0.05, 0.95])
     if high - low < 1e-9:
-        raise InvalidInputError(
-            f"the qualities all lie near {low:.6g}; calibrate on faces of different quality"
-        )
+        raise InvalidInputError(f"all qualities are near {low:.6g}; calibrate on faces of different quality")
     return 2.0 * math.log(19.0) / float(high - low), float(raw.mean())
 
 

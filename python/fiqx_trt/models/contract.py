@@ -63,7 +63,7 @@ class InputContract:
             if count != self.channels and not (one_for_all and count == 1):
                 cure = "" if one_for_all else f": {field_words(name, 'X[,Y,Z]')}"
                 raise InvalidInputError(
-                    f"{name} has {count} numbers; a {self.color} model wants {wanted}{cure}"
+                    f"{name} has {count} numbers; a {self.color} model has {wanted}{cure}"
                 )
         if 0.0 in self.std:
             raise InvalidInputError(f"std is {self.std}; a zero would divide by zero")

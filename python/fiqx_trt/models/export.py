@@ -73,9 +73,7 @@ def export_model(name: str, out: Path, *, weights: Path | None = None, seed: int
 def _architecture(name: str, weights: Path | None, seed: int | None) -> tuple[bytes, dict[str, Any]]:
     if name not in ARCHITECTURES:
         if known(name) is not None:
-            raise InvalidInputError(
-                f"{name} brings its own weights; leave --weights and --random-weights away"
-            )
+            raise InvalidInputError(f"{name} has its own weights; remove --weights and --random-weights")
         raise InvalidInputError(
             f"no architecture or known model is called {name!r}; architectures are {', '.join(ARCHITECTURES)}, and "
             "`fiqx-trt model list` prints the known models"

@@ -162,7 +162,7 @@ class Model:
         wanted = (*self.spec.input_size, 3)
         if faces.ndim != 4 or faces.shape[1:] != wanted or faces.dtype != np.uint8:
             raise InvalidInputError(
-                f"faces are {faces.dtype} of shape {faces.shape}; {self.spec.name} wants uint8 RGB of shape "
+                f"faces are {faces.dtype} of shape {faces.shape}; {self.spec.name} expects uint8 RGB of shape "
                 f"(N, {wanted[0]}, {wanted[1]}, 3). Align or resize them first (fiqx_trt.faces.align)"
             )
         return faces

@@ -56,7 +56,7 @@ def input_scaling(graph: onnx.ModelProto, image: str) -> InputScaling:
         return InputScaling(0.0, 1.0, f"it computes {shown}: intensities 0 … 255")
     if m > _UNIT_MIDDLE and s < _UNIT_SPREAD:
         return InputScaling(0.0, 255.0, f"it computes {shown}: intensities 0 … 1")
-    return InputScaling(127.5, 127.5, f"it computes {shown}, which tells no range: −1 … 1 is usual")
+    return InputScaling(127.5, 127.5, f"it computes {shown}, which implies no range: −1 … 1 is usual")
 
 
 def _first_scaling(view: GraphView, image: str) -> tuple[Numbers, Numbers, str]:

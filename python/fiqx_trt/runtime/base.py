@@ -244,11 +244,11 @@ def _check_feed(info: TensorInfo, value: Any, device: str) -> Array:
         )
     if value.dtype != info.dtype:
         raise InvalidInputError(
-            f"input '{info.name}' has dtype {value.dtype}, the graph wants {info.dtype}: convert it with "
+            f"input '{info.name}' has dtype {value.dtype}, the graph expects {info.dtype}: convert it with "
             f".astype(np.{info.dtype.name})"
         )
     if not info.fits(value.shape):
-        raise InvalidInputError(f"input '{info.name}' has shape {value.shape}, the graph wants {info}")
+        raise InvalidInputError(f"input '{info.name}' has shape {value.shape}, the graph expects {info}")
     return value
 
 

@@ -132,7 +132,9 @@ def check_views(inputs: Sequence[TensorInfo], feeds: Mapping[str, tuple[tuple[in
     for info in inputs:
         shape, dtype = feeds[info.name]
         if dtype != info.dtype or not info.fits(shape):
-            raise InvalidInputError(f"input '{info.name}' is {dtype} {tuple(shape)}, the graph wants {info}")
+            raise InvalidInputError(
+                f"input '{info.name}' is {dtype} {tuple(shape)}, the graph expects {info}"
+            )
     rows = {shape[0] for shape, _ in feeds.values()}
     if len(rows) != 1:
         raise InvalidInputError(

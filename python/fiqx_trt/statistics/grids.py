@@ -104,7 +104,8 @@ class GridStatistics(Statistics):
         """
         if maps.size != self.size or maps.grids.shape[1:] != self.grid:
             raise InvalidInputError(
-                f"the maps have size {maps.size} from grids {maps.grids.shape[1:]}; this state wants {self.size} from {self.grid}"
+                f"the maps have size {maps.size} from grids {maps.grids.shape[1:]}; this state expects {self.size} "
+                f"from {self.grid}"
             )
         if not np.isfinite(maps.grids).all():
             raise InvalidInputError("a grid holds a value that is not finite; drop it first")

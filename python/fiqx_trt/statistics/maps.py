@@ -142,7 +142,7 @@ def _check_maps(maps: Array, size: tuple[int, int], context: DeviceContext) -> A
         maps = kernels.reshape(maps, (1, *maps.shape))
     if len(maps.shape) != 3 or maps.shape[1:] != size or maps.dtype != np.float32:
         raise InvalidInputError(
-            f"the maps are {maps.dtype} of shape {maps.shape}; this state wants float32 of shape "
+            f"the maps are {maps.dtype} of shape {maps.shape}; this state expects float32 of shape "
             f"(N, {size[0]}, {size[1]})"
         )
     low, high = context.fetch(kernels.pixel_range(maps, stream=context.stream))[0]

@@ -113,8 +113,8 @@ def test_an_array_in_host_memory_is_refused_with_the_cure(latest: World) -> None
 @pytest.mark.parametrize(
     ("change", "text"),
     [
-        ({"typestr": "<f8"}, r"input 'image' is float64 \(2, 3, 32, 32\), the graph wants image: float32"),
-        ({"shape": (2, 3, 32)}, r"input 'image' is float32 \(2, 3, 32\), the graph wants"),
+        ({"typestr": "<f8"}, r"input 'image' is float64 \(2, 3, 32, 32\), the graph expects image: float32"),
+        ({"shape": (2, 3, 32)}, r"input 'image' is float32 \(2, 3, 32\), the graph expects"),
         ({"strides": (4, 4, 4, 4)}, r"input 'image' is not C-contiguous: call \.contiguous\(\)"),
     ],
 )
@@ -179,7 +179,7 @@ def test_torch_refuses_what_lies_elsewhere() -> None:
         with pytest.raises(DeviceMismatchError, match=r"is a ndarray that is not on cpu: use run\(\)"):
             session.run_device({"image": images(1)})
         with pytest.raises(
-            InvalidInputError, match=r"input 'image' is float64 \(1, 3, 32, 32\), the graph wants"
+            InvalidInputError, match=r"input 'image' is float64 \(1, 3, 32, 32\), the graph expects"
         ):
             session.run_device({"image": torch.from_numpy(images(1)).double()})
 

@@ -216,7 +216,7 @@ def test_a_batch_that_cannot_be_built_becomes_one(latest: World) -> None:
     with opened() as session:
         assert session.batch == 1
         assert session.notes[1].startswith(
-            "batch 1: a batch of 4 cannot be had (TensorRT cannot build an engine"
+            "batch 1: a batch of 4 cannot be allocated (TensorRT cannot build an engine"
         )
         assert session.run({"image": images(5)})[EMBEDDING].shape == (5, 64)
 

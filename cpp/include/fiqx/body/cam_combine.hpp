@@ -6,12 +6,12 @@
 
 namespace fiqx::body {
 
-/// In which order a map is made of its weighted sum.
+/// Order of the steps from the weighted sum to the map.
 struct CombineRule {
     bool align_corners, relu_activations, relu, upsample_first, minmax_twice;
 };
 
-/// A channel of weight 0 adds nothing, whatever it holds.
+/// A channel of weight 0 adds nothing, even where it is not finite.
 FIQX_HD bool counts(float weight) { return weight != 0.0F; }
 
 /// One term of the weighted sum: exact in float64, added in the order of the channels.

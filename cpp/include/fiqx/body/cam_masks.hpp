@@ -1,5 +1,5 @@
 #pragma once
-/// Formulas of `cam_masks`: which channel makes a mask, and what is left of a pixel under it.
+/// Formulas of `cam_masks`: the channels that make a mask, and a pixel multiplied with it.
 
 #include "fiqx/body/upsample.hpp"
 #include "fiqx/hd.hpp"
@@ -13,7 +13,7 @@ struct MaskRule {
 
 FIQX_HD float activation(float x, const MaskRule& rule) { return rule.relu ? relu(x) : x; }
 
-/// What is subtracted before the division by the range.
+/// The offset that is subtracted before the division by the range.
 FIQX_HD float mask_low(const Limits& limits, const MaskRule& rule) { return rule.subtract_min ? limits.low : 0.0F; }
 
 FIQX_HD float masked(float mask, float face) { return mask * face; }

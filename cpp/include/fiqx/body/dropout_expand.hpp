@@ -1,5 +1,5 @@
 #pragma once
-/// Formulas of `dropout_expand`: which unit is kept in which pass, and what is left of it.
+/// Formulas of `dropout_expand`: the units kept in a pass, and their scale.
 
 #include <cstdint>
 
@@ -16,7 +16,7 @@ FIQX_HD Philox dropout_words(std::uint64_t seed, std::uint32_t pass, std::uint32
 /// Kept with probability 1 - threshold / 2^32.
 FIQX_HD bool kept(std::uint32_t word, std::uint32_t threshold) { return word >= threshold; }
 
-/// Inverted scaling; a dropped unit is +0 whatever it was, NaN included.
+/// Inverted scaling; a dropped unit is +0, even where it was NaN.
 FIQX_HD float dropped_out(float h, bool keep, float scale) { return keep ? h * scale : 0.0F; }
 
 }  // namespace fiqx::body

@@ -30,7 +30,7 @@ FIQX_HD std::uint16_t half_bits(float x) {
     const std::uint32_t tiny = float_bits(float_of(magnitude) + 0.5F) - 0x3F000000U;
     const std::uint32_t odd = (magnitude >> 13U) & 1U;
     const std::uint32_t normal = (magnitude - 0x38000000U + 0xFFFU + odd) >> 13U;
-    const std::uint32_t huge = magnitude > 0x7F800000U ? 0x7E00U : 0x7C00U;  // NaN, or beyond the largest half
+    const std::uint32_t huge = magnitude > 0x7F800000U ? 0x7E00U : 0x7C00U;  // NaN, or above the largest half
     const std::uint32_t finite = magnitude < 0x38800000U ? tiny : normal;
     return static_cast<std::uint16_t>(sign | (magnitude >= 0x477FF000U ? huge : finite));
 }

@@ -8,7 +8,7 @@
 
 namespace fiqx::body {
 
-/// A signed integer in the order of the float (-0 before +0); NaN lies beyond both infinities.
+/// A signed integer in the order of the float (-0 before +0); NaN is outside both infinities.
 FIQX_HD std::int32_t key_of(float x) {
     std::int32_t bits = 0;
     memcpy(&bits, &x, sizeof bits);

@@ -19,7 +19,7 @@ FIQX_HD std::int32_t grey(std::uint8_t red, std::uint8_t green, std::uint8_t blu
     return 299 * red + 587 * green + 114 * blue;
 }
 
-/// How many of an axis' pixels lie in the window around `at`.
+/// Number of an axis' pixels in the window around `at`.
 FIQX_HD std::int32_t inside(std::int64_t at, std::int64_t size) {
     const std::int64_t first = at < kReach ? 0 : at - kReach;
     const std::int64_t last = at + kReach < size ? at + kReach : size - 1;

@@ -10,7 +10,7 @@
 namespace fiqx::body {
 
 /// The search for the key (or half of a key) of a rank: bits are fixed from the highest down, and a bit is set where no
-/// more than `rank` keys lie below the candidate that has it. Starts at the smallest number; `bit` runs down to 0.
+/// more than `rank` keys are below the candidate that has it. Starts at the smallest number; `bit` runs down to 0.
 FIQX_HD std::int32_t candidate(std::int32_t found, int bit) {
     return static_cast<std::int32_t>(static_cast<std::uint32_t>(found) +
                                      (std::uint32_t{1} << static_cast<unsigned>(bit)));

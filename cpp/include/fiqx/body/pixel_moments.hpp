@@ -17,7 +17,7 @@ FIQX_HD void push_moment(double& mean, double& m2, float x, double inverse) {
     m2 = m2 + before * (static_cast<double>(x) - mean);
 }
 
-/// What a merge of `a` and `b` values needs of their numbers, computed once for all pixels.
+/// The factors of a merge of `a` and `b` values, computed once for all pixels.
 struct MergeShares {
     double b_of_all, product_of_all;
 };
@@ -43,13 +43,13 @@ FIQX_HD void widen(KeyRange& range, std::int32_t key) {
     range.most = key > range.most ? key : range.most;
 }
 
-/// Each end by its own: the range of no value widens nothing.
+/// Each end separately: the range of no value changes nothing.
 FIQX_HD void widen(KeyRange& range, const KeyRange& other) {
     range.least = other.least < range.least ? other.least : range.least;
     range.most = other.most > range.most ? other.most : range.most;
 }
 
-/// A value that is NaN makes both ends NaN: its key lies beyond one of them.
+/// A value that is NaN makes both ends NaN: its key is outside one of them.
 FIQX_HD void write_range(const KeyRange& range, float* ends) {
     const bool nan = is_nan_key(range.least) || is_nan_key(range.most);
     ends[0] = nan ? NAN : value_of(range.least);

@@ -11,8 +11,7 @@ namespace fiqx::body {
 /// Lanes of the gradient's norm (lanes.hpp): a block of CUDA threads.
 constexpr int kNormLanes = 256;
 
-/// What an image's gradient is multiplied by: its scale, shortened where the norm of the scaled gradient exceeds
-/// `clip`.
+/// The factor of an image's gradient: its scale, reduced where the norm of the scaled gradient exceeds `clip`.
 FIQX_HD double clip_factor(double norm, double clip) { return norm > clip ? clip / norm : 1.0; }
 
 /// Ŝ = (|r| + |g| + |b|) · factor, with factor = |scale| / 3.

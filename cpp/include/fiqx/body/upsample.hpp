@@ -8,7 +8,7 @@
 
 namespace fiqx::body {
 
-/// The two neighbours of an output coordinate on one axis, and how far it lies towards the second.
+/// The two neighbours of an output coordinate on one axis, and its relative distance from the first.
 struct Sample {
     std::int32_t low, high;
     float t;
@@ -27,10 +27,10 @@ FIQX_HD Sample sample(std::int64_t x, std::int64_t from, std::int64_t to, bool a
     return {low, high, static_cast<float>(at - low)};
 }
 
-/// In this form a constant stays the constant it was, bit for bit. Rows are interpolated first, then columns.
+/// In this form a constant is preserved, bit for bit. Rows are interpolated first, then columns.
 FIQX_HD float lerp(float a, float b, float t) { return a + (b - a) * t; }
 
-/// Negative becomes 0; NaN stays, so that it is seen.
+/// Negative becomes 0; NaN is preserved.
 FIQX_HD float relu(float x) { return x < 0.0F ? 0.0F : x; }
 
 /// Smallest and largest value.
@@ -43,13 +43,13 @@ FIQX_HD void widen(Limits& limits, float x) {
     limits.high = x > limits.high ? x : limits.high;
 }
 
-/// Each end by its own: the limits of no value, inf and -inf, widen nothing.
+/// Each end separately: the limits of no value, inf and -inf, change nothing.
 FIQX_HD void widen(Limits& limits, const Limits& other) {
     limits.low = other.low < limits.low ? other.low : limits.low;
     limits.high = other.high > limits.high ? other.high : limits.high;
 }
 
-/// Finite limits that differ: something to scale.
+/// Whether the limits are finite and differ.
 FIQX_HD bool has_range(const Limits& limits) {
     const float range = limits.high - limits.low;
     return range > 0.0F && range < INFINITY;

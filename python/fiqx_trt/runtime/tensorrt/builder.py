@@ -132,7 +132,7 @@ def _timing(config: Any, timings: bytes | None) -> Any:
         timing = config.create_timing_cache(content)
         if timing is not None and config.set_timing_cache(timing, ignore_mismatch=False):
             return timing
-        logger.info("the timing cache is of another card or version and is begun anew")
+        logger.info("the timing cache is of another card or version and is started again")
     return None
 
 

@@ -109,7 +109,7 @@ class Opener:
             except Exception as error:  # mostly out of memory, from any of the libraries that allocate it
                 if batch == 1 or self._graph.static_batch is not None:
                     raise
-                kept = {"reason": f"batch 1: a batch of {batch} cannot be had ({first_line(error)})"}
+                kept = {"reason": f"batch 1: a batch of {batch} cannot be allocated ({first_line(error)})"}
             else:
                 if findings.bitwise or batch == 1 or self._graph.static_batch is not None:
                     return self._noted(session, reason, why, findings)

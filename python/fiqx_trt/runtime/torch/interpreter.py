@@ -99,7 +99,7 @@ class TorchGraph:
         missing = sorted(set(self.inputs) - set(feeds))
         if missing:
             raise InvalidInputError(
-                f"no tensor for the inputs {missing}; the graph wants {list(self.inputs)}"
+                f"no tensor for the inputs {missing}; the graph expects {list(self.inputs)}"
             )
         values: dict[str, Any] = {**self._weights, **{name: self._feed(feeds[name]) for name in self.inputs}}
         for node, done in self._plan(wanted):
