@@ -41,7 +41,7 @@ def test_assess_measures_records_and_is_repeatable(
         "--estimator",
         "closed-form",
     )
-    assert "how far serfiq foresees comparison scores on small has not been measured" in before.err
+    assert "how well serfiq predicts comparison scores on small has not been measured" in before.err
     given = ("--identities", "folder", "--model", recogniser)
     few = cli("assess", people, *given, "--out", tmp_path / "few", *OPTIONS)
     assert few.code == 0, few.err
@@ -86,7 +86,7 @@ def test_assess_measures_records_and_is_repeatable(
         tmp_path / "f.csv",
     )
     after = cli(*score)
-    assert "flip foresees" in after.err
+    assert "flip predicts" in after.err
     assert "degraded copies of 12 faces of 3 people" in after.err
 
 

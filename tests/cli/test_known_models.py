@@ -138,7 +138,7 @@ def test_inspect_tells_what_the_table_knows(cli, mobilefacenet_file: Path) -> No
     result = cli("model", "inspect", "mobilefacenet")
     words = " ".join(result.out.replace("│", " ").split())
     assert "mean: intensity: 196 numbers" in words
-    assert "validity serfiq serfiq foresees the loss of similarity on mobilefacenet" in words
+    assert "validity serfiq serfiq predicts the loss of similarity on mobilefacenet" in words
     assert "map_worth plq-contrast" in words
     assert "plq-contrast beats the centre prior" in words
     assert len(result.out.splitlines()) < 150

@@ -1,4 +1,4 @@
-"""What a quality foresees, against SciPy and against loops over single comparisons."""
+"""What a quality predicts, against SciPy and against loops over single comparisons."""
 
 from __future__ import annotations
 

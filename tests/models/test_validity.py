@@ -22,14 +22,14 @@ def test_a_sidecar_gives_back_what_was_written(tmp_path: Path) -> None:
 
 def test_the_line_says_the_number_its_band_and_on_what() -> None:
     assert validity_line(SPEC, "serfiq", {"serfiq.dropout": 0.5}) == (
-        "serfiq foresees the loss of similarity on net (Spearman 0.89 [0.87, 0.91], degraded copies of 64 faces of 9 people)"
+        "serfiq predicts the loss of similarity on net (Spearman 0.89 [0.87, 0.91], degraded copies of 64 faces of 9 people)"
     )
 
 
 def test_a_weak_method_is_a_warning() -> None:
     weak = SPEC.replace(validity={"serfiq": dataclasses.replace(ENTRY, spearman=0.31)})
     line = validity_line(weak, "serfiq", {"serfiq.dropout": 0.5})
-    assert line.startswith("WARNING: serfiq foresees little of the loss of similarity on net (Spearman 0.31 ")
+    assert line.startswith("WARNING: serfiq predicts little of the loss of similarity on net (Spearman 0.31 ")
 
 
 def test_other_settings_and_other_methods_have_not_been_measured() -> None:

@@ -58,7 +58,7 @@ def test_what_is_printed_sums_up(scores: fx.Scores) -> None:
     worst = max(good, key=lambda row: row["brisque"])
     assert f"; highest (lower is better) {worst['brisque']:.4g} {worst['path']}, " in text[2]
     assert text[3].endswith("2-text.jpg: decode_error: " + scores.rows[2]["error"])
-    assert any(line.startswith("note: how far serfiq foresees") for line in text)
+    assert any(line.startswith("note: how well serfiq predicts") for line in text)
 
 
 def test_in_a_notebook_the_lowest_faces_are_shown(scores: fx.Scores, messy_crops: Path) -> None:
@@ -166,7 +166,7 @@ def test_one_line_prints_a_useful_answer(desk: Path) -> None:
     text = python('import fiqx_trt as fx; print(fx.score("a.jpg"))', desk).splitlines()
     assert text[0].startswith("1 row: 1 ok; mobilefacenet on ")
     assert re.fullmatch(r"serfiq: 0\.\d+ \(\d+ of 100\) a\.jpg", text[1])
-    assert text[2].startswith("note: serfiq foresees")
+    assert text[2].startswith("note: serfiq predicts")
 
 
 def test_the_program_of_the_interface_runs_as_it_is_written(desk: Path) -> None:

@@ -131,7 +131,7 @@ def test_two_files_of_one_name_are_kept_apart() -> None:
     assert first.stored_name != second.stored_name
 
 
-def test_what_a_quality_foresees_was_measured_with_the_default_settings() -> None:
+def test_what_a_quality_predicts_was_measured_with_the_default_settings() -> None:
     spec = ModelSpec(**entry_fields(models()["mobilefacenet"]))
     serfiq = spec.validity["serfiq"]
     assert serfiq.settings == SerFiq().parameters

@@ -73,7 +73,7 @@ def assess(
     runtime: g.RuntimeGroup,
     output: g.ResultGroup,
 ) -> None:
-    """Measure what quality methods foresee: degrade faces in known ways and compare quality with similarity.
+    """Measure what quality methods predict: degrade faces in known ways and compare quality with similarity.
 
     Exit status: 0 done, 2 wrong usage, 1 could not run, 130 interrupted, 143 terminated.
     """

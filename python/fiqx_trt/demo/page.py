@@ -140,7 +140,7 @@ def _agreement(steps: Sequence[Step]) -> str:
     )
     correlation = rank_correlation(quality, similarity)
     return (
-        "Does the quality foresee what the recogniser makes of a face? Over these faces, quality and cosine to the untouched "
+        "Does the quality predict what the recogniser makes of a face? Over these faces, quality and cosine to the untouched "
         f"face have a rank correlation (Spearman) of {interval(correlation.value, correlation.low, correlation.high, 2)},"
         " with a 95 % bootstrap interval."
     )
@@ -178,7 +178,7 @@ def _table(steps: Sequence[Step], spec: ModelSpec) -> Table:
             *(["taken for"] if spec.cosines else []),
         ),
         rows,
-        "Q and Q̂ run up to 1, higher is better. The cosine is what the quality tries to foresee without "
+        "Q and Q̂ run up to 1, higher is better. The cosine is what the quality tries to predict without "
         "seeing the untouched face.",
     )
 

@@ -1,4 +1,4 @@
-"""How far quality methods foresee what a degradation does to the comparison scores of a recogniser."""
+"""How well quality methods predict the effect of a degradation on the comparison scores of a recogniser."""
 
 from __future__ import annotations
 

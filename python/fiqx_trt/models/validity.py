@@ -88,7 +88,7 @@ def validity_line(spec: ModelSpec, method: str, settings: Mapping[str, object]) 
     if known is None:
         other = "with these settings " if method in spec.validity else ""
         return (
-            f"how far {method} foresees comparison scores on {spec.name} has not been measured {other}"
+            f"how well {method} predicts comparison scores on {spec.name} has not been measured {other}"
             f"(fiqx-trt assess FACES --model {spec.name})"
         )
     people = f" of {known.people} people" if known.people else ""
@@ -96,7 +96,7 @@ def validity_line(spec: ModelSpec, method: str, settings: Mapping[str, object]) 
     measured = f"Spearman {band}, degraded copies of {known.faces} faces{people}"
     if known.spearman < WEAK:
         return (
-            f"WARNING: {method} foresees little of the loss of similarity on {spec.name} ({measured}); compare methods and "
+            f"WARNING: {method} predicts little of the loss of similarity on {spec.name} ({measured}); compare methods and "
             "recognisers with fiqx-trt assess"
         )
-    return f"{method} foresees the loss of similarity on {spec.name} ({measured})"
+    return f"{method} predicts the loss of similarity on {spec.name} ({measured})"

@@ -96,7 +96,7 @@ def assess_page(study: AssessmentStudy, pictures: Mapping[str, Picture], record:
         Section("What was computed", [FORMULAS]),
         *closing(facts, Files([*FILES, ("summary.json", "every number of this page")])),
     ]
-    return Page("fiqx-trt assess", "What the quality foresees", _lead(study), sections, foot=page_foot())
+    return Page("fiqx-trt assess", "What the quality predicts", _lead(study), sections, foot=page_foot())
 
 
 FILES = (
@@ -189,7 +189,7 @@ def _notes(result: Assessment) -> list[str]:
             "compare it with other pictures of the same person."
         )
     notes += [
-        f"{name} foresees little of the loss of similarity on this recogniser."
+        f"{name} predicts little of the loss of similarity on this recogniser."
         for name in result.methods
         if result.methods[name].headline.value < WEAK
     ]
