@@ -40,6 +40,11 @@ _MULTIPLE = 32  # height and width of what the network reads
 _UPRIGHT = 0.9  # upright faces have more, faces on their side or head less
 _TURNED = 0.8  # least confidence in the other three directions, where a turned face is an upright one
 _OVERLAP = 0.3
+_ROTATIONS = (
+    cv2.ROTATE_90_COUNTERCLOCKWISE,
+    cv2.ROTATE_180,
+    cv2.ROTATE_90_CLOCKWISE,
+)  # as np.rot90, ten times as fast
 
 
 class _Found(NamedTuple):
@@ -166,7 +171,7 @@ class Yunet:
 
     def _look(self, copy: _Copy, turn: int = 0) -> _Found:
         """Search a copy turned by `turn` quarters; return all candidates in pixels of the picture."""
-        seen = np.rot90(copy.pixels, turn)
+        seen = np.asarray(cv2.rotate(copy.pixels, _ROTATIONS[turn - 1]), np.uint8) if turn else copy.pixels
         extents = [extent + -extent % _MULTIPLE for extent in seen.shape[:2]]
         canvas = np.zeros((1, *extents, 3), np.uint8)
         canvas[0, : seen.shape[0], : seen.shape[1]] = seen
