@@ -115,6 +115,31 @@ def test_the_callers_stream_orders_the_work(session: DeviceSession) -> None:
         np.testing.assert_array_equal(copies[name].cpu().numpy(), value)
 
 
+@pytest.mark.parametrize("side", [False, True], ids=["stream 0", "a side stream"])
+def test_the_legacy_stream_orders_the_work(session: DeviceSession, side: bool) -> None:
+    """A feed that a busy default stream writes late, given to a run on that stream and to a run on another one."""
+    from fiqx_trt.kernels import DeviceArray, copy
+
+    torch = pytest.importorskip("torch")
+    x = images(9)
+    expected = session.run({"image": x})
+    stream = torch.cuda.Stream() if side else torch.cuda.default_stream()
+    given, late = DeviceArray.zeros(x.shape, x.dtype), torch.as_tensor(x, device="cuda")
+    busy = torch.randn(4096, 4096, device="cuda")
+    torch.cuda.synchronize()
+    for _ in range(20):
+        busy = busy @ busy * 1e-3
+    copy(late, given, stream=0)
+    results = session.run_device({"image": given}, stream=stream.cuda_stream)
+    del given
+    torch.empty(x.shape, device="cuda").fill_(-1)
+    with torch.cuda.stream(stream):
+        copies = {name: torch.as_tensor(value, device="cuda").clone() for name, value in results.items()}
+    stream.synchronize()
+    for name, value in expected.items():
+        np.testing.assert_array_equal(copies[name].cpu().numpy(), value)
+
+
 def test_an_array_of_another_stream_is_waited_for(session: DeviceSession) -> None:
     from fiqx_trt.kernels import DeviceArray
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import pickle
 import threading
 from collections.abc import Callable
@@ -11,10 +12,12 @@ import numpy as np
 import pytest
 
 from fiqx_trt import _core, kernels
+from fiqx_trt.errors import DeviceMismatchError
 from fiqx_trt.runtime import device_context, open_session
 from fiqx_trt.runtime.base import Session, TensorInfo
 from fiqx_trt.runtime.device import DeviceSession
 from fiqx_trt.runtime.device_context import HOST, CudaContext, context_at, context_of, session_context
+from fiqx_trt.statistics import MapStatistics
 from runtime.small_nets import images, residual_net
 
 X = np.arange(24, dtype=np.float32).reshape(4, 3, 2)
@@ -102,6 +105,41 @@ def test_there_and_back(device: CudaContext) -> None:
             assert back.dtype == dtype
     assert repr(device) == "<device context cuda:0>"
     assert context_of(device.upload(X)) is context_at(0)
+
+
+def refused_by_a_session_of_the_host(array: Any) -> None:
+    with Elsewhere(device="cpu") as session, pytest.raises(DeviceMismatchError, match="is on a CUDA device"):
+        session.run({"x": array})
+
+
+#: What may be done with an array before it is dropped, and whether the drop must wait for the whole device.
+USES: dict[str, tuple[Callable[[Any], object], bool]] = {
+    "nothing": (lambda array: None, False),
+    "its context is asked for": (context_of, False),
+    "it is borrowed": (kernels.borrow, False),
+    "a session of the host refuses it": (refused_by_a_session_of_the_host, False),
+    "maps are counted": (lambda array: MapStatistics((3, 2)).push(array), False),
+    "another library reads the address": (lambda array: array.__cuda_array_interface__, True),
+}
+
+
+@pytest.mark.cuda
+@pytest.mark.parametrize("use", USES)
+def test_only_memory_that_another_library_was_told_of_waits(device: CudaContext, use: str) -> None:
+    """Seen on late streams: work that another stream has been given runs when somebody waits for it."""
+    if os.environ.get("FIQX_EMULATED_STREAMS") != "late":
+        pytest.skip("only emulated streams run late for certain")
+    work, waits = USES[use]
+    array = kernels.DeviceArray.from_host(X / 24, stream=device.stream)
+    work(array)
+    other, back = _core.Stream(), _core.pinned((1,), np.float32)
+    back[0] = 0
+    kernels.copy(
+        kernels.DeviceArray.from_host(np.float32([7]), stream=other.handle), back, stream=other.handle
+    )
+    del array
+    assert back[0] == (7 if waits else 0)
+    other.synchronize()
 
 
 @pytest.mark.cuda

@@ -25,7 +25,7 @@ Every function raises :class:`~fiqx_trt.errors.InvalidInputError` for a wrong sh
 from __future__ import annotations
 
 from fiqx_trt._core import DeviceArray
-from fiqx_trt.kernels._arrays import Array, borrow, copy, reshape, rows
+from fiqx_trt.kernels._arrays import Array, borrow, copy, on_device, reshape, rows
 from fiqx_trt.kernels._maps import (
     CombinedMaps,
     QualityMaps,
@@ -61,6 +61,7 @@ __all__ = [
     "dropout_masks",
     "face_input",
     "local_contrast",
+    "on_device",
     "pair_spread",
     "pixel_histogram",
     "pixel_histogram_merge",

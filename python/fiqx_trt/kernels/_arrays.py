@@ -10,10 +10,24 @@ import numpy as np
 
 from fiqx_trt import _core
 
-__all__ = ["Array", "borrow", "copy", "reshape", "rows", "stream_of"]
+__all__ = ["Array", "borrow", "copy", "on_device", "reshape", "rows", "stream_of"]
 
 #: A NumPy array or any array with ``__cuda_array_interface__``.
 Array: TypeAlias = Any
+
+
+def on_device(array: Array) -> bool:
+    """Return whether an array is on a CUDA device.
+
+    The interface of a :class:`DeviceArray` is not looked at: reading it says that another library was told the address.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> on_device(np.zeros(2))
+    False
+    """
+    return isinstance(array, _core.DeviceArray) or hasattr(array, "__cuda_array_interface__")
 
 
 def stream_of(array: Array, stream: int | None) -> int | None:

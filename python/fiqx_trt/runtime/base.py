@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fiqx_trt.errors import DeviceMismatchError, FiqxError, InferenceError, InvalidInputError, ModelError
+from fiqx_trt.kernels import on_device
 from fiqx_trt.runtime.turns import Turns, refuse_pickling
 
 __all__ = ["Array", "Chunk", "Feeds", "Session", "TensorInfo", "first_line"]
@@ -233,7 +234,7 @@ def _check_feeds(inputs: Sequence[TensorInfo], feeds: Feeds, device: str) -> tup
 
 
 def _check_feed(info: TensorInfo, value: Any, device: str) -> Array:
-    if hasattr(value, "__cuda_array_interface__"):
+    if on_device(value):
         raise DeviceMismatchError(
             f"input '{info.name}' is on a CUDA device, and this session takes arrays in host memory (it "
             f"runs on {device}): copy it first, with .cpu().numpy() in torch or .get() in CuPy and pycuda"

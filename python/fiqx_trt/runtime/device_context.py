@@ -207,7 +207,7 @@ def context_of(array: Array) -> DeviceContext:
     CudaUnavailableError
         The kernels do not see its device.
     """
-    if not hasattr(array, "__cuda_array_interface__"):
+    if not kernels.on_device(array):
         return HOST
     return context_at(kernels.borrow(array).device)
 

@@ -75,6 +75,32 @@ def test_the_callers_stream_orders_the_work(latest: World) -> None:
         gpu.pop()
 
 
+@pytest.mark.parametrize("caller", [None, 0, LEGACY])
+def test_a_feed_may_be_overwritten_on_its_own_stream(latest: World, caller: int | None) -> None:
+    """As when its owner drops it: the memory is given out again in the order of the feed's stream."""
+    gpu = latest.gpu
+    with opened() as session:
+        x = images(5)
+        expected = session.run({"image": x})
+        gpu.push()
+        own, other = gpu.open_stream(1), gpu.open_stream(1)
+        gpu.pop()
+        given = DeviceInput(gpu, x, stream=own)
+        results = session.run_device({"image": given}, stream=other if caller is None else caller)
+        gpu.push()
+        gpu.queue(own, lambda: gpu.at(given.pointer, x.nbytes).fill(0xCD))
+        gpu.drain(own)  # the run has not been waited for
+        gpu.pop()
+        for name, value in expected.items():
+            np.testing.assert_array_equal(results[name].to_host(), value)
+        del results
+        given.free()
+        gpu.push()
+        gpu.close_stream(own)
+        gpu.close_stream(other)
+        gpu.pop()
+
+
 def test_a_dropped_result_is_freed_after_the_streams_that_write_it(latest: World) -> None:
     gpu = latest.gpu
     with opened() as session:

@@ -76,7 +76,7 @@ class TensorRtSession(DeviceSession):
         views = {name: view(name, array) for name, array in feeds.items()}
         rows = check_views(self.inputs, {name: (v.shape, v.dtype) for name, v in views.items()})
         streams = dict.fromkeys(v.stream for v in views.values() if v.stream is not None)
-        caller = stream if stream is not None else next(iter(streams), LEGACY_DEFAULT)
+        caller = (stream or LEGACY_DEFAULT) if stream is not None else next(iter(streams), LEGACY_DEFAULT)
         memory = self._runner.memory
         results: dict[str, Any] = {}
         with memory.scope():
@@ -88,9 +88,11 @@ class TensorRtSession(DeviceSession):
                 results[info.name] = _result(memory, shape, info.dtype, caller, self._runner.streams)
         self._runner.run_device(list(self._starts(views, results, rows)), caller)
         with memory.scope():
-            for v in views.values():  # our arrays' memory goes back in their own order
-                if isinstance(v.owner, kernels.DeviceArray) and v.stream not in (None, caller):
-                    memory.wait(v.stream, caller)
+            for (
+                other
+            ) in streams:  # whoever owns an array may free it, and give it out again, in its stream's order
+                if other != caller:
+                    memory.wait(other, caller)
         return results
 
     def _starts(

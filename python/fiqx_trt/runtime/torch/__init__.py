@@ -13,14 +13,14 @@ import numpy as np
 import torch
 
 from fiqx_trt.errors import BackendUnavailableError, DeviceMismatchError
-from fiqx_trt.kernels import DeviceArray
 from fiqx_trt.runtime import gate, machine, tuning
 from fiqx_trt.runtime.base import Chunk, Session
-from fiqx_trt.runtime.device import LEGACY_DEFAULT, DeviceSession, check_views
+from fiqx_trt.runtime.device import DeviceSession, check_views
 from fiqx_trt.runtime.graph import Graph
 from fiqx_trt.runtime.options import Options
 from fiqx_trt.runtime.torch.interpreter import OPERATORS, TorchGraph
 from fiqx_trt.runtime.torch.staging import as_declared, run_staged
+from fiqx_trt.runtime.torch.streams import as_tensor, on_stream, ordered
 
 __all__ = [
     "OPERATORS",
@@ -112,6 +112,8 @@ class TorchSession(DeviceSession):
 
         if device == "cpu" and precision == "fp16":
             raise BackendUnavailableError("torch on the CPU offers fp32 and bf16; use precision='auto'")
+        if device != "cpu":
+            forbid_reduced_sums()
         self._graph = TorchGraph(
             onnx.load_model_from_string(graph.data), device=device, dtype=DTYPES[precision]
         )
@@ -140,27 +142,28 @@ class TorchSession(DeviceSession):
         return as_declared(self._graph(feeds), self.outputs)
 
     def _run_device(self, feeds: Mapping[str, Any], stream: int | None) -> dict[str, Any]:
-        with torch.inference_mode(), _on_stream(stream, self.device), exact_convolutions():
-            tensors = {name: self._tensor(name, value) for name, value in feeds.items()}
+        device = torch.device(self.device)
+        for name, value in feeds.items():
+            self._require_device(name, value)
+        with (
+            torch.inference_mode(),
+            on_stream(stream, device),
+            ordered(feeds.values(), device),
+            exact_convolutions(),
+        ):
+            tensors = {name: as_tensor(value, device) for name, value in feeds.items()}
             kinds = {name: (tuple(t.shape), _numpy_type(t)) for name, t in tensors.items()}
             rows = check_views(self.inputs, kinds)
             parts = [self._part(tensors, first, rows) for first in range(0, max(rows, 1), self.batch)]
             return {info.name: torch.cat([part[info.name] for part in parts])[:rows] for info in self.outputs}
 
-    def _tensor(self, name: str, value: Any) -> torch.Tensor:
-        wanted = torch.device(self.device)
-        if isinstance(value, np.ndarray) or (
-            isinstance(value, torch.Tensor) and value.device.type != wanted.type
-        ):
+    def _require_device(self, name: str, value: Any) -> None:
+        elsewhere = isinstance(value, torch.Tensor) and value.device.type != torch.device(self.device).type
+        if isinstance(value, np.ndarray) or elsewhere:
             raise DeviceMismatchError(
                 f"input '{name}' is a {type(value).__name__} that is not on {self.device}: use run() for host "
                 f"arrays, or copy it first, with torch.as_tensor(x, device='{self.device}')"
             )
-        ours = isinstance(value, DeviceArray) and wanted.type == "cuda"
-        if ours and value.stream == torch.cuda.current_stream(wanted).cuda_stream:
-            value = _InOrder(value)
-        _wait_for(value, wanted)
-        return torch.as_tensor(value, device=wanted)
 
     def _part(self, tensors: Mapping[str, torch.Tensor], first: int, rows: int) -> dict[str, torch.Tensor]:
         """Run one chunk of exactly `batch` rows, padded by repeating the last row."""
@@ -183,43 +186,9 @@ class TorchSession(DeviceSession):
         del self._graph
 
 
-class _InOrder:
-    """A view of one of our arrays that torch reads on the array's own stream, so that neither waits for the other."""
-
-    def __init__(self, array: DeviceArray) -> None:
-        self._array = array
-        self.__cuda_array_interface__ = {
-            "shape": array.shape,
-            "typestr": array.dtype.str,
-            "data": (array.pointer, False),
-            "strides": None,
-            "version": 2,
-        }
-
-
 def _numpy_type(tensor: torch.Tensor) -> np.dtype[Any] | None:
     name = str(tensor.dtype).removeprefix("torch.")
     return None if name == "bfloat16" else np.dtype(name)
-
-
-def _wait_for(value: Any, device: torch.device) -> None:
-    """Make the current stream wait for the stream of an array, which `torch.as_tensor` does not do."""
-    if device.type == "cpu" or isinstance(value, torch.Tensor):
-        return
-    stream = getattr(value, "__cuda_array_interface__", {}).get("stream")
-    current = torch.cuda.current_stream(device)
-    if stream is not None and stream != current.cuda_stream:
-        other = 0 if stream == LEGACY_DEFAULT else int(stream)
-        current.wait_stream(torch.cuda.ExternalStream(other, device=device))
-
-
-def _on_stream(stream: int | None, device: str) -> contextlib.AbstractContextManager[Any]:
-    if stream is None or device == "cpu":
-        return contextlib.nullcontext()
-    context: contextlib.AbstractContextManager[Any] = torch.cuda.stream(
-        torch.cuda.ExternalStream(stream, device=device)
-    )
-    return context
 
 
 @contextlib.contextmanager
@@ -241,6 +210,17 @@ def exact_convolutions() -> contextlib.AbstractContextManager[None]:
         enabled=True, benchmark=False, deterministic=True, allow_tf32=False
     )
     return context
+
+
+def forbid_reduced_sums() -> None:
+    """Make matrix products of half precision on CUDA add in float32, for the whole process.
+
+    By default cuBLAS may split a long product and add the parts in half precision; then accuracy, and whether a row's bits
+    depend on its position, are its choice. The setting is one per process, so it is made once and never changed back.
+    """
+    products = torch.backends.cuda.matmul
+    products.allow_fp16_reduced_precision_reduction = False
+    products.allow_bf16_reduced_precision_reduction = False
 
 
 def _key(graph: Graph, options: Options) -> tuple[object, ...]:
