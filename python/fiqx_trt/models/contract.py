@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Literal, TypeAlias, get_args
@@ -10,7 +11,7 @@ from fiqx_trt.errors import InvalidInputError, ModelError
 from fiqx_trt.files import parse_json, read_regular
 from fiqx_trt.text import field_words
 
-__all__ = ["Color", "InputContract", "check_names", "read_fields", "typed_field"]
+__all__ = ["Color", "InputContract", "check_names", "entry_of", "measured_with", "read_fields", "typed_field"]
 
 Color: TypeAlias = Literal["rgb", "bgr", "gray"]
 
@@ -108,3 +109,19 @@ def typed_field(origin: str, name: str, value: Any) -> Any:
     if not isinstance(value, str):
         raise ModelError(f"{origin} has {name} = {value!r}; it must be a text")
     return value
+
+
+def entry_of(kind: type[Any], value: Any) -> dict[str, Any]:
+    """Return a nested entry of a sidecar by name; raise ValueError or TypeError where it is none of the dataclass `kind`."""
+    entry = dict(value)
+    unknown = set(entry) - set(kind.__dataclass_fields__)
+    if unknown:
+        raise ValueError(f"unknown fields {', '.join(sorted(map(str, unknown)))}")
+    return entry
+
+
+def measured_with(entries: Mapping[str, Any], name: str, settings: Mapping[str, object]) -> Any:
+    """Return the entry of a name if it was measured with these settings, else None."""
+    entry = entries.get(name)
+    plain = json.loads(json.dumps(dict(settings)))
+    return entry if entry is not None and dict(entry.settings) == plain else None

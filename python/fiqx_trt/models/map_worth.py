@@ -1,12 +1,13 @@
-"""What is known of how much the maps of a recogniser tell, beside plain baselines."""
+"""The measured deletion gain of a recogniser's maps, beside simple baselines."""
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from fiqx_trt.models.contract import entry_of, measured_with
 
 if TYPE_CHECKING:
     from fiqx_trt.models.spec import ModelSpec
@@ -30,9 +31,9 @@ class MapWorth:
     faces, people
         Number of faces, and of people where identities were known (0 otherwise).
     settings
-        What else the map depends on, such as the weighting of pixel quality.
+        The settings of the map, such as the weighting of pixel quality.
     on
-        In words: on which faces it was measured.
+        Description of the faces.
     """
 
     gain: Interval
@@ -49,24 +50,15 @@ class MapWorth:
 
     @classmethod
     def from_fields(cls, fields: object) -> MapWorth:
-        """Read an entry of a sidecar.
-
-        Raises
-        ------
-        ValueError, TypeError, KeyError, AttributeError
-            It is no such entry.
-        """
-        given: dict[str, Any] = dict(fields)  # type: ignore[call-overload]
-        unknown = set(given) - set(cls.__dataclass_fields__)
-        if unknown:
-            raise ValueError(f"unknown fields {', '.join(sorted(map(str, unknown)))}")
+        """Read an entry of a sidecar; raise ValueError, TypeError, KeyError or AttributeError where it is none."""
+        entry = entry_of(cls, fields)
         return cls(
-            _interval(given["gain"]),
-            {str(name): _interval(numbers) for name, numbers in given["against"].items()},
-            int(given["faces"]),
-            int(given["people"]),
-            dict(given["settings"]),
-            str(given.get("on", "")),
+            _interval(entry["gain"]),
+            {str(name): _interval(numbers) for name, numbers in entry["against"].items()},
+            int(entry["faces"]),
+            int(entry["people"]),
+            dict(entry["settings"]),
+            str(entry.get("on", "")),
         )
 
 
@@ -78,8 +70,6 @@ def _interval(numbers: Any) -> Interval:
 
 
 def map_worth_of(spec: ModelSpec, name: str, settings: Mapping[str, object]) -> MapWorth | None:
-    """Return what is known of a kind of map with these settings on a model; ``None`` where nothing is."""
-    known = spec.map_worth.get(name)
-    if known is None or dict(known.settings) != json.loads(json.dumps(dict(settings))):
-        return None
-    return known
+    """Return the measurement of a kind of map with these settings on a model; ``None`` where there is none."""
+    worth: MapWorth | None = measured_with(spec.map_worth, name, settings)
+    return worth

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any
+
+from fiqx_trt.models.contract import entry_of
 
 __all__ = ["MAPS", "Usual"]
 
@@ -75,10 +77,7 @@ class Usual:
         """Read the field of a sidecar; raise ValueError, TypeError, KeyError or AttributeError where it is none."""
         if value is None:
             return None
-        entry: dict[str, Any] = dict(value)  # type: ignore[call-overload]
-        unknown = set(entry) - {f.name for f in fields(cls)}
-        if unknown:
-            raise ValueError(f"unknown fields {', '.join(sorted(map(str, unknown)))}")
+        entry = entry_of(cls, value)
         height, width = entry["grid"]
         lists = {name: _numbers(entry[name]) for name in ("mean", "std")}
         regions = {name: (float(mean), float(std)) for name, (mean, std) in entry.get("regions", {}).items()}

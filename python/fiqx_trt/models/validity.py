@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from fiqx_trt.models.contract import entry_of, measured_with
 
 if TYPE_CHECKING:
     from fiqx_trt.models.spec import ModelSpec
@@ -51,10 +52,7 @@ class Validity:
     @classmethod
     def from_fields(cls, fields: object) -> Validity:
         """Read an entry of a sidecar; raise ValueError, TypeError, KeyError or AttributeError where it is none."""
-        entry: dict[str, Any] = dict(fields)  # type: ignore[call-overload]
-        unknown = set(entry) - set(cls.__dataclass_fields__)
-        if unknown:
-            raise ValueError(f"unknown fields {', '.join(sorted(map(str, unknown)))}")
+        entry = entry_of(cls, fields)
         if entry["against"] not in ("own", "genuine"):
             raise ValueError(f"against is {entry['against']!r}; it must be own or genuine")
         untouched = entry.get("untouched")
@@ -76,10 +74,8 @@ class Validity:
 
 def validity_of(spec: ModelSpec, method: str, settings: Mapping[str, object]) -> Validity | None:
     """Return the measurement of a method with these settings on a model; ``None`` where there is none."""
-    known = spec.validity.get(method)
-    if known is None or dict(known.settings) != json.loads(json.dumps(dict(settings))):
-        return None
-    return known
+    validity: Validity | None = measured_with(spec.validity, method, settings)
+    return validity
 
 
 def validity_line(spec: ModelSpec, method: str, settings: Mapping[str, object]) -> str:
