@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from fiqx_trt.cli.main import app
-from fiqx_trt.cli.options import FaceOptions
 from fiqx_trt.errors import InvalidInputError
+from fiqx_trt.runs.options import FaceOptions
 from fiqx_trt.zoo import fetch, models
 
 
@@ -91,8 +91,8 @@ def test_score_has_the_limits_of_a_detector(
 
 
 def test_a_small_face_that_was_asked_for_is_not_too_small() -> None:
-    from fiqx_trt.cli.options import RuntimeOptions
     from fiqx_trt.models import ModelSpec
+    from fiqx_trt.runs.options import RuntimeOptions
 
     spec = ModelSpec(name="any", input_size=(112, 112))
     with FaceOptions(min_face=12).preparer(spec, RuntimeOptions(threads=1)) as preparer:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fiqx_trt.cli import options as o
+from fiqx_trt.cli.contract import parse_input_size, parse_numbers, parse_taps
 from fiqx_trt.errors import InvalidInputError, OutputError
 from fiqx_trt.runs.options import CamOptions, FaceOptions, RuntimeOptions, choose_mode, open_model
 
@@ -56,7 +57,15 @@ class ContractGroup:
         InvalidInputError
             An option cannot be read.
         """
-        return o.model_fields(**{field.name: getattr(self, field.name) for field in fields(ContractGroup)})
+        given: dict[str, Any] = {
+            "mean": parse_numbers(self.mean, "--mean"),
+            "std": parse_numbers(self.std, "--std"),
+            "color": self.color,
+            "template": self.template,
+            "input_size": parse_input_size(self.input_size),
+            **parse_taps(self.tap or ()),
+        }
+        return {name: value for name, value in given.items() if value is not None}
 
 
 @dataclass(frozen=True)
@@ -74,7 +83,8 @@ class ModelGroup(ContractGroup, _NamedModel):
     @property
     def contract(self) -> dict[str, Any]:
         """Fields of the model's contract that were given, by name (:attr:`ContractGroup.contract`)."""
-        return {**super().contract, **o.model_fields(alpha=self.alpha, r=self.r)}
+        scale = {"alpha": self.alpha, "r": self.r}
+        return {**super().contract, **{name: value for name, value in scale.items() if value is not None}}
 
     def open(self, runtime: RuntimeOptions, **more: Any) -> Model:
         """Open the model (:func:`fiqx_trt.load_model`) with its contract and further fields of it."""

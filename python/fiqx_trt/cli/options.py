@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from fiqx_trt.errors import InvalidInputError
-from fiqx_trt.runs.options import FaceOptions as FaceOptions
-from fiqx_trt.runs.options import RuntimeOptions as RuntimeOptions
-from fiqx_trt.runs.options import open_model as open_model
 from fiqx_trt.zoo import DEFAULT_MODEL as DEFAULT_MODEL  # the commands' default
 
 MODEL_PANEL = "Model"
@@ -19,8 +14,6 @@ FACES_PANEL = "Faces"
 RUNTIME_PANEL = "Runtime"
 OUTPUT_PANEL = "Output"
 PARTS_PANEL = "Runs in parts"
-
-TAPS = ("image", "embedding", "pre_dropout", "features")
 
 Inputs = Annotated[
     list[str],
@@ -270,73 +263,3 @@ RetryFailed = Annotated[
 OutDirectory = Annotated[
     Path, typer.Option("--out", "-o", metavar="DIR", help="Folder to write into.", show_default=False)
 ]
-
-
-def numbers(text: str | None, option: str) -> tuple[float, ...] | float | None:
-    """Read ``127.5`` or ``123.7,116.3,103.5``.
-
-    Raises
-    ------
-    InvalidInputError
-        It is not one or three numbers.
-    """
-    if text is None:
-        return None
-    try:
-        values = tuple(float(part) for part in text.split(","))
-    except ValueError:
-        values = ()
-    if len(values) not in (1, 3):
-        raise InvalidInputError(f"{option} is {text!r}; give one number, or three with commas between")
-    return values[0] if len(values) == 1 else values
-
-
-def model_fields(
-    *,
-    mean: str | None = None,
-    std: str | None = None,
-    color: str | None = None,
-    template: str | None = None,
-    alpha: float | None = None,
-    r: float | None = None,
-    input_size: str | None = None,
-    tap: Sequence[str] | None = None,
-) -> dict[str, Any]:
-    """Return the fields of the model's contract that were given, by name."""
-    fields: dict[str, Any] = {
-        "mean": numbers(mean, "--mean"),
-        "std": numbers(std, "--std"),
-        "color": color,
-        "template": template,
-        "alpha": alpha,
-        "r": r,
-        "input_size": _extent(input_size),
-        **_taps(tap or ()),
-    }
-    return {name: value for name, value in fields.items() if value is not None}
-
-
-def _extent(text: str | None) -> tuple[int, int] | None:
-    """Read ``112x96``, or ``112`` for a square."""
-    if text is None:
-        return None
-    parts = text.lower().replace("×", "x").split("x")
-    if not (
-        1 <= len(parts) <= 2 and all(part.isascii() and part.isdecimal() and int(part) for part in parts)
-    ):
-        raise InvalidInputError(f"--input-size is {text!r}; give height and width in pixels, such as 112x96")
-    return int(parts[0]), int(parts[-1])
-
-
-def _taps(texts: Sequence[str]) -> dict[str, str]:
-    """Read ``embedding=NAME``."""
-    taps: dict[str, str] = {}
-    for text in texts:
-        which, equals, name = text.partition("=")
-        if which not in TAPS or not equals or not name or which in taps:
-            raise InvalidInputError(
-                f"--tap is {text!r}; give each of {', '.join(TAPS)} once at most, as WHICH=NAME (`fiqx-trt model inspect` "
-                "prints what was found)"
-            )
-        taps[which] = name
-    return taps
