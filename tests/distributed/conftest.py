@@ -9,8 +9,7 @@ from pathlib import Path
 import cv2
 import pytest
 
-from fiqx_trt.runs.file_run import Inputs
-from fiqx_trt.runs.options import FaceOptions, RuntimeOptions
+from fiqx_trt.runs.options import FaceOptions, Inputs, RuntimeOptions
 from fiqx_trt.runs.settings import ScoreSettings
 from support.nets import noise_faces, save, small_recogniser
 

@@ -22,7 +22,7 @@ from fiqx_trt.distributed.parts import part_name
 from fiqx_trt.distributed.run import PartsResult, Share, score_parts
 from fiqx_trt.errors import InvalidInputError, ModelError, OutputError
 from fiqx_trt.rows import RunMeta, read_table
-from fiqx_trt.runs.file_run import Inputs, open_run
+from fiqx_trt.runs.options import Inputs, open_run
 from fiqx_trt.runs.settings import ScoreSettings
 
 
@@ -213,7 +213,7 @@ RUN = """
 import sys
 from fiqx_trt.distributed.run import score_parts
 from fiqx_trt.faces import units
-from fiqx_trt.runs.file_run import Inputs
+from fiqx_trt.runs.options import Inputs
 from fiqx_trt.runs.options import FaceOptions, RuntimeOptions
 from fiqx_trt.runs.settings import ScoreSettings
 

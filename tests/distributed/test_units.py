@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from fiqx_trt.faces.sources import Container, Source, iter_pieces, iter_sources
 from fiqx_trt.faces.units import LOOSE, Unit, cut_units, digest_units
-from fiqx_trt.runs.file_run import Inputs
+from fiqx_trt.runs.options import Inputs
 
 Piece = Source | Container
 PIECES = st.lists(st.one_of(st.integers(1, 3 * LOOSE), st.just("x.tar")), max_size=6)

@@ -135,7 +135,7 @@ def assess(
             "or give --record"
         )
     elif record is not False:
-        _record(model, study, methods, pictures.inputs)
+        _record(model, study, methods, pictures.names)
 
 
 def _show(result: Assessment) -> None:

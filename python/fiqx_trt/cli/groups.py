@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,15 +10,13 @@ from typing import TYPE_CHECKING, Any
 from fiqx_trt.cli import options as o
 from fiqx_trt.cli.contract import parse_input_size, parse_numbers, parse_taps
 from fiqx_trt.errors import InvalidInputError, OutputError
-from fiqx_trt.runs.options import CamOptions, FaceOptions, RuntimeOptions, choose_mode, open_model
+from fiqx_trt.runs.options import CamOptions, FaceOptions, Inputs, RuntimeOptions, choose_mode, open_model
 
 if TYPE_CHECKING:
     from fiqx_trt.distributed.run import Share
-    from fiqx_trt.faces.sources import Source
     from fiqx_trt.models import Model
     from fiqx_trt.quality import MethodOptions
     from fiqx_trt.rows import Mode
-    from fiqx_trt.runs.file_run import Inputs
 
 __all__ = [
     "CamGroup",
@@ -113,29 +111,12 @@ class LargestFaceGroup(FaceOptions):
 
 
 @dataclass(frozen=True, kw_only=True)
-class InputGroup:
+class InputGroup(Inputs):
     """The pictures, and how their names are read."""
 
-    inputs: o.Inputs
-    null: o.NullSeparated = False
+    names: o.Inputs
+    null_separated: o.NullSeparated = False
     column: o.Column = None
-
-    @property
-    def given(self) -> Inputs:
-        """The inputs of a run."""
-        from fiqx_trt.runs.file_run import Inputs
-
-        return Inputs(self.inputs, self.null, self.column)
-
-    def sources(self) -> Iterator[Source]:
-        """Return one source per picture (:func:`fiqx_trt.faces.sources.iter_sources`).
-
-        Raises
-        ------
-        SourceError
-            An input does not exist.
-        """
-        return self.given.sources()
 
 
 @dataclass(frozen=True)

@@ -48,7 +48,7 @@ def run_in_parts(
     with open_progress(None, quiet=output.quiet) as report, stop_on_signals() as stop:
         done = score_parts(
             settings,
-            pictures.given,
+            pictures,
             location,
             call=sys.argv,
             mode=output.mode,

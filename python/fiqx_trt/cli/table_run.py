@@ -50,7 +50,7 @@ def run_on_terminal(
     """
     from fiqx_trt.runs.file_run import open_run
 
-    with open_run(settings, pictures.given, out, mode=output.mode, call=command_line(), batch=batch) as run:
+    with open_run(settings, pictures, out, mode=output.mode, call=command_line(), batch=batch) as run:
         total = None if output.quiet else run.count(seconds=COUNT_SECONDS)
         for note in () if output.quiet else run.maker.notes():
             say(f"note: {note}")

@@ -21,7 +21,7 @@ from fiqx_trt.rows import Mode, RunMeta
 from fiqx_trt.rows.meta import utc_now
 
 if TYPE_CHECKING:
-    from fiqx_trt.runs.file_run import Inputs
+    from fiqx_trt.runs.options import Inputs
     from fiqx_trt.runs.progress import Progress
     from fiqx_trt.runs.settings import ScoreSettings
 

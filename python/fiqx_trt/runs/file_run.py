@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fiqx_trt.errors import InvalidInputError
-from fiqx_trt.faces.sources import iter_sources
 from fiqx_trt.rows import Mode, TableWriter, open_table, score_columns
 from fiqx_trt.rows.files import TableFiles
 from fiqx_trt.runs.loop import score_table
@@ -22,44 +21,11 @@ if TYPE_CHECKING:
     from fiqx_trt.faces.prepare import FacePreparer
     from fiqx_trt.faces.sources import Source
     from fiqx_trt.runs.maker import Maker
+    from fiqx_trt.runs.options import Inputs
     from fiqx_trt.runs.progress import Progress
     from fiqx_trt.runs.settings import RunSettings
 
-__all__ = ["FileRun", "Inputs", "open_run"]
-
-
-@dataclass(frozen=True)
-class Inputs:
-    """The inputs of a run.
-
-    Parameters
-    ----------
-    names
-        Files, folders, globs, archives, lists or tables; see :mod:`fiqx_trt.faces.sources`.
-    null_separated
-        Whether names on standard input end with NUL.
-    column
-        The path column of inputs that are tables; ``None``: ``path``.
-    """
-
-    names: Sequence[str | Path]
-    null_separated: bool = False
-    column: str | None = None
-
-    @classmethod
-    def of(cls, given: Sequence[str | Path] | str | Path, *, column: str | None = None) -> Inputs:
-        """Return one or several inputs."""
-        return cls([given] if isinstance(given, (str, Path)) else list(given), column=column)
-
-    def sources(self) -> Iterator[Source]:
-        """Return one source per picture.
-
-        Raises
-        ------
-        SourceError
-            At once: an input does not exist.
-        """
-        return iter_sources(self.names, null_separated=self.null_separated, column=self.column)
+__all__ = ["FileRun", "open_run"]
 
 
 @dataclass(frozen=True)

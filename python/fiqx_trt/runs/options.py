@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -17,12 +17,49 @@ if TYPE_CHECKING:
     from fiqx_trt.explain.result import ScoreCam
     from fiqx_trt.faces.detect import Detector, Locator
     from fiqx_trt.faces.prepare import FacePreparer
+    from fiqx_trt.faces.sources import Source
     from fiqx_trt.models import Model, ModelSpec
     from fiqx_trt.rows import Mode
 
-__all__ = ["CamOptions", "FaceOptions", "RuntimeOptions", "choose_mode", "open_model"]
+__all__ = ["CamOptions", "FaceOptions", "Inputs", "RuntimeOptions", "choose_mode", "open_model"]
 
 _LANDMARKS = "landmarks:"
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """The inputs of a run.
+
+    Parameters
+    ----------
+    names
+        Files, folders, globs, archives, lists or tables; see :mod:`fiqx_trt.faces.sources`.
+    null_separated
+        Whether names on standard input end with NUL.
+    column
+        The path column of inputs that are tables; ``None``: ``path``.
+    """
+
+    names: Sequence[str | Path]
+    null_separated: bool = False
+    column: str | None = None
+
+    @classmethod
+    def of(cls, given: Sequence[str | Path] | str | Path, *, column: str | None = None) -> Inputs:
+        """Return one or several inputs."""
+        return cls([given] if isinstance(given, (str, Path)) else list(given), column=column)
+
+    def sources(self) -> Iterator[Source]:
+        """Return one source per picture.
+
+        Raises
+        ------
+        SourceError
+            At once: an input does not exist.
+        """
+        from fiqx_trt.faces.sources import iter_sources
+
+        return iter_sources(self.names, null_separated=self.null_separated, column=self.column)
 
 
 @dataclass(frozen=True)

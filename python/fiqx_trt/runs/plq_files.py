@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fiqx_trt.runs.file_run import Inputs, open_run
-from fiqx_trt.runs.options import FaceOptions, RuntimeOptions, choose_mode
+from fiqx_trt.runs.file_run import open_run
+from fiqx_trt.runs.options import FaceOptions, Inputs, RuntimeOptions, choose_mode
 from fiqx_trt.runs.record import python_call
 from fiqx_trt.runs.settings import PLQ_TABLE, PlqSettings
 from fiqx_trt.zoo import DEFAULT_MODEL
