@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from fiqx_trt.demo.explain import AMVA
 from fiqx_trt.demo.story import lower_at_full_strength, surprises, verdict
 from fiqx_trt.evaluate.correlation import rank_correlation
 from fiqx_trt.experiments.degradations import DEGRADATIONS
@@ -32,16 +33,17 @@ if TYPE_CHECKING:
     from fiqx_trt.demo.explain import ExplainedLadder
     from fiqx_trt.demo.picture import Step
     from fiqx_trt.figures.canvas import Picture
-    from fiqx_trt.models import Model, ModelSpec
+    from fiqx_trt.models import ModelSpec
+    from fiqx_trt.runs.record import RanModel
 
 __all__ = ["demo_page"]
 
 
 def demo_page(
-    model: Model,
+    model: RanModel,
     steps: Sequence[Step],
     explained: ExplainedLadder,
-    ladder: Picture,
+    pictures: Mapping[str, Picture],
     parameters: Mapping[str, object],
     record: RunRecord,
 ) -> Page:
@@ -55,8 +57,8 @@ def demo_page(
         The rungs, the untouched face first.
     explained
         What the maps showed.
-    ladder
-        The figure of the rungs.
+    pictures
+        Its figures by the names of their files.
     parameters
         Settings of the quality that change a number.
     record
@@ -90,7 +92,7 @@ def demo_page(
         title="One face, made worse step by step",
         lead=lead,
         sections=[
-            Section("In short", [_agreement(steps), *_yardstick(spec), _ladder(ladder, steps)]),
+            Section("In short", [_agreement(steps), *_yardstick(spec), _ladder(pictures["ladder"], steps)]),
             *(
                 [Section("Where quality and recogniser disagree", [Notes(disagreements)])]
                 if disagreements
@@ -100,17 +102,17 @@ def demo_page(
                 record,
                 [
                     *_cautions(),
-                    *map_cautions(explained.correlation, explained.channels),
+                    *map_cautions(
+                        explained.activation.uniform_correlation, explained.activation.effective_channels
+                    ),
                     *model_cautions(model.spec),
                 ],
             ),
             Section("Every face in numbers", [_table(steps, spec)]),
-            Section(
-                "Which pixels help, and where the recogniser looks", [_maps(explained.maps_picture, steps)]
-            ),
+            Section("Which pixels help, and where the recogniser looks", [_maps(pictures["maps"], steps)]),
             Section(
                 "How the maps of good and bad faces vary",
-                map_figures(explained.result, explained.pictures, "amva/"),
+                map_figures(explained.variation, _amva(pictures), AMVA),
             ),
             Section("What was computed", [_FORMULAS, MAP_FORMULAS]),
             *closing(facts, Files(_FILES)),
@@ -132,6 +134,11 @@ _FORMULAS = Table(
     ),
     note="d̄: expected distance of two embeddings under dropout; α, r and γ belong to the model.",
 )  # fmt: skip
+
+
+def _amva(pictures: Mapping[str, Picture]) -> dict[str, Picture]:
+    """Return the figures of the variation by their names within their folder."""
+    return {stem.removeprefix(AMVA): one for stem, one in pictures.items() if stem.startswith(AMVA)}
 
 
 def _agreement(steps: Sequence[Step]) -> str:

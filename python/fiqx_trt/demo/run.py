@@ -11,13 +11,15 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from fiqx_trt.demo.explain import explain_ladder
+from fiqx_trt.amva import save_amva
+from fiqx_trt.demo.explain import AMVA, ExplainedLadder, explain_ladder, ladder_pictures
 from fiqx_trt.demo.page import demo_page
 from fiqx_trt.demo.picture import ladder_figure
 from fiqx_trt.errors import DependencyError, ImageError, ModelUnavailableError, OutputError
 from fiqx_trt.experiments.degradations import DEGRADATIONS, LEVELS, degrade
 from fiqx_trt.faces.prepare import FacePreparer
 from fiqx_trt.faces.sources import Source, iter_sources
+from fiqx_trt.figures.canvas import save_pictures
 from fiqx_trt.files import write_whole
 from fiqx_trt.models import Model, load_model
 from fiqx_trt.opencv import cv2
@@ -115,14 +117,33 @@ def run_demo(
             DemoStep(kind, level, *rows[f"{kind}-{round(100 * level):03d}"], float(similarity[index]))
             for index, (kind, level, _) in enumerate(rungs)
         )
-        ladder = ladder_figure(list(faces), steps, model.spec.cosines)
-        write_whole(out / "ladder.png", ladder.png())
         notice("pixel-quality and activation maps of every face, the latter from a masked pass per channel")
-        explained = explain_ladder(model, faces, steps, out)
-        page = demo_page(model, steps, explained, ladder, SerFiq().parameters, record or RunRecord())
-        save_page(page, out)
-    names = (REPORT, "faces/", "scores.csv", "scores.csv.meta.json", "ladder.png", *explained.written)
+        explained, ran = explain_ladder(model, faces, steps), RanModel.of(model)
+    _write(ran, steps, explained, out, record or RunRecord())
+    names = (
+        REPORT,
+        "faces/",
+        "scores.csv",
+        "scores.csv.meta.json",
+        "ladder.png",
+        "maps.png",
+        "maps.npz",
+        AMVA,
+    )
     return DemoResult(steps, names)
+
+
+def _write(
+    model: RanModel, steps: Sequence[DemoStep], explained: ExplainedLadder, out: Path, record: RunRecord
+) -> None:
+    """Draw the figures and write them, the data of the variation and the page."""
+    ladder = ladder_figure(list(explained.faces), steps, model.spec.cosines)
+    pictures = ladder_pictures(explained, steps)
+    write_whole(out / "ladder.png", ladder.png())
+    save_amva(explained.variation, out / AMVA)
+    save_pictures(pictures, out)
+    pictures["ladder"] = ladder
+    save_page(demo_page(model, steps, explained, pictures, SerFiq().parameters, record), out)
 
 
 def _ladder(model: Model, levels: Sequence[float]) -> list[tuple[str, float, NDArray[np.uint8]]]:
