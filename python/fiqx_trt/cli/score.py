@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -11,11 +12,14 @@ import typer
 
 from fiqx_trt.cli import groups as g
 from fiqx_trt.cli import options as o
+from fiqx_trt.cli.console import say
 from fiqx_trt.cli.table_run import run_on_terminal
 from fiqx_trt.errors import InvalidInputError
 
 if TYPE_CHECKING:
     from fiqx_trt.quality import MethodOptions
+    from fiqx_trt.rows import Column
+    from fiqx_trt.runs.settings import ScoreSettings
 
 __all__ = ["score"]
 
@@ -79,8 +83,24 @@ def score(
         from fiqx_trt.cli.parts_run import run_in_parts
 
         raise typer.Exit(run_in_parts(settings, pictures, out, output, engine, batch=batch))
-    _, status = run_on_terminal(settings, pictures, Path(out), output, batch=batch)
+    done, status = run_on_terminal(settings, pictures, Path(out), output, batch=batch)
+    if done.complete and not output.quiet:
+        _say_scores(done.table, done.meta.columns, settings)
     raise typer.Exit(status)
+
+
+def _say_scores(table: Path, columns: Sequence[Column], settings: ScoreSettings) -> None:
+    """Say what the scores look like, name the worst faces, and how to see why."""
+    from fiqx_trt.runs.method_summary import summarise_table
+
+    methods = {method.name: method.higher_is_better for method in settings.create_methods()}
+    summaries = summarise_table(table, columns, methods)
+    for summary in summaries:
+        say(summary.line())
+    worst = summaries[0].worst_path
+    if worst is not None and Path(worst).is_file():
+        aligned = " --aligned" if settings.faces.aligned else ""
+        say(f"to see why: fiqx-trt plq {shlex.quote(worst)}{aligned} --out why")
 
 
 def _joined(named: MethodOptions, texts: Sequence[str]) -> dict[str, dict[str, object]]:

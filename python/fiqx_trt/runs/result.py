@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import statistics
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from fiqx_trt.rows import Column, Row
 from fiqx_trt.runs.frames import arrow_to_pandas
-from fiqx_trt.runs.show import html_page, html_row, number_text, row_name
+from fiqx_trt.runs.method_summary import summarise_rows
+from fiqx_trt.runs.show import html_page, html_row, row_name
 from fiqx_trt.text import printable
 
 if TYPE_CHECKING:
@@ -92,33 +92,15 @@ class Scores:
         return any(column == name or column.startswith(f"{name}_") for name in self.methods)
 
     def _lines(self) -> list[str]:
-        lines = [self._summary(), *map(self._method_line, self.methods), *self._failures()]
+        methods = summarise_rows(self.methods, self.rows, worst=NAMED)
+        lines = [self._summary(), *(method.line() for method in methods), *self._failures()]
         return [*lines, *(f"note: {note}" for note in self.notes)]
 
     def _summary(self) -> str:
         counts = ", ".join(f"{count} {status}" for status, count in self.counts.items()) or "no picture"
         return f"{len(self)} row{'' if len(self) == 1 else 's'}: {counts}; {self.ran}"
 
-    def _method_line(self, method: str) -> str:
-        better = self.methods[method]
-        scored = [row for row in self.rows if row["status"] == "ok" and row.get(method) is not None]
-        if not scored:
-            return f"{method}: no number"
-        values = [float(row[method]) for row in scored]  # type: ignore[arg-type]
-        if len(scored) == 1:
-            return f"{method}: {number_text(values[0])}{_hundred(scored, method)} {row_name(scored[0])}"
-        order = sorted(range(len(scored)), key=lambda i: values[i] if better else -values[i])
-        worst = ", ".join(f"{number_text(values[i])} {row_name(scored[i])}" for i in order[:NAMED])
-        side = "lowest" if better else "highest (lower is better)"
-        return f"{method}: median {number_text(statistics.median(values))}{_hundred(scored, method)}; {side} {worst}"
-
     def _failures(self) -> list[str]:
         failed = [row for row in self.rows if row["status"] != "ok"]
         lines = [f"{row_name(row)}: {row['status']}: {row['error']}" for row in failed[:NAMED]]
         return [*lines, f"… and {len(failed) - NAMED} more that are not ok"] if len(failed) > NAMED else lines
-
-
-def _hundred(rows: Sequence[Row], method: str) -> str:
-    """Return the median on the scale 0–100 in brackets, where every row has it."""
-    values: list[Any] = [row.get(f"{method}_100") for row in rows]
-    return "" if None in values else f" ({statistics.median(values):g} of 100)"
