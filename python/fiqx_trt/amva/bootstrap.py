@@ -1,4 +1,4 @@
-"""How much the maps of a group would change with other images: bootstrap bands."""
+"""Bootstrap bands of the maps of two groups."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How one image's activation map deviates from what high quality looks like (Fu & Damer, Eq. 7)."""
+"""Deviation of an image's activation map from the mean map of high quality (Fu & Damer, Eq. 7)."""
 
 from __future__ import annotations
 

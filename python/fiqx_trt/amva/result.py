@@ -27,7 +27,7 @@ FORMAT = 1
 
 @dataclass(frozen=True)
 class MethodResult:
-    """What one quality method's groups show.
+    """The maps and deviations of one quality method's groups.
 
     Parameters
     ----------

@@ -95,7 +95,7 @@ COUNTS = ("count_high", "count_low", "median_error")
 
 @dataclass(frozen=True)
 class MethodDifference:
-    """How the variation differs between the groups of two methods; all ``(H, W)`` float64.
+    """Differences of the variation between the groups of two methods; all ``(H, W)`` float64.
 
     Parameters
     ----------

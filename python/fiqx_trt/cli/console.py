@@ -1,4 +1,4 @@
-"""What the commands say to a person: messages, tables, progress. Everything goes to standard error."""
+"""Messages, tables and progress of the commands. Tables go to standard output, everything else to standard error."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ CURVES_PANEL = "Curves"
 
 @dataclass(frozen=True)
 class CurveGroup:
-    """How the curves are computed and drawn."""
+    """Settings of the curves and of their figures."""
 
     fmr: Annotated[
         list[float] | None,

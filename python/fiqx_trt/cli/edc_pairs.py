@@ -1,4 +1,4 @@
-"""Where the comparisons of ``edc`` come from: a pairs file or identities, and their similarities."""
+"""The comparisons of ``edc``, from a pairs file or from identities, with their similarities."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ PAIRS_PANEL = "Comparisons"
 
 @dataclass(frozen=True)
 class PairGroup:
-    """Where comparisons come from."""
+    """The source of the comparisons."""
 
     pairs: Annotated[
         Path | None,
@@ -95,7 +95,7 @@ class PairGroup:
 
 @dataclass(frozen=True)
 class Compared:
-    """Comparisons, and what there is to say about them.
+    """Comparisons with their origin and notes.
 
     Parameters
     ----------
@@ -104,7 +104,7 @@ class Compared:
     tables
         The scores; of templates where those are compared.
     origin
-        Where the similarities come from, for ``summary.json`` and the page.
+        Origin of the similarities, for ``summary.json`` and the page.
     notes
         What a reader should know of the pairs.
     distances
@@ -240,7 +240,7 @@ def similarities_of(
     batch: int,
     output: g.ResultGroup,
 ) -> Compared:
-    """Return the comparisons with cosine similarities of a model, and what to tell about them."""
+    """Return the comparisons with cosine similarities of a model, and their origin."""
     from fiqx_trt.evaluate.embeddings import EmbeddingCache, compare_embeddings, embed_images
     from fiqx_trt.evaluate.templates import template_embeddings
 

@@ -1,4 +1,4 @@
-"""What ``edc`` writes and prints."""
+"""Write and print the results of ``edc``."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ __all__ = ["EdcOutcome", "figure_names", "print_results", "write_results"]
 
 @dataclass(frozen=True)
 class EdcOutcome:
-    """Everything a run found.
+    """The results of a run.
 
     Parameters
     ----------

@@ -70,13 +70,13 @@ class ScoreGroup:
 
 
 def say_skipped(tables: ScoreTables) -> None:
-    """Say what of the score tables is not used; not even --quiet hides it."""
+    """Print which columns and rows of the score tables are not used, also with --quiet."""
     for note in skipped_notes(tables):
         say(note)
 
 
 def skipped_notes(tables: ScoreTables) -> list[str]:
-    """Return what of the score tables is not used, and why."""
+    """Return which columns and rows of the score tables are not used, and why."""
     notes = list(tables.joined)
     if tables.skipped:
         notes.append(

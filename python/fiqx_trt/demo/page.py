@@ -154,7 +154,7 @@ def _agreement(steps: Sequence[Step]) -> str:
 
 
 def _yardstick(spec: ModelSpec) -> list[str]:
-    """Say what a cosine means on this recogniser."""
+    """Return the cosines of pictures of one person and of two people on this recogniser, in words."""
     if not spec.cosines:
         return []
     genuine, impostor = spec.cosines["genuine"], spec.cosines["impostor"]

@@ -19,7 +19,7 @@ __all__ = ["Step", "ladder_figure", "maps_figure"]
 
 
 class Step(Protocol):
-    """What the picture says of a face."""
+    """The numbers of a face in the figure."""
 
     @property
     def kind(self) -> str:

@@ -60,7 +60,7 @@ class DemoStep:
 
 @dataclass(frozen=True)
 class DemoResult:
-    """What the demonstration found and wrote (names relative to its folder)."""
+    """The faces of the demonstration with their numbers, and the files written, relative to its folder."""
 
     steps: tuple[DemoStep, ...]
     written: tuple[str, ...]

@@ -1,4 +1,4 @@
-"""What the ladder tells: what each cosine means, and where quality and recogniser disagree."""
+"""The ladder in words: the verdict on each cosine, and the faces where quality and recogniser disagree."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ TOLD = 0.005
 
 
 def verdict(cosine: float, cosines: Mapping[str, tuple[float, ...]]) -> str:
-    """Say what a cosine to the untouched face means on a recogniser.
+    """Return whether a cosine to the untouched face means the same person, another person, or neither.
 
     Parameters
     ----------

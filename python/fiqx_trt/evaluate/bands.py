@@ -144,7 +144,7 @@ def _checked_identity(comparisons: Comparisons, replicates: int, level: float) -
 
 
 class _Resampler:
-    """What stays the same in every replicate, arranged so that a replicate is a few weighted counts."""
+    """Precomputed parts of all replicates, arranged so that a replicate is a few weighted counts."""
 
     def __init__(
         self,

@@ -89,7 +89,7 @@ class EmbeddingCache:
         return kept
 
     def _is_ours(self) -> bool:
-        """Tell whether a file that cannot be read is empty or begins as :meth:`write` begins it."""
+        """Return whether a file that cannot be read is empty or begins as :meth:`write` begins it."""
         try:
             with open_regular(self.path) as file:
                 begin = file.read(64)

@@ -1,4 +1,4 @@
-"""Who is on each image: from the folders they lie in, or from a table."""
+"""The person on each image, from the name of its folder or from a table."""
 
 from __future__ import annotations
 
@@ -75,6 +75,6 @@ def identities_of(paths: Sequence[str], where: str) -> list[str]:
 
 
 def _same_folder(a: str, b: str) -> bool:
-    """Tell whether two paths with a common end agree on the folder too, as far as both name one: it may be the person."""
+    """Return whether two paths with the same file name have the same folder, where both name one: it may be the person."""
     one, other = (normal(path).split("/")[-2:] for path in (a, b))
     return len(one) < 2 or len(other) < 2 or one[0] == other[0]

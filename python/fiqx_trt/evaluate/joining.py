@@ -71,6 +71,6 @@ def _escaped(paths: Sequence[str], images: Sequence[str], joined: Mapping[str, s
 
 
 def joined_note(what: str, renamed: dict[str, str], total: int) -> str:
-    """Say that names were joined by their end, with an example."""
+    """Return a note that names were joined by their end, with an example."""
     path, name = next(iter(renamed.items()))
     return f"{len(renamed)} of {total} {what} are joined with score rows by the end of their path: {path!r} is {name!r}"

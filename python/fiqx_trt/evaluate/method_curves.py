@@ -26,7 +26,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class EdcOptions:
-    """How curves are made.
+    """Settings of the curves.
 
     Parameters
     ----------
@@ -353,7 +353,7 @@ def _notes(comparisons: Comparisons, point: OperatingPoint, options: EdcOptions)
 
 
 def _impostors_above(comparisons: Comparisons) -> str | None:
-    """Say so where most impostor similarities lie above most genuine ones, as distances do that are taken for similarities."""
+    """Warn where most impostor similarities exceed most genuine ones, as when distances are read as similarities."""
     scores, genuine = comparisons.scores(), comparisons.genuine
     if not (np.any(genuine) and not np.all(genuine)):
         return None

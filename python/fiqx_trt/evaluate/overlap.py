@@ -1,4 +1,4 @@
-"""How much several quality methods agree: shared best and worst images, and rank correlations."""
+"""Agreement of several quality methods: shared best and worst images, and rank correlations."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["Agreement", "agreement", "extremes", "gaussian_copula_overlap", "sha
 
 @dataclass(frozen=True)
 class Agreement:
-    """How M methods agree on the N images that all of them scored.
+    """Agreement of M methods on the N images that all of them scored.
 
     Parameters
     ----------

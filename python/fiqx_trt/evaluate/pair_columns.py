@@ -1,4 +1,4 @@
-"""Which column of a pairs file is what: two paths, a label, and a similarity or a distance told apart by their names."""
+"""Identify the columns of a pairs file by their names: two paths, a label, and a similarity or a distance."""
 
 from __future__ import annotations
 

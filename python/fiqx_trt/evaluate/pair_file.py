@@ -25,7 +25,7 @@ SEPARATORS = ("auto", "comma", "blank")
 
 @dataclass(frozen=True)
 class PairsFile:
-    """What a pairs file says.
+    """The content of a pairs file.
 
     Parameters
     ----------
@@ -155,7 +155,7 @@ class _Lines:
 
 
 def _blank_after_commas(line: str) -> bool:
-    """Tell whether a blank follows every comma of a row; then it belongs to no name."""
+    """Return whether a blank follows every comma of a row; such a blank belongs to no name."""
     return "," in line and line.count(", ") == line.count(",")
 
 

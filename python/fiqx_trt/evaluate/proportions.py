@@ -1,4 +1,4 @@
-"""Shares with their uncertainty."""
+"""Proportions with their intervals."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Z95 = 1.959963984540054
 
 @dataclass(frozen=True)
 class Proportion:
-    """How many of how many, with the 95 % interval of the share (Wilson 1927).
+    """A proportion k / n with its 95 % interval (Wilson 1927).
 
     Parameters
     ----------

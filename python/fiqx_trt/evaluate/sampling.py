@@ -1,4 +1,4 @@
-"""Which images of each person to use: a seeded choice that does not depend on the order of the input."""
+"""Choose images of each person by a seed, independent of the order of the input."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ __all__ = ["Templates", "read_templates", "template_embeddings", "template_score
 
 @dataclass(frozen=True)
 class Templates:
-    """Which images make up which template.
+    """Templates and the images that each consists of.
 
     Parameters
     ----------

@@ -25,7 +25,7 @@ FEWEST = 3
 
 @dataclass(frozen=True)
 class AssessmentOptions:
-    """How an assessment is made.
+    """Settings of an assessment.
 
     Parameters
     ----------
@@ -102,7 +102,7 @@ class MethodValidity:
 
 @dataclass(frozen=True)
 class Assessment:
-    """What a set of faces says of quality methods on one recogniser.
+    """The correlations and discard curves of quality methods on one recogniser and a set of faces.
 
     Parameters
     ----------

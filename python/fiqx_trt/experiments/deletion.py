@@ -1,4 +1,4 @@
-"""What maps are worth: deletion and insertion areas beside a centre prior, the mean map of other faces, and chance."""
+"""Deletion and insertion curves of maps, a centre prior, the mean map of other faces, and random orders."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def mean_name(name: str) -> str:
 
 @dataclass(frozen=True)
 class Probed:
-    """What a recogniser makes of n pictures.
+    """Embeddings and qualities of n pictures.
 
     Parameters
     ----------
@@ -49,13 +49,13 @@ class Probed:
     quality: Doubles
 
 
-#: Asks a recogniser about pictures, ``(n, H, W, 3)`` uint8.
+#: A function that embeds pictures ``(n, H, W, 3)`` uint8 and measures their quality.
 Probe = Callable[[Faces], Probed]
 
 
 @dataclass(frozen=True)
 class DeletionOptions:
-    """How cells are removed.
+    """Settings of the removal of cells and of the bootstrap.
 
     Parameters
     ----------
@@ -186,10 +186,10 @@ def delete_and_insert(
     curves = {name: np.full(shape, np.nan) for name in ("quality", *references)}
     for i, face in enumerate(faces):
         orders = _orders([values[i] for values in ranked.values()], options, i)
-        stranger = _stranger(i, unit)
+        other = _face_of_another(i, unit)
         ends = Probed(untouched.embedding[i], untouched.quality[i])
         for f, fill in enumerate(fills):
-            filled = filling(face, fill, None if stranger is None else faces[stranger])
+            filled = filling(face, fill, None if other is None else faces[other])
             probed = _deleted(probe, face, filled, orders, counts, options.cells, ends)
             curves["quality"][i, :, f] = _both_ways(probed.quality, len(ranked))
             for name, reference in references.items():
@@ -260,7 +260,7 @@ def _references(units: Doubles, unit: NDArray[np.integer], known: bool) -> dict[
     return {"similarity": units, "genuine": same @ units / np.where(others > 0, others, np.nan)}
 
 
-def _stranger(i: int, unit: NDArray[np.integer]) -> int | None:
+def _face_of_another(i: int, unit: NDArray[np.integer]) -> int | None:
     """Return the next face of another person, after the last one the first again."""
     others = np.flatnonzero(unit != unit[i])
     return None if not len(others) else int(others[np.searchsorted(others, i) % len(others)])
@@ -275,7 +275,10 @@ def _deleted(
     cells: int,
     untouched: Probed,
 ) -> Probed:
-    """Return what is left at each count of each order, ``(orders, S, ...)``; both ends, common to all, are asked once."""
+    """Return embeddings and qualities at each count of each order, ``(orders, S, ...)``.
+
+    The two ends are the same for all orders and are computed once.
+    """
     between = counts[1:-1]
     pictures = [removed(face, filled, order, between, cells) for order in orders]
     probed = probe(np.concatenate([*pictures, filled[np.newaxis]]))

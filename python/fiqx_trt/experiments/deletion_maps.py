@@ -1,4 +1,4 @@
-"""The maps that ``experiment deletion`` judges, as means over cells, the centre prior, and how a model is asked."""
+"""The maps that ``experiment deletion`` judges, as means over cells; the centre prior; the recogniser as a function."""
 
 from __future__ import annotations
 
@@ -152,7 +152,7 @@ def centre_prior(template: str | Template, size: tuple[int, int]) -> Doubles:
 
 
 def model_probe(model: Model) -> Probe:
-    """Return what asks a recognition model about pictures: embeddings, and SER-FIQ's Q̂ in closed form."""
+    """Return the function that embeds pictures and measures SER-FIQ's Q̂ in closed form."""
     method = SerFiq()
 
     def probe(pictures: Faces) -> Probed:

@@ -1,4 +1,4 @@
-"""Areas of deletion and insertion with bands, and what they say of a map, in a line."""
+"""Areas of deletion and insertion with bands, and a line that compares a map with its baselines."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def comparisons(result: Deletion, measure: str = "similarity") -> list[MapCompar
 
 
 def words(compared: Sequence[MapComparison]) -> str:
-    """Return what comparisons of one map say, without numbers.
+    """Return the comparisons of one map in words, without numbers.
 
     Examples
     --------

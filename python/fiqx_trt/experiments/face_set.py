@@ -1,4 +1,4 @@
-"""Aligned faces in memory, as every experiment reads them."""
+"""Aligned faces in memory, the input of every study."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ __all__ = ["FaceSet", "collect_faces", "read_faces"]
 
 @dataclass(frozen=True)
 class FaceSet:
-    """Aligned faces in memory, and what became of the other inputs.
+    """Aligned faces in memory, and the number of inputs without a face by status.
 
     Parameters
     ----------
@@ -67,11 +67,11 @@ class FaceSet:
         )
 
     def name(self, i: int) -> str:
-        """Return a short name for a figure."""
+        """Return the file name of a face."""
         return self.paths[i].replace("\\", "/").rsplit("/", 1)[-1]
 
     def row(self, i: int) -> dict[str, Any]:
-        """Return what every row begins with."""
+        """Return the first cells of a row: path and face number."""
         return {"path": self.paths[i], "face": self.faces[i]}
 
 

@@ -48,7 +48,7 @@ RADIUS = 0.03
 
 @dataclass(frozen=True)
 class InpaintedFace:
-    """What filling in its least useful area did to one face.
+    """The quality of one face before and after its least useful area was filled in.
 
     Parameters
     ----------
@@ -74,12 +74,12 @@ class InpaintedFace:
 
     @property
     def outcome(self) -> str:
-        """What the paper's comparison says (:func:`outcome`)."""
+        """The result of the paper's comparison (:func:`outcome`)."""
         return outcome(self.before, self.after)
 
     @property
     def paired_outcome(self) -> str:
-        """What the comparison seed by seed says (:func:`outcome`)."""
+        """The result of the comparison seed by seed (:func:`outcome`)."""
         return outcome(self.before, self.after, paired=True)
 
     @property
@@ -199,7 +199,7 @@ def quality_by_seed(model: Model, faces: Face, *, seeds: int = 10, passes: int =
 
 
 def outcome(before: NDArray[np.float64], after: NDArray[np.float64], *, paired: bool = False) -> str:
-    """Say whether the mean quality changed by more than its deviation over the seeds.
+    """Compare the change of the mean quality with its deviation over the seeds.
 
     Parameters
     ----------

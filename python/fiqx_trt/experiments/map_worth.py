@@ -104,7 +104,7 @@ def measured_worth(study: DeletionStudy, *, on: str = "") -> dict[str, MapWorth]
 
 
 def worth_line(spec: ModelSpec, name: str, settings: Mapping[str, object]) -> str:
-    """Say in one line what a kind of map was worth on a model, or that nothing is known of it.
+    """Return one line on the measured worth of a kind of map on a model, or that it was not measured.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""What the random masks say, by size, weighting and colour."""
+"""Shares and means of the random masks by size, weighting and colour."""
 
 from __future__ import annotations
 

@@ -68,7 +68,7 @@ class Square:
 
 @dataclass(frozen=True)
 class MaskedFace:
-    """What one mask did to one face.
+    """The losses of one face through one mask.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Whether maps point at a disturbed area, and whether the words name a disturbed region."""
+"""Measure whether maps point at a disturbed area and whether the words name a disturbed region."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ MAPS = ("deviation", "low P", "local contrast", "change of P")
 
 @dataclass(frozen=True)
 class PointedFace:
-    """How well maps point at one disturbed square.
+    """Areas under the ROC of several maps for one disturbed square.
 
     Parameters
     ----------
@@ -72,7 +72,7 @@ class PointedFace:
 
 @dataclass(frozen=True)
 class NamedFace:
-    """What is said of one face.
+    """The regions that are named for one face.
 
     Parameters
     ----------
@@ -95,7 +95,7 @@ class NamedFace:
 
 @dataclass(frozen=True)
 class Pointing:
-    """Whether the maps of one weighting point at disturbed areas.
+    """Results of disturbed squares and regions for the maps of one weighting.
 
     Parameters
     ----------
@@ -250,7 +250,7 @@ def _scores(
 
 
 def name_regions(explainer: PlqExplainer, faces: Faces, *, seed: int = 0) -> list[NamedFace]:
-    """Say which regions of every face are unusual, untouched and with every region disturbed in every way."""
+    """Name the unusual regions of every face, untouched and with every region disturbed in every way."""
     spec = explainer.model.spec
     masks = named_masks(spec.template, spec.input_size)
     jobs = [(region, kind) for region in NAMED if masks[region].any() for kind in DISTURBANCES]

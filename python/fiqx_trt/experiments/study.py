@@ -1,4 +1,4 @@
-"""What all studies of a set of faces share: what they ran on, and faces shown beside their maps."""
+"""Shared parts of the studies of a set of faces: the setup, and faces shown beside their maps."""
 
 from __future__ import annotations
 

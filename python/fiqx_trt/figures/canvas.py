@@ -264,7 +264,7 @@ def density(values: NDArray[Any], at: NDArray[np.float64]) -> NDArray[np.float64
 
 
 def group_legend(axes: Axes) -> None:
-    """Say which curve is H and which is L, above them."""
+    """Draw the legend of the curves H and L above them."""
     axes.legend(
         loc="upper center",
         ncols=2,

@@ -1,4 +1,4 @@
-"""How the variation differs between methods, for H and for L (Fu & Damer, Fig. 5)."""
+"""Differences of the variation between methods, for H and for L (Fu & Damer, Fig. 5)."""
 
 from __future__ import annotations
 

@@ -37,7 +37,7 @@ WHISKERS, ASIDE = (0.1, 0.3, 0.5, 0.7, 0.9), 0.014
 
 @dataclass(frozen=True)
 class _Panel:
-    """What all lines of the figure share."""
+    """Shared settings of the lines of the figure."""
 
     until: float
     scale: str

@@ -48,7 +48,7 @@ MAP_FORMULAS = Table(
 
 @dataclass(frozen=True)
 class MapsMade:
-    """How the maps were made.
+    """Settings, numbers and cautions of the maps.
 
     Parameters
     ----------
@@ -165,7 +165,7 @@ def _uniform_share(result: Amva, origin: MapsMade) -> list[Part]:
 
 
 def _sentences(result: Amva) -> list[str]:
-    """Say for every method which group varies more, and whether that is beyond chance where it is known."""
+    """Return for every method which group varies more, and whether that is beyond chance where it is known."""
     said = []
     for name, one in result.methods.items():
         high, low = float(one.maps.am_v_high.mean()), float(one.maps.am_v_low.mean())
@@ -181,7 +181,7 @@ def _sentences(result: Amva) -> list[str]:
 
 
 def _certainty(bands: MapBands) -> str:
-    """Say how much of the difference between H and L is beyond chance."""
+    """Return the share of the pixels where H and L differ beyond chance, in words."""
     low, high = bands.means["am_v_difference"]
     chance = "may be chance" if low <= 0 <= high else "is beyond chance"
     return (
@@ -217,7 +217,7 @@ def _group_cautions(result: Amva) -> list[str]:
 
 
 def map_cautions(correlation: NDArray[np.float64], channels: NDArray[np.float64]) -> list[str]:
-    """Say how the maps differ from the plain mean activation, and how many of them have no contrast."""
+    """Return notes on the correlation with the plain mean activation and on maps without contrast."""
     known = correlation[np.isfinite(correlation)]
     notes = []
     if known.size:

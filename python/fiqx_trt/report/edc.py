@@ -65,7 +65,7 @@ NAMED = 50
 
 @dataclass(frozen=True)
 class EdcFindings:
-    """What a run found, one result for each false match rate.
+    """The results of a run, one for each false match rate, with their figures.
 
     Parameters
     ----------
@@ -202,7 +202,7 @@ def _ranking(result: EdcResult) -> str:
 
 
 def _overlapping(result: EdcResult, best: Sequence[MethodCurve]) -> bool:
-    """Say whether some other method's interval reaches into the best one's."""
+    """Return a note on methods whose interval overlaps that of the best one."""
     highest = [float(one.bands.area_high[0]) for one in best if one.bands is not None]
     others = [one.bands for one in result.methods if one not in best and one.bands is not None]
     return bool(highest) and any(one.area_low[0] <= max(highest) for one in others)

@@ -1,4 +1,8 @@
-"""What the reports of explained faces (``plq``, ``cam``) share: counts, spreads, and the faces at both ends."""
+"""Shared parts of the pages of ``plq`` and ``cam``: counts, spreads, and the faces at both ends.
+
+A page is made of a finished table, whose run may have been interrupted and resumed. So the files beside the table are the
+only source of the faces' pictures, and this module reads them.
+"""
 
 from __future__ import annotations
 
@@ -58,7 +62,7 @@ class ExplainedTable:
 
     @property
     def folder(self) -> Path:
-        """Where the page will be."""
+        """Folder of the table and of the page."""
         return self.path.parent
 
     def summary(self, rank: str, columns: Mapping[str, int]) -> TableSummary:
@@ -68,7 +72,7 @@ class ExplainedTable:
 
 @dataclass(frozen=True)
 class Words:
-    """What one kind of map has to say on its page.
+    """The texts of the page of one kind of map.
 
     Parameters
     ----------

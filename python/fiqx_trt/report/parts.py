@@ -1,4 +1,4 @@
-"""What the reports of all commands share: how a run was made, pictures, numbers in words, writing the page."""
+"""Shared parts of all pages: provenance, pictures, numbers in words, writing the page."""
 
 from __future__ import annotations
 
@@ -192,7 +192,7 @@ def model_cautions(spec: ModelSpec) -> list[str]:
 
 
 def uniform_caution(correlation: float, channels: float) -> str:
-    """Say how activation maps differ, on average, from the plain mean activation; a squared correlation is shared variance."""
+    """Return a note on the mean correlation of activation maps with the plain mean activation, and on its square."""
     if correlation >= 1.0 - SAME:
         return (
             "To four digits the maps are the plain mean activation itself, as they are by definition with --weights uniform: "
@@ -235,7 +235,7 @@ def method_name(name: str, *, higher: bool) -> str:
 
 
 def skipped_words(skipped: Mapping[str, int]) -> str:
-    """Say how many inputs gave no face, and why.
+    """Return the number of inputs without a face, with the reasons.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""What the page of ``experiment masks`` says of maps that point at disturbed areas, and of the words."""
+"""Tables on disturbed squares and regions for the page of ``experiment masks``."""
 
 from __future__ import annotations
 

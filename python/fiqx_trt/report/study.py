@@ -1,4 +1,4 @@
-"""What the reports of all studies share."""
+"""Shared sections of the pages of all studies."""
 
 from __future__ import annotations
 

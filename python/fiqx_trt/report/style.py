@@ -1,4 +1,4 @@
-"""How a report looks: on a wide screen, on a narrow one, by day, by night and on paper."""
+"""The style sheet of all pages: wide and narrow screens, light and dark themes, print."""
 
 from __future__ import annotations
 
