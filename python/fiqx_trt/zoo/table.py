@@ -12,7 +12,16 @@ from types import MappingProxyType
 from typing import Any, Literal, TypeAlias
 from urllib.parse import urlsplit
 
-__all__ = ["DEFAULT_MODEL", "EMBEDDED_MODEL", "Figure", "Kind", "KnownModel", "Origin", "known", "models"]
+__all__ = [
+    "DEFAULT_MODEL",
+    "EMBEDDED_MODEL",
+    "Kind",
+    "KnownModel",
+    "Origin",
+    "PublishedFigure",
+    "known",
+    "models",
+]
 
 #: The recogniser that is used where none is named.
 DEFAULT_MODEL = "mobilefacenet"
@@ -57,7 +66,7 @@ class Origin:
 
 
 @dataclass(frozen=True)
-class Figure:
+class PublishedFigure:
     """A published figure of merit, with its source."""
 
     what: str
@@ -108,7 +117,7 @@ class KnownModel:
     data: str = ""
     contract: Mapping[str, Any] = field(default_factory=dict)
     calibration: Mapping[str, Any] = field(default_factory=dict)
-    figures: tuple[Figure, ...] = ()
+    figures: tuple[PublishedFigure, ...] = ()
     validity: Mapping[str, Any] = field(default_factory=dict)
     map_worth: Mapping[str, Any] = field(default_factory=dict)
 
@@ -145,6 +154,6 @@ def _entry(raw: dict[str, Any]) -> KnownModel:
         **{
             **{key: value for key, value in raw.items() if key != "sources"},
             "origins": tuple(Origin(**origin) for origin in raw["sources"]),
-            "figures": tuple(Figure(**figure) for figure in raw.get("figures", ())),
+            "figures": tuple(PublishedFigure(**figure) for figure in raw.get("figures", ())),
         }
     )

@@ -31,7 +31,7 @@ def install(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Install
     def put(version: str = VERSIONS[-1], *, pycuda: bool = True, gpu: FakeGpu | None = None) -> World:
         gpu = gpu or FakeGpu()
         module, world = fake_tensorrt(version, gpu)
-        library = driver.Driver(FakeDriverLibrary(gpu))
+        library = driver.CudaDriver(FakeDriverLibrary(gpu))
         monkeypatch.setitem(sys.modules, "tensorrt", module)
         for name, fake in fake_pycuda(gpu).items():
             monkeypatch.setitem(sys.modules, name, fake if pycuda else None)  # type: ignore[arg-type]

@@ -8,7 +8,7 @@ import pytest
 from fiqx_trt.errors import CudaError
 from fiqx_trt.runtime import open_session
 from fiqx_trt.runtime.device import DeviceSession
-from fiqx_trt.runtime.tensorrt.driver import Driver
+from fiqx_trt.runtime.tensorrt.driver import CudaDriver
 from runtime.small_nets import images, residual_net
 from runtime.tensorrt.fake_gpu import LEGACY, DeviceInput, FakeDriverLibrary, FakeGpu, read_device
 from runtime.tensorrt.fake_world import World
@@ -82,7 +82,7 @@ def test_what_cannot_be_recorded_runs_without(world: World) -> None:
 
 def test_a_failed_recording_leaves_the_stream_usable() -> None:
     gpu = FakeGpu()
-    driver = Driver(FakeDriverLibrary(gpu))
+    driver = CudaDriver(FakeDriverLibrary(gpu))
     driver.push(0)
     stream = driver.open_stream()
     with pytest.raises(CudaError, match="capturing"):

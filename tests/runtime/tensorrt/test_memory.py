@@ -12,7 +12,7 @@ import pytest
 from fiqx_trt.errors import CudaError
 from fiqx_trt.runtime import open_session
 from fiqx_trt.runtime.tensorrt import memory
-from fiqx_trt.runtime.tensorrt.driver import Driver, Gpu
+from fiqx_trt.runtime.tensorrt.driver import CudaDriver, Gpu
 from fiqx_trt.runtime.tensorrt.memory import MEMORIES, Memory, PycudaMemory, open_memory
 from runtime.small_nets import images, residual_net
 from runtime.tensorrt.conftest import Install
@@ -35,7 +35,7 @@ def install(kind: type[Memory], gpu: FakeGpu, monkeypatch: pytest.MonkeyPatch) -
     for name, fake in fake_pycuda(gpu).items():
         monkeypatch.setitem(sys.modules, name, fake)
     assert kind.missing() is None
-    return kind(Driver(FakeDriverLibrary(gpu)), 0)
+    return kind(CudaDriver(FakeDriverLibrary(gpu)), 0)
 
 
 @pytest.fixture(params=MEMORIES, ids=lambda kind: kind.name)
@@ -121,12 +121,14 @@ def test_memory_that_is_not_aligned_is_given_back(kind: Memory, gpu: FakeGpu) ->
 
 def test_the_primary_context_is_retained_once(gpu: FakeGpu, monkeypatch: pytest.MonkeyPatch) -> None:
     for _ in range(3):
-        install(PycudaMemory, gpu, monkeypatch) if not _ else PycudaMemory(Driver(FakeDriverLibrary(gpu)), 0)
+        install(PycudaMemory, gpu, monkeypatch) if not _ else PycudaMemory(
+            CudaDriver(FakeDriverLibrary(gpu)), 0
+        )
     assert sys.modules["pycuda.driver"].retained == 1
 
 
 def test_pycuda_comes_before_the_driver(gpu: FakeGpu, monkeypatch: pytest.MonkeyPatch) -> None:
-    driver = Driver(FakeDriverLibrary(gpu))
+    driver = CudaDriver(FakeDriverLibrary(gpu))
     for name, fake in fake_pycuda(gpu).items():
         monkeypatch.setitem(sys.modules, name, fake)
     assert open_memory(driver, 0)[1] == "memory: pycuda"
@@ -151,14 +153,14 @@ def test_a_session_runs_on_either(install: Install, pycuda: bool) -> None:
 
 
 def test_the_driver_describes_the_card(gpu: FakeGpu) -> None:
-    driver = Driver(FakeDriverLibrary(gpu, devices=2))
+    driver = CudaDriver(FakeDriverLibrary(gpu, devices=2))
     assert driver.count() == 2
     assert driver.gpu(1) == Gpu("Fake H1", "9.0", 132, driver.version())
     assert driver.version().startswith("13.0")
 
 
 def test_a_failing_call_says_which_and_why(gpu: FakeGpu) -> None:
-    driver = Driver(FakeDriverLibrary(gpu))
+    driver = CudaDriver(FakeDriverLibrary(gpu))
     with pytest.raises(CudaError, match=r"cuDeviceGet failed: invalid device ordinal \(101\)"):
         driver.gpu(5)
     with pytest.raises(CudaError, match=r"cuMemAlloc_v2 failed: invalid device context \(201\)"):

@@ -16,7 +16,7 @@ from typing import Any
 
 from fiqx_trt.errors import CudaError
 
-__all__ = ["LIBRARY", "Driver", "Gpu", "open_driver"]
+__all__ = ["LIBRARY", "CudaDriver", "Gpu", "open_driver"]
 
 LIBRARY = "libcuda.so.1"
 #: Version of the kernel module, more precise than the CUDA version that the driver supports.
@@ -49,7 +49,7 @@ class Gpu:
     driver: str
 
 
-class Driver:
+class CudaDriver:
     """Checked calls of the driver library that `ctypes` loaded; every method raises CudaError when its call fails."""
 
     def __init__(self, library: Any) -> None:
@@ -212,10 +212,10 @@ class Driver:
 
 
 @functools.cache
-def open_driver() -> Driver:
+def open_driver() -> CudaDriver:
     """Return the machine's driver; check :func:`fiqx_trt.runtime.machine.cuda_missing` first."""
     try:
-        return Driver(ctypes.CDLL(LIBRARY))
+        return CudaDriver(ctypes.CDLL(LIBRARY))
     except OSError as error:
         raise CudaError(f"no CUDA driver ({LIBRARY}) on this machine") from error
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 
-from fiqx_trt.runtime.tensorrt.driver import Driver
+from fiqx_trt.runtime.tensorrt.driver import CudaDriver
 
 __all__ = ["ExecutionGraph", "wanted"]
 
@@ -38,7 +38,7 @@ class ExecutionGraph:
         are passed on. The stream is unchanged in either case.
     """
 
-    def __init__(self, driver: Driver, stream: int, queue: Callable[[], None]) -> None:
+    def __init__(self, driver: CudaDriver, stream: int, queue: Callable[[], None]) -> None:
         self._driver = driver
         self._stream = stream
         self._graph = driver.record(stream, queue)

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fiqx_trt.errors import CudaError
-from fiqx_trt.runtime.tensorrt.driver import NON_BLOCKING, Driver
+from fiqx_trt.runtime.tensorrt.driver import NON_BLOCKING, CudaDriver
 
 __all__ = ["ALIGNMENT", "MEMORIES", "Memory", "open_memory"]
 
@@ -31,7 +31,7 @@ class Memory:
 
     name = "driver"
 
-    def __init__(self, driver: Driver, index: int) -> None:
+    def __init__(self, driver: CudaDriver, index: int) -> None:
         self.driver = driver
         self.index = index
         #: Streams of `open_stream` that are not closed; the driver may crash on the handle of one that is.
@@ -122,7 +122,7 @@ class PycudaMemory(Memory):
 
     name = "pycuda"
 
-    def __init__(self, driver: Driver, index: int) -> None:
+    def __init__(self, driver: CudaDriver, index: int) -> None:
         super().__init__(driver, index)
         self._cuda, self._context = _pycuda(index)
         self._blocks: dict[int, Any] = {}
@@ -189,7 +189,7 @@ class PycudaMemory(Memory):
 MEMORIES: tuple[type[Memory], ...] = (PycudaMemory, Memory)
 
 
-def open_memory(driver: Driver, index: int) -> tuple[Memory, str]:
+def open_memory(driver: CudaDriver, index: int) -> tuple[Memory, str]:
     """Return the memory of pycuda, or the driver's where pycuda is missing, and a note that says which and why."""
     reason = PycudaMemory.missing()
     if reason is None:
