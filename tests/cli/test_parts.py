@@ -74,6 +74,7 @@ def test_failed_rows_and_their_retry(run: Cli, cli: Cli) -> None:
         (("--out", "s3://bucket/s.csv"), "an object store takes a folder of parts"),
         (("--out", "run/", "--share", "3/2"), "--share is '3/2'; give K/N"),
         (("--out", "run/", "--share", "1/2", "--engine", "local"), "--share is for runs without an engine"),
+        (("--out", "run/", "--share", "1/2", "--overwrite"), "--overwrite with --share would remove"),
         (("--out", "run/", "--engine", "slurm"), "--engine is 'slurm'; give one of local, ray"),
     ],
 )
@@ -86,6 +87,8 @@ def test_wrong_usage(run: Cli, arguments: tuple[str, ...], words: str) -> None:
 
 def test_merging_what_is_no_run(run: Cli, cli: Cli) -> None:
     Path("empty").mkdir()
+    result = cli("merge", "empty/", "--out", "s3://bucket/s.csv")
+    assert (result.code, "the merged table is written to the local disk" in result.err) == (2, True)
     result = cli("merge", "empty/", "--out", "s.csv")
     assert result.code == 1
     assert "empty/ holds no run" in result.err

@@ -115,6 +115,31 @@ def test_a_unit_that_kills_without_a_picture_in_hand_stays_open(tmp_path: Path) 
     assert outcome.open_units == {1: "workers died of it (exit status 9)"}
 
 
+def test_no_picture_is_blamed_for_the_death_of_an_earlier_worker(tmp_path: Path) -> None:
+    open_folder(str(tmp_path)).write(in_hand_name(1), b"17")  # of a run that was killed
+
+    def does(worker: int, task: Task) -> Event:
+        number = task.unit.number
+        if number == 1 and task.careful and not task.crashed:
+            open_folder(str(tmp_path)).write(in_hand_name(1), b"3")
+        return Event(worker, "died", error="signal SIGKILL") if number == 1 else done(worker, task)
+
+    crew = Scripted(does)
+    outcome = driver(crew, tmp_path).drive(tasks(3))
+    assert outcome.open_units == {1: "workers died of it (signal SIGKILL)"}
+    assert outcome.deaths == 4  # twice, at picture 3, and before any picture
+
+
+def test_a_stop_while_the_first_worker_begins(tmp_path: Path) -> None:
+    crew = Scripted(done)
+    crew.hire = lambda order: 1  # type: ignore[method-assign]
+    made = Driver(
+        crew, Order(ScoreSettings(), str(tmp_path), []), open_folder(str(tmp_path)), stop=lambda: True
+    )
+    with pytest.raises(KeyboardInterrupt):
+        made.first()
+
+
 def test_a_unit_that_fails_stays_open_and_many_end_the_run(tmp_path: Path) -> None:
     def fails(worker: int, task: Task) -> Event:
         return (

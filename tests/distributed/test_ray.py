@@ -26,6 +26,20 @@ def cluster(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
     ray.shutdown()
 
 
+def test_what_cannot_begin(monkeypatch: pytest.MonkeyPatch) -> None:
+    from fiqx_trt.distributed.ray import Actors
+    from fiqx_trt.errors import BackendError, InvalidInputError
+
+    monkeypatch.setenv("RAY_ADDRESS", "127.0.0.1:9")
+    with pytest.raises(BackendError, match=r"cannot reach the Ray cluster at 127\.0\.0\.1:9 \(RAY_ADDRESS\)"):
+        Actors()
+    monkeypatch.delenv("RAY_ADDRESS")
+    if not ray.is_initialized():
+        with pytest.raises(InvalidInputError, match="--gpus-per-worker is 99, and Ray finds"):
+            Actors(99.0)
+    assert not ray.is_initialized()
+
+
 @pytest.mark.slow
 @pytest.mark.usefixtures("cluster")
 def test_actors_give_the_same_bytes_also_when_one_is_killed(settings, inputs) -> None:

@@ -20,6 +20,7 @@ from fiqx_trt.distributed import folder as folders
 from fiqx_trt.distributed.merge import merge_parts
 from fiqx_trt.distributed.parts import part_name
 from fiqx_trt.distributed.run import PartsResult, Share, score_parts
+from fiqx_trt.distributed.worker import OpenWorker, Order
 from fiqx_trt.errors import InvalidInputError, ModelError, OutputError
 from fiqx_trt.rows import RunMeta, read_table
 from fiqx_trt.runs.options import Inputs, open_run
@@ -143,8 +144,22 @@ def test_a_damaged_part_is_named(settings, inputs) -> None:
     with pytest.raises(OutputError, match=r"run/part-00000003\.parquet is no part of a run, or is damaged"):
         merged()
     Path("run", part_name(3)).write_bytes(Path("run", part_name(2)).read_bytes())
+    another = r"part-00000003\.parquet is of another run; --retry-failed makes it again"
+    with pytest.raises(OutputError, match=another):
+        merged()
+    again = parts(settings, inputs, mode="retry")
+    assert again.complete
+    assert merged() == whole(settings, inputs, "whole.csv")
+    # what a worker of a run with other inputs publishes late
+    parts(settings, Inputs([*inputs.names, "shard-0.tar"]), "other/")
+    Path("run", part_name(3)).write_bytes(Path("other", part_name(3)).read_bytes())
+    with pytest.raises(OutputError, match=another):
+        merged()
+    page = bytearray(Path("run", part_name(2)).read_bytes())
+    page[4:200] = bytes(196)
+    Path("run", part_name(2)).write_bytes(page)
     with pytest.raises(
-        OutputError, match=r"part-00000003\.parquet is of another run; remove it, and use --resume"
+        OutputError, match=r"part-00000002\.parquet is damaged; --retry-failed makes it again"
     ):
         merged()
 
@@ -154,6 +169,51 @@ def test_a_model_that_cannot_be_opened_ends_the_run_at_once(settings, inputs) ->
     with pytest.raises(ModelError, match=r"the worker cannot begin: .*broken\.onnx"):
         parts(replace(settings, model="broken.onnx"), inputs, engine="local", workers=2)
     assert not Path("run").exists()
+
+
+def test_inputs_that_can_be_listed_once(settings, inputs) -> None:
+    """A list in a pipe, as the shell's <(…) gives it."""
+    names = [f"loose/new\nline {number}.png" for number in range(6)]
+    Path("one.png").write_bytes(picture(1))
+    read, write = os.pipe()
+    os.write(write, b"one.png\nloose/missing.png\n")
+    os.close(write)
+    done = parts(settings, Inputs([f"@/dev/fd/{read}"]))
+    os.close(read)
+    assert (done.complete, done.counts) == (True, {"decode_error": 1, "ok": 1})
+    assert all(Path(name).exists() for name in names)
+
+
+def test_inputs_that_change_while_the_run_goes_on(settings, inputs) -> None:
+    def add(*, done: int, failed: int) -> None:
+        Path("loose", "another.png").write_bytes(picture(7))
+
+    with pytest.raises(OutputError, match="the inputs changed while the run went on; start anew"):
+        parts(settings, inputs, report=add)
+
+
+def test_a_worker_that_would_compute_otherwise_cannot_begin(settings, inputs) -> None:
+    done = parts(settings, inputs)
+    order = Order(settings, "run/", []).joining(done.record)
+    OpenWorker(order).close()
+    assert (order.settings.runtime.backend, order.settings.runtime.precision) == ("openvino", "fp32")
+    with pytest.raises(OutputError, match=r"on the machine .*with other settings: .*leave that machine out"):
+        OpenWorker(replace(order, settings=replace(order.settings, methods=("magface",))))
+
+
+def test_the_record_of_a_complete_run_is_not_lost(settings, inputs) -> None:
+    parts(settings, inputs, share=Share(0, 2))
+    record = Path("run/_fiqx/meta.json").read_bytes()
+    parts(settings, inputs, share=Share(0, 2))
+    assert Path("run/_fiqx/meta.json").read_bytes() == record  # another job may have ended the run meanwhile
+    counts = parts(settings, inputs, share=Share(1, 2)).counts
+    Path("run/_fiqx/meta.json").write_bytes(record)
+    assert parts(settings, inputs, mode="resume").counts == counts
+    with pytest.raises(InvalidInputError, match="--overwrite with --share would remove what the other jobs"):
+        parts(settings, inputs, share=Share(0, 2), mode="overwrite")
+    Path("run/_fiqx/in-hand-00000001").write_bytes(b"3")
+    assert parts(settings, inputs, mode="overwrite").complete
+    assert not list(Path("run/_fiqx").glob("in-hand*"))
 
 
 # --- workers that die ----------------------------------------------------------------------------------
@@ -169,27 +229,28 @@ def poisoned(inputs: Inputs) -> list[str]:
     return names
 
 
-@pytest.fixture
-def deadly(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture(params=["os.kill(os.getpid(), signal.SIGSEGV)", "raise CudaError('the device failed')"])
+def deadly(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     """Make workers die at a picture: a module that Python imports at its start replaces the decoder."""
     hook = tmp_path / "hook"
     hook.mkdir()
     (hook / "sitecustomize.py").write_text(
         "import os, signal\n"
+        "from fiqx_trt.errors import CudaError\n"
         "import fiqx_trt.faces.sources as sources\n"
         "read = sources.Source.read\n"
         "def deadly(self):\n"
         "    data = read(self)\n"
         "    if data.startswith(b'\\x89PNG poison'):\n"
-        "        os.kill(os.getpid(), signal.SIGSEGV)\n"
+        f"        {request.param}\n"
         "    return data\n"
         "sources.Source.read = deadly\n"
     )
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(hook), os.environ.get("PYTHONPATH", "")]))
+    return "signal SIGSEGV" if "kill" in request.param else "the device failed"
 
 
-@pytest.mark.usefixtures("deadly")
-def test_a_picture_that_kills_its_worker_is_one_row(settings, inputs) -> None:
+def test_a_picture_that_kills_its_worker_is_one_row(settings, inputs, deadly: str) -> None:
     expected = whole(settings, inputs, "whole.csv")
     names = poisoned(inputs)
     done = parts(settings, inputs, engine="local", workers=2)
@@ -199,7 +260,7 @@ def test_a_picture_that_kills_its_worker_is_one_row(settings, inputs) -> None:
     rows = list(read_table(Path("merged.csv")))
     crashed = [row for row in rows if row["status"] == "crashed"]
     assert [row["path"] for row in crashed] == names
-    assert all(row["error"] == "the worker died of it: signal SIGSEGV" for row in crashed)
+    assert all(row["error"] == f"the worker died of it: {deadly}" for row in crashed)
     assert not list(Path("run/_fiqx").glob("in-hand*"))
     before = {row["path"]: row for row in read_table(Path("whole.csv"))}
     assert all(row == before[row["path"]] for row in rows if row["status"] != "crashed")

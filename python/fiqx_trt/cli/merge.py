@@ -9,6 +9,7 @@ import typer
 
 from fiqx_trt.cli import options as o
 from fiqx_trt.cli.console import say
+from fiqx_trt.errors import InvalidInputError
 
 __all__ = ["merge"]
 
@@ -20,7 +21,7 @@ def merge(
         typer.Argument(metavar="RUN/", help="Folder of a run in parts: a path or a URL.", show_default=False),
     ],
     out: Annotated[
-        Path,
+        str,
         typer.Option(
             "--out",
             "-o",
@@ -34,8 +35,13 @@ def merge(
 ) -> None:
     """Write the parts of a run as one table: byte for byte the table of a run without parts."""
     from fiqx_trt.distributed.merge import merge_parts
+    from fiqx_trt.faces.storage import is_url
 
-    record = merge_parts(run, out, mode="overwrite" if overwrite else "new")
+    if is_url(out):
+        raise InvalidInputError(
+            f"--out is {out!r}; the merged table is written to the local disk: give a file"
+        )
+    record = merge_parts(run, Path(out), mode="overwrite" if overwrite else "new")
     if not quiet:
         counts = ", ".join(f"{count} {status}" for status, count in record.counts.items()) or "no rows"
         say(f"{out}: {counts}")

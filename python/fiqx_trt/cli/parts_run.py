@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from fiqx_trt.cli.command_line import command_line
 from fiqx_trt.cli.console import open_progress, say
-from fiqx_trt.cli.signals import exit_code, stop_on_signals
+from fiqx_trt.cli.signals import EXIT_TERMINATED, Stop, Terminated, exit_code, stop_on_signals
 from fiqx_trt.cli.table_run import EXIT_SOME_FAILED, GO_ON
 from fiqx_trt.errors import OutputError
 
@@ -45,12 +47,12 @@ def run_in_parts(
             f"{file} exists already; use --overwrite, or give a folder (--out {file.stem}/) to go on with later"
         )
     location = out if file is None else f"{out}.parts/"
-    with open_progress(None, quiet=output.quiet) as report, stop_on_signals() as stop:
+    with open_progress(None, quiet=output.quiet) as report, stop_on_signals() as stop, _ended_by(stop):
         done = score_parts(
             settings,
             pictures,
             location,
-            call=sys.argv,
+            call=command_line(),
             mode=output.mode,
             engine=engine.engine,
             workers=engine.workers,
@@ -72,6 +74,15 @@ def run_in_parts(
     return 0 if finished else EXIT_NOT_COMPLETE
 
 
+@contextmanager
+def _ended_by(stop: Stop) -> Iterator[None]:
+    """Turn the end of a run that waited for its first worker into what its signal asks for."""
+    try:
+        yield
+    except KeyboardInterrupt as error:
+        raise (Terminated() if exit_code(stop) == EXIT_TERMINATED else error) from None
+
+
 def _merge(location: str, file: Path, output: OutputGroup) -> None:
     """Make one file of the parts, and remove them."""
     from fiqx_trt.distributed.folder import open_folder
@@ -81,8 +92,9 @@ def _merge(location: str, file: Path, output: OutputGroup) -> None:
     merge_parts(location, file, mode="overwrite" if output.mode == "overwrite" else "new")
     folder = open_folder(location)
     remove_run(folder, folder.names())
-    for path in (Path(location) / "_fiqx", Path(location)):
-        path.rmdir()
+    with suppress(OSError):  # it holds what is not of the run
+        for path in (Path(location) / "_fiqx", Path(location)):
+            path.rmdir()
 
 
 def _summarise(done: PartsResult, name: str) -> None:

@@ -8,7 +8,7 @@ from typing import Literal, Protocol
 
 from fiqx_trt.distributed.parts import Part
 from fiqx_trt.distributed.worker import OpenWorker, Order, Task
-from fiqx_trt.errors import FiqxError
+from fiqx_trt.errors import BackendError, CudaError, FiqxError
 from fiqx_trt.rows import RunMeta
 
 __all__ = ["Crew", "Event", "InProcess"]
@@ -93,9 +93,15 @@ class InProcess:
             worker.close()
 
 
-def perform(number: int, task: Task, workers: dict[int, OpenWorker]) -> Event:
-    """Run a task and return what became of it."""
+def perform(number: int, task: Task, workers: dict[int, OpenWorker], *, replaceable: bool = False) -> Event:
+    """Run a task and return what became of it.
+
+    A worker that is `replaceable` says that it died where its device failed: such an error stays in a process, and another
+    one starts afresh.
+    """
     try:
         return Event(number, "done", part=workers[number].run(task))
+    except (CudaError, BackendError) as error:
+        return Event(number, "died" if replaceable else "failed", error=str(error))
     except FiqxError as error:
         return Event(number, "failed", error=str(error))

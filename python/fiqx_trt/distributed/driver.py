@@ -98,13 +98,18 @@ class Driver:
         ------
         ModelError
             It cannot work; the message is the worker's.
+        KeyboardInterrupt
+            The run was asked to stop while it waited.
         """
         self._hire()
         while not (events := self._crew.wait(TICK)):
-            pass
+            if self._stop():
+                raise KeyboardInterrupt
         if events[0].kind != "ready":
             raise ModelError(f"the worker cannot begin: {events[0].error}")
         self._take(events[0])
+        if events[0].record is not None:
+            self._order = self._order.joining(events[0].record)
         return events[0]
 
     def drive(self, tasks: Iterator[Task]) -> Outcome:
@@ -199,11 +204,13 @@ class Driver:
         number = task.unit.number
         self._deaths[number] += 1
         if task.careful:
-            position = self._folder.read(in_hand_name(number))
-            if position is None or len(task.crashed) >= MOST_CRASHES:
+            in_hand = self._folder.read(in_hand_name(number))
+            if in_hand is None or len(task.crashed) >= MOST_CRASHES:
                 self._out.open_units[number] = f"workers died of it ({why})"
                 return
-            task = replace(task, crashed={**task.crashed, int(position): why})
+            task = replace(task, crashed={**task.crashed, int(in_hand): why})
         elif self._deaths[number] >= TRIES:
             task = replace(task, careful=True)
+        if task.careful:
+            self._folder.remove(in_hand_name(number))  # that of an earlier worker would blame its picture
         self._again.append(task)

@@ -25,8 +25,8 @@ class RunFolder(Protocol):
         """How the user names the folder."""
         ...
 
-    def names(self) -> set[str]:
-        """Return the names of the files directly in the folder."""
+    def names(self, below: str = "") -> set[str]:
+        """Return the names of the files directly in the folder, or in one in it."""
         ...
 
     def read(self, name: str) -> bytes | None:
@@ -66,9 +66,9 @@ class _Disk:
         self.location = location
         self._path = Path(location)
 
-    def names(self) -> set[str]:
+    def names(self, below: str = "") -> set[str]:
         try:
-            return {entry.name for entry in self._path.iterdir()}
+            return {entry.name for entry in (self._path / below).iterdir()}
         except FileNotFoundError:
             return set()
         except OSError as error:
@@ -112,9 +112,10 @@ class _Store:
         self.location = location
         self._url = location.rstrip("/")
 
-    def names(self) -> set[str]:
-        begin = len(self._url) + 1
-        return {url[begin:] for url in list_url(self._url) if "/" not in url[begin:]}
+    def names(self, below: str = "") -> set[str]:
+        folder = f"{self._url}/{below}".rstrip("/")
+        begin = len(folder) + 1
+        return {url[begin:] for url in list_url(folder) if "/" not in url[begin:]}
 
     def read(self, name: str) -> bytes | None:
         try:

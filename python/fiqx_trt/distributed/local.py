@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from contextlib import suppress
 from multiprocessing import connection, get_context
@@ -49,9 +50,12 @@ class Processes:
         for pipe in connection.wait(list(pipes), seconds):
             number = pipes[pipe]  # type: ignore[index]
             try:
-                events.append(self._processes[number][1].recv())
+                event = self._processes[number][1].recv()
             except (EOFError, OSError):
-                events.append(Event(number, "died", error=self._buried(number)))
+                event = Event(number, "died", error=self._buried(number))
+            if event.kind == "died" and number in self._processes:
+                self._buried(number)
+            events.append(event)
         return events
 
     def _buried(self, number: int) -> str:
@@ -91,4 +95,7 @@ def _work(number: int, order: Order, pipe: connection.Connection) -> None:
             task = pipe.recv()
         except (EOFError, OSError):  # the driver is gone
             return
-        pipe.send(perform(number, task, workers))
+        event = perform(number, task, workers, replaceable=True)
+        pipe.send(event)
+        if event.kind == "died":
+            os._exit(1)  # without the end of a context that may hang

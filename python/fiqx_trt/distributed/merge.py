@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from fiqx_trt.distributed.folder import RunFolder, open_folder
-from fiqx_trt.distributed.parts import part_name, part_numbers, read_part
-from fiqx_trt.distributed.plan import read_plan
+from fiqx_trt.distributed.parts import RunKey, open_own, part_numbers
+from fiqx_trt.distributed.plan import Plan, read_plan
 from fiqx_trt.errors import OutputError
 from fiqx_trt.rows import Mode, RunMeta, open_table
 
@@ -52,7 +52,7 @@ def merge_parts(location: str, out: Path, *, mode: Mode = "new") -> RunMeta:
     table = open_table(out, record.columns, meta=record, mode=mode)
     with table:
         buffer: list[dict[str, Any]] = []
-        for row in _rows(folder, plan.units, record):
+        for row in _rows(folder, plan, record):
             buffer.append(row)
             if len(buffer) == ROWS:
                 table.append(buffer)
@@ -61,11 +61,8 @@ def merge_parts(location: str, out: Path, *, mode: Mode = "new") -> RunMeta:
     return table.meta
 
 
-def _rows(folder: RunFolder, units: int, record: RunMeta) -> Iterator[dict[str, Any]]:
-    for number in range(units):
-        name = f"{folder.location.rstrip('/')}/{part_name(number)}"
-        with folder.open(part_name(number)) as file:
-            part, rows = read_part(file, name)
-            if part.unit != number or part.configuration_sha256 != record.configuration_sha256:
-                raise OutputError(f"{name} is of another run; remove it, and use --resume")
+def _rows(folder: RunFolder, plan: Plan, record: RunMeta) -> Iterator[dict[str, Any]]:
+    run = RunKey(record.configuration_sha256, plan.units_sha256)
+    for number in range(plan.units):
+        with open_own(folder, number, run) as (_, rows):
             yield from rows

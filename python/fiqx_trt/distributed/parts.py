@@ -6,19 +6,37 @@ import io
 import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO
 
+from fiqx_trt.distributed.folder import RunFolder
 from fiqx_trt.errors import OutputError
 from fiqx_trt.faces.units import Unit
 from fiqx_trt.rows import Column, Row
 from fiqx_trt.rows.schema import group_inputs
 from fiqx_trt.text import unescape_text
 
-__all__ = ["Part", "encode_part", "part_name", "part_numbers", "read_part"]
+__all__ = ["Part", "RunKey", "encode_part", "open_own", "part_name", "part_numbers", "read_part"]
 
 _PREFIX, _SUFFIX = "part-", ".parquet"
 _KEY = b"fiqx"
+
+
+@dataclass(frozen=True)
+class RunKey:
+    """Which run a part belongs to.
+
+    Parameters
+    ----------
+    configuration_sha256
+        Of the run's settings (:class:`fiqx_trt.rows.RunMeta`).
+    units_sha256
+        Of the run's units (:class:`fiqx_trt.distributed.plan.Plan`).
+    """
+
+    configuration_sha256: str
+    units_sha256: str
 
 
 @dataclass(frozen=True)
@@ -29,8 +47,8 @@ class Part:
     ----------
     unit
         Number of the unit.
-    configuration_sha256
-        Of the run's settings (:class:`fiqx_trt.rows.RunMeta`).
+    configuration_sha256, units_sha256
+        See :class:`RunKey`.
     inputs
         Inputs of the unit.
     counts
@@ -41,9 +59,14 @@ class Part:
 
     unit: int
     configuration_sha256: str
+    units_sha256: str = ""
     inputs: int = 0
     counts: Mapping[str, int] = field(default_factory=dict)
     ran: str = ""
+
+    def belongs(self, number: int, run: RunKey) -> bool:
+        """Return whether this is the part of a unit of a run."""
+        return (self.unit, RunKey(self.configuration_sha256, self.units_sha256)) == (number, run)
 
     @property
     def failed(self) -> int:
@@ -72,11 +95,11 @@ def part_numbers(names: set[str]) -> set[int]:
     return {int(one) for one in digits if one.isdigit() and part_name(int(one)) == f"{_PREFIX}{one}{_SUFFIX}"}
 
 
-def describe(unit: Unit, configuration_sha256: str, rows: Sequence[Row], ran: str) -> Part:
+def describe(unit: Unit, run: RunKey, rows: Sequence[Row], ran: str) -> Part:
     """Return what describes a unit's rows."""
     counts = dict(sorted(Counter(str(row["status"]) for row in rows).items()))
     inputs = sum(1 for _ in group_inputs(rows))
-    return Part(unit.number, configuration_sha256, inputs, counts, ran)
+    return Part(unit.number, run.configuration_sha256, run.units_sha256, inputs, counts, ran)
 
 
 def encode_part(columns: Sequence[Column], rows: Sequence[Row], part: Part) -> bytes:
@@ -107,14 +130,37 @@ def read_part(file: BinaryIO, name: str) -> tuple[Part, Iterator[dict[str, Any]]
         part = Part(**values)
     except (ArrowException, OSError, ValueError, KeyError, TypeError) as error:
         raise OutputError(
-            f"{name} is no part of a run, or is damaged ({type(error).__name__}: {error})"
+            f"{name} is no part of a run, or is damaged; --retry-failed makes it again ({type(error).__name__}: {error})"
         ) from error
-    return part, _rows(table)
+    return part, _rows(table, name)
 
 
-def _rows(table: Any) -> Iterator[dict[str, Any]]:
-    for batch in table.iter_batches():
-        for row in batch.to_pylist():
-            yield {
-                name: unescape_text(value) if isinstance(value, str) else value for name, value in row.items()
-            }
+@contextmanager
+def open_own(folder: RunFolder, number: int, run: RunKey) -> Iterator[tuple[Part, Iterator[dict[str, Any]]]]:
+    """Open the part of a unit, which belongs to a run, and give it and its rows.
+
+    Raises
+    ------
+    OutputError
+        It is damaged, or of another run.
+    """
+    name = f"{folder.location.rstrip('/')}/{part_name(number)}"
+    with folder.open(part_name(number)) as file:
+        part, rows = read_part(file, name)
+        if not part.belongs(number, run):
+            raise OutputError(f"{name} is of another run; --retry-failed makes it again")
+        yield part, rows
+
+
+def _rows(table: Any, part: str) -> Iterator[dict[str, Any]]:
+    from pyarrow import ArrowException
+
+    try:
+        for batch in table.iter_batches():
+            for row in batch.to_pylist():
+                yield {
+                    name: unescape_text(value) if isinstance(value, str) else value
+                    for name, value in row.items()
+                }
+    except (ArrowException, OSError) as error:
+        raise OutputError(f"{part} is damaged; --retry-failed makes it again ({error})") from error

@@ -77,8 +77,7 @@ def begin(folder: RunFolder, plan: Plan, record: RunMeta, mode: Mode, *, shared:
         raise OutputError(
             f"{folder.location} holds a run already; use --resume to continue it, or --overwrite"
         )
-    require_same(folder, record)
-    found, _ = read_plan(folder)
+    found = require_same(folder, record)
     if found != plan:
         raise OutputError(
             f"{folder.location} was begun with other inputs ({found.units} units, now {plan.units}); {_ANEW}"
@@ -86,18 +85,19 @@ def begin(folder: RunFolder, plan: Plan, record: RunMeta, mode: Mode, *, shared:
     return part_numbers(names)
 
 
-def require_same(folder: RunFolder, record: RunMeta) -> None:
-    """Raise unless the run in the folder has the settings of a record.
+def require_same(folder: RunFolder, record: RunMeta, *, cure: str = _ANEW) -> Plan:
+    """Return the plan of the run in the folder, which has the settings of a record.
 
     Raises
     ------
     OutputError
         It differs; the message names the settings.
     """
-    _, old = read_plan(folder)
+    plan, old = read_plan(folder)
     if old.configuration_sha256 != record.configuration_sha256:
         differences = "; ".join(old.differences(record)) or "the kinds of its columns differ"
-        raise OutputError(f"{folder.location} was made with other settings: {differences}; {_ANEW}")
+        raise OutputError(f"{folder.location} was made with other settings: {differences}; {cure}")
+    return plan
 
 
 def read_plan(folder: RunFolder) -> tuple[Plan, RunMeta]:
@@ -120,5 +120,6 @@ def read_plan(folder: RunFolder) -> tuple[Plan, RunMeta]:
 
 def remove_run(folder: RunFolder, names: set[str]) -> None:
     """Remove a run's files and nothing else; the plan goes first, so that what a kill leaves is no run."""
-    for name in (PLAN, RECORD, SUCCESS, *map(part_name, sorted(part_numbers(names)))):
+    own = sorted(f"{OWN}/{name}" for name in folder.names(OWN) if name.startswith("in-hand-"))
+    for name in (PLAN, RECORD, SUCCESS, *map(part_name, sorted(part_numbers(names))), *own):
         folder.remove(name)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import logging
 import os
+import socket
 from collections import deque
 from typing import Any
 
 from fiqx_trt.distributed.crew import Event, perform
 from fiqx_trt.distributed.worker import OpenWorker, Order, Task
-from fiqx_trt.errors import DependencyError, FiqxError
+from fiqx_trt.errors import BackendError, DependencyError, FiqxError, InvalidInputError
 
 __all__ = ["Actors"]
 
@@ -32,7 +33,31 @@ class _Actor:
 
     def run(self, task: Task) -> Event:
         """Do a task."""
-        return perform(self._number, task, self._workers)
+        return perform(self._number, task, self._workers, replaceable=True)
+
+
+def _connect(ray: Any) -> None:
+    """Start Ray here, or reach the cluster that ``RAY_ADDRESS`` names.
+
+    Raises
+    ------
+    BackendError
+        Neither can be done.
+    """
+    address = os.environ.get("RAY_ADDRESS")
+    try:
+        host, _, port = (address or "").partition(":")
+        if port.isdigit():  # Ray itself tries for minutes
+            socket.create_connection((host, int(port)), timeout=10).close()
+        ray.init(
+            address=address,
+            log_to_driver=False,
+            logging_level=logging.ERROR,
+            **({} if address else {"include_dashboard": False}),
+        )
+    except (OSError, RuntimeError, ValueError) as error:
+        what = f"reach the Ray cluster at {address} (RAY_ADDRESS)" if address else "start Ray on this machine"
+        raise BackendError(f"cannot {what}: {' '.join(str(error).split())[:300]}") from error
 
 
 class Actors:
@@ -47,6 +72,10 @@ class Actors:
     ------
     DependencyError
         Ray is not installed.
+    BackendError
+        Ray cannot be started or reached.
+    InvalidInputError
+        Ray was started here, and this machine has fewer GPUs than one worker takes.
     """
 
     window = 2
@@ -59,23 +88,25 @@ class Actors:
                 '--engine ray needs Ray; install it with pip install "fiqx-trt[ray]"'
             ) from error
         self._ray = ray
+        self._actors: dict[int, Any] = {}
+        self._refs: dict[int, deque[Any]] = {}
+        self._hired = 0
         self._started = not ray.is_initialized()
         if self._started:
-            ray.init(
-                address=os.environ.get("RAY_ADDRESS"),
-                log_to_driver=False,
-                logging_level=logging.ERROR,
-                **({} if os.environ.get("RAY_ADDRESS") else {"include_dashboard": False}),
+            _connect(ray)
+        gpus = ray.cluster_resources().get("GPU", 0.0)
+        if gpus < gpus_per_worker and self._started and not os.environ.get("RAY_ADDRESS"):
+            self.dismiss()
+            raise InvalidInputError(
+                f"--gpus-per-worker is {gpus_per_worker:g}, and Ray finds {gpus:g} GPUs on this machine; give a number that it "
+                "has, or the address of a cluster in RAY_ADDRESS"
             )
         self._remote = ray.remote(num_cpus=1, num_gpus=gpus_per_worker, max_restarts=0, max_task_retries=0)(
             _Actor
         )
-        self._actors: dict[int, Any] = {}
-        self._refs: dict[int, deque[Any]] = {}
-        self._hired = 0
 
     def hire(self, order: Order) -> int:
-        """Start an actor."""
+        """Start an actor; one waits until the cluster has room for it."""
         number, self._hired = self._hired, self._hired + 1
         actor = self._actors[number] = self._remote.remote(number, order)
         self._refs[number] = deque([actor.open.remote()])
@@ -102,6 +133,9 @@ class Actors:
             self._refs.pop(number)
             return Event(number, "died", error=" ".join(str(error).split())[:200])
         self._refs[number].popleft()
+        if event.kind == "died":
+            self._refs.pop(number)
+            self._ray.kill(self._actors.pop(number))
         return event
 
     def dismiss(self) -> None:

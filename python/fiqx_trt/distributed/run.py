@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -11,12 +12,12 @@ from typing import TYPE_CHECKING
 from fiqx_trt.distributed.crew import Crew, InProcess
 from fiqx_trt.distributed.driver import Driver, Outcome
 from fiqx_trt.distributed.folder import RunFolder, open_folder
-from fiqx_trt.distributed.parts import part_name, part_numbers, read_part
+from fiqx_trt.distributed.parts import RunKey, open_own, part_numbers
 from fiqx_trt.distributed.plan import RECORD, SUCCESS, Plan, begin, read_plan
 from fiqx_trt.distributed.worker import Order, Task
-from fiqx_trt.errors import InvalidInputError, OutputError
-from fiqx_trt.faces.sources import Container, Source, iter_pieces
-from fiqx_trt.faces.units import Unit, cut_units, digest_units
+from fiqx_trt.errors import InvalidInputError, OutputError, StorageError
+from fiqx_trt.faces.sources import Container, Source, is_stream, iter_pieces
+from fiqx_trt.faces.units import Unit, UnitDigest, cut_units, digest_units
 from fiqx_trt.rows import Mode, RunMeta
 from fiqx_trt.rows.meta import utc_now
 
@@ -144,11 +145,15 @@ def score_parts(
     OutputError
         The folder holds another run, or cannot be written.
     """
+    if share is not None and mode == "overwrite":
+        raise InvalidInputError(
+            f"--overwrite with --share would remove what the other jobs make; remove {location} once before they start"
+        )
     began = time.monotonic()
     pieces = _Pieces(inputs)
     plan = Plan(*digest_units(pieces.units()))
-    crew = _crew(engine, gpus_per_worker)
     folder = open_folder(location)
+    crew = _crew(engine, gpus_per_worker)
     try:
         driver = Driver(
             crew, Order(settings, location, call, batch), folder, workers=workers, report=report, stop=stop
@@ -156,19 +161,23 @@ def score_parts(
         hello = driver.first()
         assert hello.record is not None
         finished = begin(folder, plan, hello.record, mode, shared=share is not None)
-        tasks = _tasks(folder, pieces.units(), finished, mode, share)
+        key = RunKey(hello.record.configuration_sha256, plan.units_sha256)
+        tasks = _tasks(folder, _unchanged(pieces.units(), plan), finished, key, mode, share)
         outcome = driver.drive(tasks)
     finally:
         crew.dismiss()
-    return _finished(folder, plan, outcome, hello.notes, time.monotonic() - began)
+    seconds = time.monotonic() - began
+    return _finished(folder, plan, outcome, hello.notes, seconds, shared=share is not None)
 
 
 class _Pieces:
-    """The pieces of the inputs, listed as often as wanted; what comes from standard input is kept."""
+    """The pieces of the inputs, listed as often as wanted; what can be read once only is kept."""
 
     def __init__(self, inputs: Inputs) -> None:
         self._inputs = inputs
-        self._kept = list(self._listed()) if "-" in inputs.names else None
+        self._kept = (
+            list(self._listed()) if any(is_stream(os.fspath(name)) for name in inputs.names) else None
+        )
 
     def _listed(self) -> Iterator[Source | Container]:
         given = self._inputs
@@ -194,7 +203,12 @@ def _crew(engine: str, gpus_per_worker: float) -> Crew:
 
 
 def _tasks(
-    folder: RunFolder, units: Iterable[Unit], finished: set[int], mode: Mode, share: Share | None
+    folder: RunFolder,
+    units: Iterable[Unit],
+    finished: set[int],
+    run: RunKey,
+    mode: Mode,
+    share: Share | None,
 ) -> Iterator[Task]:
     """Yield what is to be made."""
     for unit in units:
@@ -202,28 +216,51 @@ def _tasks(
             continue
         if unit.number not in finished:
             yield Task(unit)
-        elif mode == "retry":
-            with folder.open(part_name(unit.number)) as file:
-                part, _ = read_part(file, part_name(unit.number))
-            if part.failed:
-                yield Task(unit, retry=True)
+        elif mode == "retry" and (failed := _failed(folder, unit.number, run)) != 0:
+            yield Task(unit, retry=failed is not None)
+
+
+def _failed(folder: RunFolder, number: int, run: RunKey) -> int | None:
+    """Return how many rows of a unit failed; ``None`` where its part is damaged or of another run."""
+    try:
+        with open_own(folder, number, run) as (part, _):
+            return part.failed
+    except StorageError:
+        raise
+    except OutputError:
+        return None
+
+
+def _unchanged(units: Iterable[Unit], plan: Plan) -> Iterator[Unit]:
+    """Yield the units of the plan.
+
+    Raises
+    ------
+    OutputError
+        At the end: the inputs were listed differently than when the run began, so that its parts are not of one list.
+    """
+    seen = UnitDigest()
+    yield from seen.over(units)
+    if (seen.count, seen.sha256) != (plan.units, plan.units_sha256):
+        raise OutputError("the inputs changed while the run went on; start anew with --overwrite")
 
 
 def _finished(
-    folder: RunFolder, plan: Plan, outcome: Outcome, notes: Sequence[str], seconds: float
+    folder: RunFolder, plan: Plan, outcome: Outcome, notes: Sequence[str], seconds: float, *, shared: bool
 ) -> PartsResult:
     """Write the record of what was done; that of a complete run has what all parts say."""
     names = folder.names()
     done = len(part_numbers(names) & set(range(plan.units)))
     complete = done == plan.units and not outcome.open_units
     _, record = read_plan(folder)
-    if complete and not outcome.made and SUCCESS in names:  # it was complete before
+    if complete and not outcome.made and SUCCESS in names and record.state == "complete":  # it was before
         counts = dict(record.counts)
         return PartsResult(folder.location, True, plan.units, done, outcome, counts, record, notes)
     record = replace(record, duration_s=round(record.duration_s + seconds, 3), state="interrupted")
     if complete:
         record = sum_up(folder, plan, record)
-    folder.write(RECORD, record.to_json())
+    if complete or not shared:  # another process may have written that of the complete run meanwhile
+        folder.write(RECORD, record.to_json())
     if complete:
         folder.write(SUCCESS, b"")
     counts = dict(record.counts if complete else outcome.counts)
@@ -240,14 +277,11 @@ def sum_up(folder: RunFolder, plan: Plan, record: RunMeta) -> RunMeta:
     """
     counts: Counter[str] = Counter()
     inputs = 0
+    run = RunKey(record.configuration_sha256, plan.units_sha256)
     for number in range(plan.units):
-        name = part_name(number)
-        with folder.open(name) as file:
-            part, _ = read_part(file, f"{folder.location.rstrip('/')}/{name}")
-        if part.unit != number or part.configuration_sha256 != record.configuration_sha256:
-            raise OutputError(f"{name} in {folder.location} is of another run; remove it, and use --resume")
-        counts.update(part.counts)
-        inputs += part.inputs
+        with open_own(folder, number, run) as (part, _):
+            counts.update(part.counts)
+            inputs += part.inputs
     ordered = dict(sorted(counts.items()))
     return replace(
         record,

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import platform
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from fiqx_trt.distributed.folder import OWN, open_folder
-from fiqx_trt.distributed.parts import Part, describe, encode_part, part_name, read_part
+from fiqx_trt.distributed.parts import Part, RunKey, describe, encode_part, part_name, read_part
 from fiqx_trt.distributed.plan import require_same
 from fiqx_trt.errors import OutputError
 from fiqx_trt.faces.prepare import FacePreparer, FaceRecord
@@ -39,6 +40,8 @@ class Order:
         Batch size; does not affect results.
     here
         The current folder of the run, to which relative paths belong.
+    joins
+        Whether the run has begun, so that a worker that would compute otherwise cannot begin.
     """
 
     settings: ScoreSettings
@@ -46,6 +49,12 @@ class Order:
     call: Sequence[str]
     batch: int = 32
     here: str = field(default_factory=os.getcwd)
+    joins: bool = False
+
+    def joining(self, first: RunMeta) -> Order:
+        """Return the order for further workers: they use the backend and the precision that the first one chose."""
+        runtime = replace(self.settings.runtime, backend=first.backend, precision=first.precision)
+        return replace(self, settings=replace(self.settings, runtime=runtime), joins=True)
 
     def enter(self) -> None:
         """Make the run's current folder that of this process, as a process of another machine needs it.
@@ -119,11 +128,13 @@ class OpenWorker:
             self.record: RunMeta = replace(record, columns=columns)
             self._ran = f"{ran.backend}, {ran.device}, {self._scorer.ran}"
             self.notes = [*self._scorer.notes()]
+            self._folder = open_folder(order.location)
+            if order.joins:
+                self._require_same()
         except BaseException:
             self._model.close()
             raise
-        self._folder = open_folder(order.location)
-        self._checked = False
+        self._units_sha256 = ""
 
     def run(self, task: Task) -> Part:
         """Make the part of a unit and publish it.
@@ -133,12 +144,11 @@ class OpenWorker:
         StorageError, OutputError
             An input or the folder cannot be reached, or this worker's settings are not those of the run.
         """
-        if not self._checked:
-            require_same(self._folder, self.record)
-            self._checked = True
+        if not self._units_sha256:
+            self._units_sha256 = require_same(self._folder, self.record).units_sha256
         rows = list(self._rows(task))
-        sha256 = self.record.configuration_sha256
-        part = describe(task.unit, sha256, rows, self._ran)
+        run = RunKey(self.record.configuration_sha256, self._units_sha256)
+        part = describe(task.unit, run, rows, self._ran)
         self._folder.write(part_name(part.unit), encode_part(self.record.columns, rows, part))
         return part
 
@@ -146,6 +156,13 @@ class OpenWorker:
         """Free the model and the detector."""
         self._preparer.close()
         self._model.close()
+
+    def _require_same(self) -> None:
+        cure = "leave that machine out, or name --backend, --precision and --device"
+        try:
+            require_same(self._folder, self.record, cure=cure)
+        except OutputError as error:
+            raise OutputError(f"on the machine {platform.node()}: {error}") from error
 
     def _rows(self, task: Task) -> Iterator[Row]:
         if task.careful:

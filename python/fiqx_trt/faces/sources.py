@@ -63,6 +63,7 @@ __all__ = [
     "PICTURE_SUFFIXES",
     "Container",
     "Source",
+    "is_stream",
     "iter_pieces",
     "iter_sources",
 ]
@@ -275,8 +276,8 @@ class _Lister:
 
     def check(self, spec: str) -> None:
         """Raise `SourceError` for what is certainly a mistake, before any work is done."""
-        if spec == "-" or _is_pipe(spec.removeprefix("@")):
-            return  # can be read once only
+        if is_stream(spec):
+            return
         quiet = _Lister(self.null_separated, self.stdin, self.column, lambda _: None)
         next(quiet.sources(spec))
 
@@ -378,6 +379,11 @@ class _Lister:
 
 def _member(entry: Entry) -> Source:
     return Source(entry.path, entry.problem, entry.read)
+
+
+def is_stream(spec: str) -> bool:
+    """Return whether an input can be read once only: standard input, or a list in a pipe."""
+    return spec == "-" or _is_pipe(spec.removeprefix("@"))
 
 
 def _is_pipe(path: str) -> bool:

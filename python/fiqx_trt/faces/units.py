@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from fiqx_trt.faces.sources import Container, Source
 
-__all__ = ["LOOSE", "UNIT_RULE", "Unit", "cut_units", "digest_units"]
+__all__ = ["LOOSE", "UNIT_RULE", "Unit", "UnitDigest", "cut_units", "digest_units"]
 
 #: Loose pictures in a unit.
 LOOSE = 4096
@@ -67,10 +67,30 @@ def cut_units(pieces: Iterable[Source | Container]) -> Iterator[Unit]:
         yield Unit(number, pictures=tuple(loose))
 
 
+class UnitDigest:
+    """How many units went by, and a SHA-256 of what they are."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._digest = hashlib.sha256(str(UNIT_RULE).encode())
+
+    def over(self, units: Iterable[Unit]) -> Iterator[Unit]:
+        """Yield units and take them into account."""
+        for unit in units:
+            self.count += 1
+            what = unit.container or unit.pictures
+            self._digest.update(repr(what).encode("utf-8", "surrogateescape"))
+            yield unit
+
+    @property
+    def sha256(self) -> str:
+        """The digest of what went by so far, as hexadecimal digits."""
+        return self._digest.hexdigest()
+
+
 def digest_units(units: Iterable[Unit]) -> tuple[int, str]:
     """Return how many units there are, and a SHA-256 of what they are."""
-    count, digest = 0, hashlib.sha256(str(UNIT_RULE).encode())
-    for count, unit in enumerate(units, 1):  # noqa: B007
-        what = unit.container or unit.pictures
-        digest.update(repr(what).encode("utf-8", "surrogateescape"))
-    return count, digest.hexdigest()
+    digest = UnitDigest()
+    for _ in digest.over(units):
+        pass
+    return digest.count, digest.sha256
