@@ -24,6 +24,8 @@ class Untouchable(types.ModuleType):
     """A tensorrt that must not be looked at."""
 
     def __getattr__(self, name: str) -> object:
+        if name.startswith("__"):  # torch's import looks at the __file__ of every module
+            raise AttributeError(name)
         raise AssertionError(f"tensorrt.{name} was touched before the driver was asked")
 
 
