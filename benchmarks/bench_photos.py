@@ -4,7 +4,7 @@
 that has seen the photos once, the loop as it stands in OpenCV's manual (``loop``), the same with a copy of at most 640
 pixels to search, which is what the command's YuNet searches (``loop640``), and the command with each detector (SER-FIQ, the
 default recogniser). It prints photos per second, processor time, peak memory, and the ratios to the loops of the same round.
-Where else runs much, processor times tell more than the clock. What each step takes: ``fiqx-trt bench PHOTOS``.
+Where else runs much, processor times tell more than the clock. ``--steps`` prints what each step takes of each photo.
 
 The loop: decode with OpenCV, YuNet through OpenCV, warp, ONNX Runtime, one photo after the other.
 """
@@ -18,6 +18,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from statistics import median
 
@@ -166,6 +167,54 @@ def lines(rounds: dict[str, list[list[float]]], count: int) -> list[str]:
     return told
 
 
+def steps(photos: Sequence[str]) -> list[str]:
+    """Return a table of each photo's processor time, ms, step by step on one thread; each is the best of five."""
+    from fiqx_trt.faces.align import align
+    from fiqx_trt.faces.decode import decode
+    from fiqx_trt.faces.detect import open_detector
+    from fiqx_trt.models import load_model
+    from fiqx_trt.quality.serfiq import serfiq
+
+    def spent(work: Callable[[], object]) -> float:
+        times = []
+        for _ in range(6):  # the first prepares
+            begin = time.process_time()
+            work()
+            times.append(time.process_time() - begin)
+        return 1000 * min(times[1:])
+
+    told = [
+        f"{'photo':<28} {'MP':>5} {'faces':>6} {'decode':>7} {'mtcnn':>6} {'yunet':>6} {'align':>6} {'score':>6}"
+    ]
+    with (
+        load_model(threads=1) as model,
+        open_detector("mtcnn", threads=1) as mtcnn,
+        open_detector("yunet", threads=1) as yunet,
+    ):
+        for photo in photos:
+            data = Path(photo).read_bytes()
+            image = decode(data)
+            found = mtcnn.detect(image)
+            work: list[Callable[[], object]] = [
+                partial(decode, data),
+                partial(mtcnn.detect, image),
+                partial(yunet.detect, image),
+            ]
+            if len(found):
+                size, template = model.spec.input_size, model.spec.template
+                face = align(image, found.landmarks[0], template, size)
+                work += [
+                    partial(align, image, found.landmarks[0], template, size),
+                    partial(serfiq, model, face[None]),
+                ]
+            row = " ".join(
+                f"{spent(one):>{width}.1f}" for one, width in zip(work, (7, 6, 6, 6, 6), strict=False)
+            )
+            pixels = image.shape[0] * image.shape[1] / 1e6
+            told.append(f"{Path(photo).name[:28]:<28} {pixels:>5.1f} {len(found):>6} {row}")
+    return told
+
+
 def write_network(folder: Path) -> None:
     """Write the default recogniser as ONNX, for the loop."""
     from fiqx_trt.models import load_model
@@ -202,12 +251,18 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--repeat", type=int, default=1, help="how often the photos are taken in a round")
     parser.add_argument("--yunet", type=Path, default=yunet_path(), help="the detector's file, for the loop")
+    parser.add_argument(
+        "--steps", action="store_true", help="print what each step takes of each photo instead"
+    )
     parser.add_argument("--folder", help=argparse.SUPPRESS)
     parser.add_argument("--child", help=argparse.SUPPRESS)
     parser.add_argument(
         "--subjects", default="loop,loop640,mtcnn,yunet", help="what to measure (default: %(default)s)"
     )
     given = parser.parse_args()
+    if given.steps:
+        print("\n".join(steps(photos_of(given.photos, 1))))
+        return
     if given.child:
         child(given.child, given)
         return
