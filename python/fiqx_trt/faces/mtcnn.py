@@ -41,9 +41,9 @@ Scores = NDArray[np.float32]
 class _Picture:
     """What is searched: a picture as it is, or a copy of a large one, and how it is reduced further.
 
-    Of a picture as it is, every mean over an area is exact. A copy is one choice among many already: moving the picture by
-    a few pixels moves the landmarks more than quick means do. They take a quarter of the time, and squares with more than
-    four times a network's side are cut out of copies half as large, or less.
+    Where faces of 20 pixels are looked for, every mean over an area is exact. Where the smallest is larger, quick means
+    stand in their place, in a quarter of the time, and squares with more than four times a network's side are cut out of
+    copies half as large, or less. They move the landmarks as much as moving the picture by a pixel does.
     """
 
     def __init__(self, pixels: NDArray[np.uint8], means: Means) -> None:
@@ -52,12 +52,12 @@ class _Picture:
         self._copies = {1: pixels}
 
     @classmethod
-    def of(cls, image: NDArray[np.uint8], scale: float) -> _Picture:
-        """Take a picture, or a copy in the scale given."""
-        if scale == 1.0:
-            return cls(image, exact_means)
-        height, width = (max(round(extent * scale), 1) for extent in image.shape[:2])
-        return cls(quick_means(image, height, width), quick_means)
+    def of(cls, image: NDArray[np.uint8], least: float) -> _Picture:
+        """Take a picture, or a copy just large enough for the smallest face."""
+        if least > _ENOUGH:
+            height, width = (max(round(extent * _ENOUGH / least), 1) for extent in image.shape[:2])
+            image = quick_means(image, height, width)
+        return cls(image, quick_means if least > _SMALLEST_FACE else exact_means)
 
     def units(self, boxes: Boxes, side: int) -> NDArray[np.int64]:
         """Return for each box by how much smaller a copy it is cut out of."""
@@ -104,8 +104,8 @@ class Mtcnn:
     Notes
     -----
     A large picture is searched in a copy just large enough to show the smallest face in 48 pixels, the window
-    of the last network; boxes and landmarks are given in pixels of the original. That copy and everything cut out of it
-    are means over areas to within a few grey levels; of other pictures the means are exact.
+    of the last network; boxes and landmarks are given in pixels of the original. Means over areas, where a picture is reduced,
+    are exact where faces of 20 pixels are looked for, and else to within a few grey levels.
     """
 
     name = "mtcnn"
@@ -158,9 +158,8 @@ class Mtcnn:
         least = self._min_face or max(_SMALLEST_FACE, _SMALLEST_SHARE * min(height, width))
         if min(height, width) < least:
             return Detections.none(least)
-        scale = min(1.0, _ENOUGH / least)
-        picture = _Picture.of(image, scale)
-        boxes, scores = self._propose(picture, least * scale)
+        picture = _Picture.of(image, least)
+        boxes, scores = self._propose(picture, min(least, _ENOUGH))
         boxes, scores = self._refine(picture, boxes)
         boxes, scores, landmarks = self._mark(picture, boxes)
         factors = np.array([width / picture.pixels.shape[1], height / picture.pixels.shape[0]])
