@@ -40,6 +40,7 @@ class Statistics(ABC):
         self.memory_budget = int(memory_budget)
         self.bins = bins
         self._row = row
+        self._count = 0
         capacity = self.memory_budget // (4 * int(np.prod(row)))
         self._store = None if bins is None else MedianStore(self.size, bins=bins, capacity=capacity)
 
@@ -48,9 +49,9 @@ class Statistics(ABC):
         return f"<{type(self).__name__} of {self.count} maps, {self.size[0]}×{self.size[1]}, {self.nbytes} bytes>"
 
     @property
-    @abstractmethod
     def count(self) -> int:
         """Number of maps."""
+        return self._count
 
     @property
     @abstractmethod
@@ -63,9 +64,9 @@ class Statistics(ABC):
         """Population standard deviation per pixel, 1/N, ``(H, W)`` float64 (Fu & Damer, Eq. 2)."""
 
     @property
-    @abstractmethod
     def nbytes(self) -> int:
         """Bytes of the state."""
+        return self._moment_bytes() + (0 if self._store is None else self._store.nbytes)
 
     @property
     def median(self) -> Doubles:
@@ -146,6 +147,9 @@ class Statistics(ABC):
     def _require_maps(self, what: str) -> None:
         if self.count == 0:
             raise InvalidInputError(f"there is no {what} of 0 maps; push some first")
+
+    @abstractmethod
+    def _moment_bytes(self) -> int: ...
 
     @abstractmethod
     def _merge_moments(self, other: Statistics) -> None: ...

@@ -63,14 +63,8 @@ class GridStatistics(Statistics):
         super().__init__(size, (int(grid[0]), int(grid[1])), memory_budget=memory_budget, bins=bins)
         self.grid = (int(grid[0]), int(grid[1]))
         cells = self.grid[0] * self.grid[1]
-        self._count = 0
         self._mean = np.zeros(cells)
         self._products = np.zeros((cells, cells))
-
-    @property
-    def count(self) -> int:
-        """Number of maps."""
-        return self._count
 
     @property
     def mean(self) -> NDArray[np.float64]:
@@ -88,11 +82,6 @@ class GridStatistics(Statistics):
         over_rows = np.einsum("yi,ijkl,yk->yjl", rows, covariance, rows, optimize=True)
         variance = np.einsum("xj,yjl,xl->yx", columns, over_rows, columns, optimize=True)
         return np.asarray(np.sqrt(np.maximum(variance, 0.0)))
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes of the state."""
-        return self._mean.nbytes + self._products.nbytes + (0 if self._store is None else self._store.nbytes)
 
     def push(self, maps: CompactMaps) -> None:
         """Add maps.
@@ -117,6 +106,9 @@ class GridStatistics(Statistics):
         self._combine(len(maps), mean, deviations.T @ deviations)
         if self._store is not None:
             self._store.push(maps.grids, self._expand)
+
+    def _moment_bytes(self) -> int:
+        return self._mean.nbytes + self._products.nbytes
 
     def _merge_moments(self, other: Statistics) -> None:
         assert isinstance(other, GridStatistics)  # merge() has checked it

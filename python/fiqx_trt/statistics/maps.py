@@ -51,15 +51,9 @@ class MapStatistics(Statistics):
         self, size: tuple[int, int], *, memory_budget: int = DEFAULT_BUDGET, bins: int | None = DEFAULT_BINS
     ) -> None:
         super().__init__(size, tuple(size), memory_budget=memory_budget, bins=bins)
-        self._count = 0
         self._context: DeviceContext = HOST
         self._mean: Array = np.zeros(self.size)
         self._m2: Array = np.zeros(self.size)
-
-    @property
-    def count(self) -> int:
-        """Number of maps."""
-        return self._count
 
     @property
     def mean(self) -> NDArray[np.float64]:
@@ -72,11 +66,6 @@ class MapStatistics(Statistics):
         """Population standard deviation per pixel, 1/N, ``(H, W)`` float64 (Fu & Damer, Eq. 2)."""
         self._require_maps("standard deviation")
         return np.asarray(np.sqrt(self._context.fetch(self._m2)[0] / self._count))
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes of the state."""
-        return int(self._mean.nbytes + self._m2.nbytes) + (0 if self._store is None else self._store.nbytes)
 
     def push(self, maps: Array) -> None:
         """Add maps.
@@ -120,6 +109,9 @@ class MapStatistics(Statistics):
             if self._store is not None:
                 self._store.move(context)
             self._context = context
+
+    def _moment_bytes(self) -> int:
+        return int(self._mean.nbytes + self._m2.nbytes)
 
     def _merge_moments(self, other: Statistics) -> None:
         assert isinstance(other, MapStatistics)  # merge() has checked it
