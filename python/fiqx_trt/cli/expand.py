@@ -69,8 +69,13 @@ def expand_groups(command: Callable[..., T]) -> Callable[..., T]:
     return run
 
 
-def _options_of(group: Any) -> Iterator[inspect.Parameter]:
-    """Yield one parameter per field of a group that the command line shows."""
+@functools.cache
+def _options_of(group: Any) -> tuple[inspect.Parameter, ...]:
+    """Return one parameter per field of a group that the command line shows."""
+    return tuple(_each_option(group))
+
+
+def _each_option(group: Any) -> Iterator[inspect.Parameter]:
     hints: Mapping[str, Any] = typing.get_type_hints(group, include_extras=True)
     for field in dataclasses.fields(group):
         if _is_option(hints[field.name]):
