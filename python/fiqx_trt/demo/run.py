@@ -25,7 +25,7 @@ from fiqx_trt.models import Model, load_model
 from fiqx_trt.opencv import cv2
 from fiqx_trt.quality.serfiq import SerFiq
 from fiqx_trt.report.parts import REPORT, save_page
-from fiqx_trt.rows import open_table, read_table, score_columns
+from fiqx_trt.rows import open_table, score_columns
 from fiqx_trt.runs import Scorer, score_table
 from fiqx_trt.runs.record import RanModel, RunRecord, run_record
 from fiqx_trt.zoo import EMBEDDED_MODEL
@@ -103,23 +103,13 @@ def run_demo(
     with open_model() as model:
         notice(f"model {model.spec.name} on {model.backend}, {model.device}, {model.precision}")
         rungs = _ladder(model, levels)
-        folder = out / "faces"
-        folder.mkdir(parents=True, exist_ok=True)
-        for kind, level, face in rungs:
-            content = cv2.imencode(".png", face[:, :, ::-1])[1].tobytes()
-            write_whole(folder / f"{kind}-{round(100 * level):03d}.png", content)
-        notice(f"{len(rungs)} faces in {folder}")
-        rows = _score(model, folder, out / "scores.csv")
-        faces = np.stack([face for _, _, face in rungs])
-        embeddings = model.embed(faces)
-        similarity = embeddings @ embeddings[0]
-        steps = tuple(
-            DemoStep(kind, level, *rows[f"{kind}-{round(100 * level):03d}"], float(similarity[index]))
-            for index, (kind, level, _) in enumerate(rungs)
-        )
+        steps = _measured(model, rungs)
+        _write_faces(model, rungs, out)
+        notice(f"{len(rungs)} faces in {out / 'faces'}")
         notice("pixel-quality and activation maps of every face, the latter from a masked pass per channel")
-        explained, ran = explain_ladder(model, faces, steps), RanModel.of(model)
-    _write(ran, steps, explained, out, record or RunRecord())
+        explained = explain_ladder(model, np.stack([rung.face for rung in rungs]), steps)
+        ran = RanModel.of(model)
+    _write_explained(ran, steps, explained, out, record or RunRecord())
     names = (
         REPORT,
         "faces/",
@@ -133,7 +123,7 @@ def run_demo(
     return DemoResult(steps, names)
 
 
-def _write(
+def _write_explained(
     model: RanModel, steps: Sequence[DemoStep], explained: ExplainedLadder, out: Path, record: RunRecord
 ) -> None:
     """Draw the figures and write them, the data of the variation and the page."""
@@ -146,10 +136,34 @@ def _write(
     save_page(demo_page(model, steps, explained, pictures, SerFiq().parameters, record), out)
 
 
-def _ladder(model: Model, levels: Sequence[float]) -> list[tuple[str, float, NDArray[np.uint8]]]:
+@dataclass(frozen=True)
+class _Rung:
+    kind: str
+    level: float
+    face: NDArray[np.uint8]
+
+    @property
+    def stem(self) -> str:
+        """Name of the face's file without suffix."""
+        return f"{self.kind}-{round(100 * self.level):03d}"
+
+
+def _ladder(model: Model, levels: Sequence[float]) -> list[_Rung]:
     face = _sample_face(model)
-    worse = [(kind, level, degrade(face, kind, level)) for kind in DEGRADATIONS for level in levels]
-    return [("none", 0.0, face), *worse]
+    worse = [_Rung(kind, level, degrade(face, kind, level)) for kind in DEGRADATIONS for level in levels]
+    return [_Rung("none", 0.0, face), *worse]
+
+
+def _measured(model: Model, rungs: Sequence[_Rung]) -> tuple[DemoStep, ...]:
+    """Return the quality of every face, and its cosine to the first."""
+    faces = np.stack([rung.face for rung in rungs])
+    quality = SerFiq().score(model, faces, model.extract(faces))
+    scaled = np.full(len(rungs), np.nan) if quality.scaled is None else quality.scaled
+    embeddings = model.embed(faces)
+    numbers = zip(quality.raw, scaled, embeddings @ embeddings[0], strict=True)
+    return tuple(
+        DemoStep(rung.kind, rung.level, *map(float, row)) for rung, row in zip(rungs, numbers, strict=True)
+    )
 
 
 def open_model() -> Model:
@@ -175,22 +189,14 @@ def _sample_face(model: Model) -> NDArray[np.uint8]:
     return record.image
 
 
-def _score(model: Model, folder: Path, table: Path) -> dict[str, tuple[float, float]]:
-    """Score the faces of a folder as ``fiqx-trt score --aligned`` does; return Q and Q̂ by file stem."""
-    scorer = Scorer(model, [SerFiq()])
+def _write_faces(model: Model, rungs: Sequence[_Rung], out: Path) -> None:
+    """Write the faces, and their score table as ``fiqx-trt score --aligned`` does."""
+    folder, scorer = out / "faces", Scorer(model, [SerFiq()])
+    folder.mkdir(parents=True, exist_ok=True)
+    for rung in rungs:
+        content = cv2.imencode(".png", rung.face[:, :, ::-1])[1].tobytes()
+        write_whole(folder / f"{rung.stem}.png", content)
     meta = run_record(RanModel.of(model), dict(scorer.parameters), ["fiqx-trt", "demo"])
-    writer = open_table(table, score_columns(scorer.columns), meta=meta, mode="overwrite")
-    score_table(
-        iter_sources(folder),
-        FacePreparer(model.spec.input_size, model.spec.template, aligned=True),
-        scorer,
-        writer,
-    )
-    return {
-        Path(str(row["path"])).stem: (_number(row["serfiq"]), _number(row["serfiq_scaled"]))
-        for row in read_table(table)
-    }
-
-
-def _number(value: object) -> float:
-    return float(value) if isinstance(value, (int, float)) else float("nan")
+    writer = open_table(out / "scores.csv", score_columns(scorer.columns), meta=meta, mode="overwrite")
+    preparer = FacePreparer(model.spec.input_size, model.spec.template, aligned=True)
+    score_table(iter_sources(folder), preparer, scorer, writer)
