@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from faces.pictures import encode, scene
 from fiqx_trt.errors import ImageError, SourceError
 from fiqx_trt.faces.braces import expand_braces
-from fiqx_trt.faces.sources import Source, iter_sources
+from fiqx_trt.faces.sources import Container, Source, iter_sources
 from support.recordio import MAGIC, insightface, packed, record
 
 
@@ -85,6 +85,78 @@ def test_a_file_that_shrinks_after_it_was_listed(here: Path) -> None:
     Path("x.rec").write_bytes(whole[:40])
     with pytest.raises(ImageError, match="the file ends inside the record"):
         found[0].read()
+
+
+def indexed(path: Path) -> None:
+    """Write the index of a RecordIO file, as MXNet does."""
+    data = path.read_bytes()
+    at, lines = 0, []
+    while at < len(data):
+        kind_length = int.from_bytes(data[at + 4 : at + 8], "little")
+        if kind_length >> 29 in (0, 1):
+            lines.append(f"{len(lines)}\t{at}\n")
+        at += 8 + (kind_length & ((1 << 29) - 1)) + -kind_length % 4
+    path.with_suffix(".idx").write_text("".join(lines))
+
+
+def cut(path: str, column: str = "") -> list[list[tuple[str, str, bytes]]]:
+    """Return the names, problems and contents of the pictures of each part of a file."""
+    return [
+        [(one.path, one.problem, b"" if one.problem else one.read()) for one in part.sources()]
+        for part in Container(path, column).cut()
+    ]
+
+
+@pytest.mark.parametrize(
+    "index", ["none", "right", "short", "of another file", "damaged", "of the wrong records"]
+)
+@pytest.mark.parametrize("damage", [False, True])
+def test_parts_of_a_training_set(
+    here: Path, index: str, damage: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("fiqx_trt.faces.pieces.PICTURES", 4)
+    pictures = [b"\xff\xd8\xff" + bytes([i]) * (4 * i) + (MAGIC * (i % 2)) for i in range(13)]
+    content = bytearray(insightface(pictures))
+    Path("train.rec").write_bytes(content)
+    indexed(Path("train.rec"))
+    lines = Path("train.idx").read_bytes().splitlines(keepends=True)
+    other = [b"%d\t%d\n" % (number, 4 * number) for number in range(15)]
+    wrong = {"short": lines[3:], "of another file": [b"0\t0\n", b"1\t99999999\n"], "damaged": [b"\xff\n"]}
+    Path("train.idx").write_bytes(b"".join({"of the wrong records": other, **wrong}.get(index, lines)))
+    if index == "none":
+        Path("train.idx").unlink()
+    if damage:
+        content[int(lines[6].split()[1]) + 7] = 0xE0
+        Path("train.rec").write_bytes(content)
+    parts = cut("train.rec")
+    assert len(parts) == 4
+    whole = [(one.path, one.problem, b"" if one.problem else one.read()) for one in sources("train.rec")]
+    assert [one for part in parts for one in part] == whole
+    assert len(whole) == 13
+    assert sum(bool(problem) for _, problem, _ in whole) == damage
+    assert [name for name, problem, _ in whole if not problem][-1] == "train.rec/00000013.jpg"
+
+
+@pytest.mark.parametrize(
+    ("groups", "rows"), [([3, 3, 3, 3, 1], [3, 3, 3, 4]), ([2, 2, 9, 1], [4, 9, 1]), ([0], [0])]
+)
+def test_parts_of_a_table(
+    here: Path, groups: list[int], rows: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("fiqx_trt.faces.pieces.PICTURES", 4)
+    kind = pa.schema({"image": pa.binary()})
+    with pq.ParquetWriter("faces.parquet", kind) as writer:
+        for group, count in enumerate(groups):
+            writer.write_table(
+                pa.table({"image": [bytes([group, row]) for row in range(count)]}, schema=kind)
+            )
+    parts = cut("faces.parquet", "image")
+    assert [len(part) for part in parts] == rows
+    flat = [one for part in parts for one in part]
+    assert [name for name, _, _ in flat] == [f"faces.parquet#{row}" for row in range(sum(groups))]
+    assert [data for _, _, data in flat] == [
+        bytes([g, row]) for g, n in enumerate(groups) for row in range(n)
+    ]
 
 
 def test_other_files_called_rec(here: Path) -> None:

@@ -7,16 +7,20 @@ A picture is called by the ``path`` of its struct or by the column ``path`` of i
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from fiqx_trt.errors import SourceError, StorageError
+from fiqx_trt.faces import pieces as pieces_module
+from fiqx_trt.faces.pieces import Piece
 from fiqx_trt.faces.storage import is_url, open_url
 from fiqx_trt.faces.tables import no_column, reading_parquet
 from fiqx_trt.faces.tar import Entry
+from fiqx_trt.faces.walk import Found
 from fiqx_trt.files import open_regular
 
-__all__ = ["picture_column", "walk_picture_table"]
+__all__ = ["cut_picture_table", "picture_column", "walk_picture_table"]
 
 #: Rows that are in memory at once.
 ROWS = 16
@@ -41,19 +45,8 @@ def picture_column(path: str, column: str | None) -> str | None:
     """
     if Path(path).suffix.lower() != ".parquet":
         return None
-    from pyarrow import parquet
-
-    try:
-        with (
-            reading_parquet(Path(path)),
-            _open(path) as file,
-            parquet.ParquetFile(file) as table,
-        ):
-            fields = list(table.schema_arrow)
-    except StorageError:
-        raise
-    except OSError as error:
-        raise SourceError(f"cannot read the table {path}: {error.strerror or error}") from error
+    with _table(path) as table:
+        fields = list(table.schema_arrow)
     names = [field.name for field in fields]
     pictures = [field.name for field in fields if _holds_pictures(field.type)]
     if column is not None:
@@ -82,26 +75,54 @@ def _holds_pictures(kind: Any) -> bool:
     )
 
 
-def walk_picture_table(path: str, column: str) -> Iterator[Entry | tuple[str, str]]:
-    """Yield the pictures of a table's column in order; a row with a path and no bytes is that file.
+def walk_picture_table(path: str, column: str, piece: Piece | None = None) -> Iterator[Entry | Found]:
+    """Yield the pictures of a table's column in order, or those of a piece; a row with a path and no bytes is that file.
 
     Raises
     ------
     SourceError
         The table cannot be read.
     """
+    with _table(path) as table:
+        wanted = [column, "path"] if "path" in table.schema_arrow.names and column != "path" else [column]
+        groups = range(table.num_row_groups) if piece is None else range(piece.begin, piece.end)
+        row = 0 if piece is None else piece.first
+        for batch in table.iter_batches(
+            batch_size=ROWS, row_groups=list(groups), columns=wanted, use_threads=False
+        ):
+            columns = [batch.column(name).to_pylist() for name in wanted]
+            for values in zip(*columns, strict=True):
+                yield _entry(path, row, values)
+                row += 1
+
+
+def cut_picture_table(path: str) -> list[Piece]:
+    """Cut a table at its row groups into pieces of at most `PICTURES` rows, or of one larger row group.
+
+    Raises
+    ------
+    SourceError
+        The table cannot be read.
+    """
+    with _table(path) as table:
+        rows = [table.metadata.row_group(group).num_rows for group in range(table.num_row_groups)]
+    pieces = []
+    first = begin = held = 0
+    for group, count in enumerate(rows):
+        if held and held + count > pieces_module.PICTURES:
+            pieces.append(Piece(first, begin, group))
+            first, begin, held = first + held, group, 0
+        held += count
+    return [*pieces, Piece(first, begin, len(rows))]
+
+
+@contextmanager
+def _table(path: str) -> Iterator[Any]:
     from pyarrow import parquet
 
     try:
         with reading_parquet(Path(path)), _open(path) as file:
-            table = parquet.ParquetFile(file, pre_buffer=False)
-            wanted = [column, "path"] if "path" in table.schema_arrow.names and column != "path" else [column]
-            row = 0
-            for batch in table.iter_batches(batch_size=ROWS, columns=wanted, use_threads=False):
-                columns = [batch.column(name).to_pylist() for name in wanted]
-                for values in zip(*columns, strict=True):
-                    yield _entry(path, row, values)
-                    row += 1
+            yield parquet.ParquetFile(file, pre_buffer=False)
     except StorageError:
         raise
     except OSError as error:

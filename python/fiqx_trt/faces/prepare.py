@@ -36,15 +36,7 @@ __all__ = ["MIN_FACE", "STATUSES", "FacePreparer", "FaceRecord", "FaceSource"]
 _logger = logging.getLogger(__name__)
 
 # Errors that would come at the next picture too: they end the run instead of becoming its rows.
-_FATAL = (
-    MemoryError,
-    DependencyError,
-    BackendUnavailableError,
-    CudaError,
-    ModelError,
-    SourceError,
-    StorageError,
-)
+_FATAL = (MemoryError, DependencyError, BackendUnavailableError, CudaError, ModelError)
 
 STATUSES = ("ok", "no_face", "several_faces", "decode_error", "too_small", "unsupported", "not_finite")
 """Every status a row can have. ``not_finite`` is given later, by what computes the numbers."""
@@ -202,7 +194,7 @@ class FacePreparer:
             return self._records(source)
         except ImageError as error:
             return [_failed(source.path, error.status, str(error))]
-        except _FATAL:
+        except (*_FATAL, SourceError, StorageError):
             raise
         except Exception as error:
             _logger.debug("unexpected error at %r", source.path, exc_info=True)

@@ -22,12 +22,15 @@ from functools import partial
 from typing import BinaryIO, NamedTuple
 
 from fiqx_trt.errors import ImageError, StorageError
+from fiqx_trt.faces import pieces as pieces_module
+from fiqx_trt.faces.pieces import Piece
 from fiqx_trt.faces.storage import is_url, open_url
 from fiqx_trt.faces.tar import MAX_BYTES, Entry
 
-__all__ = ["RECORD_SUFFIX", "is_recordio", "walk_recordio"]
+__all__ = ["RECORD_SUFFIX", "cut_recordio", "is_recordio", "walk_recordio"]
 
 RECORD_SUFFIX = ".rec"
+INDEX_SUFFIX = ".idx"
 
 _MAGIC = struct.pack("<I", 0xCED7230A)
 _HEADER = struct.Struct("<IfQQ")
@@ -70,27 +73,85 @@ def _open(path: str) -> BinaryIO:
     return os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb")
 
 
-def walk_recordio(path: str) -> Iterator[Entry]:
-    """Yield the pictures of a RecordIO file in its order, and one entry for every damage.
+def walk_recordio(path: str, piece: Piece | None = None) -> Iterator[Entry]:
+    """Yield the pictures of a RecordIO file, or of a piece of it, in its order, and one entry for every damage.
 
     Of a local file only headers are read while listing, and a picture is read where it is needed, in any thread. After damage
     the next record is searched for. The numbers of the names count records, so damage shifts those behind it where it destroys
     several records.
     """
     with _open(path) as file:
-        size = file.seek(0, os.SEEK_END)
-        number, at = 0, 0
-        while at < size:
-            try:
-                record, after = _read_record(file, at, size)
-                entry = _entry(path, file, record, number)
-            except _DamagedError as error:
-                yield Entry(path, f"record {number}, at byte {at:,}: {error}")
-                after = _next_record(file, at + len(_MAGIC), size)
-            else:
-                if entry is not None:
-                    yield entry
-            number, at = number + 1, after
+        for part in [piece] if piece is not None else _indexed(path, file):
+            for number, at, record, skipped in _records(file, part):
+                if isinstance(skipped, str):
+                    yield Entry(path, f"record {number}, at byte {at:,}: {skipped}")
+                elif skipped < record.size:
+                    yield _entry(path, file, record, skipped, number)
+
+
+def cut_recordio(path: str) -> list[Piece]:
+    """Cut a RecordIO file into pieces of `PICTURES` records.
+
+    Where they begin is taken from the index, ``train.idx`` beside ``train.rec``. Without one, the headers of a local file are
+    read, and a file in an object store is one piece.
+    """
+    with _open(path) as file:
+        pieces = _indexed(path, file)
+        if len(pieces) > 1 or is_url(path):
+            return pieces
+        whole = pieces[0]
+        begins = [
+            (number, at) for number, at, _, _ in _records(file, whole) if number % pieces_module.PICTURES == 0
+        ]
+    return _between(begins or [(0, 0)], whole.end)
+
+
+def _between(begins: list[tuple[int, int]], size: int) -> list[Piece]:
+    ends = [*(at for _, at in begins[1:]), size]
+    return [Piece(number, at, end) for (number, at), end in zip(begins, ends, strict=True)]
+
+
+def _indexed(path: str, file: BinaryIO) -> list[Piece]:
+    """Return the pieces that the index beside a file tells of; one piece where there is none or it is of another file."""
+    size = file.seek(0, os.SEEK_END)
+    begins = []
+    try:
+        with _open(path[: -len(RECORD_SUFFIX)] + INDEX_SUFFIX) as index:
+            before = -1
+            for number, line in enumerate(index):
+                key, _, offset = line.partition(b"\t")
+                if int(key) != number or not before < int(offset) < size:
+                    return [Piece(0, 0, size)]
+                before = int(offset)
+                if number % pieces_module.PICTURES == 0:
+                    begins.append((number, before))
+    except StorageError:
+        raise
+    except (OSError, ValueError):
+        return [Piece(0, 0, size)]
+    fits = begins and begins[0][1] == 0 and all(_begins_record(file, at) for _, at in begins)
+    return _between(begins, size) if fits else [Piece(0, 0, size)]
+
+
+def _begins_record(file: BinaryIO, at: int) -> bool:
+    file.seek(at)
+    head = file.read(8)
+    return head.startswith(_MAGIC) and len(head) == 8 and head[7] >> 5 in (_WHOLE, _FIRST)
+
+
+def _records(file: BinaryIO, piece: Piece) -> Iterator[tuple[int, int, _Record, int | str]]:
+    """Yield number, place and record, and how many bytes come before its picture, or what is wrong with it."""
+    size = file.seek(0, os.SEEK_END)
+    number, at = piece.first, piece.begin
+    while at < piece.end:
+        record = _Record(())
+        try:
+            record, after = _read_record(file, at, size)
+            yield number, at, record, _header_size(file, record)
+        except _DamagedError as error:
+            yield number, at, record, str(error)
+            after = _next_record(file, at + len(_MAGIC), piece.end)
+        number, at = number + 1, after
 
 
 def _read_record(file: BinaryIO, at: int, size: int) -> tuple[_Record, int]:
@@ -115,17 +176,19 @@ def _read_record(file: BinaryIO, at: int, size: int) -> tuple[_Record, int]:
             return _Record(tuple(parts)), at
 
 
-def _entry(path: str, file: BinaryIO, record: _Record, number: int) -> Entry | None:
-    """Return the picture of a record; ``None`` where it holds labels alone."""
+def _header_size(file: BinaryIO, record: _Record) -> int:
+    """Return how many bytes of a record come before its picture: all of them where it holds labels alone."""
     file.seek(record.parts[0][0])
     head = file.read(min(_HEADER.size, record.parts[0][1]))
     if len(head) < _HEADER.size:
         raise _DamagedError(f"{record.size} bytes, too few for the header of a picture")
-    skipped = _HEADER.size + 4 * _HEADER.unpack(head)[0]
+    skipped: int = _HEADER.size + 4 * _HEADER.unpack(head)[0]
     if skipped > record.size:
         raise _DamagedError("more labels than bytes")
-    if skipped == record.size:
-        return None
+    return skipped
+
+
+def _entry(path: str, file: BinaryIO, record: _Record, skipped: int, number: int) -> Entry:
     file.seek(record.parts[0][0] + skipped)
     begin = file.read(4) if skipped + 4 <= record.parts[0][1] else b""
     suffix = next((end for magic, end in _SUFFIXES.items() if begin.startswith(magic)), ".jpg")

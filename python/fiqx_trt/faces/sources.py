@@ -27,7 +27,7 @@ are searched for pictures only; ``folder/*.tar`` takes them. Nothing is dropped 
 cannot be read becomes a row, and an input that names no picture at all is an error.
 """
 # Names are texts here, of any bytes, spelled as the user does; Path would respell them.
-# ruff: noqa: PTH112, PTH113, PTH116, PTH118, PTH120, PTH122
+# ruff: noqa: PTH112, PTH116, PTH118, PTH122
 
 from __future__ import annotations
 
@@ -35,18 +35,19 @@ import os
 import stat
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from fiqx_trt.errors import ImageError, SourceError, StorageError
-from fiqx_trt.faces.bins import BIN_SUFFIX, bin_member, is_bin, open_bin, read_member
+from fiqx_trt.errors import SourceError, StorageError
+from fiqx_trt.faces.bins import BIN_SUFFIX, is_bin, open_bin
 from fiqx_trt.faces.braces import expand_braces, has_braces
 from fiqx_trt.faces.lists import TABLE_SUFFIXES, read_list, read_names, read_table
-from fiqx_trt.faces.picture_tables import picture_column, walk_picture_table
-from fiqx_trt.faces.recordio import RECORD_SUFFIX, is_recordio, walk_recordio
-from fiqx_trt.faces.storage import expand_url, is_url, list_url, read_url, url_kind
-from fiqx_trt.faces.tar import ARCHIVE_SUFFIXES, MAX_BYTES, Entry, is_archive_name, walk_tar
+from fiqx_trt.faces.picture_tables import picture_column
+from fiqx_trt.faces.recordio import RECORD_SUFFIX, is_recordio
+from fiqx_trt.faces.source import Container, Source
+from fiqx_trt.faces.storage import expand_url, is_url, list_url, url_kind
+from fiqx_trt.faces.tar import ARCHIVE_SUFFIXES, MAX_BYTES, is_archive_name
 from fiqx_trt.faces.walk import (
     PICTURE_SUFFIXES,
     READ_SUFFIXES,
@@ -67,125 +68,6 @@ __all__ = [
     "iter_pieces",
     "iter_sources",
 ]
-
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """One input: a picture file, or a picture in an archive.
-
-    Parameters
-    ----------
-    path
-        As it is named in the row. Bytes that are not UTF-8 are kept as ``os.fsdecode`` keeps them.
-    problem
-        Why it cannot be read, when the listing knows already.
-    reader
-        Returns the bytes, where ``path`` is not a file's.
-    """
-
-    path: str
-    problem: str = field(default="", repr=False)
-    reader: Callable[[], bytes] | None = field(default=None, repr=False, compare=False)
-
-    def read(self) -> bytes:
-        """Read the file.
-
-        Raises
-        ------
-        ImageError
-            ``decode_error`` when it cannot be read, ``unsupported`` when it is larger than `MAX_BYTES`.
-        """
-        if self.problem:
-            raise ImageError(self.problem, status="decode_error")
-        if self.reader is not None:
-            return self.reader()
-        if not self.path:
-            raise ImageError("the row names no file", status="decode_error")
-        if is_url(self.path):
-            return read_url(self.path, MAX_BYTES)
-        member = bin_member(self.path)
-        if member is not None and not os.path.lexists(self.path):
-            return _read_member(*member)
-        try:
-            # Not blocking, so that a pipe without a writer is refused instead of waited for.
-            number = os.open(self.path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-            try:
-                size = _regular_size(os.fstat(number))
-                if is_archive_name(self.path):
-                    message = "an archive, not a picture file; name it as an input of its own"
-                    raise ImageError(message, status="decode_error")
-                return _read_all(number, size)
-            finally:
-                os.close(number)
-        except ImageError:
-            raise
-        except (OSError, ValueError) as error:
-            raise ImageError(_why(self.path, error), status="decode_error") from error
-
-
-@dataclass(frozen=True, slots=True)
-class Container:
-    """A file that holds many pictures and is read from its begin to its end: an archive, a RecordIO file, a table of pictures.
-
-    Parameters
-    ----------
-    path
-        The file, or its URL.
-    column
-        The column of a table that holds the pictures; empty for the others.
-    """
-
-    path: str
-    column: str = ""
-
-    def sources(self, *, on_skip: Callable[[str], None] | None = None) -> Iterator[Source]:
-        """Yield its pictures in order; damage is a source that says so."""
-        skip = on_skip or (lambda _: None)
-        if self.column:
-            entries: Iterator[Found | Entry] = walk_picture_table(self.path, self.column)
-        elif is_archive_name(self.path):
-            entries = walk_tar(self.path, on_skip=skip)
-        else:
-            entries = walk_recordio(self.path)
-        return (Source(*one) if isinstance(one, tuple) else _member(one) for one in entries)
-
-
-def _read_member(path: str, position: int) -> bytes:
-    try:
-        return read_member(path, position)
-    except SourceError as error:
-        raise ImageError(str(error), status="decode_error") from error
-
-
-def _regular_size(status: os.stat_result) -> int:
-    if stat.S_ISDIR(status.st_mode):
-        raise ImageError("a folder, not a picture file", status="decode_error")
-    if not stat.S_ISREG(status.st_mode):
-        raise ImageError("not a regular file", status="decode_error")
-    if status.st_size > MAX_BYTES:
-        message = f"a file of {status.st_size:,} bytes: more than the limit of {MAX_BYTES:,}"
-        raise ImageError(message, status="unsupported")
-    return status.st_size
-
-
-def _read_all(number: int, size: int) -> bytes:
-    """Read at most `size` bytes: a file that grows meanwhile ends where it ended when it was opened."""
-    data = os.read(number, size)
-    if len(data) == size:
-        return data
-    pieces = [data]
-    while size > (got := sum(map(len, pieces))) and (piece := os.read(number, size - got)):
-        pieces.append(piece)
-    return b"".join(pieces)
-
-
-def _why(path: str, error: OSError | ValueError) -> str:
-    if isinstance(error, FileNotFoundError):
-        return "no such file"
-    while isinstance(error, NotADirectoryError) and (path := os.path.dirname(path)):
-        if is_archive_name(path) and os.path.isfile(path):
-            return f"inside the archive {path!r}, which is read only when it is an input of its own"
-    return f"cannot be read: {getattr(error, 'strerror', None) or error}"
 
 
 def iter_sources(
@@ -375,10 +257,6 @@ class _Lister:
                 yield from self._file(path, ".parquet")
             else:
                 yield from self._container(path)
-
-
-def _member(entry: Entry) -> Source:
-    return Source(entry.path, entry.problem, entry.read)
 
 
 def is_stream(spec: str) -> bool:

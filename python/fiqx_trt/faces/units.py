@@ -1,7 +1,8 @@
 """Inputs cut into numbered units of work: the same ones on every machine that is given the same inputs.
 
-A file that holds many pictures is a unit; other pictures are taken `LOOSE` at a time, in the order of the inputs. The rows of all
-units, one after the other, are those of one run over all inputs.
+A file that holds many pictures is a unit, or several where it can be begun in the middle (RecordIO files and tables of pictures,
+see :mod:`fiqx_trt.faces.pieces`); other pictures are taken `LOOSE` at a time, in the order of the inputs. The rows of all units,
+one after the other, are those of one run over all inputs.
 """
 
 from __future__ import annotations
@@ -46,7 +47,8 @@ class Unit:
 
     def __str__(self) -> str:
         if self.container is not None:
-            return self.container.path
+            piece = self.container.piece
+            return self.container.path + (f" from its picture {piece.first}" if piece is not None else "")
         return f"{len(self.pictures)} pictures from {self.pictures[0][0]!r}"
 
 
@@ -61,7 +63,8 @@ def cut_units(pieces: Iterable[Source | Container]) -> Iterator[Unit]:
             yield Unit(number, pictures=tuple(loose))
             number, loose = number + 1, []
         if isinstance(piece, Container):
-            yield Unit(number, piece)
+            for number, part in enumerate(piece.cut(), number):  # noqa: B020
+                yield Unit(number, part)
             number += 1
     if loose:
         yield Unit(number, pictures=tuple(loose))
