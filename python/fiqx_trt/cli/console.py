@@ -19,18 +19,18 @@ __all__ = ["complain", "configure_logging", "open_progress", "say", "table", "te
 
 
 def say(text: str) -> None:
-    """Print one line; what a terminal would not print but obey is written as escapes."""
+    """Print one line to standard error; control characters are written as escapes."""
     typer.echo(printable(text), err=True)
 
 
 def tell(text: str) -> None:
-    """Print lines to standard output, each as :func:`say` does."""
+    """Print lines to standard output; control characters are written as escapes."""
     for line in text.split("\n"):
         typer.echo(printable(line))
 
 
 def complain(text: str) -> None:
-    """Print one line that begins with ``error:``; line breaks become blanks."""
+    """Print one line to standard error that begins with ``error:``; line breaks become blanks."""
     say(f"error: {_one_line(text)}")
 
 
@@ -56,7 +56,7 @@ def table(
 
 
 class _LineHandler(logging.Handler):
-    """Shows warnings of the library as one line each, every text once."""
+    """Print warnings of the library, one line each, the same text only once."""
 
     def __init__(self) -> None:
         super().__init__(logging.WARNING)
@@ -68,7 +68,7 @@ class _LineHandler(logging.Handler):
         if text in self._shown:
             return
         self._shown.add(text)
-        if getattr(record, "notice", False):  # worth a line everywhere, and no fault
+        if getattr(record, "notice", False):  # a message that is no warning
             say(text)
             return
         if record.levelno >= logging.WARNING:
@@ -77,14 +77,14 @@ class _LineHandler(logging.Handler):
 
 
 def configure_logging() -> None:
-    """Let the library's warnings reach the user; ``FIQX_DEBUG`` shows everything."""
+    """Print the library's warnings; with ``FIQX_DEBUG`` set, print all its messages."""
     logger = logging.getLogger("fiqx_trt")
     for handler in list(logger.handlers):
         logger.removeHandler(handler)
     handler = _LineHandler()
     logger.addHandler(handler)
     logger.propagate = False
-    logging.captureWarnings(True)  # other libraries' warnings come in one line and escaped, too
+    logging.captureWarnings(True)  # warnings of other libraries are printed the same way
     others = logging.getLogger("py.warnings")
     others.handlers, others.propagate = [handler], False
     if os.environ.get("FIQX_DEBUG"):
@@ -93,21 +93,21 @@ def configure_logging() -> None:
 
 
 def warnings_shown() -> Sequence[str]:
-    """Return the library's warnings that reached the user; the list grows with them."""
+    """Return the library's warnings that were printed; the list grows with later ones."""
     handlers = logging.getLogger("fiqx_trt").handlers
     return next((handler.warnings for handler in handlers if isinstance(handler, _LineHandler)), ())
 
 
 @contextmanager
 def open_progress(total: int | None, *, quiet: bool) -> Iterator[Progress]:
-    """Show progress: a bar on a terminal, a plain line now and then otherwise, nothing when quiet.
+    """Show progress: a bar on a terminal, otherwise a line every ten seconds, nothing when quiet.
 
     Parameters
     ----------
     total
-        Number of inputs; ``None`` when it is not known beforehand.
+        Number of inputs; ``None`` if it is not known.
     quiet
-        Show nothing.
+        Whether to show nothing.
     """
     if quiet:
         yield lambda *, done, failed: None

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM: one asks a run to stop after the rows in flight, a second one ends it at once."""
+"""Handle Ctrl-C and SIGTERM: the first stops a run after the rows in flight, the second stops it at once."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ EXIT_INTERRUPTED, EXIT_TERMINATED = 130, 143  # 128 and the signal's number, as 
 
 
 class Terminated(KeyboardInterrupt):
-    """SIGTERM came."""
+    """Raised on SIGTERM."""
 
 
 class Stop:
-    """Whether a run was asked to stop, and by which signal."""
+    """The request to stop a run, and the signal that made it."""
 
     def __init__(self) -> None:
         self.signal: int | None = None
 
     def __call__(self) -> bool:
-        """Whether to stop."""
+        """Return whether to stop."""
         return self.signal is not None
 
     def handle(self, number: int, frame: FrameType | None) -> None:
-        """Take a signal."""
+        """Note the first signal; raise KeyboardInterrupt on the second."""
         if self.signal is not None:
             raise _error(number)
         self.signal = number
@@ -45,7 +45,7 @@ def exit_code(cause: KeyboardInterrupt | Stop) -> int:
 
 @contextmanager
 def stop_on_signals() -> Iterator[Stop]:
-    """Turn the first Ctrl-C or SIGTERM into a request to stop."""
+    """Yield the request to stop, which the first Ctrl-C or SIGTERM makes."""
     stop = Stop()
     with _handling(signal.SIGINT, stop.handle), _handling(signal.SIGTERM, stop.handle):
         yield stop
@@ -53,7 +53,7 @@ def stop_on_signals() -> Iterator[Stop]:
 
 @contextmanager
 def terminable() -> Iterator[None]:
-    """Turn SIGTERM into :class:`Terminated`, so that temporary files go and a line says what happened."""
+    """Raise :class:`Terminated` on SIGTERM, so that temporary files are removed and a message is printed."""
     with _handling(signal.SIGTERM, _terminate):
         yield
 

@@ -1,4 +1,4 @@
-"""A run of the library on a terminal: progress, signals, the summary, the page and the exit status."""
+"""Execute a run of the library on a terminal: progress, signals, summary, page and exit status."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ COUNT_SECONDS = 1.0
 def run_on_terminal(
     settings: RunSettings, pictures: InputGroup, out: Path, output: OutputGroup, *, batch: int
 ) -> tuple[RunResult, int]:
-    """Run; show notes, progress and a summary unless quiet; stop after the rows in flight on Ctrl-C.
+    """Execute a run; print notes, progress and a summary unless quiet; on Ctrl-C stop after the rows in flight.
 
     Parameters
     ----------
@@ -46,7 +46,7 @@ def run_on_terminal(
     Returns
     -------
     result, status
-        What the run did, and the exit status that the table deserves.
+        The result of the run, and the exit status for it.
     """
     from fiqx_trt.runs.file_run import open_run
 
@@ -67,12 +67,12 @@ def run_on_terminal(
 
 
 def refuse_other_report(table: Path, mode: Mode) -> None:
-    """Raise where a report would be replaced that is not this table's.
+    """Check that the report in the folder, if there is one, belongs to this table.
 
     Raises
     ------
     OutputError
-        There is a report of another table, and it may not be replaced.
+        It belongs to another table, and ``--overwrite`` was not given.
     """
     from fiqx_trt.report.parts import REPORT
     from fiqx_trt.rows.files import TableFiles
@@ -94,7 +94,7 @@ def write_report(page: Page, done: RunResult, *, quiet: bool) -> None:
 
 
 def _summarise(done: RunResult) -> None:
-    """Say what a run did, on what it ran, and how to go on after an interruption."""
+    """Print rows per status, model and backend, and how to go on after an interruption."""
     for line in done.lines():
         say(line)
     if not done.complete:

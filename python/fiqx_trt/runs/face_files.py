@@ -1,4 +1,4 @@
-"""The files of explained faces beside their table, written while the network runs; a row follows its files.
+"""Write the map and picture of each face in threads, while the network runs; a row is released after its files are written.
 
 ::
 
@@ -8,7 +8,7 @@
         table.append(files.written())                                    # rows whose files are on disk, in order
         table.append(files.finish())                                     # waits for the others
 
-A killed run therefore leaves no row without its files; the files it left without a row are written again.
+So a killed run leaves no row without its files. Files without a row are written again when the run is resumed.
 """
 
 from __future__ import annotations
@@ -42,14 +42,14 @@ Save = Callable[[Path], None]
 
 
 def safe_name(number: int, path: str, face: int = 0) -> str:
-    r"""Return a file name, without suffix, that no other number and face has and that every file system takes.
+    r"""Return a file name without suffix, unique for number and face, of characters that every file system accepts.
 
     Parameters
     ----------
     number
         Position of the input in the run, from 0.
     path
-        The input; letters and digits of its name are kept so that a person finds it.
+        The input; letters and digits of its name are kept.
     face
         Which face of the input.
 
@@ -65,7 +65,7 @@ def safe_name(number: int, path: str, face: int = 0) -> str:
 
 
 class FaceFiles:
-    """Float maps and pictures, a file of each kind per face, in ``maps/`` and ``pictures/``; a context manager.
+    """Writer of float maps and pictures, one file of each kind per face, in ``maps/`` and ``pictures/``; a context manager.
 
     Parameters
     ----------
@@ -90,7 +90,7 @@ class FaceFiles:
                 f"--pictures is {pictures!r}; choose one of {', '.join(PICTURES)} (in Python: pictures=…)"
             )
         if pictures != "none":
-            import fiqx_trt.runs.face_picture  # noqa: F401 -- says what is missing before anything runs
+            import fiqx_trt.runs.face_picture  # noqa: F401 -- raises here if matplotlib is missing
         self._maps = out / "maps" if maps else None
         self._pictures = out / "pictures" if pictures != "none" else None
         self._kind = pictures
@@ -108,7 +108,7 @@ class FaceFiles:
 
     @property
     def parameters(self) -> Mapping[str, str | bool]:
-        """What a run that goes on must have in common with the one before."""
+        """Settings that must be equal when a run is resumed."""
         return {"files.maps": self._maps is not None, "files.pictures": self._kind}
 
     @property
@@ -117,7 +117,7 @@ class FaceFiles:
         return tuple(folder for folder in (self._maps, self._pictures) if folder is not None)
 
     def begin(self, numbers: Iterator[int], *, clear: bool = False) -> None:
-        """Make the folders.
+        """Create the folders.
 
         Parameters
         ----------
@@ -125,7 +125,7 @@ class FaceFiles:
             Position in the run, from 0, of every input whose rows will be added
             (:meth:`fiqx_trt.rows.TableWriter.numbers`); it is in the files' names.
         clear
-            Remove what an earlier run wrote; files with names of other kinds stay.
+            Remove the files of an earlier run; files with other kinds of names are kept.
 
         Raises
         ------
@@ -137,14 +137,14 @@ class FaceFiles:
             _prepare(folder, clear=clear)
 
     def add(self, row: Row, *, arrays: Mapping[str, Any] | None = None, save: Save | None = None) -> None:
-        """Take the next row, with the files of its face, if it has any.
+        """Add the next row, and queue the files of its face, if there are any.
 
         Parameters
         ----------
         row
-            Gets the names of the files; rows are added in input order.
+            The row; the names of the files are written into it. Rows are added in input order.
         arrays
-            Name → array, kept as ``.npz``.
+            Name → array, written to the ``.npz`` file.
         save
             Writes the picture to a path; called in another thread.
         """

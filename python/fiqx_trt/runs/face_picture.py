@@ -1,4 +1,4 @@
-"""The picture of one explained face, drawn quickly: face, map, overlay, score and a remark."""
+"""Draw the picture of one face: face, map, overlay, score and a remark."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ ENCODING = {
 
 @dataclass(frozen=True)
 class MapStyle:
-    """How a kind of map is drawn; never rescaled.
+    """How a kind of map is drawn: title, colours, opacity, and the ends of the scale.
 
     Parameters
     ----------
@@ -92,7 +92,7 @@ def _table(name: str) -> Pixels:
 
 
 def map_colors(values: NDArray[np.floating], style: MapStyle) -> Pixels:
-    """Return the colours of values, ``(H, W)`` → ``(H, W, 3)`` uint8 RGB; those beyond an end of the scale take its colour."""
+    """Return the colours of values, ``(H, W)`` → ``(H, W, 3)`` uint8 RGB; values beyond an end of the scale get its colour."""
     low, high = style.ends
     shares = values if style.ends == (0.0, 1.0) else (values - low) / (high - low)
     levels = cv2.convertScaleAbs(np.maximum(shares, 0.0), alpha=255.0)  # too large ones saturate
@@ -118,7 +118,7 @@ def overlay_map(face: Pixels, colors: Pixels, style: MapStyle) -> Pixels:
 
 @dataclass(frozen=True)
 class FacePicture:
-    """What the picture of one explained face shows.
+    """The contents of the picture of one face.
 
     Parameters
     ----------
@@ -149,7 +149,7 @@ class FacePicture:
         return canvas[:, :, ::-1]
 
     def save(self, path: Path) -> None:
-        """Write the picture as the suffix says: ``.jpg`` or ``.png``.
+        """Write the picture in the format of the suffix, ``.jpg`` or ``.png``.
 
         Raises
         ------
@@ -177,7 +177,7 @@ class FacePicture:
         return _sheet(*self._size, styles)
 
     def _draw(self, canvas: Pixels) -> None:
-        """Draw on an array like the sheet; its colours are in OpenCV's order, blue first."""
+        """Draw on a copy of the sheet, in OpenCV's order of colours, blue first."""
         np.copyto(canvas, self._sheet)
         height, width = self._size
         colors = map_colors(self.values, self.style)
@@ -241,7 +241,7 @@ def face_of(panels: Pixels) -> Pixels:
 
 @lru_cache(maxsize=8)
 def _sheet(height: int, width: int, styles: tuple[MapStyle, ...]) -> Pixels:
-    """Return what all pictures of a size have in common: paper, titles, and the colours with the numbers of both ends."""
+    """Return the part that all pictures of a size share: white background, titles, and colour scales with their numbers."""
     panels = 2 + len(styles)
     sheet = np.full(
         (GAP + LINE + height + 2 * LINE + GAP - 4, panels * (width + GAP) + GAP, 3), 255, np.uint8

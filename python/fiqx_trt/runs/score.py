@@ -121,14 +121,14 @@ def _result(opened: OpenScorer, rows: list[Row], thumbnails: Mapping[int, bytes]
 
 
 class _Lowest:
-    """Keeps the faces of the lowest quality by the first method."""
+    """Collect the faces of the lowest quality by the first method."""
 
     def __init__(self, opened: OpenScorer, count: int) -> None:
         method = opened.scorer.methods[0]
         self._column = method.columns[0]
         self._sign = 1.0 if method.higher_is_better else -1.0
         self._count = count
-        self._heap: list[tuple[float, int, NDArray[np.uint8]]] = []  # the best of those kept comes first
+        self._heap: list[tuple[float, int, NDArray[np.uint8]]] = []  # the first has the highest quality
 
     def add(self, index: int, row: Row, face: NDArray[np.uint8]) -> None:
         value = row[self._column]

@@ -1,4 +1,4 @@
-"""Lines of text as pixels: every letter is drawn once and set again and again."""
+"""Draw lines of text as pixels; each letter is rendered once and cached."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ ELLIPSIS = "…"
 
 @dataclass(frozen=True)
 class _Glyph:
-    """The coverage of a letter's pixels, where it lies in a line, and how far the next letter is."""
+    """A rendered letter: pixel coverage, offset in the line, and advance to the next letter."""
 
     ink: Pixels
     left: int
@@ -41,7 +41,7 @@ class _Glyph:
 
 
 def write_line(canvas: Pixels, left: int, baseline: int, text: str, room: int, *, tone: int) -> None:
-    """Write a line of text on white; one that is too long ends in an ellipsis.
+    """Draw a line of text on white; a line that is too long ends in an ellipsis.
 
     Parameters
     ----------
