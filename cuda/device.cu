@@ -4,9 +4,10 @@
 #include <cstdlib>
 #include <map>
 #include <mutex>
-#include <set>
+#include <string>
 #include <vector>
 
+#include "code.cuh"
 #include "launch.cuh"
 
 namespace fiqx::device {
@@ -17,8 +18,12 @@ using cuda::stream_of;
 
 namespace {
 
-/// Limit of released memory that a device's pool keeps for reuse; the driver takes back the rest.
+/// Limit of released memory that a device's pool keeps for reuse; the driver takes back the rest. By default a pool
+/// frees everything whenever the host waits, and the next allocation is slow.
 constexpr std::uint64_t kKept = std::uint64_t{1} << 30;
+
+/// The last device that was used: calls that need any context must not create one on another device.
+std::atomic<int> used{0};
 
 std::atomic<std::uint64_t> copied_up{0};
 std::atomic<std::uint64_t> copied_down{0};
@@ -34,43 +39,99 @@ std::map<int, std::vector<std::uintptr_t>>& idle_streams() {
     return *streams;
 }
 
-/// By default a pool frees everything whenever the host waits, and the next allocation is slow.
-void keep_released_memory(int index) {
-    static auto* done = new std::set<int>;
-    const std::lock_guard<std::mutex> lock(idle_mutex());
-    if (!done->insert(index).second) { return; }
+int attribute_of(int index, cudaDeviceAttr attribute) {
+    int value = 0;
+    check(cudaDeviceGetAttribute(&value, attribute, index), "cudaDeviceGetAttribute");
+    return value;
+}
+
+/// The reason why a visible device cannot be used; empty otherwise. Creates no context.
+std::string unusable(int index) {
+    const int major = attribute_of(index, cudaDevAttrComputeCapabilityMajor);
+    const int minor = attribute_of(index, cudaDevAttrComputeCapabilityMinor);
+    const std::string device = "CUDA device " + std::to_string(index);
+    if (!cuda::has_code(FIQX_CUDA_CODE, major, minor)) {
+        return device + " has compute capability " + std::to_string(major) + "." + std::to_string(minor) +
+               ", and fiqx_trt is built for " FIQX_CUDA_CODE "; give NumPy arrays, or install it again with " +
+               "-C cmake.define.CMAKE_CUDA_ARCHITECTURES=" + std::to_string(10 * major + minor);
+    }
+    if (attribute_of(index, cudaDevAttrMemoryPoolsSupported) == 0) {
+        return device + " has no memory pools (cudaMallocAsync), as some virtual GPUs; give NumPy arrays";
+    }
+    return "";
+}
+
+/// Throws CudaUnavailableError if a device cannot be used, and records it as used otherwise.
+void require(int index) {
+    const std::string why = reason(index);
+    if (!why.empty()) { throw CudaUnavailableError(why); }
+    used = index;
+}
+
+cudaMemPool_t new_pool(int index) {
+    cudaMemPoolProps properties{};
+    properties.allocType = cudaMemAllocationTypePinned;
+    properties.handleTypes = cudaMemHandleTypeNone;
+    properties.location.type = cudaMemLocationTypeDevice;
+    properties.location.id = index;
     cudaMemPool_t pool = nullptr;
-    check(cudaDeviceGetDefaultMemPool(&pool, index), "cudaDeviceGetDefaultMemPool");
-    std::uint64_t kept = 0;
-    check(cudaMemPoolGetAttribute(pool, cudaMemPoolAttrReleaseThreshold, &kept), "cudaMemPoolGetAttribute");
-    if (kept >= kKept) { return; }
-    kept = kKept;
-    check(cudaMemPoolSetAttribute(pool, cudaMemPoolAttrReleaseThreshold, &kept), "cudaMemPoolSetAttribute");
+    check(cudaMemPoolCreate(&pool, &properties), "cudaMemPoolCreate");
+    std::uint64_t kept = kKept;
+    const cudaError_t status = cudaMemPoolSetAttribute(pool, cudaMemPoolAttrReleaseThreshold, &kept);
+    if (status != cudaSuccess) { (void)cudaMemPoolDestroy(pool); }
+    check(status, "cudaMemPoolSetAttribute");
+    return pool;
 }
 
 }  // namespace
+
+}  // namespace fiqx::device
+
+namespace fiqx::cuda {
+
+cudaMemPool_t memory_pool(int index) {
+    static auto* mutex = new std::mutex;
+    static auto* pools = new std::map<int, cudaMemPool_t>;  // never destroyed, as the streams
+    const std::lock_guard<std::mutex> lock(*mutex);
+    cudaMemPool_t& pool = (*pools)[index];
+    if (pool == nullptr) { pool = device::new_pool(index); }
+    return pool;
+}
+
+}  // namespace fiqx::cuda
+
+namespace fiqx::device {
 
 bool built() { return true; }
 
 int count() {
     int devices = 0;
-    if (cudaGetDeviceCount(&devices) == cudaSuccess) { return devices; }
-    (void)cudaGetLastError();
+    if (cudaGetDeviceCount(&devices) != cudaSuccess) {
+        (void)cudaGetLastError();
+        return 0;
+    }
+    for (int index = 0; index < devices; ++index) {
+        if (unusable(index).empty()) { return devices; }
+    }
     return 0;
 }
 
-std::string reason() {
+std::string reason(int index) {
     int devices = 0;
     const cudaError_t status = cudaGetDeviceCount(&devices);
-    if (status == cudaSuccess && devices > 0) { return ""; }
+    if (status == cudaSuccess && 0 <= index && index < devices) { return unusable(index); }
     (void)cudaGetLastError();
+    if (status == cudaSuccess && devices > 0) {
+        return "there is no CUDA device " + std::to_string(index) + "; this machine has " + std::to_string(devices);
+    }
     const std::string why = status == cudaSuccess ? "no device is visible" : cudaGetErrorString(status);
     return "no CUDA device can be used here (" + why +
            "); give NumPy arrays, or check nvidia-smi and CUDA_VISIBLE_DEVICES";
 }
 
 int owner(const void* pointer, const std::string& name) {
-    if (count() == 0) { throw CudaUnavailableError(reason()); }
+    if (count() == 0) { throw CudaUnavailableError(reason(0)); }
+    const DeviceGuard guard(used);
     cudaPointerAttributes attributes{};
     check(cudaPointerGetAttributes(&attributes, pointer), "cudaPointerGetAttributes");
     const bool device = attributes.type == cudaMemoryTypeDevice || attributes.type == cudaMemoryTypeManaged;
@@ -80,11 +141,13 @@ int owner(const void* pointer, const std::string& name) {
 }
 
 void* allocate(std::size_t bytes, const Place& place) {
-    if (count() == 0) { throw CudaUnavailableError(reason()); }
+    require(place.index);
     const DeviceGuard guard(place.index);
-    keep_released_memory(place.index);
     void* pointer = nullptr;
-    if (bytes > 0) { check(cudaMallocAsync(&pointer, bytes, stream_of(place.stream)), "cudaMallocAsync"); }
+    if (bytes > 0) {
+        const cudaMemPool_t pool = cuda::memory_pool(place.index);
+        check(cudaMallocFromPoolAsync(&pointer, bytes, pool, stream_of(place.stream)), "cudaMallocFromPoolAsync");
+    }
     return pointer;
 }
 
@@ -99,7 +162,7 @@ void release(void* pointer, const Place& place, bool wait) noexcept {
 }
 
 std::uintptr_t open_stream(int index) {
-    if (count() == 0) { throw CudaUnavailableError(reason()); }
+    require(index);
     {
         const std::lock_guard<std::mutex> lock(idle_mutex());
         auto& idle = idle_streams()[index];
@@ -120,19 +183,20 @@ void close_stream(std::uintptr_t stream, int index) noexcept {
     idle_streams()[index].push_back(stream);
 }
 
-void* allocate_pinned(std::size_t bytes) {
-    if (count() == 0) { return std::malloc(bytes); }
+HostMemory allocate_pinned(std::size_t bytes) {
+    if (count() == 0) { return {std::malloc(bytes), false}; }
+    const DeviceGuard guard(used);
     void* pointer = nullptr;
     check(cudaHostAlloc(&pointer, bytes, cudaHostAllocPortable), "cudaHostAlloc");
-    return pointer;
+    return {pointer, true};
 }
 
 void release_pinned(void* pointer) noexcept {
-    if (count() == 0) {
-        std::free(pointer);
-    } else {
+    try {
+        const DeviceGuard guard(used);
         (void)cudaFreeHost(pointer);
-    }
+    } catch (const CudaError&) {}
+    (void)cudaGetLastError();  // in a forked child, or after an error that was reported when it happened
 }
 
 void copy(void* target, const void* source, std::size_t bytes, Way way, const Place& place) {

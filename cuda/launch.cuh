@@ -1,47 +1,31 @@
 #pragma once
-// Helpers of every .cu: checked calls, the current device, scratch memory and grid-stride loops.
+// Helpers of every .cu: scratch memory and grid-stride loops, and those of guard.cuh.
 
 #include <cuda_runtime.h>
 
 #include <algorithm>
 #include <cstdint>
-#include <string>
 
-#include "fiqx/error.hpp"
 #include "fiqx/tensor.hpp"
+#include "guard.cuh"
 
 namespace fiqx::cuda {
 
-/// Throws CudaError naming the call. Clears the error first, so that the next call does not report it again.
-inline void check(cudaError_t status, const char* call) {
-    if (status == cudaSuccess) { return; }
-    (void)cudaGetLastError();
-    throw CudaError(std::string(call) + ": " + cudaGetErrorName(status) + ": " + cudaGetErrorString(status));
-}
-
 inline cudaStream_t stream_of(std::uintptr_t handle) { return reinterpret_cast<cudaStream_t>(handle); }
 
-/// Makes a device current, and restores the caller's at the end of the scope.
-class DeviceGuard {
-public:
-    explicit DeviceGuard(int index) {
-        check(cudaGetDevice(&before_), "cudaGetDevice");
-        if (index != before_) { check(cudaSetDevice(index), "cudaSetDevice"); }
-    }
-    ~DeviceGuard() { (void)cudaSetDevice(before_); }
-    DeviceGuard(const DeviceGuard&) = delete;
-    DeviceGuard& operator=(const DeviceGuard&) = delete;
-
-private:
-    int before_ = 0;
-};
+/// This library's own pool of a device, which keeps released memory for reuse. The settings of the default pool belong
+/// to the process.
+cudaMemPool_t memory_pool(int index);
 
 /// Device memory for one call, ordered on its stream: neither allocation nor release blocks the host.
 template <class T>
 class Scratch {
 public:
     Scratch(std::int64_t count, cudaStream_t stream) : stream_(stream) {
-        check(cudaMallocAsync(&data_, static_cast<std::size_t>(count) * sizeof(T), stream), "cudaMallocAsync");
+        int index = 0;
+        check(cudaGetDevice(&index), "cudaGetDevice");
+        const auto bytes = static_cast<std::size_t>(count) * sizeof(T);
+        check(cudaMallocFromPoolAsync(&data_, bytes, memory_pool(index), stream), "cudaMallocFromPoolAsync");
     }
     ~Scratch() { (void)cudaFreeAsync(data_, stream_); }
     Scratch(const Scratch&) = delete;

@@ -29,8 +29,9 @@ struct WideRows {
         : values(static_cast<float*>(memory)), rows(reinterpret_cast<body::Sample*>(values + s.h * s.W)) {}
 };
 
-/// Bytes of shared memory that a block has by default on every device.
-constexpr std::size_t kSharedBytes = 48U * 1024U;
+/// Bytes of shared memory that a launch may request. By default a block has 48 KB on every device, and the variables
+/// that the kernel declares (`reduce.cuh`) are part of them.
+constexpr std::size_t kSharedBytes = (48U - 1U) * 1024U;
 
 /// Fills the rows of a grid whose cells `value(i)` gives. Ends with all threads together.
 template <class Value>

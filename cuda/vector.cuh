@@ -103,14 +103,15 @@ __device__ __forceinline__ void store(T* row, std::int64_t at, std::int64_t widt
     }
 }
 
-/// A float as an element of a runtime's input: itself, or the bits of the nearest half.
+/// A float as an element of a runtime's input: itself, or the nearest half. The half has the formula's bits, except for
+/// NaN, which is 0x7FFF here, and 0x7E00 with its sign in the formula.
 template <class Value>
 __device__ __forceinline__ Value stored(float x) {
     if constexpr (std::is_same_v<Value, float>) {
         return x;
     } else {
 #if defined(__CUDA_ARCH__)
-        return __half_as_ushort(__float2half_rn(x));  // the bits of the formula, in one instruction
+        return __half_as_ushort(__float2half_rn(x));  // one instruction
 #else
         return body::half_bits(x);
 #endif

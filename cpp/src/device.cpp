@@ -10,14 +10,14 @@
 namespace fiqx::device {
 namespace {
 
-[[noreturn]] void unavailable() { throw CudaUnavailableError(reason()); }
+[[noreturn]] void unavailable() { throw CudaUnavailableError(reason(0)); }
 
 }  // namespace
 
 bool built() { return false; }
 int count() { return 0; }
 
-std::string reason() {
+std::string reason(int /*index*/) {
     return "this build of fiqx_trt has no CUDA; give NumPy arrays (x.cpu().numpy(), cupy.asnumpy(x)), or install it "
            "again where nvcc is found, with -C cmake.define.FIQX_CUDA=ON";
 }
@@ -27,8 +27,8 @@ void* allocate(std::size_t, const Place&) { unavailable(); }
 void release(void*, const Place&, bool) noexcept {}
 std::uintptr_t open_stream(int) { unavailable(); }
 void close_stream(std::uintptr_t, int) noexcept {}
-void* allocate_pinned(std::size_t bytes) { return std::malloc(bytes); }
-void release_pinned(void* pointer) noexcept { std::free(pointer); }
+HostMemory allocate_pinned(std::size_t bytes) { return {std::malloc(bytes), false}; }
+void release_pinned(void*) noexcept {}
 void copy(void*, const void*, std::size_t, Way, const Place&) { unavailable(); }
 void zero(void*, std::size_t, const Place&) { unavailable(); }
 Traffic traffic() { return {}; }

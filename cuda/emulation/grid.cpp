@@ -47,8 +47,9 @@ std::string run_block(const Grid& grid, unsigned rank, Order& order) {
     const std::size_t threads = std::size_t{grid.block.x} * grid.block.y * grid.block.z;
     const std::string error = Block(grid.block, grid.thread, order.of(threads)).run();
     if (!error.empty()) { return error; }
-    if (shared_bytes > kStaticShared) {
-        return "declares " + std::to_string(shared_bytes) + " bytes of shared memory, at most 49152 are there";
+    if (shared_bytes + grid.shared > grid.most_shared) {
+        return "declares " + std::to_string(shared_bytes) + " bytes of shared memory and was launched with " +
+               std::to_string(grid.shared) + ", at most " + std::to_string(grid.most_shared) + " are there";
     }
     for (const Guarded* memory : touched) {
         if (!memory->intact()) { return "wrote beyond an array in shared memory"; }

@@ -7,6 +7,7 @@
 #include <mutex>
 #include <vector>
 
+#include "devices.hpp"
 #include "emulated/launch.hpp"
 #include "memory.hpp"
 #include "streams.hpp"
@@ -15,6 +16,10 @@ using namespace emulated;
 
 struct CUevent_st {
     Marker marker;
+};
+struct CUmemPoolHandle_st {
+    int device;
+    std::uint64_t threshold;
 };
 
 namespace {
@@ -25,12 +30,6 @@ using Lock = std::lock_guard<std::recursive_mutex>;
 thread_local cudaError_t last_error = cudaSuccess;
 thread_local std::string last_failure;
 std::map<const void*, std::size_t> dynamic_limits;
-std::uint64_t pool_threshold = 0;
-
-cudaError_t result(cudaError_t error) {
-    if (error != cudaSuccess) { last_error = error; }
-    return error;
-}
 
 /// What a call that waits returns: the failure of the work it waited for.
 cudaError_t outcome() { return last_error == cudaErrorLaunchFailure ? last_error : cudaSuccess; }
@@ -65,14 +64,22 @@ cudaError_t check_copy(const void* target, const void* source, std::size_t bytes
 }
 
 cudaError_t allocate(void** pointer, std::size_t bytes, Owner owner) {
+    use_context();
     *pointer = bytes == 0 ? nullptr : obtain(bytes, owner);
     return result(bytes > 0 && *pointer == nullptr ? cudaErrorMemoryAllocation : cudaSuccess);
 }
 
 }  // namespace
 
+cudaError_t emulated::result(cudaError_t error) {
+    if (error != cudaSuccess) { last_error = error; }
+    return error;
+}
+
 void emulated::submit(Grid grid, cudaStream_t stream) {
     const Lock lock(mutex);
+    use_context();
+    if (dynamic_limits.count(grid.kernel) > 0) { grid.most_shared = kDynamicShared; }
     const auto target = emulated::stream_of(stream);
     const cudaError_t error = target == nullptr ? cudaErrorInvalidResourceHandle : check_shape(grid);
     if (result(error) != cudaSuccess) { return; }
@@ -128,36 +135,11 @@ const char* cudaGetErrorString(cudaError_t error) {
     return "unrecognized error code";
 }
 
-cudaError_t cudaGetDeviceCount(int* count) {
-    *count = 1;
-    return cudaSuccess;
-}
-cudaError_t cudaGetDevice(int* device) {
-    *device = 0;
-    return cudaSuccess;
-}
-cudaError_t cudaSetDevice(int device) { return result(device == 0 ? cudaSuccess : cudaErrorInvalidDevice); }
-
 cudaError_t cudaDeviceSynchronize() {
     const Lock lock(mutex);
+    use_context();
     finish_all();
     return outcome();
-}
-
-cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr attribute, int device) {
-    if (device != 0) { return result(cudaErrorInvalidDevice); }
-    switch (attribute) {
-        case cudaDevAttrMaxThreadsPerBlock: *value = 1024; break;
-        case cudaDevAttrMaxSharedMemoryPerBlock: *value = static_cast<int>(kStaticShared); break;
-        case cudaDevAttrWarpSize: *value = 32; break;
-        case cudaDevAttrMultiProcessorCount: *value = 3; break;  // few: grid-stride loops take several strides
-        case cudaDevAttrMaxThreadsPerMultiProcessor: *value = 1536; break;
-        case cudaDevAttrComputeCapabilityMajor: *value = 8; break;
-        case cudaDevAttrComputeCapabilityMinor: *value = 6; break;
-        case cudaDevAttrMaxSharedMemoryPerBlockOptin: *value = static_cast<int>(kDynamicShared); break;
-        case cudaDevAttrMemoryPoolsSupported: *value = 1; break;
-    }
-    return cudaSuccess;
 }
 
 cudaError_t cudaMalloc(void** pointer, std::size_t bytes) {
@@ -180,6 +162,7 @@ cudaError_t cudaMallocAsync(void** pointer, std::size_t bytes, cudaStream_t stre
 
 cudaError_t cudaFreeAsync(void* pointer, cudaStream_t stream) {
     const Lock lock(mutex);
+    use_context();
     const auto target = emulated::stream_of(stream);
     if (target == nullptr) { return result(cudaErrorInvalidResourceHandle); }
     if (owner_of(pointer, 1) != Owner::device) { return result(cudaErrorInvalidValue); }
@@ -197,6 +180,7 @@ cudaError_t cudaMallocHost(void** pointer, std::size_t bytes) { return cudaHostA
 
 cudaError_t cudaFreeHost(void* pointer) {
     const Lock lock(mutex);
+    use_context();
     if (pointer == nullptr) { return cudaSuccess; }
     finish_all();
     return result(give_back(pointer, Owner::pinned) ? outcome() : cudaErrorInvalidValue);
@@ -211,6 +195,7 @@ cudaError_t cudaMemGetInfo(std::size_t* free, std::size_t* total) {
 
 cudaError_t cudaPointerGetAttributes(cudaPointerAttributes* attributes, const void* pointer) {
     const Lock lock(mutex);
+    use_context();
     const Owner owner = owner_of(pointer, 1);
     void* address = const_cast<void*>(pointer);
     *attributes = {cudaMemoryTypeUnregistered, -2, nullptr, address};
@@ -219,17 +204,27 @@ cudaError_t cudaPointerGetAttributes(cudaPointerAttributes* attributes, const vo
     return cudaSuccess;
 }
 
-cudaError_t cudaDeviceGetDefaultMemPool(cudaMemPool_t* pool, int device) {
-    *pool = nullptr;
-    return result(device == 0 ? cudaSuccess : cudaErrorInvalidDevice);
-}
-cudaError_t cudaMemPoolGetAttribute(cudaMemPool_t, cudaMemPoolAttr, void* value) {
-    std::memcpy(value, &pool_threshold, sizeof pool_threshold);
+cudaError_t cudaMemPoolCreate(cudaMemPool_t* pool, const cudaMemPoolProps* properties) {
+    const bool known = properties->allocType == cudaMemAllocationTypePinned &&
+                       properties->location.type == cudaMemLocationTypeDevice && properties->location.id >= 0;
+    if (!known) { return result(cudaErrorInvalidValue); }
+    *pool = new CUmemPoolHandle_st{properties->location.id, 0};
     return cudaSuccess;
 }
-cudaError_t cudaMemPoolSetAttribute(cudaMemPool_t, cudaMemPoolAttr, void* value) {
-    std::memcpy(&pool_threshold, value, sizeof pool_threshold);
+cudaError_t cudaMemPoolDestroy(cudaMemPool_t pool) {
+    delete pool;
     return cudaSuccess;
+}
+cudaError_t cudaMemPoolSetAttribute(cudaMemPool_t pool, cudaMemPoolAttr, void* value) {
+    std::memcpy(&pool->threshold, value, sizeof pool->threshold);
+    return cudaSuccess;
+}
+cudaError_t cudaMallocFromPoolAsync(void** pointer, std::size_t bytes, cudaMemPool_t pool, cudaStream_t stream) {
+    int device = 0;
+    (void)cudaGetDevice(&device);
+    // CUDA itself takes a pool of another device; here that is a mistake.
+    if (pool == nullptr || pool->device != device) { return result(cudaErrorInvalidValue); }
+    return cudaMallocAsync(pointer, bytes, stream);
 }
 
 cudaError_t cudaMemcpy(void* target, const void* source, std::size_t bytes, cudaMemcpyKind kind) {
@@ -242,6 +237,7 @@ cudaError_t cudaMemcpy(void* target, const void* source, std::size_t bytes, cuda
 cudaError_t cudaMemcpyAsync(void* target, const void* source, std::size_t bytes, cudaMemcpyKind kind,
                             cudaStream_t stream) {
     const Lock lock(mutex);
+    use_context();
     const auto on = emulated::stream_of(stream);
     if (on == nullptr) { return result(cudaErrorInvalidResourceHandle); }
     const cudaError_t error = check_copy(target, source, bytes, kind);
@@ -264,6 +260,7 @@ cudaError_t cudaMemset(void* target, int value, std::size_t bytes) {
 
 cudaError_t cudaMemsetAsync(void* target, int value, std::size_t bytes, cudaStream_t stream) {
     const Lock lock(mutex);
+    use_context();
     const auto on = emulated::stream_of(stream);
     if (on == nullptr) { return result(cudaErrorInvalidResourceHandle); }
     if (bytes > 0 && owner_of(target, bytes) != Owner::device) { return result(cudaErrorInvalidValue); }
@@ -275,6 +272,7 @@ cudaError_t cudaStreamCreate(cudaStream_t* stream) { return cudaStreamCreateWith
 
 cudaError_t cudaStreamCreateWithFlags(cudaStream_t* stream, unsigned flags) {
     const Lock lock(mutex);
+    use_context();
     *stream = open_stream((flags & cudaStreamNonBlocking) == 0);
     return cudaSuccess;
 }
@@ -286,6 +284,7 @@ cudaError_t cudaStreamDestroy(cudaStream_t stream) {
 
 cudaError_t cudaStreamSynchronize(cudaStream_t stream) {
     const Lock lock(mutex);
+    use_context();
     const auto on = emulated::stream_of(stream);
     if (on == nullptr) { return result(cudaErrorInvalidResourceHandle); }
     if (stream == nullptr) {
@@ -309,6 +308,7 @@ cudaError_t cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t event, unsigned
 cudaError_t cudaEventCreate(cudaEvent_t* event) { return cudaEventCreateWithFlags(event, 0); }
 
 cudaError_t cudaEventCreateWithFlags(cudaEvent_t* event, unsigned) {
+    use_context();
     *event = new CUevent_st;
     return cudaSuccess;
 }

@@ -86,7 +86,7 @@ Tensor Call::device(const py::object& object, const char* name, bool write) {
     tensor.data = reinterpret_cast<void*>(data[0].cast<std::uintptr_t>());
     tensor.device = Device::cuda;
     if (device::count() == 0) {
-        throw CudaUnavailableError(std::string(kernel_) + ": " + name + " is a device array: " + device::reason());
+        throw CudaUnavailableError(std::string(kernel_) + ": " + name + " is a device array: " + device::reason(0));
     }
     const auto get = [&](const char* key) { return interface.contains(key) ? py::object(interface[key]) : py::none(); };
     check.require(get("mask").is_none(), std::string(name) + " is a masked device array; fill its masked values first");

@@ -1,3 +1,4 @@
+#include <cstdlib>
 #include <cstring>
 
 #include "arrays.hpp"
@@ -117,9 +118,11 @@ py::array pinned(const Shape& shape, const py::object& dtype) {
     const DType known = known_dtype("pinned", dtype, shape);
     std::int64_t bytes = dtype_size(known);
     for (const std::int64_t axis : shape) { bytes *= axis; }
-    void* memory = device::allocate_pinned(static_cast<std::size_t>(std::max<std::int64_t>(bytes, 1)));
-    if (memory == nullptr) { throw std::bad_alloc(); }
-    return py::array(numpy_dtype(known), shape, memory, py::capsule(memory, &device::release_pinned));
+    const auto memory = device::allocate_pinned(static_cast<std::size_t>(std::max<std::int64_t>(bytes, 1)));
+    if (memory.data == nullptr) { throw std::bad_alloc(); }
+    // Decided here: when the array is dropped, the device may no longer be available.
+    void (*const release)(void*) = memory.locked ? &device::release_pinned : &std::free;
+    return py::array(numpy_dtype(known), shape, memory.data, py::capsule(memory.data, release));
 }
 
 void copy(const py::object& source, const py::object& out, Stream stream) {
@@ -170,7 +173,7 @@ void bind_services(py::module_& module) {
     module.attr("cuda_built") = device::built();
     module.attr("cuda_emulated") = device::emulated();
     module.def("cuda_device_count", &device::count);
-    module.def("cuda_reason", &device::reason);
+    module.def("cuda_reason", &device::reason, py::arg("device") = 0);
     module.def("pinned", &pinned, py::arg("shape"), py::arg("dtype"));
     module.def("copy", &copy, py::arg("source"), py::arg("out"), py::kw_only(), py::arg("stream") = py::none());
     module.def("traffic", [] { return py::make_tuple(device::traffic().up, device::traffic().down); });

@@ -6,6 +6,7 @@
 
 #include "fiqx/device.hpp"
 #include "fiqx/tensor.hpp"
+#include "unlocked.hpp"
 
 namespace fiqx::python {
 
@@ -24,7 +25,14 @@ public:
 class Block : public Owner {
 public:
     Block(std::size_t bytes, const Place& place) : place_(place), data_(device::allocate(bytes, place)) {}
-    ~Block() override { device::release(data_, place_, lent_); }
+    ~Block() override {
+        if (lent_ && PyGILState_Check() != 0) {
+            const Unlocked released;  // other threads run during the wait
+            device::release(data_, place_, true);
+        } else {
+            device::release(data_, place_, lent_);
+        }
+    }
     void lend() override { lent_ = true; }
     void* data() const { return data_; }
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import gc
 import pickle
+import re
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -209,6 +212,76 @@ def test_memory_that_another_library_was_handed_goes_back_after_its_work(cuda):
             powers.to_host(), np.square(X.reshape(4, 6).astype(np.float64)).sum(axis=1)
         )
         del again
+
+
+# --- devices that cannot be used, on the emulated one ------------------------------------------------------------------
+
+emulated = pytest.mark.skipif(not _core.cuda_emulated, reason="only an emulated device can be made so")
+
+
+@emulated
+@pytest.mark.cuda
+@pytest.mark.parametrize(
+    ("name", "value", "text"),
+    [
+        (
+            "FIQX_EMULATED_CAPABILITY",
+            "7.0",
+            "CUDA device 0 has compute capability 7.0, and fiqx_trt is built for 75-real,.*; give NumPy arrays, or "
+            "install it again with -C cmake.define.CMAKE_CUDA_ARCHITECTURES=70",
+        ),
+        ("FIQX_EMULATED_POOLS", "0", r"CUDA device 0 has no memory pools \(cudaMallocAsync\)"),
+    ],
+)
+def test_a_device_without_code_or_pools_says_so_before_a_kernel_fails(cuda, monkeypatch, name, value, text):
+    monkeypatch.setenv(name, value)
+    assert _core.cuda_device_count() == 0
+    assert re.match(text, _core.cuda_reason())
+    for use in (lambda: cuda(X), _core.Stream):
+        with pytest.raises(CudaUnavailableError, match=text):
+            use()
+    monkeypatch.delenv(name)
+    assert _core.cuda_device_count() == 1
+    assert _core.cuda_reason() == ""
+
+
+@emulated
+@pytest.mark.cuda
+def test_a_device_that_is_not_there(cuda):
+    assert _core.cuda_reason(1) == "there is no CUDA device 1; this machine has 1"
+    with pytest.raises(CudaUnavailableError, match="there is no CUDA device 1; this machine has 1"):
+        kernels.DeviceArray((2,), np.float32, device=1)
+
+
+@emulated
+@pytest.mark.cuda
+def test_page_locked_memory_is_freed_as_it_was_got(cuda):
+    """Also where the devices cannot be counted any more: in a forked child, or after a failed launch."""
+    code = """
+import os
+from fiqx_trt import _core
+locked = _core.pinned((1000,), "float32")
+os.environ["FIQX_EMULATED_DEVICES"] = "lost"
+assert _core.cuda_device_count() == 0
+ordinary = _core.pinned((1000,), "float32")
+locked[:] = ordinary[:] = 1
+del locked
+os.environ["FIQX_EMULATED_DEVICES"] = "1"
+del ordinary
+print("freed")
+"""
+    start = f"import importlib.util, sys\nspec = importlib.util.spec_from_file_location('fiqx_trt._core', {_core.__file__!r})\n"
+    load = "import types\nmodule = importlib.util.module_from_spec(spec)\nsys.modules['fiqx_trt._core'] = module\n"
+    done = subprocess.run(
+        [sys.executable, "-c", start + load + "spec.loader.exec_module(module)\n" + code],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (0, "freed\n"), done.stderr
+
+
+# --- streams ------------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.cuda

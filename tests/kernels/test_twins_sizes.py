@@ -70,6 +70,17 @@ def test_pair_spread_of_more_rows_than_a_block_has_threads(cuda):
 RULES = [{}, {"minmax": "before"}, {"align_corners": True, "relu": True}]
 
 
+#: Grids whose rows at full width take nearly, exactly and more than the 48 KB of shared memory that a block has.
+NEARLY_FULL = [((93, 2), (128, 128)), ((92, 2), (128, 128)), ((94, 2), (128, 128))]
+
+
+@pytest.mark.parametrize(("grid", "size"), NEARLY_FULL)
+def test_grids_that_nearly_fill_the_shared_memory(cuda, grid, size):
+    """What a kernel declares comes out of the same 48 KB; beyond them CUDA refuses the launch."""
+    assert_same(cuda, kernels.cam_masks, random(1, *grid), random(3, *size))
+    assert_same(cuda, partial(kernels.cam_combine, size=size), random(1, 2, *grid), random(1, 2))
+
+
 @pytest.mark.parametrize("dtype", BOTH)
 @pytest.mark.parametrize("rule", RULES)
 @pytest.mark.parametrize(

@@ -29,10 +29,10 @@ constexpr bool emulated() {
     return false;
 #endif
 }
-/// Number of usable devices; 0 without a driver. Never throws.
+/// Number of visible devices; 0 without a driver, and if none of them can be used.
 int count();
-/// The reason why `count` is 0, as a text; empty otherwise.
-std::string reason();
+/// The reason why a device cannot be used, as a text; empty otherwise.
+std::string reason(int index);
 /// Index of the device that owns a pointer. Throws InvalidInputError for host memory.
 int owner(const void* pointer, const std::string& name);
 
@@ -47,8 +47,14 @@ void release(void* pointer, const Place& place, bool wait) noexcept;
 std::uintptr_t open_stream(int index);
 void close_stream(std::uintptr_t stream, int index) noexcept;
 
+/// Host memory; free it by `release_pinned` if it is page-locked, else by std::free.
+struct HostMemory {
+    void* data = nullptr;
+    bool locked = false;
+};
 /// Page-locked host memory, for copies that do not block the host; ordinary memory where `count` is 0.
-void* allocate_pinned(std::size_t bytes);
+HostMemory allocate_pinned(std::size_t bytes);
+/// Frees page-locked memory, also if `count` is 0 by then: in a forked child, or after a failed launch.
 void release_pinned(void* pointer) noexcept;
 
 /// Copies between any two places, at least one of them a device, on the stream of `place`. Blocks only where the host's

@@ -8,6 +8,7 @@
 
 #include "check.hpp"
 
+void contexts();
 void streams();
 
 namespace {
@@ -114,6 +115,26 @@ __global__ void write_shared(int at) {
     bytes[at] = 1;
 }
 
+__global__ void own_and_dynamic(float* out) {
+    __shared__ float own[16];
+    extern __shared__ float asked[];
+    own[threadIdx.x] = 1.0F;
+    asked[threadIdx.x] = 2.0F;
+    out[threadIdx.x] = own[threadIdx.x] + asked[threadIdx.x];
+}
+
+/// What a kernel declares and what its launch asks for come out of the same 48 KB.
+void shared_memory() {
+    Array<float> out(std::vector<float>(16));
+    own_and_dynamic<<<1, 16, 49152 - 64>>>(out.device);
+    CHECK(cudaGetLastError() == cudaSuccess);
+    own_and_dynamic<<<1, 16, 49152>>>(out.device);
+    CHECK(failed("declares 64 bytes of shared memory and was launched with 49152, at most 49152 are there"));
+    CHECK(cudaFuncSetAttribute(own_and_dynamic, cudaFuncAttributeMaxDynamicSharedMemorySize, 60000) == cudaSuccess);
+    own_and_dynamic<<<1, 16, 49152>>>(out.device);
+    CHECK(cudaGetLastError() == cudaSuccess && out.read()[15] == 3.0F);
+}
+
 void kernels() {
     Array<int> places(std::vector<int>(2 * 3 * 4 * 24));
     where<<<dim3(2, 3, 4), dim3(4, 3, 2)>>>(places.device);
@@ -211,15 +232,16 @@ void refusals() {
 
 }  // namespace
 
-int main(int count, char**) {
+int main(int count, char** arguments) {
     (void)unsetenv("FIQX_EMULATED_ORDER");
     if (count > 1) {
-        beyond();
+        (std::string(arguments[1]) == "beyond" ? beyond : contexts)();
         return failures;
     }
     kernels();
     barriers();
     memory();
+    shared_memory();
     orders();
     refusals();
     streams();

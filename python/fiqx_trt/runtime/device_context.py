@@ -226,6 +226,8 @@ def session_context(session: Session) -> tuple[DeviceContext, str]:
         why = _core.cuda_reason() or f"the kernels do not see {session.device}"
     elif any(info.dtype != np.float32 for info in (*session.inputs, *session.outputs)):
         why = "the network's tensors are not all float32"
+    else:
+        why = _core.cuda_reason(_on(session)) or None
     if why is not None:
         return HOST, f"masks, scores and maps are computed on the processor: {why}"
     return CudaContext(_on(session)), ""

@@ -16,6 +16,7 @@ struct Grid {
     const void* kernel = nullptr;
     dim3 grid, block;
     std::size_t shared = 0;
+    std::size_t most_shared = std::size_t{48} << 10U;  // its own variables and `shared` together
     std::function<void()> thread;
 };
 

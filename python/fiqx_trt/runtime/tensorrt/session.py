@@ -88,9 +88,8 @@ class TensorRtSession(DeviceSession):
                 results[info.name] = _result(memory, shape, info.dtype, caller, self._runner.streams)
         self._runner.run_device(list(self._starts(views, results, rows)), caller)
         with memory.scope():
-            for (
-                other
-            ) in streams:  # whoever owns an array may free it, and give it out again, in its stream's order
+            # An array's memory may be reused in the order of its own stream.
+            for other in streams:
                 if other != caller:
                     memory.wait(other, caller)
         return results
@@ -137,7 +136,7 @@ def _result(
     memory: Memory, shape: tuple[int, ...], dtype: np.dtype[Any], stream: int, users: Sequence[int]
 ) -> DeviceTensor | kernels.DeviceArray:
     """Return memory for a result: of our extension where it has CUDA (freed in stream order), else a :class:`DeviceTensor`."""
-    if _core.cuda_device_count() > memory.index:
+    if _core.cuda_device_count() > memory.index and not _core.cuda_reason(memory.index):
         handle = 0 if stream == LEGACY_DEFAULT else stream
         return kernels.DeviceArray(shape, dtype, device=memory.index, stream=handle)
     return DeviceTensor(memory, shape, dtype, stream=stream, users=users)
