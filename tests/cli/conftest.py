@@ -20,12 +20,12 @@ class Result:
 
 @pytest.fixture
 def cli(capfd: pytest.CaptureFixture[str]) -> Callable[..., Result]:
-    """Run the command line in this process."""
+    """Run the command line in this process: a line whose words blanks separate, then further arguments as they are."""
 
-    def run(*arguments: object) -> Result:
+    def run(line: object, *arguments: object) -> Result:
         capfd.readouterr()
         with pytest.raises(SystemExit) as left:
-            main([str(argument) for argument in arguments])
+            main([*str(line).split(" "), *map(str, arguments)])
         captured = capfd.readouterr()
         code = left.value.code
         return Result(code if isinstance(code, int) else 0 if code is None else 1, captured.out, captured.err)

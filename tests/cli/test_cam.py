@@ -39,20 +39,7 @@ def test_the_record_names_the_layer(
 ) -> None:
     out = tmp_path / "out"
     assert (
-        cli(
-            "cam",
-            crops,
-            "--aligned",
-            "-o",
-            out,
-            "--model",
-            recogniser,
-            "--weights",
-            "uniform",
-            "-q",
-            *options,
-        ).code
-        == 0
+        cli(f"cam {crops} --aligned -o {out} --model {recogniser} --weights uniform -q", *options).code == 0
     )
     assert json.loads((out / "cam.csv.meta.json").read_text())["parameters"]["cam.layer"] == layer
 

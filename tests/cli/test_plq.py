@@ -63,19 +63,7 @@ def test_pictures_show_face_map_and_overlay_without_rescaling(
     cli, crops: Path, recogniser: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "plq"
-    cli(
-        "plq",
-        crops / "00.png",
-        "--aligned",
-        "--out",
-        out,
-        "--model",
-        recogniser,
-        "--pictures",
-        "png",
-        *OPTIONS,
-        "-q",
-    )
+    cli(f"plq {crops}/00.png --aligned --out {out} --model {recogniser} --pictures png -q", *OPTIONS)
     row = read(out / "plq.csv")[0]
     stored = maps_of(out, row)["map"]
     picture = cv2.imread(str(out / "pictures" / row["picture"]))[:, :, ::-1].astype(float)
@@ -172,18 +160,7 @@ def test_an_earlier_run_is_not_touched_and_overwriting_leaves_no_stale_file(
     assert again.code == 1
     assert "plq.csv exists already; use --resume to continue it, or --overwrite" in again.err
     assert (
-        cli(
-            "plq",
-            crops / "00.png",
-            "--aligned",
-            "--out",
-            out,
-            "--model",
-            recogniser,
-            *OPTIONS,
-            "-q",
-            "--overwrite",
-        ).code
+        cli(f"plq {crops}/00.png --aligned --out {out} --model {recogniser} -q --overwrite", *OPTIONS).code
         == 0
     )
     assert sorted(f.name for f in (out / "pictures").iterdir()) == ["000000-00.jpg", "mine.jpg"]
@@ -192,54 +169,19 @@ def test_an_earlier_run_is_not_touched_and_overwriting_leaves_no_stale_file(
 
 def test_without_maps_and_pictures(cli, crops: Path, recogniser: Path, tmp_path: Path) -> None:
     out = tmp_path / "plq"
-    cli(
-        "plq",
-        crops,
-        "--aligned",
-        "--out",
-        out,
-        "--model",
-        recogniser,
-        *OPTIONS,
-        "-q",
-        "--no-maps",
-        "--pictures",
-        "none",
-    )
+    cli(f"plq {crops} --aligned --out {out} --model {recogniser} -q --no-maps --pictures none", *OPTIONS)
     assert sorted(f.name for f in out.iterdir()) == ["plq.csv", "plq.csv.meta.json", "report.html"]
 
 
 def test_a_preset_brings_its_weighting(cli, crops: Path, recogniser: Path, tmp_path: Path) -> None:
     out = tmp_path / "plq"
     result = cli(
-        "plq",
-        crops,
-        "--aligned",
-        "--out",
-        out,
-        "--model",
-        recogniser,
-        "--preset",
-        "arcface",
-        "--backend",
-        "onnxruntime",
+        f"plq {crops} --aligned --out {out} --model {recogniser} --preset arcface --backend onnxruntime"
     )
     assert "weighting sum, γ = 7.5" in result.err
     meta = json.loads((out / "plq.csv.meta.json").read_text())["parameters"]
     assert (meta["model.alpha"], meta["model.r"], meta["plq.gamma"]) == (130.0, 0.88, 7.5)
-    bad = cli(
-        "plq",
-        crops,
-        "--aligned",
-        "--out",
-        tmp_path / "x",
-        "--model",
-        recogniser,
-        "--preset",
-        "arcface",
-        "--weights",
-        "l1",
-    )
+    bad = cli(f"plq {crops} --aligned --out {tmp_path}/x --model {recogniser} --preset arcface --weights l1")
     assert bad.code == 2
     assert "γ of the preset arcface belongs to the weighting 'sum'" in bad.err
 
@@ -299,16 +241,7 @@ def test_errors_are_one_line(
     cli, crops: Path, recogniser: Path, tmp_path: Path, options, code: int, message: str
 ) -> None:
     result = cli(
-        "plq",
-        crops,
-        "--aligned",
-        "--out",
-        tmp_path / "x",
-        "--model",
-        recogniser,
-        "--backend",
-        "onnxruntime",
-        *options,
+        f"plq {crops} --aligned --out {tmp_path}/x --model {recogniser} --backend onnxruntime", *options
     )
     assert result.code == code
     assert message in result.err
@@ -317,17 +250,7 @@ def test_errors_are_one_line(
 
 
 def test_calibrate_writes_gamma_and_plq_uses_it(cli, crops: Path, recogniser: Path, tmp_path: Path) -> None:
-    result = cli(
-        "calibrate",
-        crops,
-        "--aligned",
-        "--model",
-        recogniser,
-        "--backend",
-        "onnxruntime",
-        "--weights",
-        "signed",
-    )
+    result = cli(f"calibrate {crops} --aligned --model {recogniser} --backend onnxruntime --weights signed")
     assert result.code == 0, result.err
     assert "weights = signed" in result.out
     fields = json.loads(recogniser.with_suffix(".json").read_text())
@@ -338,17 +261,7 @@ def test_calibrate_writes_gamma_and_plq_uses_it(cli, crops: Path, recogniser: Pa
     assert (fields["usual"]["faces"], fields["usual"]["weights"]) == (12, "signed")
     out = tmp_path / "plq"
     run = cli(
-        "plq",
-        crops,
-        "--aligned",
-        "--out",
-        out,
-        "--model",
-        recogniser,
-        "--backend",
-        "onnxruntime",
-        "--weights",
-        "signed",
+        f"plq {crops} --aligned --out {out} --model {recogniser} --backend onnxruntime --weights signed"
     )
     assert run.code == 0, run.err
     assert f"per contrast, weighting signed, γ = {fields['gamma_contrast']:g}" in run.err

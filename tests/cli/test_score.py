@@ -32,19 +32,7 @@ def read(path: Path) -> list[dict[str, str]]:
 def test_rows_hold_what_the_library_computes(cli, crops: Path, recogniser: Path, tmp_path: Path) -> None:
     out = tmp_path / "s.csv"
     result = cli(
-        "score",
-        crops,
-        "--aligned",
-        "--out",
-        out,
-        "--model",
-        recogniser,
-        "--precision",
-        "fp32",
-        "--method",
-        "serfiq",
-        "--method",
-        "magface",
+        f"score {crops} --aligned --out {out} --model {recogniser} --precision fp32 --method serfiq --method magface"
     )
     assert result.code == 0, result.err
     rows = read(out)
@@ -65,17 +53,7 @@ def test_metadata_names_everything_that_changes_a_number(
     cli, crops: Path, recogniser: Path, tmp_path: Path
 ) -> None:
     cli(
-        "score",
-        crops,
-        "--aligned",
-        "--out",
-        tmp_path / "s.csv",
-        "--model",
-        recogniser,
-        "--estimator",
-        "sampled",
-        "--passes",
-        20,
+        f"score {crops} --aligned --out {tmp_path}/s.csv --model {recogniser} --estimator sampled --passes 20"
     )
     meta = json.loads((tmp_path / "s.csv.meta.json").read_text())
     assert meta["state"] == "complete"
@@ -177,17 +155,7 @@ def test_retry_failed_does_only_the_failed_rows(cli, crops: Path, recogniser: Pa
     )
     (crops / "04.png").write_bytes(content)
     assert (
-        cli(
-            "score",
-            crops,
-            "--aligned",
-            "--out",
-            tmp_path / "s.csv",
-            "--model",
-            recogniser,
-            "-q",
-            "--retry-failed",
-        ).code
+        cli(f"score {crops} --aligned --out {tmp_path}/s.csv --model {recogniser} -q --retry-failed").code
         == 0
     )
     assert (tmp_path / "s.csv").read_bytes() == (tmp_path / "want.csv").read_bytes()
@@ -196,49 +164,18 @@ def test_retry_failed_does_only_the_failed_rows(cli, crops: Path, recogniser: Pa
 def test_an_existing_table_is_not_touched(cli, crops: Path, recogniser: Path, tmp_path: Path) -> None:
     cli("score", crops, "--aligned", "--out", tmp_path / "s.csv", "--model", recogniser, "-q")
     before = (tmp_path / "s.csv").read_bytes()
-    result = cli(
-        "score",
-        crops,
-        "--aligned",
-        "--out",
-        tmp_path / "s.csv",
-        "--model",
-        recogniser,
-        "-q",
-        "--dropout",
-        0.3,
-    )
+    result = cli(f"score {crops} --aligned --out {tmp_path}/s.csv --model {recogniser} -q --dropout 0.3")
     assert result.code == 1
     assert "exists already; use --resume to continue it, or --overwrite" in result.err
     result = cli(
-        "score",
-        crops,
-        "--aligned",
-        "--out",
-        tmp_path / "s.csv",
-        "--model",
-        recogniser,
-        "-q",
-        "--dropout",
-        0.3,
-        "--resume",
+        f"score {crops} --aligned --out {tmp_path}/s.csv --model {recogniser} -q --dropout 0.3 --resume"
     )
     assert result.code == 1
     assert "serfiq.dropout was 0.5, now 0.3" in result.err
     assert (tmp_path / "s.csv").read_bytes() == before
     assert (
         cli(
-            "score",
-            crops,
-            "--aligned",
-            "--out",
-            tmp_path / "s.csv",
-            "--model",
-            recogniser,
-            "-q",
-            "--dropout",
-            0.3,
-            "--overwrite",
+            f"score {crops} --aligned --out {tmp_path}/s.csv --model {recogniser} -q --dropout 0.3 --overwrite"
         ).code
         == 0
     )
