@@ -54,7 +54,8 @@ def test_masks(cli, crops: Path, recogniser: Path, tmp_path: Path) -> None:
     again = tmp_path / "again"
     cli("experiment", "masks", crops, "--aligned", "--out", again, *options)
     for name in ("masks.csv", "report.html"):
-        assert (again / name).read_bytes() == (out / name).read_bytes()
+        repeated = (again / name).read_bytes().replace(bytes(again), bytes(out))  # the page names the command
+        assert repeated == (out / name).read_bytes()
     page = read_report(out)
     share = summary["sizes"]["20"]["quality_loss_positive"]
     assert page.tables[0][1][:2] == ["20 px", "24"]
