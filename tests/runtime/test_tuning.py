@@ -16,7 +16,7 @@ from fiqx_trt.cache import Cache
 from fiqx_trt.errors import InferenceError
 from fiqx_trt.runtime import open_session, tuning
 from fiqx_trt.runtime.base import Chunk, Session, TensorInfo
-from fiqx_trt.runtime.graph import read_graph
+from fiqx_trt.runtime.graph import Graph, read_graph
 from fiqx_trt.runtime.tuning import Choice
 from runtime.small_nets import residual_net
 
@@ -142,19 +142,61 @@ def test_a_slow_network_is_not_tried_for_long(clock: Clock) -> None:
     assert clock.now - start < 4
 
 
-def test_a_fixed_batch_is_invariant_or_one() -> None:
+def graph_of_rows(**changes: object) -> Graph:
     graph = read_graph(residual_net())
-    graph = type(graph)(**{**vars(graph), "inputs": (INPUT,)})
-    for spoil, batch, text in (
-        ("", 8, "batch 8: rows are bit-identical at any position"),
-        ("place", 1, "batch 1: in a batch of 8 a row's bits depend on its position"),
-        ("fails", 1, "batch 1: a batch of 8 does not run (no memory)"),
-    ):
-        choice, reason = tuning.batch_invariant_choice(lambda c, s=spoil: Timed(c, spoil=s), graph, 8)
-        assert (choice, reason) == (Choice(batch, 1), text)
-    assert tuning.batch_invariant_choice(Timed, graph, 1) == (Choice(1, 1), "batch 1: requested")
-    static = type(graph)(**{**vars(graph), "static_batch": 3})
-    assert tuning.batch_invariant_choice(Timed, static, 8) == (Choice(3, 1), "batch 3: fixed in the file")
+    return type(graph)(**{**vars(graph), "inputs": (INPUT,), **changes})
+
+
+@pytest.mark.parametrize(
+    ("good", "wanted", "batch", "text"),
+    [
+        (8, 8, 8, "batch 8: rows are bit-identical at any position"),
+        (
+            32,
+            128,
+            32,
+            "batch 32: in a batch of 128 a row's bits depend on its position; in a batch of 64 a row's",
+        ),
+        (8, 32, 8, "batch 8: in a batch of 32 a row's bits depend on its position"),
+        (1, 8, 1, "batch 1: in a batch of 8 a row's bits depend on its position"),
+        (1, 256, 1, "batch 1: in a batch of 256 "),
+    ],
+)
+def test_the_largest_invariant_batch_is_kept_open(
+    good: int, wanted: int, batch: int, text: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    opened: list[Timed] = []
+
+    def open_at(choice: Choice) -> Timed:
+        opened.append(Timed(choice, spoil="place" if choice.batch > good else ""))
+        return opened[-1]
+
+    session, reason = tuning.batch_invariant_session(open_at, graph_of_rows(), wanted)
+    assert session is opened[-1], "a session that passed is not opened again"
+    assert session.batch == batch
+    assert reason.startswith(text)
+    session.run({"x": np.zeros((1, 4), np.float32)})
+    for closed in opened[:-1]:
+        with pytest.raises(InferenceError, match="closed"):
+            closed.run({"x": np.zeros((1, 4), np.float32)})
+    warned = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    slow = f"timed on cpu runs {batch} rows at a time instead of {wanted}, which is slower: in a batch of "
+    assert len(warned) == (batch < wanted)
+    assert all(line.startswith(slow) for line in warned)
+
+
+def test_a_batch_that_does_not_run_or_is_fixed() -> None:
+    graph = graph_of_rows()
+
+    def open_at(choice: Choice) -> Timed:
+        return Timed(choice, spoil="fails" if choice.batch > 8 else "")
+
+    session, reason = tuning.batch_invariant_session(open_at, graph, 16)
+    assert (session.batch, reason) == (8, "batch 8: a batch of 16 does not run (no memory)")
+    session, reason = tuning.batch_invariant_session(Timed, graph, 1)
+    assert (session.batch, reason) == (1, "batch 1: requested")
+    session, reason = tuning.batch_invariant_session(Timed, graph_of_rows(static_batch=3), 8)
+    assert (session.batch, reason) == (3, "batch 3: fixed in the file")
 
 
 @pytest.mark.usefixtures("clock")

@@ -42,8 +42,7 @@ def open_graph(graph: Graph, options: Options) -> Session:
     if graph.free_shape:
         session, reason = open_at(tuning.REFERENCE), "batch 1: the input's shape is free"
     elif options.device != "cpu":
-        choice, reason = tuning.batch_invariant_choice(open_at, graph, options.max_batch or CUDA_BATCH)
-        session = open_at(choice)
+        session, reason = tuning.batch_invariant_session(open_at, graph, options.max_batch or CUDA_BATCH)
     else:
         groups = tuning.levels(1, options.max_batch, graph.static_batch)
         measured, reason = tuning.tuned(_key(graph, options), open_at, groups, graph.inputs)

@@ -27,13 +27,14 @@ __all__ = [
     "REFERENCE",
     "Choice",
     "Measured",
-    "batch_invariant_choice",
+    "batch_invariant_session",
     "feeds_digest",
     "is_batch_invariant",
     "levels",
     "recall",
     "remember",
     "sample",
+    "smaller_batches",
     "tune",
     "tuned",
 ]
@@ -43,6 +44,7 @@ logger = logging.getLogger(__name__)
 Open = Callable[["Choice"], Session]
 
 BATCHES = (1, 4, 16, 64)
+FALLBACKS = (128, 64, 32, 8, 1)  # for a batch that fails on a device whose batch is fixed
 GAIN = 1.10  # a larger batch or a second stream must be this much faster to be worth its padding or latency
 SURE = 1.5  # the smallest choice must be this much faster in a short call: rates vary with what else runs
 PATIENCE = 1.0  # seconds that running one choice may take
@@ -146,22 +148,57 @@ def tuned(
     return measured, f"batch {choice.batch}, {choice.streams} stream(s): measured {measured.rate:.4g} rows/s"
 
 
-def batch_invariant_choice(open_at: Open, graph: Graph, batch: int) -> tuple[Choice, str]:
-    """Return the given batch where a row's bits do not depend on its position, otherwise batch 1, and the reason.
+def smaller_batches(batch: int) -> list[int]:
+    """Return the batches to try where a batch fails, in this order.
 
-    For devices whose kernels differ between batch sizes: there the batch is fixed, not measured.
+    Examples
+    --------
+    >>> smaller_batches(32), smaller_batches(4)
+    ([8, 1], [1])
+    """
+    return [size for size in FALLBACKS if size < batch]
+
+
+def batch_invariant_session(open_at: Open, graph: Graph, batch: int) -> tuple[Session, str]:
+    """Return a session with the given batch, or the next smaller one that gives rows the same bits anywhere, and the reason.
+
+    For devices whose kernels differ between batch sizes: there the batch is fixed, not measured. A smaller batch than the
+    given one is also logged as a warning: it is slower.
     """
     if graph.static_batch is not None:
-        return Choice(graph.static_batch, 1), f"batch {graph.static_batch}: fixed in the file"
+        return open_at(Choice(graph.static_batch, 1)), f"batch {graph.static_batch}: fixed in the file"
     if batch == 1:
-        return REFERENCE, "batch 1: requested"
+        return open_at(REFERENCE), "batch 1: requested"
+    problems: list[str] = []
+    for size in (batch, *smaller_batches(batch)):
+        session, problem = _open_invariant(open_at, graph, size)
+        if session is not None:
+            reason = "; ".join(problems) or "rows are bit-identical at any position"
+            if problems:
+                logger.warning(
+                    "%s on %s runs %d rows at a time instead of %d, which is slower: %s",
+                    session.backend, session.device, size, batch, reason,
+                )  # fmt: skip
+            return session, f"batch {size}: {reason}"
+        problems.append(problem)
+    raise AssertionError("unreachable: batch 1 is opened or raises")
+
+
+def _open_invariant(open_at: Open, graph: Graph, size: int) -> tuple[Session | None, str]:
+    """Return a session of a batch, or None and what is wrong with that batch; a session of batch 1 is always returned."""
+    if size == 1:
+        return open_at(REFERENCE), ""
+    session: Session | None = None
     try:
-        with open_at(Choice(batch, 1)) as session:
-            if is_batch_invariant(session, sample(graph.inputs, batch)):
-                return Choice(batch, 1), f"batch {batch}: rows are bit-identical at any position"
+        session = open_at(Choice(size, 1))
+        if is_batch_invariant(session, sample(graph.inputs, size)):
+            return session, ""
+        problem = f"in a batch of {size} a row's bits depend on its position"
     except FiqxError as error:
-        return REFERENCE, f"batch 1: a batch of {batch} does not run ({error})"
-    return REFERENCE, f"batch 1: in a batch of {batch} a row's bits depend on its position"
+        problem = f"a batch of {size} does not run ({error})"
+    if session is not None:
+        session.close()
+    return None, problem
 
 
 def tune(

@@ -122,17 +122,33 @@ def test_a_plan_that_went_bad_in_the_cache_is_built_again(latest: World) -> None
     assert len(latest.builds) == 2
 
 
-def test_bits_that_depend_on_the_place_in_a_batch_mean_batch_one(latest: World) -> None:
-    def by_place(results: Results) -> None:
-        for value in results.values():
-            value[1::2] = np.nextafter(value[1::2], np.float32(np.inf))
+def by_place(results: Results) -> None:
+    """Change the last bit of every other row."""
+    for value in results.values():
+        value[1::2] = np.nextafter(value[1::2], np.float32(np.inf))
 
+
+def test_bits_that_depend_on_the_place_in_a_batch_mean_batch_one(latest: World) -> None:
     latest.faults.mutate, latest.faults.bad_builds = by_place, 1
     for builds in (2, 2):  # remembered: the second start opens batch 1 at once
         with opened() as session:
             assert session.batch == 1
             assert session.notes[1] == "batch 1: in a batch of 4 a row's bits depend on its position"
         assert len(latest.builds) == builds
+
+
+@pytest.mark.parametrize(("bad", "batch"), [(1, 8), (2, 1)])
+def test_the_next_smaller_batch_is_tried_and_remembered(latest: World, bad: int, batch: int) -> None:
+    latest.faults.mutate, latest.faults.bad_builds = by_place, bad
+    notes = []
+    for _ in range(2):
+        with opened(max_batch=32) as session:
+            assert session.batch == batch
+            notes.append(session.notes[1])
+        assert len(latest.builds) == bad + 1
+    assert notes[0] == notes[1]
+    assert notes[0].startswith(f"batch {batch}: in a batch of 32 a row's bits depend on its position")
+    assert ("in a batch of 8" in notes[0]) == (batch == 1)
 
 
 def test_half_precision_has_a_wider_limit(latest: World) -> None:

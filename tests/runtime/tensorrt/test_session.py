@@ -221,6 +221,22 @@ def test_a_batch_that_cannot_be_built_becomes_one(latest: World) -> None:
         assert session.run({"image": images(5)})[EMBEDDING].shape == (5, 64)
 
 
+def test_a_batch_that_cannot_be_built_becomes_the_next_smaller_one(
+    latest: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    latest.faults.largest_batch = 8
+    with opened(max_batch=32) as session:
+        assert session.batch == 8
+        assert session.notes[1].startswith(
+            "batch 8: a batch of 32 cannot be allocated (TensorRT cannot build"
+        )
+        assert session.run({"image": images(11)})[EMBEDDING].shape == (11, 64)
+    (warned,) = [record.getMessage() for record in caplog.records if "slower" in record.getMessage()]
+    assert warned.startswith(
+        "TensorRT runs 8 rows at a time instead of 32, which is slower: a batch of 32 cannot"
+    )
+
+
 def test_no_memory_for_a_context(latest: World) -> None:
     latest.faults.no_contexts = True
     with pytest.raises(BackendError, match="no memory for another context: Error Code 2: OutOfMemory"):

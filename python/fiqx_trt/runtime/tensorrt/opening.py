@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -29,6 +29,7 @@ logger = logging.getLogger(__name__)
 
 #: Rows of a native run unless fewer are requested.
 BATCH = 32
+PLACE = "a row's bits depend on its position"
 
 
 class Opener:
@@ -96,32 +97,45 @@ class Opener:
         return self._graph.static_batch or self._options.max_batch or BATCH
 
     def _open_tested(self, precision: str, reason: str) -> TensorRtSession:
-        """Open with the full batch where a row's bits do not depend on its position in it, else with batch 1."""
+        """Open with the full batch, or the next smaller one that can be allocated and gives rows the same bits anywhere."""
         batch = self._batch()
+        fixed = self._graph.static_batch is not None
         key = ("tensorrt batch", *self._parts(self._settings(precision, batch)).values())
-        kept = tuning.recall(key, {"reason": str})
-        why = f"batch {batch}: fixed in the file" if self._graph.static_batch else f"batch {batch}"
-        if kept is None:
-            try:
-                session, findings = self._checked(precision, batch)
-            except (ParityError, ModelError):
+        kept = tuning.recall(key, {"batch": int, "reason": str}) or {"batch": batch, "reason": ""}
+        problems = [kept["reason"]] if kept["reason"] else []
+        sizes = [size for size in (batch, *tuning.smaller_batches(batch)) if size <= kept["batch"]]
+        for size in sizes[:1] if fixed else sizes:
+            session, problem = self._open_at(precision, size, last=fixed or size == 1)
+            if session is not None:
+                return self._noted(session, reason, _why(size, batch, problems, fixed=fixed))
+            problems.append(problem)
+            if all(
+                text.endswith(PLACE) for text in problems
+            ):  # memory that is short today may be there tomorrow; bits stay
+                tuning.remember(key, batch=tuning.smaller_batches(size)[0], reason="; ".join(problems))
+        raise AssertionError("unreachable: batch 1 is opened or raises")
+
+    def _open_at(
+        self, precision: str, size: int, *, last: bool
+    ) -> tuple[tuple[TensorRtSession, selftest.Findings] | None, str]:
+        """Return a tested session of a batch, or None and what is wrong with that batch; the last one is taken or raises."""
+        try:
+            session, findings = self._checked(precision, size)
+        except (ParityError, ModelError):
+            raise
+        except Exception as error:  # mostly out of memory, from any of the libraries that allocate it
+            if last:
                 raise
-            except Exception as error:  # mostly out of memory, from any of the libraries that allocate it
-                if batch == 1 or self._graph.static_batch is not None:
-                    raise
-                kept = {"reason": f"batch 1: a batch of {batch} cannot be allocated ({first_line(error)})"}
-            else:
-                if findings.bitwise or batch == 1 or self._graph.static_batch is not None:
-                    return self._noted(session, reason, why, findings)
-                session.close()
-                kept = {"reason": f"batch 1: in a batch of {batch} a row's bits depend on its position"}
-                tuning.remember(key, **kept)
-        session, findings = self._checked(precision, 1)
-        return self._noted(session, reason, str(kept["reason"]), findings)
+            return None, f"a batch of {size} cannot be allocated ({first_line(error)})"
+        if findings.bitwise or last:
+            return (session, findings), ""
+        session.close()
+        return None, f"in a batch of {size} {PLACE}"
 
     def _noted(
-        self, session: TensorRtSession, reason: str, batch: str, findings: selftest.Findings
+        self, opened: tuple[TensorRtSession, selftest.Findings], reason: str, batch: str
     ) -> TensorRtSession:
+        session, findings = opened
         session.notes = (
             reason,
             batch,
@@ -223,6 +237,15 @@ class Opener:
             "tf32": False,
             **asdict(settings),
         }
+
+
+def _why(size: int, wanted: int, problems: Sequence[str], *, fixed: bool) -> str:
+    """Return the note about the batch; a smaller one than wanted is logged as a warning too: it is slower."""
+    if not problems:
+        return f"batch {size}: fixed in the file" if fixed else f"batch {size}"
+    reason = "; ".join(problems)
+    logger.warning("TensorRT runs %d rows at a time instead of %d, which is slower: %s", size, wanted, reason)
+    return f"batch {size}: {reason}"
 
 
 def _passes_digest() -> str:

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 
-from fiqx_trt.errors import BackendUnavailableError, DeviceMismatchError
+from fiqx_trt.errors import BackendUnavailableError, DeviceMismatchError, ModelError
 from fiqx_trt.runtime import gate, machine, tuning
 from fiqx_trt.runtime.base import Chunk, Session
 from fiqx_trt.runtime.device import DeviceSession, check_views
@@ -22,10 +22,14 @@ from fiqx_trt.runtime.torch.interpreter import OPERATORS, TorchGraph
 from fiqx_trt.runtime.torch.staging import as_declared, run_staged
 from fiqx_trt.runtime.torch.streams import as_tensor, on_stream, ordered
 
+if TYPE_CHECKING:
+    import onnx
+
 __all__ = [
     "OPERATORS",
     "TorchGraph",
     "TorchSession",
+    "arithmetic",
     "exact_convolutions",
     "limited_threads",
     "open_graph",
@@ -70,14 +74,14 @@ def open_graph(graph: Graph, options: Options) -> Session:
         return open_with(precision, choice)
 
     if graph.free_shape:
-        choice, batch_reason = tuning.REFERENCE, "batch 1: the input's shape is free"
+        session, batch_reason = open_at(tuning.REFERENCE), "batch 1: the input's shape is free"
     elif options.device == "cpu":
         groups = tuning.levels(1, options.max_batch, graph.static_batch)
         measured, batch_reason = tuning.tuned((*key, precision), open_at, groups, graph.inputs)
-        choice = measured.choice
+        session = open_at(measured.choice)
     else:
-        choice, batch_reason = tuning.batch_invariant_choice(open_at, graph, options.max_batch or CUDA_BATCH)
-    session = open_at(choice)
+        batch = options.max_batch or CUDA_BATCH
+        session, batch_reason = tuning.batch_invariant_session(open_at, graph, batch)
     session.notes = (reason, batch_reason)
     return session
 
@@ -114,9 +118,8 @@ class TorchSession(DeviceSession):
             raise BackendUnavailableError("torch on the CPU offers fp32 and bf16; use precision='auto'")
         if device != "cpu":
             forbid_reduced_sums()
-        self._graph = TorchGraph(
-            onnx.load_model_from_string(graph.data), device=device, dtype=DTYPES[precision]
-        )
+        model, dtype = arithmetic(onnx.load_model_from_string(graph.data), device, precision)
+        self._graph = TorchGraph(model, device=device, dtype=dtype)
         self._threads = threads
         super().__init__(
             backend="torch",
@@ -210,6 +213,25 @@ def exact_convolutions() -> contextlib.AbstractContextManager[None]:
         enabled=True, benchmark=False, deterministic=True, allow_tf32=False
     )
     return context
+
+
+def arithmetic(model: onnx.ModelProto, device: str, precision: str) -> tuple[onnx.ModelProto, torch.dtype]:
+    """Return the graph that a device runs in a precision, and the dtype that its float32 tensors get.
+
+    A GPU gets the graph that TensorRT gets: batch norms are folded in float64 before any rounding, and in fp16 the
+    sensitive operators stay in float32. A processor gets the graph as it is.
+    """
+    from fiqx_trt.onnx_export.graphs.fold import fold_batch_norms
+    from fiqx_trt.onnx_export.graphs.half import to_half
+
+    if device == "cpu":
+        return model, DTYPES[precision]
+    if precision == "fp16":
+        with contextlib.suppress(
+            ModelError
+        ):  # a graph that cannot be written in half precision is rounded as a whole
+            return to_half(model), torch.float32
+    return fold_batch_norms(model), DTYPES[precision]
 
 
 def forbid_reduced_sums() -> None:
