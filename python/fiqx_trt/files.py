@@ -33,6 +33,7 @@ __all__ = [
     "read_private",
     "read_regular",
     "replacing",
+    "require_absent",
     "write_atomic",
     "write_csv",
     "write_json",
@@ -192,6 +193,21 @@ def write_settled(path: Path, data: bytes) -> None:
     """
     if not (path.is_file() and path.read_bytes() == data):
         write_whole(path, data, temporary=path.with_name(f".{path.name}.tmp"))
+
+
+def require_absent(*paths: Path, overwrite: bool) -> None:
+    """Check, before any work is done, that no result is there that would be replaced unasked.
+
+    Raises
+    ------
+    OutputError
+        One of the files exists, and `overwrite` is false.
+    """
+    present = [path for path in paths if path.exists()]
+    if present and not overwrite:
+        raise OutputError(
+            f"{shown(present[0])} exists already; give --overwrite to replace it, or another --out (in Python: overwrite=True)"
+        )
 
 
 def write_unsynced(path: Path, data: bytes) -> None:

@@ -59,7 +59,7 @@ def test_given_pictures_and_a_choice(cli, crops: Path, recogniser: Path) -> None
         (["--aligned"], 2, "--aligned, --detector, --min-face, --confidence and --column are about given pictures"),
         (["nowhere"], 2, "no such file or folder: 'nowhere'"),
         (["--backend", "tensorrt"], 1, "tensorrt"),
-        (["--json", "JSON"], 1, "exists already; use --overwrite to replace it"),
+        (["--json", "JSON"], 1, "exists already; give --overwrite to replace it"),
         (["TORN", "--aligned"], 2, "none of the first 1 pictures can be measured with"),
     ],
 )  # fmt: skip

@@ -282,7 +282,7 @@ def test_an_earlier_experiment_is_not_touched(cli, crops: Path, recogniser: Path
         "experiment", "masks", crops, "--aligned", "--out", tmp_path, "--model", recogniser, *OPTIONS
     )
     assert result.code == 1
-    assert "holds an earlier experiment; give --overwrite, or another --out" in result.err
+    assert "summary.json exists already; give --overwrite to replace it, or another --out" in result.err
 
 
 @pytest.mark.parametrize(

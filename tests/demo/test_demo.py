@@ -42,7 +42,7 @@ def test_the_demonstration_writes_everything_it_names(tmp_path: Path, mobileface
     assert "This is one face." in page.text
     assert "mobilefacenet" in page.text
     assert "small, open and old" not in page.text
-    with pytest.raises(OutputError, match="holds an earlier demonstration; give --overwrite"):
+    with pytest.raises(OutputError, match="exists already; give --overwrite"):
         run_demo(tmp_path / "demo")
 
 

@@ -74,16 +74,16 @@ def bench(
     Each row is also given relative to the plain embedding, measured in turns with it: that ratio stays when the machine
     is busier or another one; the absolute figures are this machine's, now.
     """
-    from fiqx_trt.errors import InvalidInputError, OutputError
-    from fiqx_trt.files import write_json
+    from fiqx_trt.errors import InvalidInputError
+    from fiqx_trt.files import require_absent, write_json
     from fiqx_trt.throughput.measure import measure
     from fiqx_trt.throughput.subjects import BASELINE, Bench, choose
 
     names = choose(only)
     if not 0 < seconds < math.inf:
         raise InvalidInputError(f"--seconds is {seconds:g}; give more than 0")
-    if json_file is not None and json_file.exists() and not output.overwrite:
-        raise OutputError(f"{json_file} exists already; use --overwrite to replace it")
+    if json_file is not None:
+        require_absent(json_file, overwrite=output.overwrite)
     if not inputs and (column or faces != g.LargestFaceGroup()):
         raise InvalidInputError(
             "--aligned, --detector, --min-face, --confidence and --column are about given pictures; name some"

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from fiqx_trt.cli import options as o
 from fiqx_trt.cli.contract import parse_input_size, parse_numbers, parse_taps
 from fiqx_trt.errors import InvalidInputError, OutputError
+from fiqx_trt.files import require_absent
 from fiqx_trt.runs.options import CamOptions, FaceOptions, Inputs, RuntimeOptions, choose_mode, open_model
 
 if TYPE_CHECKING:
@@ -220,11 +221,7 @@ class ResultGroup:
         OutputError
             One of the files exists, or the folder is a file.
         """
-        existing = [name for name in names if (out / name).exists()]
-        if existing and not self.overwrite:
-            raise OutputError(
-                f"{out / existing[0]} exists already; give --overwrite to replace it, or another --out"
-            )
+        require_absent(*(out / name for name in names), overwrite=self.overwrite)
         if out.exists() and not out.is_dir():
             raise OutputError(f"{out} is a file; give a folder as --out")
 

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from fiqx_trt.cli import options as o
+from fiqx_trt.cli import groups as g
 from fiqx_trt.cli.command_line import command_line
 from fiqx_trt.cli.console import say
-from fiqx_trt.errors import InvalidInputError, OutputError
-from fiqx_trt.files import read_regular
+from fiqx_trt.errors import InvalidInputError
+from fiqx_trt.files import read_regular, require_absent
 
 if TYPE_CHECKING:
     from fiqx_trt.importers import ImportedScores, Match
@@ -31,6 +31,7 @@ UNMATCHED_COLUMNS = ("kind", "path", "candidates")
 
 
 def import_scores(
+    *,
     file: Annotated[
         Path, typer.Argument(metavar="FILE", help="Score file of another program.", show_default=False)
     ],
@@ -76,8 +77,7 @@ def import_scores(
             show_default=False,
         ),
     ] = None,
-    overwrite: o.Overwrite = False,
-    quiet: o.Quiet = False,
+    output: g.ResultGroup,
 ) -> None:
     """Write another program's scores as a table; what finds no partner is listed, never dropped.
 
@@ -89,25 +89,24 @@ def import_scores(
     from fiqx_trt.rows import Column, open_table, score_columns
 
     if form == PAIRS:
-        _import_pairs(file, out, [images, name, direction], overwrite=overwrite, quiet=quiet)
+        _import_pairs(file, out, [images, name, direction], output)
         return
     scores = _named(read_scores(file, format=form), name, parse_directions(direction or ()))
     unmatched = out.with_name(f"{out.name}.unmatched.csv")
-    if unmatched.exists() and not overwrite:
-        raise OutputError(f"{unmatched} exists already; give --overwrite to replace it, or another --out")
+    require_absent(unmatched, overwrite=output.overwrite)
     pictures = None if images is None else _pictures(images)
     match = None if pictures is None else match_paths(pictures, scores)
     columns = score_columns([Column(column, "float") for column in scores.columns])
     rows = list(_rows(scores, pictures or (), match, file.name))
     with open_table(
-        out, columns, meta=_record(file, form, scores, match), mode="overwrite" if overwrite else "new"
+        out, columns, meta=_record(file, form, scores, match), mode="overwrite" if output.overwrite else "new"
     ) as table:
         for start in range(0, len(rows), BATCH):
             table.append(rows[start : start + BATCH])
     unmatched.unlink(missing_ok=True)
     listed = _write_unmatched(unmatched, match)
     failed = sum(row["status"] != "ok" for row in rows)
-    _summarise(out, scores, match, unmatched if listed else None, len(rows), failed, quiet=quiet)
+    _summarise(out, scores, match, unmatched if listed else None, len(rows), failed, quiet=output.quiet)
     raise typer.Exit(EXIT_SOME_FAILED if failed else 0)
 
 
@@ -240,9 +239,7 @@ def _summarise(
         )
 
 
-def _import_pairs(
-    file: Path, out: Path, score_options: Sequence[object], *, overwrite: bool, quiet: bool
-) -> None:
+def _import_pairs(file: Path, out: Path, score_options: Sequence[object], output: g.ResultGroup) -> None:
     """Write a pair list as the CSV that ``edc --pairs`` reads."""
     from fiqx_trt.evaluate import read_pairs
     from fiqx_trt.files import write_csv
@@ -253,8 +250,7 @@ def _import_pairs(
         )
     if out.suffix.lower() != ".csv":
         raise InvalidInputError(f"{out} has the suffix {out.suffix!r}; pairs are written as .csv")
-    if out.exists() and not overwrite:
-        raise OutputError(f"{out} exists already; give --overwrite to replace it, or another --out")
+    require_absent(out, overwrite=output.overwrite)
     pairs = read_pairs(file)
     columns = [
         [pairs.paths[i] for i in pairs.first.tolist()],
@@ -268,5 +264,5 @@ def _import_pairs(
         rows = zip(*columns, labels, pairs.similarity.tolist(), strict=True)
     out.parent.mkdir(parents=True, exist_ok=True)
     write_csv(out, names, rows)
-    if not quiet:
+    if not output.quiet:
         say(f"{out}: {pairs.genuine_count} genuine and {pairs.impostor_count} impostor pairs")

@@ -12,7 +12,7 @@ from fiqx_trt.cli import groups as g
 from fiqx_trt.cli import options as o
 from fiqx_trt.cli.console import say, table, tell
 from fiqx_trt.cli.known_models import known_facts
-from fiqx_trt.errors import InvalidInputError, OutputError
+from fiqx_trt.errors import InvalidInputError
 
 if TYPE_CHECKING:
     from fiqx_trt.models.spec import ModelSpec
@@ -105,10 +105,10 @@ def export(
     overwrite: o.Overwrite = False,
 ) -> None:
     """Write a recogniser as ONNX, with its sidecar."""
+    from fiqx_trt.files import require_absent
     from fiqx_trt.models.export import export_model
 
-    if out.exists() and not overwrite:
-        raise OutputError(f"{out} exists already; give --overwrite to replace it")
+    require_absent(out, overwrite=overwrite)
     if weights is not None and random is not None:
         raise InvalidInputError("--weights and --random-weights contradict each other; give one of them")
     spec = export_model(architecture, out, weights=weights, seed=random)

@@ -10,16 +10,16 @@ from typing import Annotated
 
 import typer
 
-from fiqx_trt.cli import options as o
+from fiqx_trt.cli import groups as g
 from fiqx_trt.cli.console import say
-from fiqx_trt.errors import InvalidInputError, OutputError
+from fiqx_trt.errors import InvalidInputError
 from fiqx_trt.text import shown
 
 __all__ = ["sample"]
 
 
 def sample(
-    inputs: o.Inputs,
+    *,
     out: Annotated[
         Path,
         typer.Option(
@@ -38,10 +38,8 @@ def sample(
             help="Who is on each image: the name of its folder, or a table path,identity.",
         ),
     ] = "folder",
-    null: o.NullSeparated = False,
-    column: o.Column = None,
-    overwrite: o.Overwrite = False,
-    quiet: o.Quiet = False,
+    pictures: g.InputGroup,
+    output: g.ResultGroup,
 ) -> None:
     """Choose up to k images of every person; give the list to other commands as @LIST.txt.
 
@@ -51,14 +49,12 @@ def sample(
     """
     from fiqx_trt.evaluate import per_identity as choose
     from fiqx_trt.evaluate.identities import identities_of
-    from fiqx_trt.faces.sources import iter_sources
-    from fiqx_trt.files import write_whole
+    from fiqx_trt.files import require_absent, write_whole
 
-    if out.exists() and not overwrite:
-        raise OutputError(f"{out} exists already; give --overwrite to replace it, or another --out")
+    require_absent(out, overwrite=output.overwrite)
     if at_least < 1:
         raise InvalidInputError(f"--at-least is {at_least}; give 1 or more images")
-    named = [source.path for source in iter_sources(inputs, null_separated=null, column=column)]
+    named = [source.path for source in pictures.sources()]
     paths = list(dict.fromkeys(named))
     people = identities_of(paths, identities)
     counts = Counter(people)
@@ -73,7 +69,7 @@ def sample(
     lines = "".join(f"{_line(paths[i])}\n" for i in chosen)
     out.parent.mkdir(parents=True, exist_ok=True)
     write_whole(out, title.encode() + os.fsencode(lines))
-    if not quiet:
+    if not output.quiet:
         _summarise(
             out, [people[i] for i in chosen], per_identity, len(named) - len(set(named)), counts, at_least
         )

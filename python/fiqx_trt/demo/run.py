@@ -15,12 +15,12 @@ from fiqx_trt.amva import save_amva
 from fiqx_trt.demo.explain import AMVA, ExplainedLadder, explain_ladder, ladder_pictures
 from fiqx_trt.demo.page import demo_page
 from fiqx_trt.demo.picture import ladder_figure
-from fiqx_trt.errors import DependencyError, ImageError, ModelUnavailableError, OutputError
+from fiqx_trt.errors import DependencyError, ImageError, ModelUnavailableError
 from fiqx_trt.experiments.degradations import DEGRADATIONS, LEVELS, degrade
 from fiqx_trt.faces.prepare import FacePreparer
 from fiqx_trt.faces.sources import Source, iter_sources
 from fiqx_trt.figures.canvas import save_pictures
-from fiqx_trt.files import write_whole
+from fiqx_trt.files import require_absent, write_whole
 from fiqx_trt.models import Model, load_model
 from fiqx_trt.opencv import cv2
 from fiqx_trt.quality.serfiq import SerFiq
@@ -98,8 +98,7 @@ def run_demo(
     OutputError
         The folder holds an earlier demonstration, or cannot be written.
     """
-    if (out / "scores.csv").exists() and not overwrite:
-        raise OutputError(f"{out} holds an earlier demonstration; give --overwrite, or another --out")
+    require_absent(out / "scores.csv", overwrite=overwrite)
     with open_model() as model:
         notice(f"model {model.spec.name} on {model.backend}, {model.device}, {model.precision}")
         rungs = _ladder(model, levels)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from fiqx_trt.errors import OutputError
 from fiqx_trt.figures import studies
 from fiqx_trt.figures.canvas import save_pictures
-from fiqx_trt.files import write_json, write_rows
+from fiqx_trt.files import require_absent, write_json, write_rows
 from fiqx_trt.report.assess import assess_page
 from fiqx_trt.report.compare import comparison_page
 from fiqx_trt.report.deletion import deletion_page
@@ -47,8 +47,7 @@ def start_folder(out: Path, *, overwrite: bool) -> None:
     OutputError
         It holds an earlier study, or cannot be written.
     """
-    if (out / "summary.json").exists() and not overwrite:
-        raise OutputError(f"{out} holds an earlier experiment; give --overwrite, or another --out")
+    require_absent(out / "summary.json", overwrite=overwrite)
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
