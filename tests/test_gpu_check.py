@@ -8,6 +8,7 @@ import json
 import re
 import subprocess
 import sys
+import tarfile
 import time
 import types
 from pathlib import Path
@@ -52,7 +53,7 @@ def test_the_stages_are_listed(check: types.ModuleType, capsys: pytest.CaptureFi
     assert check.main(["--list"]) == 0
     names = [line.split()[0] for line in capsys.readouterr().out.splitlines()]
     assert names == [
-        "machine", "build", "native", "twins", "tests", "marked", "sanitizer", "pipeline", "tensorrt", "benchmarks"
+        "machine", "build", "native", "twins", "tests", "marked", "pipeline", "benchmarks", "tensorrt", "sanitizer"
     ]  # fmt: skip
 
 
@@ -117,6 +118,61 @@ def test_what_is_left_out_is_no_failure(
     assert list(json.loads(Path(out).read_text())["stages"]) == ["benchmarks", "tensorrt"]
 
 
+def test_a_stage_has_a_time_of_its_own(check: types.ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    given: list[float] = []
+    monkeypatch.setattr(
+        check, "STAGES", {"twins": lambda deadline: given.append(deadline) or check.Result("ok", "")}
+    )
+    for minutes in (1e9, 30.0):
+        start = time.monotonic()
+        check.perform("twins", start + minutes)
+        assert given[-1] == pytest.approx(start + min(minutes, check.BOXES["twins"]), abs=1)
+    monkeypatch.undo()
+    assert set(check.BOXES) == set(check.STAGES)
+    assert check.arguments([]).minutes == 8
+
+
+def test_every_marked_test_is_run(check: types.ModuleType) -> None:
+    """By one of the stages twins, tests (all of tests/kernels) and marked."""
+    root = SCRIPTS.parent
+    marks = ("@pytest.mark.cuda", "pytestmark = pytest.mark.cuda")
+    found = {
+        str(file.relative_to(root))
+        for file in (root / "tests").rglob("test_*.py")
+        if any(line.startswith(marks) for line in file.read_text(encoding="utf-8").splitlines())
+    }
+    assert {name for name in found if not name.startswith("tests/kernels/")} == set(check.MARKED)
+    assert all((root / name).is_file() for name in check.TWINS)
+
+
+def test_the_logs_are_kept_in_one_archive(
+    check: types.ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    stages(check, monkeypatch)
+    check.run("some", [sys.executable, "-c", "print('telling')"], later())
+    (check.BUILD / "cmake").mkdir()
+    check.main(["--only", "benchmarks", "--out", str(tmp_path / "r.json")])
+    with tarfile.open(tmp_path / "r.tgz") as logs:
+        assert sorted(logs.getnames()) == ["gpu_check/r.json", "gpu_check/some.log"]
+        member = logs.extractfile("gpu_check/some.log")
+        assert member is not None
+        assert member.read() == b"telling\n"
+
+
+def test_a_warning_and_a_file_that_cannot_be_imported_cost_the_others_nothing(
+    check: types.ModuleType, tmp_path: Path
+) -> None:
+    folder = tmp_path / "tests"
+    folder.mkdir()
+    (tmp_path / "pytest.ini").write_text("[pytest]\nfilterwarnings = error\n")
+    (folder / "test_one.py").write_text("import warnings\n\ndef test_one():\n    warnings.warn('old')\n")
+    assert check.pytest("t", later(), "tests").detail.startswith("1 passed")
+    (folder / "test_two.py").write_text("from fiqx_no_such import x\n")
+    with pytest.raises(check.StageError, match="exit status 1"):
+        check.pytest("t", later(), "tests")
+    assert "1 passed" in (check.BUILD / "t.log").read_text()
+
+
 def later() -> float:
     return time.monotonic() + 60
 
@@ -130,7 +186,7 @@ def test_a_command_that_fails_is_told_by_its_last_words(check: types.ModuleType,
         check.run("x", ["no-such-tool"], later())
     with pytest.raises(check.StageError, match="it ran out of time"):
         check.run("x", [sys.executable, "-c", "import time; time.sleep(30)"], time.monotonic() + 0.5)
-    with pytest.raises(check.LeftOutError, match="the time given with --minutes is over"):
+    with pytest.raises(check.LeftOutError, match="no time is left of its own or of --minutes"):
         check.run("x", ["true"], time.monotonic() - 1)
 
 
