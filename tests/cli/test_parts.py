@@ -92,3 +92,23 @@ def test_merging_what_is_no_run(run: Cli, cli: Cli) -> None:
     result = cli("merge", "empty/", "--out", "s.csv")
     assert result.code == 1
     assert "empty/ holds no run" in result.err
+
+
+def test_packing(run: Cli, cli: Cli) -> None:
+    Path("crops/03.png").unlink()
+    Path("crops/03.png").mkdir()
+    assert cli("pack", "crops/*.png", "--out", "packed/").code == 0
+    Path("list.txt").write_text("crops/00.png\nmissing.png\ncrops/01.png\ncrops/02.png\n")
+    done = cli("pack", "@list.txt", "--out", "shards/", "--name", "faces", "--pictures", 2)
+    assert done.code == 3
+    assert "shards/: 3 pictures packed; 2 of 2 shards" in done.err
+    assert "1 pictures could not be read and are left out; _fiqx/left-out-*.jsonl names them" in done.err
+    assert "read them with 'shards/faces-{000000..000001}.tar'" in done.err
+    assert cli("pack", "@list.txt", "--out", "shards/").code == 1
+    assert cli("pack", "@list.txt", "--out", "shards/", "--name", "../x").code == 2
+    assert (
+        cli(
+            "pack", "@list.txt", "--out", "shards/", "--name", "faces", "--pictures", 2, "--resume", "--quiet"
+        ).code
+        == 3
+    )

@@ -23,7 +23,8 @@ from fiqx_trt.distributed.run import PartsResult, Share, score_parts
 from fiqx_trt.distributed.worker import OpenWorker, Order
 from fiqx_trt.errors import InvalidInputError, ModelError, OutputError
 from fiqx_trt.rows import RunMeta, read_table
-from fiqx_trt.runs.options import Inputs, open_run
+from fiqx_trt.runs.file_run import open_run
+from fiqx_trt.runs.options import Inputs
 from fiqx_trt.runs.settings import ScoreSettings
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
+from urllib.request import Request, urlopen
 
 import pyarrow.fs as fs
 import pytest
@@ -30,6 +31,8 @@ def s3_server(patch: pytest.MonkeyPatch) -> Iterator[str]:
     address = f"http://{host}:{port}"
     for name, value in {**KEYS, "AWS_ENDPOINT_URL": address}.items():
         patch.setenv(name, value)
+    # what an earlier server of this process was given is still there
+    urlopen(Request(f"{address}/moto-api/reset", method="POST")).close()
     try:
         yield address
     finally:

@@ -27,6 +27,7 @@ from fiqx_trt.cli import (
     merge,
     model,
     overlap,
+    pack,
     plq,
     sample,
     score,
@@ -114,6 +115,7 @@ def root(
 add(app, "demo", demo.demo)
 add(app, "score", score.score)
 add(app, "merge", merge.merge)
+add(app, "pack", pack.pack)
 add(app, "plq", plq.plq)
 add(app, "cam", cam.cam)
 add(app, "amva", amva.amva)

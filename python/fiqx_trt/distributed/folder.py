@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import io
-from contextlib import suppress
+import tempfile
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
 from fiqx_trt.errors import OutputError, StorageError
-from fiqx_trt.faces.storage import is_url, list_url, open_url, remove_url, write_url
-from fiqx_trt.files import write_whole
+from fiqx_trt.faces.storage import is_url, list_url, open_url, remove_url, upload_url, write_url
+from fiqx_trt.files import replacing, write_whole
 
 __all__ = ["RunFolder", "open_folder"]
 
@@ -39,6 +41,10 @@ class RunFolder(Protocol):
 
     def write(self, name: str, data: bytes) -> None:
         """Write a file in one step, in the place of an old one."""
+        ...
+
+    def create(self, name: str) -> AbstractContextManager[BinaryIO]:
+        """Open a large file for writing; it appears when the body ends well."""
         ...
 
     def remove(self, name: str) -> None:
@@ -89,12 +95,21 @@ class _Disk:
             raise OutputError(f"cannot read {self._path / name}: {error.strerror or error}") from error
 
     def write(self, name: str, data: bytes) -> None:
+        write_whole(self._place(name), data)
+
+    @contextmanager
+    def create(self, name: str) -> Iterator[BinaryIO]:
+        path = self._place(name)
+        with replacing(path, temporary=path.with_name(f".{path.name}.tmp")) as file:
+            yield file
+
+    def _place(self, name: str) -> Path:
         path = self._path / name
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise self._error(error) from error
-        write_whole(path, data)
+        return path
 
     def remove(self, name: str) -> None:
         try:
@@ -132,6 +147,12 @@ class _Store:
 
     def write(self, name: str, data: bytes) -> None:
         write_url(f"{self._url}/{name}", data)
+
+    @contextmanager
+    def create(self, name: str) -> Iterator[BinaryIO]:
+        with tempfile.TemporaryFile(prefix="fiqx-") as file:
+            yield file
+            upload_url(f"{self._url}/{name}", file)
 
     def remove(self, name: str) -> None:
         remove_url(f"{self._url}/{name}")

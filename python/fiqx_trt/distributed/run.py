@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -12,12 +11,12 @@ from typing import TYPE_CHECKING
 from fiqx_trt.distributed.crew import Crew, InProcess
 from fiqx_trt.distributed.driver import Driver, Outcome
 from fiqx_trt.distributed.folder import RunFolder, open_folder
+from fiqx_trt.distributed.listing import Listing, unchanged
 from fiqx_trt.distributed.parts import RunKey, open_own, part_numbers
 from fiqx_trt.distributed.plan import RECORD, SUCCESS, Plan, begin, read_plan
 from fiqx_trt.distributed.worker import Order, Task
 from fiqx_trt.errors import InvalidInputError, OutputError, StorageError
-from fiqx_trt.faces.sources import Container, Source, is_stream, iter_pieces
-from fiqx_trt.faces.units import Unit, UnitDigest, cut_units, digest_units
+from fiqx_trt.faces.units import Unit, digest_units
 from fiqx_trt.rows import Mode, RunMeta
 from fiqx_trt.rows.meta import utc_now
 
@@ -150,8 +149,8 @@ def score_parts(
             f"--overwrite with --share would remove what the other jobs make; remove {location} once before they start"
         )
     began = time.monotonic()
-    pieces = _Pieces(inputs)
-    plan = Plan(*digest_units(pieces.units()))
+    listing = Listing(inputs)
+    plan = Plan(*digest_units(listing.units()))
     folder = open_folder(location)
     crew = _crew(engine, gpus_per_worker)
     try:
@@ -162,30 +161,12 @@ def score_parts(
         assert hello.record is not None
         finished = begin(folder, plan, hello.record, mode, shared=share is not None)
         key = RunKey(hello.record.configuration_sha256, plan.units_sha256)
-        tasks = _tasks(folder, _unchanged(pieces.units(), plan), finished, key, mode, share)
+        tasks = _tasks(folder, unchanged(listing.units(), plan), finished, key, mode, share)
         outcome = driver.drive(tasks)
     finally:
         crew.dismiss()
     seconds = time.monotonic() - began
     return _finished(folder, plan, outcome, hello.notes, seconds, shared=share is not None)
-
-
-class _Pieces:
-    """The pieces of the inputs, listed as often as wanted; what can be read once only is kept."""
-
-    def __init__(self, inputs: Inputs) -> None:
-        self._inputs = inputs
-        self._kept = (
-            list(self._listed()) if any(is_stream(os.fspath(name)) for name in inputs.names) else None
-        )
-
-    def _listed(self) -> Iterator[Source | Container]:
-        given = self._inputs
-        return iter_pieces(given.names, null_separated=given.null_separated, column=given.column)
-
-    def units(self) -> Iterator[Unit]:
-        """Cut them into units."""
-        return cut_units(self._listed() if self._kept is None else self._kept)
 
 
 def _crew(engine: str, gpus_per_worker: float) -> Crew:
@@ -229,20 +210,6 @@ def _failed(folder: RunFolder, number: int, run: RunKey) -> int | None:
         raise
     except OutputError:
         return None
-
-
-def _unchanged(units: Iterable[Unit], plan: Plan) -> Iterator[Unit]:
-    """Yield the units of the plan.
-
-    Raises
-    ------
-    OutputError
-        At the end: the inputs were listed differently than when the run began, so that its parts are not of one list.
-    """
-    seen = UnitDigest()
-    yield from seen.over(units)
-    if (seen.count, seen.sha256) != (plan.units, plan.units_sha256):
-        raise OutputError("the inputs changed while the run went on; start anew with --overwrite")
 
 
 def _finished(

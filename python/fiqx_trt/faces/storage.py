@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from fnmatch import translate
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 
 from fiqx_trt.errors import FiqxError, ImageError, SourceError, StorageError
 from fiqx_trt.faces.walk import has_magic
@@ -24,7 +24,17 @@ from fiqx_trt.faces.walk import has_magic
 if TYPE_CHECKING:
     from pyarrow.fs import FileSystem
 
-__all__ = ["expand_url", "is_url", "list_url", "open_url", "read_url", "remove_url", "url_kind", "write_url"]
+__all__ = [
+    "expand_url",
+    "is_url",
+    "list_url",
+    "open_url",
+    "read_url",
+    "remove_url",
+    "upload_url",
+    "url_kind",
+    "write_url",
+]
 
 #: Seconds to wait before each further attempt; each wait is drawn between half and one and a half of its value.
 WAITS = (0.25, 0.5, 1.0, 2.0)
@@ -102,6 +112,25 @@ def write_url(url: str, data: bytes) -> None:
         store, path = _store(url)
         with store.open_output_stream(path) as stream:
             stream.write(data)
+
+    _patiently(url, write, what="write")
+
+
+def upload_url(url: str, file: BinaryIO) -> None:
+    """Write a file on the disk as an object, which appears whole or not at all.
+
+    Raises
+    ------
+    StorageError, SourceError
+        As in `read_url`, of writing.
+    """
+
+    def write() -> None:
+        store, path = _store(url)
+        file.seek(0)
+        with store.open_output_stream(path) as stream:
+            while data := file.read(CHUNK):
+                stream.write(data)
 
     _patiently(url, write, what="write")
 

@@ -52,22 +52,30 @@ class Unit:
         return f"{len(self.pictures)} pictures from {self.pictures[0][0]!r}"
 
 
-def cut_units(pieces: Iterable[Source | Container]) -> Iterator[Unit]:
-    """Cut inputs (:func:`fiqx_trt.faces.sources.iter_pieces`) into units; memory holds one."""
-    number = 0
-    loose: list[tuple[str, str]] = []
+def cut_units(pieces: Iterable[Source | Container], *, loose: int | None = None) -> Iterator[Unit]:
+    """Cut inputs (:func:`fiqx_trt.faces.sources.iter_pieces`) into units; memory holds one.
+
+    Parameters
+    ----------
+    pieces
+        The inputs.
+    loose
+        Loose pictures in a unit; ``None``: `LOOSE`.
+    """
+    number, most = 0, LOOSE if loose is None else loose
+    pictures: list[tuple[str, str]] = []
     for piece in pieces:
         if isinstance(piece, Source):
-            loose.append((piece.path, piece.problem))
-        if loose and (isinstance(piece, Container) or len(loose) == LOOSE):
-            yield Unit(number, pictures=tuple(loose))
-            number, loose = number + 1, []
+            pictures.append((piece.path, piece.problem))
+        if pictures and (isinstance(piece, Container) or len(pictures) == most):
+            yield Unit(number, pictures=tuple(pictures))
+            number, pictures = number + 1, []
         if isinstance(piece, Container):
             for number, part in enumerate(piece.cut(), number):  # noqa: B020
                 yield Unit(number, part)
             number += 1
-    if loose:
-        yield Unit(number, pictures=tuple(loose))
+    if pictures:
+        yield Unit(number, pictures=tuple(pictures))
 
 
 class UnitDigest:
