@@ -8,10 +8,11 @@ import typer
 
 from fiqx_trt.cli import groups as g
 from fiqx_trt.cli import options as o
+from fiqx_trt.cli.command_line import command_record
 from fiqx_trt.cli.console import say
 from fiqx_trt.cli.edc_curves import CurveGroup
 from fiqx_trt.cli.edc_pairs import PairGroup, comparisons_of, similarities_of
-from fiqx_trt.cli.edc_results import EdcOutcome, figure_names, print_results, write_results
+from fiqx_trt.cli.edc_results import print_results
 from fiqx_trt.cli.score_group import MoreScores, ScoreGroup, say_skipped, skipped_notes
 
 __all__ = ["edc"]
@@ -42,6 +43,7 @@ def edc(
     """
     from fiqx_trt.evaluate.joining import join_tables
     from fiqx_trt.evaluate.method_curves import compare_at_rates, det_of_methods
+    from fiqx_trt.report.edc_folder import EdcOutcome, figure_names, write_edc
 
     curves.check()
     names = [name for position, rate in enumerate(curves.rates) for name in figure_names(position, rate)]
@@ -60,7 +62,9 @@ def edc(
         progress=None if output.quiet else lambda name: say(f"curve of {name}"),
     )
     det = det_of_methods(results, compared.tables.methods, curves.discards)
-    outcome = EdcOutcome(results, det, compared, skipped_notes(tables))
-    write_results(outcome, out, until=curves.until, scale=curves.scale)
+    outcome = EdcOutcome(
+        results, det, compared.tables, compared.origin, compared.notes, skipped_notes(tables)
+    )
+    write_edc(outcome, out, command_record(), until=curves.until, scale=curves.scale)
     if not output.quiet:
-        print_results(outcome, out)
+        print_results(outcome, out, distances=compared.distances)

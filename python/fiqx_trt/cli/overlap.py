@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -13,10 +13,7 @@ from fiqx_trt.cli.console import say, table
 from fiqx_trt.cli.score_group import MoreScores, ScoreGroup, say_skipped, skipped_notes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
     from fiqx_trt.evaluate import Agreement
-    from fiqx_trt.evaluate.score_tables import ScoreTables
 
 __all__ = ["overlap"]
 
@@ -30,8 +27,6 @@ OUTPUTS = (
     "correlations.npz",
     "report.html",
 )
-COLUMNS = ("method_a", "method_b", "overlap_top", "overlap_bottom")
-COEFFICIENTS = ("spearman", "kendall")
 
 
 def overlap(
@@ -88,74 +83,21 @@ def overlap(
     if agreed.left_out:
         say(f"{agreed.left_out} of {len(paths)} images lack a score of some method and are left out")
     if out is not None:
+        from fiqx_trt.report.overlap_folder import write_overlap
+
         settings = {"fraction": fraction, "replicates": replicates, "seed": seed, "level": level}
-        _write(agreed, tables, {**settings, "identities": identities}, out)
+        write_overlap(
+            agreed,
+            tables,
+            {**settings, "identities": identities},
+            out,
+            command_record(),
+            notes=skipped_notes(tables),
+        )
     if not output.quiet:
         _print(agreed, fraction)
         if out is not None:
             say(f"in {out}: {', '.join(OUTPUTS)}")
-
-
-def _write(agreement: Agreement, tables: ScoreTables, settings: dict[str, Any], out: Path) -> None:
-    from fiqx_trt.figures.canvas import save_pictures
-    from fiqx_trt.figures.correlations import correlation_figure
-    from fiqx_trt.figures.overlap import overlap_figure
-    from fiqx_trt.files import write_csv, write_json
-    from fiqx_trt.report.overlap import overlap_page
-    from fiqx_trt.report.parts import save_page
-
-    out.mkdir(parents=True, exist_ok=True)
-    columns = [*COLUMNS, *(f"{kind}{end}" for kind in COEFFICIENTS for end in ("", "_low", "_high"))]
-    write_csv(out / "overlap.csv", columns, _pairs(agreement))
-    pictures = {
-        "overlap": overlap_figure(
-            agreement.methods, agreement.top, agreement.bottom, fraction=settings["fraction"]
-        ),
-        "correlations": correlation_figure(
-            agreement.methods, agreement.spearman, agreement.kendall, level=settings["level"]
-        ),
-    }
-    save_pictures(pictures, out)
-    record = command_record()
-    save_page(overlap_page(agreement, tables, settings, pictures, record, skipped_notes(tables)), out)
-    methods = {
-        one.name: {"file": str(one.source), "column": one.column, "better": one.direction}
-        for one in tables.methods
-    }
-    write_json(
-        out / "summary.json",
-        {
-            **record.summary(),
-            "images": agreement.images,
-            "images_left_out": agreement.left_out,
-            "group": agreement.group,
-            **settings,
-            "methods": methods,
-            "columns_without_direction": list(tables.skipped),
-            "overlap_top": agreement.top.tolist(),
-            "overlap_bottom": agreement.bottom.tolist(),
-            **{kind: _values(getattr(agreement, kind)) for kind in COEFFICIENTS},
-        },
-    )
-
-
-def _values(rows: Sequence[Sequence[Any]]) -> list[list[dict[str, float]]]:
-    return [[{"value": cell.value, "low": cell.low, "high": cell.high} for cell in row] for row in rows]
-
-
-def _pairs(agreement: Agreement) -> Iterator[tuple[object, ...]]:
-    """Yield one row for every two methods, each once."""
-    for i, first in enumerate(agreement.methods):
-        for j in range(i + 1, len(agreement.methods)):
-            cells = [getattr(agreement, kind)[i][j] for kind in COEFFICIENTS]
-            numbers = [number for cell in cells for number in (cell.value, cell.low, cell.high)]
-            yield (
-                first,
-                agreement.methods[j],
-                float(agreement.top[i, j]),
-                float(agreement.bottom[i, j]),
-                *numbers,
-            )
 
 
 def _print(agreement: Agreement, fraction: float) -> None:
@@ -168,7 +110,7 @@ def _print(agreement: Agreement, fraction: float) -> None:
             f"{row[4]:.3f} [{row[5]:.3f}, {row[6]:.3f}]",
             f"{row[7]:.3f} [{row[8]:.3f}, {row[9]:.3f}]",
         )
-        for row in _pairs(agreement)
+        for row in agreement.rows()
     ]
     share = f"{100 * fraction:g} %"
     table(

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +13,10 @@ from fiqx_trt.errors import InvalidInputError
 from fiqx_trt.evaluate.bootstrap import Estimate
 from fiqx_trt.evaluate.correlation import rank_correlation
 
-__all__ = ["Agreement", "agreement", "extremes", "gaussian_copula_overlap", "shared_ratio"]
+__all__ = ["COEFFICIENTS", "Agreement", "agreement", "extremes", "gaussian_copula_overlap", "shared_ratio"]
+
+#: The rank correlations of an agreement.
+COEFFICIENTS = ("spearman", "kendall")
 
 
 @dataclass(frozen=True)
@@ -42,6 +46,15 @@ class Agreement:
     images: int
     group: int
     left_out: int
+
+    def rows(self) -> Iterator[tuple[Any, ...]]:
+        """Yield one row for every two methods, each once: names, shared best and worst, and the coefficients with bounds."""
+        for i, first in enumerate(self.methods):
+            for j in range(i + 1, len(self.methods)):
+                cells = [getattr(self, kind)[i][j] for kind in COEFFICIENTS]
+                numbers = [number for cell in cells for number in (cell.value, cell.low, cell.high)]
+                shared = (float(self.top[i, j]), float(self.bottom[i, j]))
+                yield (first, self.methods[j], *shared, *numbers)
 
 
 def extremes(
