@@ -289,6 +289,22 @@ if __name__ == "__main__":
 
 
 @pytest.mark.slow
+def test_a_killed_driver_and_two_runs_at_once(settings, inputs) -> None:
+    expected = whole(settings, inputs, "whole.csv")
+    Path("run.py").write_text(RUN)
+    command = [sys.executable, "run.py", str(settings.model), *map(str, inputs.names)]
+    killed = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 60
+    while not list(Path().glob("run/part-*")) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    killed.kill()
+    assert killed.communicate(timeout=60)[1] == ""  # its workers end without a word
+    both = [subprocess.Popen(command) for _ in range(2)]
+    assert [process.wait(timeout=120) for process in both] == [0, 0]
+    assert merged() == expected
+
+
+@pytest.mark.slow
 def test_kills_of_any_process_lose_and_double_nothing(settings, inputs) -> None:
     expected = whole(settings, inputs, "whole.csv")
     Path("run.py").write_text(RUN)

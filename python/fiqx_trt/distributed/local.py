@@ -80,8 +80,13 @@ class Processes:
 
 
 def _work(number: int, order: Order, pipe: connection.Connection) -> None:
-    """Open the model, say so, and do what comes until nothing comes any more."""
+    """Open the model, say so, and do what comes until the driver is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the driver, which ends the run
+    with suppress(EOFError, BrokenPipeError, ConnectionResetError):
+        _serve(number, order, pipe)
+
+
+def _serve(number: int, order: Order, pipe: connection.Connection) -> None:
     try:
         order.enter()
         worker = OpenWorker(order)
@@ -91,11 +96,7 @@ def _work(number: int, order: Order, pipe: connection.Connection) -> None:
     pipe.send(Event(number, "ready", record=worker.record, notes=tuple(worker.notes)))
     workers = {number: worker}
     while True:
-        try:
-            task = pipe.recv()
-        except (EOFError, OSError):  # the driver is gone
-            return
-        event = perform(number, task, workers, replaceable=True)
+        event = perform(number, pipe.recv(), workers, replaceable=True)
         pipe.send(event)
         if event.kind == "died":
             os._exit(1)  # without the end of a context that may hang
