@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
-import numpy as np
 import typer
 
 from fiqx_trt.cli import groups as g
@@ -32,59 +31,28 @@ def calibrate(
     quiet: o.Quiet = False,
 ) -> None:
     """Measure α, r, γ and the percentiles of a model on typical faces and write them into its sidecar."""
-    from fiqx_trt.explain.measuring import FaceSample, measure_pixels
-    from fiqx_trt.faces.batch import iter_batches
-    from fiqx_trt.models.calibration import calibrate_quality, quality_quantiles
-    from fiqx_trt.models.gradients import check_weights
+    from fiqx_trt.experiments.model_calibration import calibrate_model
     from fiqx_trt.models.load import update_sidecar
-    from fiqx_trt.quality.serfiq import SerFiq
     from fiqx_trt.runs.options import open_model
 
-    method = SerFiq(estimator=estimator)
-    check_weights(weights)
-    raw: list[np.ndarray] = []
-    sample = FaceSample()
-    done = failed = 0
     with (
         open_model(model, runtime, contract.contract) as opened,
         open_progress(None, quiet=quiet) as progress,
     ):
-        preparer = faces.preparer(opened.spec, runtime)
-        for records in iter_batches(pictures.sources(), preparer, batch=32, threads=runtime.threads or 2):
-            images = [record.image for record in records if record.image is not None]
-            if images:
-                stack = np.stack(images)
-                raw.append(method.score(opened, stack, opened.extract(stack)).raw)
-                sample.add(stack, raw[-1])
-            done += len(records)
-            failed += len(records) - len(images)
-            progress(done=done, failed=failed)
-        qualities = np.concatenate(raw) if raw else np.zeros(0)
-        alpha, r = (
-            float(f"{x:.{digits}g}") for x, digits in zip(calibrate_quality(qualities), (4, 5), strict=True)
+        measured = calibrate_model(
+            pictures.sources(),
+            opened,
+            faces.preparer(opened.spec, runtime),
+            estimator=estimator,
+            weights=weights,
+            pixels=pixels,
+            threads=runtime.threads or 2,
+            report=progress,
         )
-        measured = (
-            measure_pixels(opened, *sample.arrays(), alpha=alpha, r=r, weights=weights) if pixels else None
-        )
-    typer.echo(f"alpha = {alpha:g}\nr = {r:g}\nfaces = {len(qualities)}")
-    note = f"SER-FIQ {estimator} on {len(qualities)} faces"
-    fields: dict[str, Any] = {
-        "alpha": alpha,
-        "r": r,
-        "estimator": method.setting,
-        "quantiles": quality_quantiles(qualities),
-    }
-    if measured is not None:
+    typer.echo(f"alpha = {measured.alpha:g}\nr = {measured.r:g}\nfaces = {len(measured.qualities)}")
+    if (scales := measured.pixels) is not None:
         typer.echo(
-            f"gamma = {measured.gamma:g}\ngamma_contrast = {measured.gamma_contrast:g}\nweights = {measured.weights}"
+            f"gamma = {scales.gamma:g}\ngamma_contrast = {scales.gamma_contrast:g}\nweights = {scales.weights}"
         )
-        note += f"; γ for the weighting {measured.weights} on the best {measured.best} of {measured.faces}"
-        fields |= {
-            "gamma": measured.gamma,
-            "gamma_contrast": measured.gamma_contrast,
-            "gamma_weights": measured.weights,
-            "usual": measured.usual,
-        }
-    if dry_run:
-        return
-    say(f"wrote {update_sidecar(model, contract.contract, {**fields, 'calibration': note})}")
+    if not dry_run:
+        say(f"wrote {update_sidecar(model, contract.contract, measured.fields())}")
