@@ -27,6 +27,11 @@ def torch_cases() -> list[tuple[object, str]]:
             "inputs is float32, not uint8; its values are in 0..1: give (255 * inputs).round().to(torch.uint8)",
         ),
         (unit * 255, "give inputs.round().clamp(0, 255).to(torch.uint8)"),
+        (
+            unit.bfloat16(),
+            "inputs is bfloat16, not uint8; its values are in 0..1: give (255 * inputs).round()",
+        ),
+        (unit.clone().requires_grad_(), "inputs is float32, not uint8; its values are in 0..1: give (255"),
         (torch.from_numpy(PICTURE).long(), "give inputs.to(torch.uint8) where its values are in 0..255"),
         (
             torch.empty(2, 40, 48, 3, device="meta"),

@@ -163,11 +163,19 @@ def _pictures(name: str, item: Any) -> Iterator[FaceSource]:
 def _uint8(name: str, item: Any) -> NDArray[np.uint8]:
     array = _host_array(name, item)
     if array.dtype != np.uint8:
-        raise InvalidInputError(f"{name} is {array.dtype}, not uint8; {_dtype_cure(name, item, array)}")
+        kind = str(item.dtype).removeprefix("torch.") if _is_torch(item) else array.dtype
+        raise InvalidInputError(f"{name} is {kind}, not uint8; {_dtype_cure(name, item, array)}")
     return array
 
 
+def _is_torch(item: object) -> bool:
+    return type(item).__module__.partition(".")[0] == "torch"
+
+
 def _host_array(name: str, item: Any) -> NDArray[Any]:
+    if _is_torch(item):  # NumPy reads no tensor with a gradient, and none of bfloat16
+        item = item.detach()
+        item = item.float() if str(item.dtype) == "torch.bfloat16" else item
     try:
         array = np.asarray(item) if hasattr(item, "__array__") else np.from_dlpack(item)
     except (TypeError, ValueError, RuntimeError, BufferError) as error:
@@ -180,7 +188,7 @@ def _host_array(name: str, item: Any) -> NDArray[Any]:
 
 def _dtype_cure(name: str, item: Any, array: NDArray[Any]) -> str:
     """Return the call that would make uint8 pixels of an array."""
-    torch = type(item).__module__.partition(".")[0] == "torch"
+    torch = _is_torch(item)
     cast = ".to(torch.uint8)" if torch else ".astype(np.uint8)"
     if array.dtype.kind == "f" or "float" in str(array.dtype):
         low, high = (float(array.min()), float(array.max())) if array.size else (0.0, 0.0)
