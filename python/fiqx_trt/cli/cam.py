@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import typer
 
 from fiqx_trt.cli import groups as g
@@ -13,7 +15,7 @@ __all__ = ["cam"]
 
 def cam(
     *,
-    out: o.OutDirectory,
+    out: o.OutFolder,
     cam: g.CamGroup,
     files: g.FileGroup,
     model: g.ModelGroup,
@@ -22,6 +24,7 @@ def cam(
     runtime: g.RuntimeGroup,
     batch: o.Batch = 8,
     output: g.OutputGroup,
+    engine: g.EngineGroup,
 ) -> None:
     """Draw the Score-CAM map of every face: float maps, a picture each, a table, and report.html.
 
@@ -40,8 +43,14 @@ def cam(
         pictures=files.pictures,
         cam=cam,
     )
-    refuse_other_report(out / CAM_TABLE, output.mode)
-    done, status = run_on_terminal(settings, pictures, out / CAM_TABLE, output, batch=batch)
+    if engine.spreads(out):
+        from fiqx_trt.cli.parts_run import run_in_parts
+
+        folder = f"{out.rstrip('/')}/"
+        raise typer.Exit(run_in_parts(settings, pictures, folder, output, engine, batch=batch))
+    table = Path(out) / CAM_TABLE
+    refuse_other_report(table, output.mode)
+    done, status = run_on_terminal(settings, pictures, table, output, batch=batch)
     if done.complete:
         page = write_differences(ExplainedTable(done.table, done.meta, done.model), recipe=cam.recipe)
         write_report(page, done, quiet=output.quiet)

@@ -165,6 +165,12 @@ class EngineGroup:
             )
         return out.endswith("/")
 
+    def spreads(self, out: str) -> bool:
+        """Return whether a run whose output is a folder in any case is made in parts."""
+        from fiqx_trt.faces.storage import is_url
+
+        return bool(self.engine) or self.share is not None or is_url(out)
+
     def in_parts(self, out: str) -> bool:
         """Return whether a run is made in parts."""
         return bool(self.engine) or self.is_folder(out)

@@ -260,6 +260,16 @@ RetryFailed = Annotated[
         "--retry-failed", help="Do the failed rows of a complete table again.", rich_help_panel=OUTPUT_PANEL
     ),
 ]
+OutFolder = Annotated[
+    str,
+    typer.Option(
+        "--out",
+        "-o",
+        metavar="DIR",
+        help="Folder to write into; with --engine or --share, or a URL, a folder of parts, whose maps are in archives.",
+        show_default=False,
+    ),
+]
 OutDirectory = Annotated[
     Path, typer.Option("--out", "-o", metavar="DIR", help="Folder to write into.", show_default=False)
 ]

@@ -16,7 +16,7 @@ from fiqx_trt.errors import OutputError
 if TYPE_CHECKING:
     from fiqx_trt.cli.groups import EngineGroup, InputGroup, OutputGroup
     from fiqx_trt.distributed.run import PartsResult
-    from fiqx_trt.runs.settings import ScoreSettings
+    from fiqx_trt.runs.settings import RunSettings
 
 __all__ = ["run_in_parts"]
 
@@ -24,7 +24,7 @@ EXIT_NOT_COMPLETE = 1
 
 
 def run_in_parts(
-    settings: ScoreSettings,
+    settings: RunSettings,
     pictures: InputGroup,
     out: str,
     output: OutputGroup,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -43,7 +44,7 @@ PresetName = Annotated[
 
 def plq(
     *,
-    out: o.OutDirectory,
+    out: o.OutFolder,
     weights: WeightsName = None,
     per: PerName = None,
     clip: Annotated[
@@ -70,6 +71,7 @@ def plq(
     runtime: g.GradientRuntimeGroup,
     batch: o.Batch = 32,
     output: g.OutputGroup,
+    engine: g.EngineGroup,
 ) -> None:
     """Explain every face: float maps, a picture each, a table that says which regions serve less than usual, and report.html.
 
@@ -96,8 +98,14 @@ def plq(
         options=serfiq.options,
         colors=colors,
     )
-    refuse_other_report(out / PLQ_TABLE, output.mode)
-    done, status = run_on_terminal(settings, pictures, out / PLQ_TABLE, output, batch=batch)
+    if engine.spreads(out):
+        from fiqx_trt.cli.parts_run import run_in_parts
+
+        folder = f"{out.rstrip('/')}/"
+        raise typer.Exit(run_in_parts(settings, pictures, folder, output, engine, batch=batch))
+    table = Path(out) / PLQ_TABLE
+    refuse_other_report(table, output.mode)
+    done, status = run_on_terminal(settings, pictures, table, output, batch=batch)
     if done.complete:
         page = plq_page(ExplainedTable(done.table, done.meta, done.model), method=method)
         write_report(page, done, quiet=output.quiet)

@@ -11,6 +11,7 @@ module       does
 `driver`     gives units to a crew until every unit has its part
 `run`        the whole: plan, drive, finish
 `merge`      the parts as one table
+`shards`     the archives that a run writes
 `listing`    the units of the inputs, the same ones every time they are listed
 `pack`       pictures of any inputs as numbered tar shards
 ===========  ===============================================================================

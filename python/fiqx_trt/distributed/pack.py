@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import json
 import re
-import tarfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING
 
 from fiqx_trt.distributed.folder import OWN, RunFolder, open_folder
 from fiqx_trt.distributed.listing import Listing, unchanged
 from fiqx_trt.distributed.plan import Plan
-from fiqx_trt.errors import ImageError, InvalidInputError, OutputError
+from fiqx_trt.distributed.shards import write_members
+from fiqx_trt.errors import FiqxError, ImageError, InvalidInputError, OutputError
 from fiqx_trt.faces.storage import is_url
 from fiqx_trt.faces.units import LOOSE, Unit, digest_units
 from fiqx_trt.faces.walk import is_picture_name
@@ -171,36 +171,31 @@ def _pack(folder: RunFolder, shard: str, unit: Unit, stop: Callable[[], bool]) -
     """Write a shard; return how many pictures it holds and how many were left out."""
     left_out: list[dict[str, str]] = []
     count = 0
+
+    def members() -> Iterator[tuple[str, bytes]]:
+        nonlocal count
+        for source in unit.sources():
+            if stop():
+                raise _StoppedError
+            try:
+                data = source.read()
+            except ImageError as error:
+                left_out.append({"path": escape_text(source.path), "error": str(error)})
+                continue
+            count += 1
+            yield member_name(source.path, data), data
+
     try:
         with folder.create(shard) as file:
-            for source in unit.sources():
-                if stop():
-                    raise _StoppedError
-                try:
-                    data = source.read()
-                except ImageError as error:
-                    left_out.append({"path": escape_text(source.path), "error": str(error)})
-                    continue
-                _add(file, member_name(source.path, data), data)
-                count += 1
-            file.write(bytes(2 * tarfile.BLOCKSIZE))
+            write_members(file, members())
             if left_out:  # before the shard appears, as a shard that exists is not looked at again
                 lines = "".join(json.dumps(one) + "\n" for one in left_out)
                 folder.write(f"{OWN}/{_LEFT_OUT}{unit.number:06d}.jsonl", lines.encode())
+    except FiqxError:
+        raise
     except OSError as error:
-        if isinstance(error, OutputError):
-            raise
         raise OutputError(f"cannot write {shard} in {folder.location}: {error.strerror or error}") from error
     return count, len(left_out)
-
-
-def _add(file: BinaryIO, name: str, data: bytes) -> None:
-    """Write a member as GNU tar does, with nothing of this machine or this hour."""
-    member = tarfile.TarInfo(name)
-    member.size = len(data)
-    file.write(member.tobuf(tarfile.GNU_FORMAT, "utf-8", "surrogateescape"))
-    file.write(data)
-    file.write(bytes(-len(data) % tarfile.BLOCKSIZE))
 
 
 def member_name(path: str, data: bytes) -> str:

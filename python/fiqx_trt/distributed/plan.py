@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, replace
 
 from fiqx_trt.distributed.folder import OWN, RunFolder
 from fiqx_trt.distributed.parts import part_name, part_numbers
+from fiqx_trt.distributed.shards import is_files_name
 from fiqx_trt.errors import OutputError
 from fiqx_trt.faces.units import UNIT_RULE
 from fiqx_trt.rows import Mode, RunMeta
@@ -121,5 +122,6 @@ def read_plan(folder: RunFolder) -> tuple[Plan, RunMeta]:
 def remove_run(folder: RunFolder, names: set[str]) -> None:
     """Remove a run's files and nothing else; the plan goes first, so that what a kill leaves is no run."""
     own = sorted(f"{OWN}/{name}" for name in folder.names(OWN) if name.startswith("in-hand-"))
-    for name in (PLAN, RECORD, SUCCESS, *map(part_name, sorted(part_numbers(names))), *own):
+    files = sorted(filter(is_files_name, names))
+    for name in (PLAN, RECORD, SUCCESS, *map(part_name, sorted(part_numbers(names))), *files, *own):
         folder.remove(name)

@@ -23,7 +23,7 @@ from fiqx_trt.rows.meta import utc_now
 if TYPE_CHECKING:
     from fiqx_trt.runs.options import Inputs
     from fiqx_trt.runs.progress import Progress
-    from fiqx_trt.runs.settings import ScoreSettings
+    from fiqx_trt.runs.settings import RunSettings
 
 __all__ = ["ENGINES", "PartsResult", "Share", "score_parts"]
 
@@ -98,7 +98,7 @@ class PartsResult:
 
 
 def score_parts(
-    settings: ScoreSettings,
+    settings: RunSettings,
     inputs: Inputs,
     location: str,
     *,

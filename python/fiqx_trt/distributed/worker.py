@@ -5,21 +5,25 @@ from __future__ import annotations
 import os
 import platform
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
+from itertools import count
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from fiqx_trt.distributed.folder import OWN, open_folder
 from fiqx_trt.distributed.parts import Part, RunKey, describe, encode_part, part_name, read_part
 from fiqx_trt.distributed.plan import require_same
+from fiqx_trt.distributed.shards import FILE_COLUMNS, files_name, write_members
 from fiqx_trt.errors import OutputError
+from fiqx_trt.faces.batch import iter_batches
 from fiqx_trt.faces.prepare import FacePreparer, FaceRecord
 from fiqx_trt.faces.sources import Source
 from fiqx_trt.faces.units import Unit
 from fiqx_trt.rows import Row, RunMeta, score_columns
 from fiqx_trt.rows.schema import check_row, group_inputs, is_failed
-from fiqx_trt.runs.loop import iter_rows
 from fiqx_trt.runs.record import RanModel, run_record
-from fiqx_trt.runs.score_rows import Scorer
-from fiqx_trt.runs.settings import ScoreSettings
+from fiqx_trt.runs.settings import RunSettings
 
 __all__ = ["OpenWorker", "Order", "Task", "in_hand_name"]
 
@@ -44,7 +48,7 @@ class Order:
         Whether the run has begun, so that a worker that would compute otherwise cannot begin.
     """
 
-    settings: ScoreSettings
+    settings: RunSettings
     location: str
     call: Sequence[str]
     batch: int = 32
@@ -117,23 +121,23 @@ class OpenWorker:
     def __init__(self, order: Order) -> None:
         self._order = order
         settings = order.settings
-        methods = settings.create_methods()
-        self._model = settings.open_model()
-        try:
-            self._scorer = Scorer(self._model, methods)
-            self._preparer = settings.faces.preparer(self._model.spec, settings.runtime)
-            ran = RanModel.of(self._model)
-            record = run_record(ran, {**settings.faces.parameters, **self._scorer.parameters}, order.call)
-            columns = score_columns(tuple(self._scorer.columns), detection=not settings.faces.aligned)
+        make = settings.prepare()
+        with ExitStack() as opened:
+            own = Path(opened.enter_context(TemporaryDirectory(prefix="fiqx-")))
+            self._files = opened.enter_context(settings.open_files(own))
+            model = opened.enter_context(settings.open_model())
+            self._maker = make(model, self._files)
+            self._preparer = opened.enter_context(settings.faces.preparer(model.spec, settings.runtime))
+            ran = RanModel.of(model)
+            record = run_record(ran, {**settings.faces.parameters, **self._maker.parameters}, order.call)
+            columns = score_columns(tuple(self._maker.columns), detection=not settings.faces.aligned)
             self.record: RunMeta = replace(record, columns=columns)
-            self._ran = f"{ran.backend}, {ran.device}, {self._scorer.ran}"
-            self.notes = [*self._scorer.notes()]
+            self._ran = f"{ran.backend}, {ran.device}, {self._maker.ran}"
+            self.notes = [*self._maker.notes()]
             self._folder = open_folder(order.location)
             if order.joins:
                 self._require_same()
-        except BaseException:
-            self._model.close()
-            raise
+            self._opened = opened.pop_all()
         self._units_sha256 = ""
 
     def run(self, task: Task) -> Part:
@@ -146,7 +150,10 @@ class OpenWorker:
         """
         if not self._units_sha256:
             self._units_sha256 = require_same(self._folder, self.record).units_sha256
+        self._files.begin(count(), clear=True)
         rows = list(self._rows(task))
+        for folder in self._files.folders:
+            rows = self._publish_files(folder, task.unit.number, rows)
         run = RunKey(self.record.configuration_sha256, self._units_sha256)
         part = describe(task.unit, run, rows, self._ran)
         self._folder.write(part_name(part.unit), encode_part(self.record.columns, rows, part))
@@ -154,8 +161,15 @@ class OpenWorker:
 
     def close(self) -> None:
         """Free the model and the detector."""
-        self._preparer.close()
-        self._model.close()
+        self._opened.close()
+
+    def _publish_files(self, folder: Path, number: int, rows: Sequence[Row]) -> list[Row]:
+        """Publish the files of a unit's faces as one archive, and return the rows, which name them in it."""
+        name = files_name(folder.name, number)
+        with self._folder.create(name) as file:
+            write_members(file, ((path.name, path.read_bytes()) for path in sorted(folder.iterdir())))
+        column = FILE_COLUMNS[folder.name]
+        return [{**row, column: f"{name}/{row[column]}"} if row[column] else row for row in rows]
 
     def _require_same(self) -> None:
         cure = "leave that machine out, or name --backend, --precision and --device"
@@ -167,15 +181,20 @@ class OpenWorker:
     def _rows(self, task: Task) -> Iterator[Row]:
         if task.careful:
             return self._careful(task)
-        if task.retry:
+        if task.retry and not self._files.folders:  # files of faces are in one archive, which is made anew
             return self._retried(task)
         return self._made(task.unit.sources())
 
     def _made(self, sources: Iterable[Source]) -> Iterator[Row]:
         threads = self._order.settings.runtime.threads or 2
         batch = self._order.batch
-        for _, row in iter_rows(sources, self._preparer, self._scorer, batch=batch, threads=threads):
-            yield check_row(row, self.record.columns)
+        told = self._preparer.announced(sources)
+        for records in iter_batches(told, self._preparer, batch=batch, threads=threads):
+            yield from self._checked(self._maker.rows(records, self._maker.measure(records)))
+        yield from self._checked(self._maker.finish())
+
+    def _checked(self, rows: Iterable[Row]) -> Iterator[Row]:
+        return (check_row(row, self.record.columns) for row in rows)
 
     def _retried(self, task: Task) -> Iterator[Row]:
         """Yield the rows of a part, those of failed inputs made again."""
@@ -203,8 +222,8 @@ class OpenWorker:
                 continue
             self._folder.write(name, f"{position}".encode())
             records = _prepared(self._preparer, source)
-            for row in self._scorer.rows(records, self._scorer.measure(records)):
-                yield check_row(row, self.record.columns)
+            yield from self._checked(self._maker.rows(records, self._maker.measure(records)))
+            yield from self._checked(self._maker.finish())
         self._folder.remove(name)
 
 

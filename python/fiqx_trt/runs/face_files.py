@@ -132,7 +132,7 @@ class FaceFiles:
         OutputError
             A folder cannot be written.
         """
-        self._numbers = numbers
+        self._numbers, self._before = numbers, None
         for folder in self.folders:
             _prepare(folder, clear=clear)
 
