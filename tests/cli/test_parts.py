@@ -75,6 +75,7 @@ def test_failed_rows_and_their_retry(run: Cli, cli: Cli) -> None:
         (("--out", "run/", "--share", "3/2"), "--share is '3/2'; give K/N"),
         (("--out", "run/", "--share", "1/2", "--engine", "local"), "--share is for runs without an engine"),
         (("--out", "run/", "--share", "1/2", "--overwrite"), "--overwrite with --share would remove"),
+        (("--out", "s.csv", "--label", "cls"), "--label is for runs in parts; give a folder (--out s/)"),
         (("--out", "run/", "--engine", "slurm"), "--engine is 'slurm'; give one of local, ray"),
     ],
 )

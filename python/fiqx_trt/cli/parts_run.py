@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -31,6 +31,7 @@ def run_in_parts(
     engine: EngineGroup,
     *,
     batch: int,
+    labels: Sequence[str] = (),
 ) -> int:
     """Score into the folder `out`, or into parts beside the file `out` that become this file; return the exit status.
 
@@ -59,6 +60,7 @@ def run_in_parts(
             gpus_per_worker=engine.gpus_per_worker,
             share=engine.given_share,
             batch=batch,
+            labels=labels,
             report=report,
             stop=stop,
         )

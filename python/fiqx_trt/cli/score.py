@@ -32,6 +32,16 @@ Methods = Annotated[
         show_default=False,
     ),
 ]
+Label = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--label",
+        metavar="NAME",
+        help="Keep what shards hold beside a picture as a column: cls, json, txt …; label: that of a .rec file. May be repeated.",
+        show_default=False,
+        rich_help_panel=o.PARTS_PANEL,
+    ),
+]
 OutTable = Annotated[
     str,
     typer.Option(
@@ -63,6 +73,7 @@ def score(
     batch: o.Batch = 32,
     output: g.OutputGroup,
     engine: g.EngineGroup,
+    label: Label = None,
 ) -> None:
     """Write the quality of every face: one row per input, always, in input order.
 
@@ -82,7 +93,13 @@ def score(
     if engine.in_parts(out):
         from fiqx_trt.cli.parts_run import run_in_parts
 
-        raise typer.Exit(run_in_parts(settings, pictures, out, output, engine, batch=batch))
+        raise typer.Exit(
+            run_in_parts(settings, pictures, out, output, engine, batch=batch, labels=label or ())
+        )
+    if label:
+        raise InvalidInputError(
+            f"--label is for runs in parts; give a folder (--out {Path(out).stem}/) or --engine local"
+        )
     done, status = run_on_terminal(settings, pictures, Path(out), output, batch=batch)
     if done.complete and not output.quiet:
         _say_scores(done.table, done.meta.columns, settings)

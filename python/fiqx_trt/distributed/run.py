@@ -109,6 +109,7 @@ def score_parts(
     gpus_per_worker: float = 0.0,
     share: Share | None = None,
     batch: int = 32,
+    labels: Sequence[str] = (),
     report: Progress | None = None,
     stop: Callable[[], bool] = lambda: False,
 ) -> PartsResult:
@@ -132,6 +133,8 @@ def score_parts(
         The units of this process, where several processes work on one run without an engine.
     batch
         Batch size; does not affect results.
+    labels
+        Names of the labels beside the pictures that become columns (:mod:`fiqx_trt.faces.labels`).
     report, stop
         See :func:`fiqx_trt.runs.score_table`; both after every unit.
 
@@ -155,7 +158,12 @@ def score_parts(
     crew = _crew(engine, gpus_per_worker)
     try:
         driver = Driver(
-            crew, Order(settings, location, call, batch), folder, workers=workers, report=report, stop=stop
+            crew,
+            Order(settings, location, call, batch, tuple(labels)),
+            folder,
+            workers=workers,
+            report=report,
+            stop=stop,
         )
         hello = driver.first()
         assert hello.record is not None

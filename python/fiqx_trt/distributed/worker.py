@@ -17,10 +17,11 @@ from fiqx_trt.distributed.plan import require_same
 from fiqx_trt.distributed.shards import FILE_COLUMNS, files_name, write_members
 from fiqx_trt.errors import OutputError
 from fiqx_trt.faces.batch import iter_batches
+from fiqx_trt.faces.labels import Labels
 from fiqx_trt.faces.prepare import FacePreparer, FaceRecord
 from fiqx_trt.faces.sources import Source
 from fiqx_trt.faces.units import Unit
-from fiqx_trt.rows import Row, RunMeta, score_columns
+from fiqx_trt.rows import Column, Row, RunMeta, score_columns
 from fiqx_trt.rows.schema import check_row, group_inputs, is_failed
 from fiqx_trt.runs.record import RanModel, run_record
 from fiqx_trt.runs.settings import RunSettings
@@ -42,6 +43,8 @@ class Order:
         What was called, for the record.
     batch
         Batch size; does not affect results.
+    labels
+        Names of the labels that become columns (:mod:`fiqx_trt.faces.labels`).
     here
         The current folder of the run, to which relative paths belong.
     joins
@@ -52,6 +55,7 @@ class Order:
     location: str
     call: Sequence[str]
     batch: int = 32
+    labels: Sequence[str] = ()
     here: str = field(default_factory=os.getcwd)
     joins: bool = False
 
@@ -130,7 +134,8 @@ class OpenWorker:
             self._preparer = opened.enter_context(settings.faces.preparer(model.spec, settings.runtime))
             ran = RanModel.of(model)
             record = run_record(ran, {**settings.faces.parameters, **self._maker.parameters}, order.call)
-            columns = score_columns(tuple(self._maker.columns), detection=not settings.faces.aligned)
+            own_columns = (*self._maker.columns, *_label_columns(order.labels))
+            columns = score_columns(own_columns, detection=not settings.faces.aligned)
             self.record: RunMeta = replace(record, columns=columns)
             self._ran = f"{ran.backend}, {ran.device}, {self._maker.ran}"
             self.notes = [*self._maker.notes()]
@@ -151,7 +156,8 @@ class OpenWorker:
         if not self._units_sha256:
             self._units_sha256 = require_same(self._folder, self.record).units_sha256
         self._files.begin(count(), clear=True)
-        rows = list(self._rows(task))
+        labels = Labels(self._order.labels)
+        rows: list[Row] = [{**row, **labels.of(str(row["path"]))} for row in [*self._rows(task, labels)]]
         for folder in self._files.folders:
             rows = self._publish_files(folder, task.unit.number, rows)
         run = RunKey(self.record.configuration_sha256, self._units_sha256)
@@ -178,12 +184,13 @@ class OpenWorker:
         except OutputError as error:
             raise OutputError(f"on the machine {platform.node()}: {error}") from error
 
-    def _rows(self, task: Task) -> Iterator[Row]:
+    def _rows(self, task: Task, labels: Labels) -> Iterator[Row]:
+        sources = task.unit.sources(labels)
         if task.careful:
-            return self._careful(task)
+            return self._careful(task, sources)
         if task.retry and not self._files.folders:  # files of faces are in one archive, which is made anew
-            return self._retried(task)
-        return self._made(task.unit.sources())
+            return self._retried(task, sources)
+        return self._made(sources)
 
     def _made(self, sources: Iterable[Source]) -> Iterator[Row]:
         threads = self._order.settings.runtime.threads or 2
@@ -196,13 +203,13 @@ class OpenWorker:
     def _checked(self, rows: Iterable[Row]) -> Iterator[Row]:
         return (check_row(row, self.record.columns) for row in rows)
 
-    def _retried(self, task: Task) -> Iterator[Row]:
+    def _retried(self, task: Task, given: Iterable[Source]) -> Iterator[Row]:
         """Yield the rows of a part, those of failed inputs made again."""
         name = part_name(task.unit.number)
         with self._folder.open(name) as file:
             _, old = read_part(file, name)
             groups = list(group_inputs(old))
-        sources = list(task.unit.sources())
+        sources = list(given)
         if [source.path for source in sources] != [str(group[0]["path"]) for group in groups]:
             raise OutputError(f"the inputs changed: {name} was made of others; use --overwrite to start anew")
         failed = [source for source, group in zip(sources, groups, strict=True) if is_failed(group)]
@@ -210,10 +217,10 @@ class OpenWorker:
         for group in groups:
             yield from next(made) if is_failed(group) else group
 
-    def _careful(self, task: Task) -> Iterator[Row]:
+    def _careful(self, task: Task, sources: Iterable[Source]) -> Iterator[Row]:
         """Yield the rows of one picture after the other, each named in a file first; the rows are the same."""
         name = in_hand_name(task.unit.number)
-        for position, source in enumerate(task.unit.sources()):
+        for position, source in enumerate(sources):
             if position in task.crashed:
                 error = f"the worker died of it: {task.crashed[position]}"
                 yield check_row(
@@ -225,6 +232,10 @@ class OpenWorker:
             yield from self._checked(self._maker.rows(records, self._maker.measure(records)))
             yield from self._checked(self._maker.finish())
         self._folder.remove(name)
+
+
+def _label_columns(names: Sequence[str]) -> list[Column]:
+    return [Column(name, "str") for name in names]
 
 
 def _prepared(preparer: FacePreparer, source: Source) -> list[FaceRecord]:

@@ -15,6 +15,7 @@ Records without a picture (the first one and those of the identities) are left o
 
 from __future__ import annotations
 
+import json
 import os
 import struct
 from collections.abc import Iterator
@@ -23,6 +24,7 @@ from typing import BinaryIO, NamedTuple
 
 from fiqx_trt.errors import ImageError, StorageError
 from fiqx_trt.faces import pieces as pieces_module
+from fiqx_trt.faces.labels import Labels
 from fiqx_trt.faces.pieces import Piece
 from fiqx_trt.faces.storage import is_url, open_url
 from fiqx_trt.faces.tar import MAX_BYTES, Entry
@@ -73,7 +75,7 @@ def _open(path: str) -> BinaryIO:
     return os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb")
 
 
-def walk_recordio(path: str, piece: Piece | None = None) -> Iterator[Entry]:
+def walk_recordio(path: str, piece: Piece | None = None, labels: Labels | None = None) -> Iterator[Entry]:
     """Yield the pictures of a RecordIO file, or of a piece of it, in its order, and one entry for every damage.
 
     Of a local file only headers are read while listing, and a picture is read where it is needed, in any thread. After damage
@@ -86,6 +88,8 @@ def walk_recordio(path: str, piece: Piece | None = None) -> Iterator[Entry]:
                 if isinstance(skipped, str):
                     yield Entry(path, f"record {number}, at byte {at:,}: {skipped}")
                 elif skipped < record.size:
+                    if labels is not None:
+                        labels.keep(f"{path}/{number:08d}", "label", _label(file, record, skipped))
                     yield _entry(path, file, record, skipped, number)
 
 
@@ -186,6 +190,24 @@ def _header_size(file: BinaryIO, record: _Record) -> int:
     if skipped > record.size:
         raise _DamagedError("more labels than bytes")
     return skipped
+
+
+def _label(file: BinaryIO, record: _Record, skipped: int) -> str:
+    """Return the label of a record, or its labels as a JSON list."""
+    head = _content(file, record, skipped)
+    numbers = struct.unpack(f"<{(skipped - _HEADER.size) // 4}f", head[_HEADER.size : skipped])
+    return json.dumps(list(numbers)) if numbers else f"{_HEADER.unpack(head[: _HEADER.size])[1]:g}"
+
+
+def _content(file: BinaryIO, record: _Record, size: int) -> bytes:
+    """Read the first bytes of a record."""
+    content = b""
+    for part, (at, length) in enumerate(record.parts):
+        file.seek(at)
+        content += (_MAGIC if part else b"") + file.read(min(length, size))
+        if len(content) >= size:
+            break
+    return content[:size]
 
 
 def _entry(path: str, file: BinaryIO, record: _Record, skipped: int, number: int) -> Entry:

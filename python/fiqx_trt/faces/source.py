@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 
 from fiqx_trt.errors import ImageError, SourceError
 from fiqx_trt.faces.bins import bin_member, read_member
+from fiqx_trt.faces.labels import Labels
 from fiqx_trt.faces.picture_tables import cut_picture_table, walk_picture_table
 from fiqx_trt.faces.pieces import Piece
 from fiqx_trt.faces.recordio import cut_recordio, walk_recordio
@@ -95,15 +96,17 @@ class Container:
     column: str = ""
     piece: Piece | None = None
 
-    def sources(self, *, on_skip: Callable[[str], None] | None = None) -> Iterator[Source]:
-        """Yield its pictures in order; damage is a source that says so."""
+    def sources(
+        self, *, on_skip: Callable[[str], None] | None = None, labels: Labels | None = None
+    ) -> Iterator[Source]:
+        """Yield its pictures in order; damage is a source that says so. `labels` keeps what is beside them."""
         skip = on_skip or (lambda _: None)
         if self.column:
             entries: Iterator[Found | Entry] = walk_picture_table(self.path, self.column, self.piece)
         elif is_archive_name(self.path):
-            entries = walk_tar(self.path, on_skip=skip)
+            entries = walk_tar(self.path, on_skip=skip, labels=labels)
         else:
-            entries = walk_recordio(self.path, self.piece)
+            entries = walk_recordio(self.path, self.piece, labels)
         return (Source(*one) if isinstance(one, tuple) else _member(one) for one in entries)
 
     def cut(self) -> Iterator[Container]:

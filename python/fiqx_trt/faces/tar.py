@@ -25,7 +25,9 @@ from functools import partial
 from typing import BinaryIO, NamedTuple, cast
 
 from fiqx_trt.errors import ImageError, StorageError
+from fiqx_trt.faces.labels import Labels
 from fiqx_trt.faces.storage import is_url, open_url
+from fiqx_trt.faces.tar_extended import ENDLESS, LONGEST_NAME, Extended, read_pax
 from fiqx_trt.faces.walk import is_picture_name
 
 __all__ = ["ARCHIVE_SUFFIXES", "MAX_BYTES", "Entry", "is_archive_name", "walk_tar"]
@@ -43,10 +45,7 @@ _PACKED = {b"BZh": "bzip2", b"\xfd7zXZ\0": "xz", b"\x28\xb5\x2f\xfd": "zstd", b"
 _GZIP = b"\x1f\x8b"
 
 _BLOCK = 512
-_ENDLESS = 1 << 60  # no file is as large
 _LONGEST = 1 << 20  # bytes of an extended header; a name is far shorter
-_LONGEST_SIZE = 20  # digits of a size
-_LONGEST_NAME = 1 << 15  # bytes; no system has longer ones, and each becomes a row
 _LONG_NAME, _PAX = tarfile.GNUTYPE_LONGNAME, (tarfile.XHDTYPE, tarfile.SOLARIS_XHDTYPE)
 _REGULAR = tarfile.REGULAR_TYPES
 _DAMAGE = (EOFError, zlib.error, gzip.BadGzipFile)
@@ -87,7 +86,9 @@ def is_archive_name(path: str) -> bool:
     return path.lower().endswith((*ARCHIVE_SUFFIXES, *_REFUSED))
 
 
-def walk_tar(archive: str, *, on_skip: Callable[[str], None]) -> Iterator[Entry]:
+def walk_tar(
+    archive: str, *, on_skip: Callable[[str], None], labels: Labels | None = None
+) -> Iterator[Entry]:
     """Yield the pictures of an archive, and one entry for every damage.
 
     Parameters
@@ -96,6 +97,8 @@ def walk_tar(archive: str, *, on_skip: Callable[[str], None]) -> Iterator[Entry]
         A tar file, plain or compressed with gzip; its bytes decide, not its name. Also a URL (`fiqx_trt.faces.storage`).
     on_skip
         Called with each member that is no picture, links included.
+    labels
+        Keeps the members that are labels.
 
     Notes
     -----
@@ -103,7 +106,7 @@ def walk_tar(archive: str, *, on_skip: Callable[[str], None]) -> Iterator[Entry]
     """
     try:
         with _opened(archive) as file, _Stream(file, remote=is_url(archive)) as stream:
-            yield from _Walk(archive, stream, on_skip).entries()
+            yield from _Walk(archive, stream, on_skip, labels).entries()
     except StorageError:
         raise
     except FileNotFoundError:
@@ -194,26 +197,18 @@ class _Header(NamedTuple):
         return self.kind == tarfile.DIRTYPE or (self.kind == tarfile.AREGTYPE and self.name.endswith("/"))
 
 
-@dataclass
-class _Extended:
-    """What extended headers say of the next member."""
-
-    name: str | None = None
-    size: int | None = None
-    sparse: bool = False
-    pending: bool = False  # one was read, and its member not yet
-
-
 class _Walk:
-    def __init__(self, archive: str, stream: _Stream, on_skip: Callable[[str], None]) -> None:
+    def __init__(
+        self, archive: str, stream: _Stream, on_skip: Callable[[str], None], labels: Labels | None
+    ) -> None:
         self.archive = archive
         self._stream = stream
-        self._on_skip = on_skip
+        self._on_skip, self._labels = on_skip, labels
         self._pictures = 0
         self._over = False  # cut off, and a row says so
 
     def entries(self) -> Iterator[Entry]:
-        extended = _Extended()
+        extended = Extended()
         while not (self._over or self._stream.broken):
             header, problem = self._next_header(pending=extended.pending)
             if problem:
@@ -224,7 +219,7 @@ class _Walk:
                 yield from self._extend(extended, header)
             else:
                 yield from self._member(header, extended)
-                extended = _Extended()
+                extended = Extended()
 
     def _next_header(self, *, pending: bool) -> tuple[_Header | None, str]:
         """Find the next header, through the zeros between archives put together and through damage."""
@@ -262,9 +257,9 @@ class _Walk:
     def _warn(self, text: str) -> None:
         _logger.warning("the archive %s: %s", self.archive, text)
 
-    def _extend(self, extended: _Extended, header: _Header) -> Iterator[Entry]:
+    def _extend(self, extended: Extended, header: _Header) -> Iterator[Entry]:
         read = header.kind in (_LONG_NAME, *_PAX)
-        longest = _LONGEST_NAME if header.kind == _LONG_NAME else _LONGEST
+        longest = LONGEST_NAME if header.kind == _LONG_NAME else _LONGEST
         if read and header.size > longest:
             yield Entry(
                 self.archive, f"an extended header of {header.size:,} bytes at byte {self._stream.at:,}"
@@ -280,10 +275,10 @@ class _Walk:
             return  # the end of the archive says so
         if header.kind == _LONG_NAME:
             extended.name = os.fsdecode(data.split(b"\0", 1)[0])
-        elif not _read_pax(data, extended):
+        elif not read_pax(data, extended):
             yield Entry(self.archive, f"the extended header before byte {self._stream.at:,} is damaged")
 
-    def _member(self, header: _Header, extended: _Extended) -> Iterator[Entry]:
+    def _member(self, header: _Header, extended: Extended) -> Iterator[Entry]:
         name = header.name if extended.name is None else extended.name
         parts = [part for part in name.split("/") if part not in ("", ".")]
         path = "/".join((self.archive, *parts))
@@ -294,7 +289,7 @@ class _Walk:
         if not regular or not is_picture_name(path) or any(p[0] == "." and p != ".." for p in parts):
             if not header.folder:
                 self._on_skip(path)
-            self._over = not self._stream.skip(size)
+            self._over = not self._pass_over(path, size if regular else 0, size)
             if self._over:
                 yield Entry(self.archive, f"the archive is cut off in the middle of {name!r}")
         elif header.kind == tarfile.GNUTYPE_SPARSE or extended.sparse:
@@ -304,6 +299,14 @@ class _Walk:
             yield self._picture(path, size)
         if not self._stream.broken:
             self._stream.skip(-size % _BLOCK)
+
+    def _pass_over(self, path: str, content: int, size: int) -> bool:
+        """Skip what is no picture, and keep it where it is a label; false when the stream ends before."""
+        if self._labels is None or not content or not self._labels.wants(path, content):
+            return self._stream.skip(size)
+        data = self._stream.read(content)
+        self._labels.take(path, data)
+        return len(data) == content
 
     def _picture(self, path: str, size: int) -> Entry:
         self._pictures += 1
@@ -333,7 +336,7 @@ def _parsed(block: bytes) -> _Header | None:
         return None
     if check != total and check != total - 256 * sum(byte > 127 for byte in block[:148] + block[156:]):
         return None  # the second sum takes bytes as signed, as some old programs did
-    if not 0 <= size < _ENDLESS:
+    if not 0 <= size < ENDLESS:
         return None
     name, prefix = _text(block, 0, 100), _text(block, 345, 155) if block[257:263] == b"ustar\0" else b""
     return _Header(os.fsdecode(prefix + b"/" + name if prefix else name), size, block[156:157])
@@ -348,33 +351,6 @@ def _size(cell: bytes) -> int:
     if cell[0] & 0x80:
         return int.from_bytes(cell[1:], "big") if cell[0] == 0x80 else -1
     return int(cell.split(b"\0", 1)[0].strip() or b"0", 8)
-
-
-def _read_pax(data: bytes, extended: _Extended) -> bool:
-    """Read records of a length, a blank, key=value and a line feed; false when they are damaged."""
-    at, end = 0, len(data.rstrip(b"\0"))
-    while at < end:
-        digits, blank, _ = data[at : at + 20].partition(b" ")
-        length = int(digits) if blank and digits.isdigit() else 0
-        key, equals, value = data[at + len(digits) + 1 : at + length - 1].partition(b"=")
-        if not equals or data[at + length - 1 : at + length] != b"\n" or not _take(key, value, extended):
-            return False
-        at += length
-    return True
-
-
-def _take(key: bytes, value: bytes, extended: _Extended) -> bool:
-    """Take what a record says of the next member; false when it cannot be so."""
-    if key == b"size":
-        if not value.isdigit() or len(value) > _LONGEST_SIZE or int(value) >= _ENDLESS:
-            return False
-        extended.size = int(value)
-    elif key in (b"path", b"GNU.sparse.name"):
-        if len(value) > _LONGEST_NAME:
-            return False
-        extended.name = os.fsdecode(value)
-    extended.sparse |= key.startswith(b"GNU.sparse.")
-    return True
 
 
 def _read_part(archive: str, begin: int, size: int) -> bytes:

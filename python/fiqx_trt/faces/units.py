@@ -11,6 +11,7 @@ import hashlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from fiqx_trt.faces.labels import Labels
 from fiqx_trt.faces.sources import Container, Source
 
 __all__ = ["LOOSE", "UNIT_RULE", "Unit", "UnitDigest", "cut_units", "digest_units"]
@@ -39,10 +40,10 @@ class Unit:
     container: Container | None = None
     pictures: tuple[tuple[str, str], ...] = ()
 
-    def sources(self) -> Iterator[Source]:
-        """Yield the pictures."""
+    def sources(self, labels: Labels | None = None) -> Iterator[Source]:
+        """Yield the pictures; `labels` keeps what the file holds beside them."""
         if self.container is not None:
-            return self.container.sources()
+            return self.container.sources(labels=labels)
         return (Source(path, problem) for path, problem in self.pictures)
 
     def __str__(self) -> str:
