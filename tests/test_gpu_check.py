@@ -5,7 +5,9 @@ from __future__ import annotations
 import importlib.machinery
 import importlib.util
 import json
+import os
 import re
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -233,6 +235,35 @@ def test_a_machine_with_a_gpu_and_no_sanitizer(
     monkeypatch.setattr(check.shutil, "which", lambda name: None)
     with pytest.raises(check.LeftOutError, match="compute-sanitizer is not on PATH"):
         check.sanitizer(later())
+
+
+def test_a_dry_run_takes_the_code_of_every_stage_without_openvino_and_tensorrt(tmp_path: Path) -> None:
+    """On the processor and in small: tests are collected, the network is a small one, nothing that is measured counts."""
+    pytest.importorskip("torch")
+    if shutil.which("cmake") is None or shutil.which("ninja") is None:
+        pytest.skip("there is no cmake or no ninja")
+    missing = "import sys\nsys.modules.update(dict.fromkeys(['openvino', 'tensorrt', 'pycuda']))\n"
+    (tmp_path / "sitecustomize.py").write_text(missing)
+    paths = os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])
+    done = subprocess.run(
+        [sys.executable, SCRIPTS / "gpu_check", "--dry-run", "--out", tmp_path / "r.json"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": paths},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    found = json.loads((tmp_path / "r.json").read_text())["stages"]
+    assert done.returncode == 0, found
+    assert {name: stage["state"] for name, stage in found.items()} == {
+        "machine": "ok", "build": "ok", "native": "ok", "twins": "ok", "tests": "ok", "marked": "ok",
+        "pipeline": "ok", "benchmarks": "ok", "tensorrt": "left out", "sanitizer": "ok",
+    }  # fmt: skip
+    promises = [name for stage in found.values() for name in stage["numbers"] if name.startswith("promise: ")]
+    for part in ("SER-FIQ", "Score-CAM", "face_input", "pixel_moments"):
+        assert any(part in name for name in promises), part
+    with tarfile.open(tmp_path / "r.tgz") as logs:
+        assert {"gpu_check/twins.log", "gpu_check/pipeline.log"} <= set(logs.getnames())
 
 
 @no_gpu
