@@ -18,6 +18,7 @@ import tempfile
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -27,14 +28,16 @@ from fiqx_trt.distributed.crew import Event
 from fiqx_trt.distributed.driver import Driver
 from fiqx_trt.distributed.folder import open_folder
 from fiqx_trt.distributed.parts import Part, part_name
+from fiqx_trt.distributed.plan import RECORD
 from fiqx_trt.distributed.run import score_parts
 from fiqx_trt.distributed.worker import Order, Task
 from fiqx_trt.faces.sources import Container
 from fiqx_trt.faces.units import Unit
 from fiqx_trt.models.export import export_model
 from fiqx_trt.models.probe import probe_faces
-from fiqx_trt.runs.file_run import Inputs, open_run
-from fiqx_trt.runs.options import FaceOptions, RuntimeOptions
+from fiqx_trt.rows import RunMeta
+from fiqx_trt.runs.file_run import open_run
+from fiqx_trt.runs.options import FaceOptions, Inputs, RuntimeOptions
 from fiqx_trt.runs.settings import ScoreSettings
 
 SHARD = 500
@@ -151,6 +154,8 @@ def finish(folder: Path, count: int) -> list[Path]:
     first = (folder / "run" / part_name(0)).read_bytes()
     for number in range(1, count):
         (folder / "run" / part_name(number)).write_bytes(first)
+    record = folder / "run" / RECORD
+    record.write_bytes(replace(RunMeta.read(record), state="complete").to_json())
     (folder / "run" / "_SUCCESS").write_bytes(b"")
     return shards
 

@@ -47,7 +47,7 @@ class Part:
     ----------
     unit
         Number of the unit.
-    configuration_sha256, units_sha256
+    configuration_sha256
         See :class:`RunKey`.
     inputs
         Inputs of the unit.
@@ -55,14 +55,16 @@ class Part:
         Rows per status.
     ran
         Backend, device and precision.
+    units_sha256
+        See :class:`RunKey`.
     """
 
     unit: int
     configuration_sha256: str
-    units_sha256: str = ""
     inputs: int = 0
     counts: Mapping[str, int] = field(default_factory=dict)
     ran: str = ""
+    units_sha256: str = ""
 
     def belongs(self, number: int, run: RunKey) -> bool:
         """Return whether this is the part of a unit of a run."""
@@ -99,7 +101,7 @@ def describe(unit: Unit, run: RunKey, rows: Sequence[Row], ran: str) -> Part:
     """Return what describes a unit's rows."""
     counts = dict(sorted(Counter(str(row["status"]) for row in rows).items()))
     inputs = sum(1 for _ in group_inputs(rows))
-    return Part(unit.number, run.configuration_sha256, run.units_sha256, inputs, counts, ran)
+    return Part(unit.number, run.configuration_sha256, inputs, counts, ran, run.units_sha256)
 
 
 def encode_part(columns: Sequence[Column], rows: Sequence[Row], part: Part) -> bytes:
