@@ -43,14 +43,15 @@ def check(session: nox.Session) -> None:
 
 @nox.session
 def native(session: nox.Session) -> None:
-    """Build without CUDA, with it emulated and, where nvcc is found, for one architecture; run the C++ tests of each."""
-    for preset in ["cpu", *(["cuda"] if shutil.which("nvcc") else []), *EMULATED]:
+    """Build with CUDA for one architecture (without CUDA where there is no nvcc) and emulated; run the C++ tests of each."""
+    for preset in ["cuda" if shutil.which("nvcc") else "cpu", *EMULATED]:
         build(session, preset)
 
 
 @nox.session
 def release(session: nox.Session) -> None:
     """Build the wheel as users get it, with CUDA for every architecture, and run the C++ tests of that build."""
+    build(session, "cpu")
     build(session, "release")
     wheels = ("--wheel-dir", "build/wheels", "-C", "cmake.define.FIQX_CUDA=ON")
     session.run("python", "-m", "pip", "wheel", ".", "--no-deps", *wheels)
@@ -72,13 +73,14 @@ def sanitized(session: nox.Session) -> None:
 
 @nox.session
 def deviceless(session: nox.Session) -> None:
-    """Run tests of the kernels with the module that nvcc compiled, where nvcc is found, on a machine that needs no GPU."""
+    """Run what a module that nvcc compiled must do on a machine without a GPU, where nvcc is found."""
     if not shutil.which("nvcc"):
         session.skip("there is no nvcc")
     run_with(
         session,
         "cuda",
-        "tests/kernels",
+        "tests/kernels/test_common.py",
+        "tests/kernels/test_device.py",
         "tests/test_imports.py",
         "tests/runtime/test_device_context.py",
         "tests/cli/test_doctor.py",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import types
 from pathlib import Path
 
@@ -51,7 +52,13 @@ def test_an_unknown_form_ends_the_build(translate: types.ModuleType, cuda: str) 
         translate.translate("\n" + cuda)
 
 
-def test_doctor_tells(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_doctor_tells(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setattr(_core, "cuda_built", True)
     monkeypatch.setattr(_core, "cuda_emulated", True)
-    assert doctor._extension() == [("kernels", "ok", "CPU; CUDA is emulated on the CPU, which is for tests")]
+    doctor.doctor(as_json=True, quick=True)
+    kernels = {
+        "part": "kernels",
+        "state": "ok",
+        "detail": "CPU; CUDA is emulated on the CPU, which is for tests",
+    }
+    assert kernels in json.loads(capfd.readouterr().out)

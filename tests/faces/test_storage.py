@@ -244,3 +244,24 @@ def test_a_shard_is_read_in_large_pieces(failing: Any) -> None:
     base = failing(lambda kind, _: reads.append(kind) if kind == "read" else None)
     assert contents(f"{base}/shard-00.tar") == PICTURES
     assert len(reads) <= 4  # twice the first piece, once its end
+
+
+def test_a_writer_that_ends_in_the_middle_leaves_no_object(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Arrow closes the stream of a writer that an exception ends, which makes an object of what it has written."""
+
+    class Ending(io.BytesIO):
+        def read(self, size: int | None = -1) -> bytes:
+            if self.tell():
+                raise KeyboardInterrupt
+            return super().read(10)
+
+    monkeypatch.setattr(storage, "_opened", lambda scheme, authority: (fs.LocalFileSystem(), str(tmp_path)))
+    with pytest.raises(KeyboardInterrupt):
+        storage.upload_url("s3://crops/part", Ending(bytes(100)))
+    assert list(storage.list_url("s3://crops")) == []
+    storage.write_url("s3://crops/part", bytes(100))
+    storage.write_url("s3://crops/part", b"new")
+    assert list(storage.list_url("s3://crops")) == ["s3://crops/part"]
+    assert (tmp_path / "part").read_bytes() == b"new"

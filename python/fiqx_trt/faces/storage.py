@@ -11,6 +11,7 @@ from __future__ import annotations
 import io
 import random
 import re
+import secrets
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -100,24 +101,15 @@ def read_url(url: str, max_bytes: int) -> bytes:
 
 
 def write_url(url: str, data: bytes) -> None:
-    """Write an object; it appears whole or not at all.
-
-    Raises
-    ------
-    StorageError, SourceError
-        As in `read_url`, of writing.
-    """
-
-    def write() -> None:
-        store, path = _store(url)
-        with store.open_output_stream(path) as stream:
-            stream.write(data)
-
-    _patiently(url, write, what="write")
+    """Write an object; see `upload_url`."""
+    upload_url(url, io.BytesIO(data))
 
 
 def upload_url(url: str, file: BinaryIO) -> None:
-    """Write a file on the disk as an object, which appears whole or not at all.
+    """Write a file as an object, which appears whole or not at all.
+
+    It grows under another name in the same folder, which begins with a dot, and is then renamed: the stream of a process that
+    ends while it writes is closed, and the store takes that for the end of the object.
 
     Raises
     ------
@@ -127,10 +119,16 @@ def upload_url(url: str, file: BinaryIO) -> None:
 
     def write() -> None:
         store, path = _store(url)
+        folder, _, name = path.rpartition("/")
+        growing = f"{folder}/.{name}-{secrets.token_hex(8)}"
         file.seek(0)
-        with store.open_output_stream(path) as stream:
+        with store.open_output_stream(growing) as stream:
             while data := file.read(CHUNK):
                 stream.write(data)
+        written = store.get_file_info([growing])[0].size
+        if written != file.tell():
+            raise OSError(f"{written} of {file.tell():,} bytes were written")
+        store.move(growing, path)
 
     _patiently(url, write, what="write")
 
