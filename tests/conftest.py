@@ -37,6 +37,12 @@ if importlib.util.find_spec("hypothesis"):  # a machine with a GPU may lack it
     settings.load_profile("repeatable")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the files that take longest (examples, docs, other BLAS kernels), so that several processes end together."""
+    here = Path(__file__).parent
+    items.sort(key=lambda item: item.path.parent != here)
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
     """Keep converted models and tuned settings out of the user's cache, for child processes too."""
