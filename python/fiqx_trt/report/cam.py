@@ -128,7 +128,7 @@ def _spread(summary: TableSummary) -> Table:
         ("correlation with the plain mean activation", *spread_cells(summary.spreads["uniform_correlation"])),
         ("effective channels", *spread_cells(summary.spreads["effective_channels"])),
     ]
-    note = "Half of the faces have at most the median, a tenth at most what stands below 10 %."
+    note = "Half of the faces lie below the median, a tenth below the value under 10 %."
     return Table("How the maps differ from the plain mean activation.", ("", *SHARES), rows, note)
 
 

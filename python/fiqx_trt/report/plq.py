@@ -97,7 +97,7 @@ def _spread(summary: TableSummary, *, calibrated: int) -> Table:
         return percent(summary.low[name] / summary.faces) if compared and name in NAMED else "–"
 
     rows = [(words, *spread_cells(summary.spreads[name]), low(name)) for name, words in _COLUMNS.items()]
-    note = "Half of the faces have at most the median, a tenth at most what stands below 10 %. "
+    note = "Half of the faces lie below the median, a tenth below the value under 10 %. "
     note += (
         f"Nose, mouth and cheeks together, the lower face, were named in {percent(summary.low[LOWER_FACE] / summary.faces)}. "
         f"The threshold was measured on {calibrated} calibration faces, for one in twenty good faces to get any word; the "

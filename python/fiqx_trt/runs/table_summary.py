@@ -36,7 +36,7 @@ class Spread:
     >>> for value in (0.5, 0.251, 0.75, 1.0):
     ...     spread.add(value)
     >>> spread.at(0.0), spread.at(0.5), spread.at(1.0), spread.mean
-    (0.25, 0.5, 1.0, 0.62525)
+    (0.25, 0.625, 1.0, 0.62525)
     """
 
     digits: int
@@ -59,13 +59,18 @@ class Spread:
         return self.total / self.count if self.counts else None
 
     def at(self, share: float) -> float | None:
-        """Return the smallest value that a share of all values, 0 to 1, does not exceed; ``None`` of nothing."""
-        left = share * self.count
+        """Return the quantile of a share, 0 to 1, interpolated between the two values around it; ``None`` of nothing."""
+        place = share * (self.count - 1)
+        below, seen = None, 0
         for value, times in sorted(self.counts.items()):
-            left -= times
-            if left <= 1e-9 * self.count:
+            if below is not None:  # the place is between the last value and this one
+                return below + (value - below) * (place - (seen - 1))
+            seen += times
+            if place <= seen - 1:
                 return value
-        return None
+            if place < seen:
+                below = value
+        return below
 
 
 @dataclass
