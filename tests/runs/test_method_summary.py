@@ -9,7 +9,7 @@ import pytest
 
 from fiqx_trt.rows import RunMeta, open_table, score_columns
 from fiqx_trt.runs import method_summary
-from fiqx_trt.runs.method_summary import MethodSummary, summarise_rows, summarise_table
+from fiqx_trt.runs.method_summary import MethodSummary, summarise_methods, summarise_table
 
 META = RunMeta([], "0", "m", "0" * 64, "b", "d", "p")
 RNG = np.random.default_rng(4)
@@ -50,18 +50,18 @@ def test_a_table_says_what_numpy_says(tmp_path: Path, suffix: str) -> None:
     )
     assert other.line().endswith("highest (lower is better) 499 new\nline, 499.jpg, 498 new\nline, 498.jpg")
     assert quality.worst_path == f"new\nline, {order[0]}.jpg"
-    assert [one.line() for one in summarise_rows({"q": True, "n": False}, ROWS, worst=2)] == [
+    assert [one.line() for one in summarise_methods({"q": True, "n": False}, ROWS, worst=2)] == [
         quality.line(),
         other.line(),
     ]
 
 
 def test_no_number_and_one_number() -> None:
-    (none,) = summarise_rows({"q": True}, [ROWS[-1]])
+    (none,) = summarise_methods({"q": True}, [ROWS[-1]])
     assert (none.line(), none.worst_path) == ("q: no number", None)
-    (one,) = summarise_rows({"q": True}, ROWS[3:4])
+    (one,) = summarise_methods({"q": True}, ROWS[3:4])
     assert one.line() == f"q: {VALUES[3]:.4g} ({int(100 * VALUES[3])} of 100) new\nline, 3.jpg"
-    (two,) = summarise_rows({"n": True}, ROWS[3:5])
+    (two,) = summarise_methods({"n": True}, ROWS[3:5])
     assert (
         two.line()
         == "n: median 3.5, half of them 3.25 to 3.75; lowest 3 new\nline, 3.jpg, 4 new\nline, 4.jpg"

@@ -17,7 +17,7 @@ from fiqx_trt.rows.column_batches import column_batches
 from fiqx_trt.runs.show import number_text, row_name
 from fiqx_trt.text import unescape_text
 
-__all__ = ["MethodSummary", "summarise_rows", "summarise_table"]
+__all__ = ["MethodSummary", "summarise_methods", "summarise_table"]
 
 #: Values that are kept of a method. Of more, every second, fourth, … is kept, so that memory does not grow.
 KEPT = 1 << 20
@@ -104,7 +104,7 @@ class MethodSummary:
         return f" ({statistics.median(np.concatenate(self._hundreds).tolist()):g} of 100)"
 
 
-def summarise_rows(
+def summarise_methods(
     methods: Mapping[str, bool], rows: Sequence[Row], *, worst: int = 3
 ) -> list[MethodSummary]:
     """Summarise the scores of rows in memory.
@@ -139,7 +139,7 @@ def summarise_table(
     table
         The table, with its columns.
     methods, worst
-        As for :func:`summarise_rows`.
+        As for :func:`summarise_methods`.
 
     Raises
     ------

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from fiqx_trt.rows import Column, Row
 from fiqx_trt.runs.frames import arrow_to_pandas
-from fiqx_trt.runs.method_summary import summarise_rows
+from fiqx_trt.runs.method_summary import summarise_methods
 from fiqx_trt.runs.show import html_page, html_row, row_name
 from fiqx_trt.text import printable
 
@@ -92,7 +92,7 @@ class Scores:
         return any(column == name or column.startswith(f"{name}_") for name in self.methods)
 
     def _lines(self) -> list[str]:
-        methods = summarise_rows(self.methods, self.rows, worst=NAMED)
+        methods = summarise_methods(self.methods, self.rows, worst=NAMED)
         lines = [self._summary(), *(method.line() for method in methods), *self._failures()]
         return [*lines, *(f"note: {note}" for note in self.notes)]
 
