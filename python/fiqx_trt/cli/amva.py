@@ -34,11 +34,17 @@ def amva(
     *,
     scores: ScoreGroup,
     out: o.OutDirectory,
-    fraction: Annotated[float, typer.Option(help="Size of the groups H and L, of all images scored.")] = 0.1,
-    replicates: Annotated[int, typer.Option(help="Bootstrap bands of mean and variation; 0: none.")] = 0,
-    seed: Annotated[int, typer.Option(help="Of the bootstrap.")] = 0,
+    fraction: Annotated[
+        float, typer.Option(help="Share of the scored images in the groups H (best) and L (worst).")
+    ] = 0.1,
+    replicates: Annotated[
+        int, typer.Option(help="Bootstrap replicates for bands of mean and variation; 0: no bands.")
+    ] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of the bootstrap.")] = 0,
     examples: Annotated[int, typer.Option(min=0, help="Faces of each group to show.")] = 4,
-    colors: Annotated[str, typer.Option(help="uniform, or jet as in the papers.")] = "uniform",
+    colors: Annotated[
+        str, typer.Option(help="Colours of the maps: uniform, or jet as in the papers.")
+    ] = "uniform",
     maps: g.CamGroup,
     model: g.ModelGroup,
     faces: g.LargestFaceGroup,

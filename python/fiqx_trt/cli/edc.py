@@ -28,7 +28,7 @@ def edc(
     more: MoreScores = None,
     pairs: PairGroup,
     curves: CurveGroup,
-    seed: Annotated[int, typer.Option(help="Of impostor pairs, bootstrap and random discard.")] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of impostor pairs, bootstrap and random discard.")] = 0,
     model: g.ModelGroup,
     faces: g.FaceGroup,
     runtime: g.RuntimeGroup,

@@ -25,7 +25,7 @@ class CurveGroup:
         list[float] | None,
         typer.Option(
             metavar="X",
-            help="False match rate that fixes the threshold; may be repeated.  [default: 0.001]",
+            help="False match rate that fixes the threshold; may be repeated. Default: 0.001.",
             rich_help_panel=CURVES_PANEL,
             show_default=False,
         ),
@@ -40,7 +40,12 @@ class CurveGroup:
         ),
     ] = None
     recompute: Annotated[
-        bool, typer.Option("--recompute", help="Fix it anew at every step.", rich_help_panel=CURVES_PANEL)
+        bool,
+        typer.Option(
+            "--recompute",
+            help="Fix the threshold anew at every step of the discard, in place of once.",
+            rich_help_panel=CURVES_PANEL,
+        ),
     ] = False
     axis: Annotated[
         str, typer.Option(help="What is counted: comparisons or genuine.", rich_help_panel=CURVES_PANEL)
@@ -56,24 +61,30 @@ class CurveGroup:
     limit: Annotated[
         list[float] | None,
         typer.Option(
-            metavar="X", help="Limits of the partial areas.  [default: 0.2 0.3]", rich_help_panel=CURVES_PANEL
+            metavar="X",
+            help="Discard fraction up to which a partial area is taken; may be repeated. Default: 0.2 and 0.3.",
+            rich_help_panel=CURVES_PANEL,
         ),
     ] = None
     det: Annotated[
         list[float] | None,
         typer.Option(
             metavar="X",
-            help="Discard fractions whose DET curves are drawn.  [default: 0 0.1 0.2 0.3]",
+            help="Discard fraction whose DET curve is drawn; may be repeated. Default: 0, 0.1, 0.2, 0.3.",
             rich_help_panel=CURVES_PANEL,
             show_default=False,
         ),
     ] = None
     replicates: Annotated[
-        int, typer.Option(help="Bootstrap over people for the bands; 0: none.", rich_help_panel=CURVES_PANEL)
+        int,
+        typer.Option(
+            help="Bootstrap replicates over people for the bands; 0: no bands.", rich_help_panel=CURVES_PANEL
+        ),
     ] = 200
-    until: Annotated[float, typer.Option(help="Right end of the figure.", rich_help_panel=CURVES_PANEL)] = (
-        0.95
-    )
+    until: Annotated[
+        float,
+        typer.Option(help="Discard fraction at the right end of the figure.", rich_help_panel=CURVES_PANEL),
+    ] = 0.95
     scale: Annotated[
         str, typer.Option(help="Vertical axis: linear or log.", rich_help_panel=CURVES_PANEL)
     ] = "linear"

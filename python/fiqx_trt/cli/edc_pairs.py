@@ -51,7 +51,8 @@ class PairGroup:
     separator: Annotated[
         str,
         typer.Option(
-            help="Of the pairs file: comma or blank; auto looks at it.", rich_help_panel=PAIRS_PANEL
+            help="What separates the columns of the pairs file: comma or blank; auto looks at it.",
+            rich_help_panel=PAIRS_PANEL,
         ),
     ] = "auto"
     similarity: Annotated[

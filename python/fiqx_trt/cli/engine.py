@@ -27,16 +27,23 @@ def build(
         str, typer.Argument(metavar="MODEL", help="Known model, or an ONNX or TensorFlow Lite file.")
     ],
     precision: Annotated[
-        str, typer.Option(help="auto, fp32, fp16. auto: fp16 where probe faces agree.")
+        str, typer.Option(help="Arithmetic: auto, fp32, fp16. auto takes fp16 where probe faces agree.")
     ] = "auto",
     device: Device = "cuda",
     max_batch: Annotated[
         int | None, typer.Option("--max-batch", min=1, help="Rows of one native run; default: 32.")
     ] = None,
     passes: Annotated[
-        int, typer.Option(min=2, help="Passes of SER-FIQ, which are the head's rows.", show_default=True)
+        int,
+        typer.Option(
+            min=2,
+            help="Passes of SER-FIQ sampled, which are the rows of the head's engine.",
+            show_default=True,
+        ),
     ] = 100,
-    gradient: Annotated[bool, typer.Option(help="The gradient graph of PLQ too.")] = True,
+    gradient: Annotated[
+        bool, typer.Option(help="Build the engine of the gradient graph of plq, too.")
+    ] = True,
     contract: g.ContractGroup,
 ) -> None:
     """Build a model's engines now: trunk, head, the embedding alone for Score-CAM, gradient for PLQ."""
@@ -55,7 +62,7 @@ def build(
 
 
 def list_engines(
-    as_json: Annotated[bool, typer.Option("--json", help="Print the side-car files as JSON.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the sidecar files as JSON.")] = False,
 ) -> None:
     """Print the engines in the cache. Needs no GPU."""
     from fiqx_trt.runtime.tensorrt.cache import EngineCache
@@ -69,7 +76,7 @@ def list_engines(
     for entry in entries:
         about = {name: str(value) for name, value in entry.about.items()}
         kind = f"{about.get('precision', '?')}, batch {about.get('batch', '?')}"
-        where = f"{about.get('name', 'unreadable side-car')}, TensorRT {about.get('tensorrt', '?')}"
+        where = f"{about.get('name', 'unreadable sidecar')}, TensorRT {about.get('tensorrt', '?')}"
         built = about.get("built", "")[:16].replace("T", " ")
         rows.append((entry.key[:12], about.get("label", "?"), kind, where, _size(entry.nbytes), built))
     table("", ("engine", "graph", "kind", "card and version", "size", "built"), rows)

@@ -35,7 +35,7 @@ from fiqx_trt.cli import (
 from fiqx_trt.cli.command_line import remember_arguments
 from fiqx_trt.cli.console import complain, configure_logging
 from fiqx_trt.cli.expand import expand_groups
-from fiqx_trt.cli.names import ListingCommand
+from fiqx_trt.cli.names import ExampleGroup, ListingCommand
 from fiqx_trt.cli.signals import Terminated, exit_code, terminable
 from fiqx_trt.errors import ContradictionError, FiqxError, InvalidInputError, SourceError
 
@@ -47,6 +47,7 @@ EXIT_FAILED, EXIT_USAGE = 1, 2
 
 app = typer.Typer(
     name="fiqx-trt",
+    cls=ExampleGroup,
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -128,6 +129,7 @@ add(app, "sample", sample.sample)
 add(app, "doctor", doctor.doctor)
 add(app, "bench", bench.bench)
 experiment_app = typer.Typer(
+    cls=ExampleGroup,
     no_args_is_help=True,
     help="Investigate pixel-level quality: random masks, inpainting, comparison, deletion.",
 )
@@ -135,6 +137,7 @@ for investigation in (experiment.masks, experiment.inpaint, experiment.compare, 
     add(experiment_app, investigation.__name__, investigation)
 app.add_typer(experiment_app, name="experiment")
 model_app = typer.Typer(
+    cls=ExampleGroup,
     no_args_is_help=True,
     help="Known models: list and fetch them; look into any model, state its contract, convert it.",
 )
@@ -144,7 +147,9 @@ add(model_app, "set", known_models.state)
 add(model_app, "inspect", model.inspect)
 add(model_app, "export", model.export)
 app.add_typer(model_app, name="model")
-engine_app = typer.Typer(no_args_is_help=True, help="TensorRT engines: build them beforehand, list, delete.")
+engine_app = typer.Typer(
+    cls=ExampleGroup, no_args_is_help=True, help="TensorRT engines: build them beforehand, list, delete."
+)
 add(engine_app, "build", engine.build)
 add(engine_app, "list", engine.list_engines)
 add(engine_app, "clear", engine.clear)

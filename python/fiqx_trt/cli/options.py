@@ -18,7 +18,7 @@ PARTS_PANEL = "Runs in parts"
 Inputs = Annotated[
     list[str],
     typer.Argument(
-        metavar="IN...",
+        metavar="IN",
         help="Pictures: files, folders, globs, .tar shards, InsightFace's .bin and .rec, @list.txt, a CSV or Parquet table "
         "with a path column, a Parquet table that holds pictures, or - for standard input.",
         show_default=False,
@@ -36,11 +36,19 @@ ModelName = Annotated[
 ]
 Mean = Annotated[
     str | None,
-    typer.Option(metavar="X[,Y,Z]", help="Subtracted from intensities 0..255.", rich_help_panel=MODEL_PANEL),
+    typer.Option(
+        metavar="X[,Y,Z]",
+        help="Subtracted from the intensities 0..255, before they are divided by --std.",
+        rich_help_panel=MODEL_PANEL,
+    ),
 ]
 Std = Annotated[
     str | None,
-    typer.Option(metavar="X[,Y,Z]", help="Divides the intensities after that.", rich_help_panel=MODEL_PANEL),
+    typer.Option(
+        metavar="X[,Y,Z]",
+        help="Divides the intensities, after --mean is subtracted.",
+        rich_help_panel=MODEL_PANEL,
+    ),
 ]
 Color = Annotated[
     str | None,
@@ -59,7 +67,7 @@ InputSize = Annotated[
     typer.Option(
         "--input-size",
         metavar="HxW",
-        help="Size of the faces, where the model's file leaves it open.",
+        help="Height and width of the faces, such as 112x112, where the model's file leaves them open.",
         rich_help_panel=MODEL_PANEL,
     ),
 ]
@@ -75,11 +83,21 @@ Tap = Annotated[
 ]
 Alpha = Annotated[
     float | None,
-    typer.Option("--alpha", metavar="A", help="Slope of the scaled quality.", rich_help_panel=MODEL_PANEL),
+    typer.Option(
+        "--alpha",
+        metavar="A",
+        help="Slope α of the scaled quality σ(α (Q - r)); default: the calibration's.",
+        rich_help_panel=MODEL_PANEL,
+    ),
 ]
 Middle = Annotated[
     float | None,
-    typer.Option("--r", metavar="R", help="Raw quality that is scaled to 0.5.", rich_help_panel=MODEL_PANEL),
+    typer.Option(
+        "--r",
+        metavar="R",
+        help="Raw quality r that is scaled to 0.5; default: the calibration's.",
+        rich_help_panel=MODEL_PANEL,
+    ),
 ]
 Estimator = Annotated[
     str,
@@ -100,13 +118,13 @@ Gamma = Annotated[
 ]
 Target = Annotated[
     str | None,
-    typer.Option(help="What a masked face is scored by: self, argmax, norm, logit.  [default: self]"),
+    typer.Option(help="What a masked face is scored by: self, argmax, norm, logit. Default: self."),
 ]
 ChannelWeights = Annotated[
     str | None,
     typer.Option(
         "--weights",
-        help="Weights of the channels: score, softmax, increase, uniform.  [default: score]",
+        help="Weights of the channels: score, softmax, increase, uniform (one pass a face). Default: score.",
     ),
 ]
 CamPreset = Annotated[
@@ -119,7 +137,11 @@ CamPreset = Annotated[
 ]
 AlignCorners = Annotated[
     bool | None,
-    typer.Option("--align-corners/--half-pixel", help="Upsampling of the masks.", show_default=False),
+    typer.Option(
+        "--align-corners/--half-pixel",
+        help="How masks are upsampled: corners aligned, or by half pixels. Default: half pixels, or the preset's.",
+        show_default=False,
+    ),
 ]
 Layer = Annotated[
     str | None, typer.Option(metavar="NAME", help="Tensor to explain; default: the model's features.")
@@ -140,15 +162,19 @@ MethodOption = Annotated[
 Backend = Annotated[
     str,
     typer.Option(
-        help="auto, {backends}. One asked for by name is used or is an error.",
+        help="What runs networks: auto, {backends}. A named one that is not available is an error.",
         rich_help_panel=RUNTIME_PANEL,
     ),
 ]
-Precision = Annotated[str, typer.Option(help="auto, fp32, bf16, fp16.", rich_help_panel=RUNTIME_PANEL)]
-Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 …", rich_help_panel=RUNTIME_PANEL)]
+Precision = Annotated[
+    str, typer.Option(help="Arithmetic of networks: auto, fp32, bf16, fp16.", rich_help_panel=RUNTIME_PANEL)
+]
+Device = Annotated[
+    str, typer.Option(help="Where networks run: auto, cpu, cuda, cuda:1 …", rich_help_panel=RUNTIME_PANEL)
+]
 Batch = Annotated[
     int,
-    typer.Option(min=1, help="Batch size. Does not affect results.", rich_help_panel=RUNTIME_PANEL),
+    typer.Option(min=1, help="Faces of one batch. Does not affect results.", rich_help_panel=RUNTIME_PANEL),
 ]
 Threads = Annotated[
     int | None, typer.Option(min=1, help="Threads; default: all processors.", rich_help_panel=RUNTIME_PANEL)
@@ -195,7 +221,7 @@ Select = Annotated[
     typer.Option(
         "--faces",
         metavar="WHICH",
-        help="largest, all, or single (several faces fail).",
+        help="Which faces of a picture: largest, all, or single (several faces fail).",
         rich_help_panel=FACES_PANEL,
     ),
 ]

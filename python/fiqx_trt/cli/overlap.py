@@ -43,7 +43,9 @@ def overlap(
             show_default=False,
         ),
     ] = None,
-    fraction: Annotated[float, typer.Option(help="Size of the groups of best and worst images.")] = 0.1,
+    fraction: Annotated[
+        float, typer.Option(help="Share of the images in the groups of the best and the worst.")
+    ] = 0.1,
     identities: Annotated[
         str | None,
         typer.Option(
@@ -52,9 +54,11 @@ def overlap(
             show_default=False,
         ),
     ] = None,
-    replicates: Annotated[int, typer.Option(help="Bootstrap of the correlations; 0: no intervals.")] = 200,
-    seed: Annotated[int, typer.Option(help="Of the bootstrap.")] = 0,
-    level: Annotated[float, typer.Option(help="Of the intervals.")] = 0.95,
+    replicates: Annotated[
+        int, typer.Option(help="Bootstrap replicates of the correlations; 0: no intervals.")
+    ] = 200,
+    seed: Annotated[int, typer.Option(help="Seed of the bootstrap.")] = 0,
+    level: Annotated[float, typer.Option(help="Confidence level of the intervals.")] = 0.95,
     output: g.ResultGroup,
 ) -> None:
     """Compare methods on the images all of them scored: shared best and worst images, and rank correlations.

@@ -30,7 +30,7 @@ def sample(
         int, typer.Option("--per-identity", "-k", help="Images of each person, at most.")
     ] = 30,
     at_least: Annotated[int, typer.Option(help="Leave out people with fewer images than this.")] = 1,
-    seed: Annotated[int, typer.Option(help="Of the choice.")] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of the choice.")] = 0,
     identities: Annotated[
         str,
         typer.Option(

@@ -28,7 +28,7 @@ Methods = Annotated[
     typer.Option(
         "--method",
         metavar="NAME",
-        help="Quality method: {methods}, or onnx:FILE; may be repeated.  [default: serfiq]",
+        help="Quality method: {methods}, or onnx:FILE; may be repeated. Default: serfiq.",
         show_default=False,
     ),
 ]

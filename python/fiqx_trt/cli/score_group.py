@@ -22,14 +22,14 @@ Scores = Annotated[
 ]
 MoreScores = Annotated[
     list[Path] | None,
-    typer.Argument(metavar="[FILE...]", help="Further score tables.", show_default=False),
+    typer.Argument(metavar="FILE", help="Further score tables.", show_default=False),
 ]
 Selected = Annotated[
     list[str] | None,
     typer.Option(
         "--method",
         metavar="NAME",
-        help="Column to use, or FILE:COLUMN; may be repeated.  [default: all whose direction is known]",
+        help="Column to use, or FILE:COLUMN; may be repeated. Default: all whose direction is known.",
         show_default=False,
     ),
 ]
