@@ -30,7 +30,7 @@ def test_the_parser_takes_them(words: str) -> None:
 def test_a_line_that_is_none_is_refused() -> None:
     with pytest.raises(Exception, match="No such option: --metod"):
         parse("fiqx-trt score photos --metod serfiq --out a.csv")
-    with pytest.raises(Exception, match="Missing .*out"):
+    with pytest.raises(Exception, match=r"Missing .*out"):
         parse("fiqx-trt score photos")
 
 
