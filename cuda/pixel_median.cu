@@ -9,9 +9,16 @@ namespace {
 using body::kDigits;
 
 constexpr int kPixels = kWarp;  // of a block: a pixel per lane, and for its counts a bank of shared memory
-constexpr int kWarps = 32;      // maps that are read side by side
-constexpr int kLoads = 8;       // maps of a thread whose loads are under way together
+constexpr int kWarps = 16;      // maps that are read side by side
+constexpr int kLoads = 4;       // maps of a thread whose loads are under way together
 constexpr int kGroup = kDigits / kWarps;
+
+// Blocks of a multiprocessor: 4 where its shared memory holds as many, with 32 registers per thread.
+#if defined(__CUDA_ARCH__) && (__CUDA_ARCH__ == 800 || __CUDA_ARCH__ == 900 || __CUDA_ARCH__ == 1000)
+constexpr int kBlocks = 4;
+#else
+constexpr int kBlocks = 1;
+#endif
 
 /// A pixel's search. Both middle values of an even number of maps share `digits` until they part; `above` is then the
 /// smallest key that begins with `above_digits`, which are as many as `digits` were after the level `parted`.
@@ -84,7 +91,7 @@ __device__ void count(const PixelMedian& a, std::int64_t pixel, int level, Searc
 }
 
 // A block per 32 neighbouring pixels: four passes over their maps, each of which finds 8 bits of the middle keys.
-__global__ void __launch_bounds__(kWarps* kWarp) find_medians(PixelMedian a) {
+__global__ void __launch_bounds__(kWarps* kWarp, kBlocks) find_medians(PixelMedian a) {
     __shared__ std::uint32_t counts[kDigits][kPixels];
     __shared__ std::uint32_t groups[kWarps][kPixels];
     __shared__ Search searches[kPixels];

@@ -190,11 +190,23 @@ def test_pixel_range(cuda, shape):
     assert_same(cuda, kernels.pixel_range, random(*shape))
 
 
-@pytest.mark.parametrize("shape", [(10, 8, 8), (3, 5, 7)])
-def test_pixel_histogram(cuda, shape):
+# From 64 maps on, up to 256 bins are counted in shared memory.
+@pytest.mark.parametrize(
+    ("shape", "bins"),
+    [
+        ((10, 8, 8), 12),
+        ((3, 5, 7), 12),
+        ((64, 5, 7), 256),
+        ((200, 8, 8), 13),
+        ((65, 1, 2), 1),
+        ((64, 3, 5), 257),
+    ],
+)
+def test_pixel_histogram(cuda, shape, bins):
     maps = random(*shape)
     maps[0, 0, :2] = np.nan, np.inf
-    wanted, got = np.ones((*shape[1:], 12), np.uint32), cuda(np.ones((*shape[1:], 12), np.uint32))
+    before = np.random.default_rng(1).integers(0, 9, (*shape[1:], bins), dtype=np.uint32)
+    wanted, got = before.copy(), cuda(before)
     kernels.pixel_histogram(maps, wanted)
     kernels.pixel_histogram(cuda(maps), got)
     kernels.pixel_histogram_merge(got, cuda(wanted))
