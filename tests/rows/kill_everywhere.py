@@ -52,11 +52,12 @@ def in_child(action: Callable[[], object]) -> int:
     return os.waitpid(pid, 0)[1]
 
 
-def prepare(out: Path, mode: str) -> None:
+def prepare(out: Path, whole: Path | None) -> None:
+    """Begin with an empty folder, or with the complete table `whole` in it."""
     shutil.rmtree(out.parent, ignore_errors=True)
     out.parent.mkdir(parents=True)
-    if mode != "new":
-        run(out)
+    for name in ("", ".meta.json") if whole else ():
+        shutil.copy(f"{whole}{name}", f"{out}{name}")
 
 
 def has_begun(out: Path, mode: str, wanted: bytes) -> bool:
@@ -65,7 +66,7 @@ def has_begun(out: Path, mode: str, wanted: bytes) -> bool:
     return mode == "new" or record.exists() or out.read_bytes() == wanted
 
 
-def check(number: int, out: Path, mode: Any, wanted: bytes) -> str | None:
+def check(number: int, out: Path, mode: Any, wanted: bytes, whole: Path | None) -> str | None:
     """Kill the run at the `number`-th call, resume it, say what went wrong; None if it was not killed."""
     groups = GROUPS if mode == "new" else REPAIRED
 
@@ -73,8 +74,7 @@ def check(number: int, out: Path, mode: Any, wanted: bytes) -> str | None:
         kill_at(number)
         run(out, mode=mode, groups=groups)
 
-    if in_child(lambda: prepare(out, mode)):
-        return "cannot prepare"
+    prepare(out, whole)
     before = None if mode == "new" else out.read_bytes()
     status = in_child(work)
     if out.exists() and out.read_bytes() not in (before, wanted):
@@ -95,12 +95,14 @@ def check(number: int, out: Path, mode: Any, wanted: bytes) -> str | None:
 
 def main(suffix: str, mode: str, folder: Path) -> str:
     if suffix == ".parquet":
-        import pyarrow.parquet  # noqa: F401  (once, not in each child)
-    whole = folder / f"wanted{suffix}"
-    if in_child(lambda: run(whole, groups=GROUPS if mode == "new" else REPAIRED)):
+        import fiqx_trt.rows.parquet  # noqa: F401  (once, not in each child)
+    wanted, whole = folder / f"wanted{suffix}", None if mode == "new" else folder / f"whole{suffix}"
+    if in_child(lambda: run(wanted, groups=GROUPS if mode == "new" else REPAIRED)):
         return "the whole run failed"
+    if whole and in_child(lambda: run(whole)):
+        return "cannot prepare"
     for number in count(1):
-        wrong = check(number, folder / "run" / f"s{suffix}", mode, whole.read_bytes())
+        wrong = check(number, folder / "run" / f"s{suffix}", mode, wanted.read_bytes(), whole)
         if wrong:
             return f"killed at call {number}: {wrong}"
         if wrong is None:

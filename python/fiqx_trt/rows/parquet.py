@@ -8,6 +8,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -21,6 +22,9 @@ __all__ = ["arrow_table", "read_columns", "read_parquet", "write_parquet"]
 
 ROW_GROUP = 16_384
 """Rows held in memory at once."""
+
+TEXT_LIMIT = 2**31 - 1
+"""Bytes of text that one Arrow array of the type ``string`` can hold."""
 
 _TYPES = {"str": pa.string(), "int": pa.int64(), "float": pa.float64()}
 
@@ -59,10 +63,31 @@ def _schema(columns: Sequence[Column]) -> Any:
 
 
 def _array(column: Column, rows: Sequence[Row]) -> Any:
-    values: list[Value] = [row[column.name] for row in rows]
+    values: list[Any] = [row[column.name] for row in rows]
     if column.kind == "str":
-        values = [escape_text(value) if isinstance(value, str) else value for value in values]
-    return pa.array(values, type=_TYPES[column.kind])
+        return _texts([None if value is None else escape_text(value) for value in values])
+    zero, dtype = (0, np.int64) if column.kind == "int" else (0.0, np.float64)
+    numbers = np.array([zero if value is None else value for value in values], dtype)
+    return _from_buffers(values, _TYPES[column.kind], [pa.py_buffer(numbers)])
+
+
+def _texts(values: list[str | None]) -> Any:
+    encoded = [b"" if value is None else value.encode() for value in values]
+    offsets = np.zeros(len(values) + 1, np.int64)
+    np.cumsum([len(text) for text in encoded], out=offsets[1:])
+    if offsets[-1] > TEXT_LIMIT:
+        return pa.array(values, type=pa.string())  # in chunks
+    return _from_buffers(
+        values, pa.string(), [pa.py_buffer(offsets.astype(np.int32)), pa.py_buffer(b"".join(encoded))]
+    )
+
+
+def _from_buffers(values: Sequence[object], kind: Any, buffers: list[Any]) -> Any:
+    """Return an Arrow array of buffers in Arrow's layout; ``pa.array`` would import pandas where that is installed."""
+    valid = np.array([value is not None for value in values], bool)
+    missing = len(values) - int(valid.sum())
+    bits = pa.py_buffer(np.packbits(valid, bitorder="little")) if missing else None
+    return pa.Array.from_buffers(kind, len(values), [bits, *buffers], missing)
 
 
 def _kind(path: Path, entry: Any) -> Kind:
