@@ -105,27 +105,31 @@ class _Rows:
         self._parts: list[tuple[NDArray[Any], ...]] = []
 
     def add(self, batch: Any) -> None:
+        from fiqx_trt.rows.arrow_arrays import numbers, stored
+
         first, second, label, *similarity = batch.columns
         codes = [self._codes(first), self._codes(second)]
         words = [LABELS.get(word.strip().lower()) for word in label.dictionary.to_pylist()]
         if None in words or np.any(codes[0] == codes[1]):
             raise _Declined
-        genuine = np.array(words, np.bool_)[label.indices.to_numpy()]
-        numbers = [column.to_numpy(zero_copy_only=False) for column in similarity]
-        if not all(np.all(np.isfinite(column)) for column in numbers):
+        genuine = np.array(words, np.bool_)[stored(label.indices)]
+        scores = [numbers(column) for column in similarity]
+        if not all(np.all(np.isfinite(column)) for column in scores):
             raise _Declined
-        self._parts.append((*codes, genuine, *numbers))
+        self._parts.append((*codes, genuine, *scores))
         self._count += len(genuine)
         if self._progress is not None:
             self._progress(self._count)
 
     def _codes(self, column: Any) -> NDArray[np.int32]:
+        from fiqx_trt.rows.arrow_arrays import stored
+
         images = self._images
         words = column.dictionary.to_pylist()
         if "" in words:
             raise _Declined
         known = [images.setdefault(word, len(images)) for word in words]
-        codes: NDArray[np.int32] = np.array(known, np.int32)[column.indices.to_numpy()]
+        codes: NDArray[np.int32] = np.array(known, np.int32)[stored(column.indices)]
         return codes
 
     def result(self) -> RawPairs:

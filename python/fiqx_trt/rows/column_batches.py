@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from fiqx_trt.errors import SourceError
 from fiqx_trt.rows.reader import read_rows, table_format
-from fiqx_trt.rows.schema import Column, Value
-from fiqx_trt.text import escape_text, shown
+from fiqx_trt.rows.schema import Column
+from fiqx_trt.text import shown
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -46,19 +47,13 @@ def column_batches(path: Path, columns: Sequence[Column], names: Sequence[str]) 
         raise SourceError(f"cannot read {shown(path)}: {' '.join(str(error).split())}") from error
 
 
-def _types(columns: Sequence[Column]) -> dict[str, Any]:
-    import pyarrow as pa
-
-    kinds = {"str": pa.string(), "int": pa.int64(), "float": pa.float64()}
-    return {column.name: kinds[column.kind] for column in columns}
-
-
 def _csv(path: Path, columns: Sequence[Column], names: list[str]) -> Iterator[pa.RecordBatch]:
     from pyarrow import csv
 
-    convert = csv.ConvertOptions(
-        include_columns=names, column_types=_types(columns), strings_can_be_null=True
-    )
+    from fiqx_trt.rows.arrow_arrays import ARROW_TYPES
+
+    types = {column.name: ARROW_TYPES[column.kind] for column in columns}
+    convert = csv.ConvertOptions(include_columns=names, column_types=types, strings_can_be_null=True)
     with csv.open_csv(
         path, parse_options=csv.ParseOptions(newlines_in_values=True), convert_options=convert
     ) as reader:
@@ -73,17 +68,10 @@ def _parquet(path: Path, columns: Sequence[Column], names: list[str]) -> Iterato
 
 
 def _lines(path: Path, columns: Sequence[Column], names: list[str]) -> Iterator[pa.RecordBatch]:
-    from itertools import islice
+    from fiqx_trt.rows.parquet import arrow_table
 
-    import pyarrow as pa
-
-    types = _types(columns)
-    schema = pa.schema([(name, types[name]) for name in names])
+    by_name = {column.name: column for column in columns}
+    wanted = [by_name[name] for name in names]
     rows = read_rows(path, columns)
     while batch := list(islice(rows, ROWS)):
-        values = [{name: _escaped(row[name]) for name in names} for row in batch]
-        yield pa.RecordBatch.from_pylist(values, schema=schema)
-
-
-def _escaped(value: Value) -> Value:
-    return escape_text(value) if isinstance(value, str) else value
+        yield from arrow_table(wanted, batch).to_batches()

@@ -146,20 +146,22 @@ def summarise_table(
     SourceError
         The table cannot be read.
     """
+    from fiqx_trt.rows.arrow_arrays import equal_to, numbers
+
     summaries = [MethodSummary(name, better, worst) for name, better in methods.items()]
     there = {column.name for column in columns}
     names = ["path", "face", "faces", "status", *(n for m in methods for n in (m, f"{m}_100") if n in there)]
     for batch in column_batches(table, columns, names):
-        values = {name: batch.column(name).to_numpy(zero_copy_only=False) for name in names[3:]}
-        scored = values["status"] == "ok"
+        values = {name: numbers(batch.column(name)) for name in names[4:]}
+        scored = equal_to(batch.column("status"), "ok")
         for summary in summaries:
-            numbers = values[summary.name].astype(float)
-            own = np.flatnonzero(scored & ~np.isnan(numbers))
+            scores = values[summary.name]
+            own = np.flatnonzero(scored & ~np.isnan(scores))
             hundreds = values.get(f"{summary.name}_100")
-            taken = None if hundreds is None else hundreds[own].astype(float)
+            taken = None if hundreds is None else hundreds[own]
             if taken is not None and np.isnan(taken).any():
                 taken = None
-            summary.push(numbers[own], taken, _Names(batch, own))
+            summary.push(scores[own], taken, _Names(batch, own))
     return summaries
 
 
