@@ -18,7 +18,7 @@ import pytest
 from distributed.conftest import picture
 from fiqx_trt.distributed import folder as folders
 from fiqx_trt.distributed.merge import merge_parts
-from fiqx_trt.distributed.parts import part_name
+from fiqx_trt.distributed.parts import part_name, read_own
 from fiqx_trt.distributed.run import PartsResult, Share, score_parts
 from fiqx_trt.distributed.worker import OpenWorker, Order
 from fiqx_trt.errors import InvalidInputError, ModelError, OutputError
@@ -93,7 +93,9 @@ def test_shares_that_are_none(text: str) -> None:
         Share.parse(text)
 
 
-def test_resume_makes_what_is_missing_and_nothing_else(settings, inputs) -> None:
+def test_resume_makes_what_is_missing_and_nothing_else(
+    settings, inputs, monkeypatch: pytest.MonkeyPatch
+) -> None:
     expected = whole(settings, inputs, "whole.csv")
     calls: list[int] = []
     first = parts(
@@ -105,8 +107,15 @@ def test_resume_makes_what_is_missing_and_nothing_else(settings, inputs) -> None
     with pytest.raises(OutputError, match="holds a run already; use --resume to continue it, or --overwrite"):
         parts(settings, inputs)
     kept = Path("run", part_name(0)).stat().st_mtime_ns
+    read: list[int] = []
+    monkeypatch.setattr(
+        "fiqx_trt.distributed.run.read_own",
+        lambda folder, number, run: (read.append(number), read_own(folder, number, run))[1],
+    )
     second = parts(settings, inputs, mode="resume")
     assert (second.outcome.made, second.complete) == (4, True)
+    assert sorted(read) == [0, 1, 2]  # for the counts of the whole run
+    assert second.counts == {"decode_error": 9, "ok": 28}
     assert Path("run", part_name(0)).stat().st_mtime_ns == kept
     assert merged() == expected
     assert parts(settings, inputs, mode="overwrite").outcome.made == 7

@@ -24,7 +24,7 @@ from fiqx_trt.errors import ImageError, SourceError
 from fiqx_trt.faces import tar
 from fiqx_trt.faces.batch import iter_batches
 from fiqx_trt.faces.prepare import FacePreparer
-from fiqx_trt.faces.sources import Source, iter_sources
+from fiqx_trt.faces.sources import Source, iter_pieces, iter_sources
 
 Member = tuple[str, bytes]
 NAMES = ["b.jpg", "a.jpg", "in/ünïcödé 顔.jpg", "in/two\nlines.PNG", "x" * 180 + "/y.jpg", "a.jpg"]
@@ -178,6 +178,18 @@ def test_an_archive_without_pictures_is_an_error(here: Path) -> None:
     write("none.tar", packed([]))
     with pytest.raises(SourceError, match=r"no picture in the archive 'none\.tar'"):
         iter_sources("none.tar")
+
+
+def test_few_of_many_archives_are_opened_before_any_work(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write("s.tar", packed(MEMBERS))
+    write("none.tar", packed([]))
+    given = ["s.tar", "none.tar"]
+    with pytest.raises(SourceError, match="no picture in the archive"):
+        iter_pieces(given)
+    monkeypatch.setattr("fiqx_trt.faces.sources.OPENED", 1)
+    assert [piece.path for piece in iter_pieces(given)] == given
+    with pytest.raises(SourceError, match="no such file or folder: 'x'"):
+        iter_pieces([*given, "x"])
 
 
 @given(

@@ -33,6 +33,8 @@ class Outcome:
     ----------
     counts
         Rows per status of the parts that were made now.
+    inputs
+        Inputs of these parts.
     made
         Units that were made now.
     open_units
@@ -44,6 +46,7 @@ class Outcome:
     """
 
     counts: Counter[str] = field(default_factory=Counter)
+    inputs: int = 0
     made: int = 0
     open_units: dict[int, str] = field(default_factory=dict)
     stopped: bool = False
@@ -175,6 +178,7 @@ class Driver:
         self._failures = 0
         self._out.made += 1
         self._out.counts.update(part.counts)
+        self._out.inputs += part.inputs
         if self._report is not None:
             total = sum(self._out.counts.values())
             self._report(done=total, failed=total - self._out.counts["ok"])

@@ -35,8 +35,8 @@ class RunFolder(Protocol):
         """Return a file's content; ``None`` where there is none."""
         ...
 
-    def open(self, name: str) -> BinaryIO:
-        """Open a file for reading."""
+    def open(self, name: str, *, whole: bool = True) -> BinaryIO:
+        """Open a file for reading; without `whole` only a small part of it is going to be read."""
         ...
 
     def write(self, name: str, data: bytes) -> None:
@@ -88,7 +88,7 @@ class _Disk:
         except OSError as error:
             raise self._error(error) from error
 
-    def open(self, name: str) -> BinaryIO:
+    def open(self, name: str, *, whole: bool = True) -> BinaryIO:
         try:
             return (self._path / name).open("rb")
         except OSError as error:
@@ -139,11 +139,15 @@ class _Store:
         except FileNotFoundError:
             return None
 
-    def open(self, name: str) -> BinaryIO:
-        data = self.read(name)  # a part is small, and its footer is at its end
-        if data is None:
-            raise StorageError(f"cannot read {self._url}/{name}: no such object")
-        return io.BytesIO(data)
+    def open(self, name: str, *, whole: bool = True) -> BinaryIO:
+        try:
+            file = open_url(f"{self._url}/{name}", chunk=1 << 20 if whole else 1 << 16)
+            if not whole:
+                return file
+            with file:  # a part is small: one request
+                return io.BytesIO(file.read())
+        except FileNotFoundError as error:
+            raise StorageError(f"cannot read {self._url}/{name}: no such object") from error
 
     def write(self, name: str, data: bytes) -> None:
         write_url(f"{self._url}/{name}", data)

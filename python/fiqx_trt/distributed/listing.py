@@ -30,13 +30,17 @@ class Listing:
 
     def __init__(self, inputs: Inputs, *, loose: int | None = None) -> None:
         self._inputs, self._loose = inputs, loose
+        self._checked = False
         self._kept = (
             list(self._listed()) if any(is_stream(os.fspath(name)) for name in inputs.names) else None
         )
 
     def _listed(self) -> Iterator[Source | Container]:
         given = self._inputs
-        return iter_pieces(given.names, null_separated=given.null_separated, column=given.column)
+        checked, self._checked = self._checked, True
+        return iter_pieces(
+            given.names, null_separated=given.null_separated, column=given.column, checked=checked
+        )
 
     def units(self) -> Iterator[Unit]:
         """Cut them into units."""

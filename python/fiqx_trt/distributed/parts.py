@@ -17,7 +17,7 @@ from fiqx_trt.rows import Column, Row
 from fiqx_trt.rows.schema import group_inputs
 from fiqx_trt.text import unescape_text
 
-__all__ = ["Part", "RunKey", "encode_part", "open_own", "part_name", "part_numbers", "read_part"]
+__all__ = ["Part", "RunKey", "encode_part", "open_own", "part_name", "part_numbers", "read_own", "read_part"]
 
 _PREFIX, _SUFFIX = "part-", ".parquet"
 _KEY = b"fiqx"
@@ -138,8 +138,10 @@ def read_part(file: BinaryIO, name: str) -> tuple[Part, Iterator[dict[str, Any]]
 
 
 @contextmanager
-def open_own(folder: RunFolder, number: int, run: RunKey) -> Iterator[tuple[Part, Iterator[dict[str, Any]]]]:
-    """Open the part of a unit, which belongs to a run, and give it and its rows.
+def open_own(
+    folder: RunFolder, number: int, run: RunKey, *, whole: bool = True
+) -> Iterator[tuple[Part, Iterator[dict[str, Any]]]]:
+    """Open the part of a unit, which belongs to a run, and give it and its rows; without `whole` to read no row.
 
     Raises
     ------
@@ -147,11 +149,17 @@ def open_own(folder: RunFolder, number: int, run: RunKey) -> Iterator[tuple[Part
         It is damaged, or of another run.
     """
     name = f"{folder.location.rstrip('/')}/{part_name(number)}"
-    with folder.open(part_name(number)) as file:
+    with folder.open(part_name(number), whole=whole) as file:
         part, rows = read_part(file, name)
         if not part.belongs(number, run):
             raise OutputError(f"{name} is of another run; --retry-failed makes it again")
         yield part, rows
+
+
+def read_own(folder: RunFolder, number: int, run: RunKey) -> Part:
+    """Return what the footer of a unit's part says; errors are those of `open_own`."""
+    with open_own(folder, number, run, whole=False) as (part, _):
+        return part
 
 
 def _rows(table: Any, part: str) -> Iterator[dict[str, Any]]:

@@ -123,6 +123,8 @@ class Actors:
         if not first:
             return []
         done, _ = self._ray.wait(list(first), num_returns=1, timeout=seconds)
+        if done:  # the others that are over too: the first of many workers would be heard of only
+            done, _ = self._ray.wait(list(first), num_returns=len(first), timeout=0)
         return [self._event(first[ref], ref) for ref in done]
 
     def _event(self, number: int, ref: Any) -> Event:

@@ -5,14 +5,16 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from fiqx_trt.distributed.crew import Crew, InProcess
 from fiqx_trt.distributed.driver import Driver, Outcome
 from fiqx_trt.distributed.folder import RunFolder, open_folder
 from fiqx_trt.distributed.listing import Listing, unchanged
-from fiqx_trt.distributed.parts import RunKey, open_own, part_numbers
+from fiqx_trt.distributed.parts import RunKey, part_numbers, read_own
 from fiqx_trt.distributed.plan import RECORD, SUCCESS, Plan, begin, read_plan
 from fiqx_trt.distributed.worker import Order, Task
 from fiqx_trt.errors import InvalidInputError, OutputError, StorageError
@@ -27,6 +29,8 @@ if TYPE_CHECKING:
 
 __all__ = ["ENGINES", "PartsResult", "Share", "score_parts"]
 
+#: Footers of parts that are read at one time, and that are asked for: in an object store each is a request or two.
+READERS, BLOCK = 16, 1024
 #: What can start workers; ``""`` is this process.
 ENGINES = ("", "local", "ray")
 
@@ -174,7 +178,12 @@ def score_parts(
     finally:
         crew.dismiss()
     seconds = time.monotonic() - began
-    return _finished(folder, plan, outcome, hello.notes, seconds, shared=share is not None)
+    others = [
+        number
+        for number in range(plan.units)
+        if outcome.stopped or number in finished or not (share is None or share.has(number))
+    ]
+    return _finished(folder, plan, outcome, others, hello.notes, seconds, shared=share is not None)
 
 
 def _crew(engine: str, gpus_per_worker: float) -> Crew:
@@ -199,21 +208,21 @@ def _tasks(
     mode: Mode,
     share: Share | None,
 ) -> Iterator[Task]:
-    """Yield what is to be made."""
+    """Yield what is to be made; what is made again is taken out of `finished`."""
     for unit in units:
         if share is not None and not share.has(unit.number):
             continue
         if unit.number not in finished:
             yield Task(unit)
         elif mode == "retry" and (failed := _failed(folder, unit.number, run)) != 0:
+            finished.discard(unit.number)
             yield Task(unit, retry=failed is not None)
 
 
 def _failed(folder: RunFolder, number: int, run: RunKey) -> int | None:
     """Return how many rows of a unit failed; ``None`` where its part is damaged or of another run."""
     try:
-        with open_own(folder, number, run) as (part, _):
-            return part.failed
+        return read_own(folder, number, run).failed
     except StorageError:
         raise
     except OutputError:
@@ -221,9 +230,16 @@ def _failed(folder: RunFolder, number: int, run: RunKey) -> int | None:
 
 
 def _finished(
-    folder: RunFolder, plan: Plan, outcome: Outcome, notes: Sequence[str], seconds: float, *, shared: bool
+    folder: RunFolder,
+    plan: Plan,
+    outcome: Outcome,
+    others: Sequence[int],
+    notes: Sequence[str],
+    seconds: float,
+    *,
+    shared: bool,
 ) -> PartsResult:
-    """Write the record of what was done; that of a complete run has what all parts say."""
+    """Write the record of what was done; that of a complete run has what all parts say, those of `others` too."""
     names = folder.names()
     done = len(part_numbers(names) & set(range(plan.units)))
     complete = done == plan.units and not outcome.open_units
@@ -233,7 +249,7 @@ def _finished(
         return PartsResult(folder.location, True, plan.units, done, outcome, counts, record, notes)
     record = replace(record, duration_s=round(record.duration_s + seconds, 3), state="interrupted")
     if complete:
-        record = sum_up(folder, plan, record)
+        record = sum_up(folder, plan, record, outcome, others)
     if complete or not shared:  # another process may have written that of the complete run meanwhile
         folder.write(RECORD, record.to_json())
     if complete:
@@ -242,21 +258,27 @@ def _finished(
     return PartsResult(folder.location, complete, plan.units, done, outcome, counts, record, notes)
 
 
-def sum_up(folder: RunFolder, plan: Plan, record: RunMeta) -> RunMeta:
-    """Return the record of a complete run, with what its parts say.
+def sum_up(
+    folder: RunFolder, plan: Plan, record: RunMeta, outcome: Outcome, others: Sequence[int]
+) -> RunMeta:
+    """Return the record of a complete run: what was made now, and what the parts of `others` say.
 
     Raises
     ------
     OutputError
         A part is damaged or of another run.
     """
-    counts: Counter[str] = Counter()
-    inputs = 0
+    made = Outcome() if outcome.stopped else outcome  # a unit may be among `others` then that was made now
+    counts, inputs = Counter(made.counts), made.inputs
     run = RunKey(record.configuration_sha256, plan.units_sha256)
-    for number in range(plan.units):
-        with open_own(folder, number, run) as (part, _):
-            counts.update(part.counts)
-            inputs += part.inputs
+    read = partial(read_own, folder, run=run)
+    with ThreadPoolExecutor(READERS, "fiqx-footers") as threads:
+        for begin in range(
+            0, len(others), BLOCK
+        ):  # a future for each unit of a large run would fill the memory
+            for part in threads.map(read, others[begin : begin + BLOCK]):
+                counts.update(part.counts)
+                inputs += part.inputs
     ordered = dict(sorted(counts.items()))
     return replace(
         record,

@@ -69,6 +69,9 @@ __all__ = [
     "iter_sources",
 ]
 
+#: Files named one by one that are looked into before any work is done: 100,000 archives would take minutes.
+OPENED = 100
+
 
 def iter_sources(
     specs: Sequence[str | Path] | str | Path,
@@ -116,8 +119,16 @@ def iter_pieces(
     null_separated: bool = False,
     stdin: BinaryIO | None = None,
     column: str | None = None,
+    checked: bool = False,
 ) -> Iterator[Source | Container]:
     """List what the inputs name as `iter_sources` does, without reading the files that hold many pictures.
+
+    Parameters
+    ----------
+    specs, null_separated, stdin, column
+        See `iter_sources`.
+    checked
+        The same inputs were listed before, so that mistakes need not be looked for at once.
 
     Returns
     -------
@@ -130,23 +141,26 @@ def iter_pieces(
         As in `iter_sources`.
     """
     lister = _Lister(null_separated, stdin, column, lambda _: None)
-    inputs = _checked(specs, lister)
+    inputs = _named(specs) if checked else _checked(specs, lister)
     return (piece for spec in inputs for piece in lister.pieces(spec))
 
 
 def _checked(specs: Sequence[str | Path] | str | Path, lister: _Lister) -> list[str]:
     """Return the inputs as texts, after the checks that need no work."""
-    named = [specs] if isinstance(specs, (str, os.PathLike)) else list(specs)
-    inputs = [os.fspath(spec) for spec in named]
+    inputs = _named(specs)
     if not inputs:
         raise SourceError(
             "no input given: name files, folders, globs, archives, @lists, tables or - (standard input)"
         )
     if inputs.count("-") > 1:
         raise SourceError("standard input (-) can be named once only")
-    for spec in inputs:
-        lister.check(spec)
+    for number, spec in enumerate(inputs):
+        lister.check(spec, opens=number < OPENED)
     return inputs
+
+
+def _named(specs: Sequence[str | Path] | str | Path) -> list[str]:
+    return [os.fspath(spec) for spec in ([specs] if isinstance(specs, (str, os.PathLike)) else specs)]
 
 
 @dataclass(frozen=True)
@@ -156,12 +170,12 @@ class _Lister:
     column: str | None
     on_skip: Callable[[str], None]
 
-    def check(self, spec: str) -> None:
-        """Raise `SourceError` for what is certainly a mistake, before any work is done."""
+    def check(self, spec: str, *, opens: bool) -> None:
+        """Raise `SourceError` for what is certainly a mistake, before any work is done; `opens`: look into files as well."""
         if is_stream(spec):
             return
         quiet = _Lister(self.null_separated, self.stdin, self.column, lambda _: None)
-        next(quiet.sources(spec))
+        next(quiet.sources(spec) if opens else quiet.pieces(spec))
 
     def sources(self, spec: str) -> Iterator[Source]:
         empty = True
