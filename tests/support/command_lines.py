@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import shlex
 from collections.abc import Iterator
 from typing import Any
@@ -9,6 +10,12 @@ from typing import Any
 from typer.main import get_command
 
 from fiqx_trt.cli.main import app
+
+
+@functools.cache
+def program() -> Any:
+    """The command line as the parser knows it."""
+    return get_command(app)
 
 
 def commands() -> Iterator[tuple[str, Any]]:
@@ -19,17 +26,16 @@ def commands() -> Iterator[tuple[str, Any]]:
         for name, child in getattr(command, "commands", {}).items():
             yield from walk((*words, name), child)
 
-    return walk((), get_command(app))
+    return walk((), program())
 
 
 def parse(line: str) -> tuple[str, Any]:
     """Parse a line ``fiqx-trt …`` as the program does; return the words of its command and the values."""
-    program, *arguments = shlex.split(line)
-    assert program == "fiqx-trt", line
-    command, words, context = get_command(app), [], None
+    first, *arguments = shlex.split(line)
+    assert first == "fiqx-trt", line
+    command, name, words = program(), "", list[str]()
     while hasattr(command, "commands"):
         name, *arguments = arguments
         words.append(name)
         command = command.commands[name]
-    context = command.make_context(name, arguments)
-    return " ".join(words), context.params
+    return " ".join(words), command.make_context(name, arguments).params

@@ -182,7 +182,7 @@ EXAMPLES: Mapping[str, tuple[Example, ...]] = {
         Example("Fetch the default model before its first use", "fiqx-trt model fetch mobilefacenet"),
         Example(
             "Install the file on a machine without a network",
-            "fiqx-trt model fetch mobilefacenet --from mobilefacenet.tgz",
+            "fiqx-trt model fetch mobilefacenet --from MobileFaceNet.tflite",
         ),
     ),
     "model set": (

@@ -71,9 +71,9 @@ class Relative:
 
 
 def relative_maps(intensity: NDArray[np.floating], contrast: NDArray[np.floating]) -> Relative:
-    r"""Return the part of a saliency that can be compared between faces.
+    """Return the part of a saliency that can be compared between faces.
 
-    .. math:: \ell = G_\sigma * \log\max(\hat S / \operatorname{median}\hat S,\ 10^{-3})
+    ``ℓ = G * log max(Ŝ / median Ŝ, 0.001)``
 
     of Ŝ per intensity and per contrast, ``(N, H, W)`` each; InvalidInputError where the shapes differ. The median removes what
     is common to a whole face: Q̂, which is a factor of its Ŝ, and the light.
@@ -171,9 +171,9 @@ class Deviation:
 
 
 def deviation(relative: Relative, usual: Usual) -> Deviation:
-    r"""Compare faces with the usual.
+    """Compare faces with the usual.
 
-    :math:`z = (\ell - \mu) / \sigma` by both maps, and at every pixel the lower of the two: a fault of a face makes one
+    ``z = (ℓ - μ) / σ`` by both maps, and at every pixel the lower of the two: a fault of a face makes one
     of them low, and hardly ever makes one high. Noise and foreign patches lower the saliency per intensity, black and blurred
     areas that per contrast.
     """

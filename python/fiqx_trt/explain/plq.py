@@ -230,12 +230,12 @@ def plq(
     per: Per | None = None,
     on_device: bool = False,
 ) -> PixelQuality:
-    r"""Return the pixel-level quality of aligned faces.
+    """Return the pixel-level quality of aligned faces.
 
-    A quality node on the L2-normalised embedding e has the output :math:`M_Q = \sum_i w_i e_i` (Terhörst et al., Eq. 3). With g
+    A quality node on the L2-normalised embedding e has the output ``M = Σ w_i e_i`` (Terhörst et al., Eq. 3). With g
     its gradient with respect to the raw intensities 0..255 (Eq. 4), w held constant,
 
-    .. math:: \hat S = \tfrac13 \sum_c |g_c|, \qquad P = 1 - \frac{1}{1 + 10^\gamma \hat S^2}
+    ``Ŝ = 1/3 Σ_c |g_c|,   P = 1 - 1 / (1 + 10^γ Ŝ²)``
 
     (Eq. 5 and 6). That is the effect of changing a pixel by one intensity: a darker or flatter picture of the same face has
     larger gradients. Per contrast, Ŝ is multiplied by the standard deviation of the grey intensity around the pixel
@@ -253,10 +253,10 @@ def plq(
         ``(N,)`` quality Q̂ of each face, by any method, in [0, 1] for comparable maps; of a :class:`Quality` the
         scaled numbers are used. ``None``: SER-FIQ's Q̂, closed form.
     weights
-        ``"l1"``: :math:`w_i = \hat Q / \|e\|_1` (Eq. 3). ``"sum"``: :math:`\hat Q / \sum_i e_i`, the authors' program; it
+        ``"l1"``: ``w_i = Q̂ / ‖e‖₁`` (Eq. 3). ``"sum"``: ``w_i = Q̂ / Σ e_i``, the authors' program; it
         gives Q̂ exactly, but divides by a number that is often near zero. ``"signed"``:
-        :math:`\hat Q \,\mathrm{sign}(e_i) / \|e\|_1`; gives Q̂ exactly, with equal weights. ``"exact"``: no
-        node, but the gradient of SER-FIQ's closed form in first order, :math:`-\sqrt{2t/(1+t)}`; Q̂ has no effect.
+        ``w_i = Q̂ sign(e_i) / ‖e‖₁``; gives Q̂ exactly, with equal weights. ``"exact"``: no
+        node, but the gradient of SER-FIQ's closed form in first order, ``-√(2t / (1 + t))``; Q̂ has no effect.
     gamma
         γ of Eq. 6, between -30 and 30. It belongs to a model, a weighting *and* ``per``: 7.5 (ArcFace) and 5.5 (FaceNet) of the
         paper belong to ``"sum"`` per intensity (:data:`fiqx_trt.PRESETS`). ``None``: the model's own.

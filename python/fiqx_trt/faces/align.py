@@ -128,11 +128,11 @@ def template_by_name(name: str) -> Template:
 
 
 def similarity(source: ArrayLike, target: ArrayLike) -> NDArray[np.float64]:
-    r"""Rotation, uniform scale and shift that bring ``source`` closest to ``target``, in closed form.
+    """Rotation, uniform scale and shift that bring ``source`` closest to ``target``, in closed form.
 
-    Minimises :math:`\sum_i \| s R x_i + t - y_i \|^2` over rotations without reflection (Umeyama 1991).
+    Minimises ``Σ ‖s R x_i + t - y_i‖²`` over rotations without reflection (Umeyama 1991).
     In the plane, with points as complex numbers around their means, that is the regression coefficient
-    :math:`z = s e^{i\varphi} = \sum \bar{x}_i y_i / \sum |x_i|^2`; a reflection cannot occur.
+    ``z = s exp(iφ) = Σ conj(x_i) y_i / Σ |x_i|²``; a reflection cannot occur.
 
     Parameters
     ----------

@@ -127,9 +127,9 @@ def dropout_masks(
 
 
 def pair_spread(embeddings: Array, *, out: Array | None = None, stream: int | None = None) -> Array:
-    r"""Return the mean Euclidean distance between the L2-normalised embeddings of an image, over all pairs.
+    """Return the mean Euclidean distance between the L2-normalised embeddings of an image, over all pairs.
 
-    .. math:: \bar d = \frac{2}{m (m-1)} \sum_{i<j} \left\| \frac{x_i}{\|x_i\|} - \frac{x_j}{\|x_j\|} \right\|
+    ``d̄ = 2 / (m (m - 1)) Σ_{i<j} ‖x_i / ‖x_i‖ - x_j / ‖x_j‖‖``
 
     Norms are float64 and unit rows are rounded once to float32. Squared differences are float32 sums in 16
     lanes (lane l adds the components l, l + 16, …, then the lanes are added in halves): equal rows have

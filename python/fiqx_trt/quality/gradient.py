@@ -31,10 +31,10 @@ BLOCK = 64
 
 
 class Gradient:
-    r"""The mean absolute saliency: ≥ 0, lower is better; NaN for a zero embedding.
+    """The mean absolute saliency: ≥ 0, lower is better; NaN for a zero embedding.
 
     With e the L2-normalised embedding and I the raw intensities 0..255,
-    :math:`Q = \frac{1}{3HW} \sum_{c,y,x} \left| \partial \big(\sum_i e_i\big) / \partial I_{cyx} \right| / \|e\|_1`:
+    ``Q = 1 / (3 H W) Σ_{c,y,x} |∂(Σ e_i) / ∂I_cyx| / ‖e‖₁``:
     the mean over the pixels of Ŝ (Terhörst et al., Eq. 5) for a quality node of quality 1, without its bounded scale P.
     """
 

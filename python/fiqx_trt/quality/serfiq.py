@@ -90,12 +90,12 @@ def closed_form_distance(
     rank: float = math.inf,
     context: DeviceContext = HOST,
 ) -> NDArray[np.float64]:
-    r"""Return the expected distance of two dropped-out embeddings, without sampling.
+    """Return the expected distance of two dropped-out embeddings, without sampling.
 
     With the head ``e = A h + b``, inverted dropout of probability p adds noise of covariance
     ``Σ = p/(1-p) A diag(h²) Aᵀ``. With ``t = tr Σ / ‖e‖²`` and ``s = t / (1 + t)``, two normalised noisy embeddings lie
 
-    .. math:: \bar d \approx \sqrt{2 s} \left(1 - \frac{1 + 5 (1 - s)^2}{8 R}\right)
+    ``d̄ ≈ √(2s) (1 - (1 + 5 (1 - s)²) / (8R))``
 
     apart, where R is the effective rank of the noise. The trace is ``p/(1-p) Σ_k h_k² ‖A_:k‖²``: one dot product per face.
 
