@@ -43,6 +43,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: item.path.parent != here)
 
 
+def pytest_sessionfinish() -> None:
+    """Close the browser that tests of pages opened."""
+    from support.browser import close_browser
+
+    close_browser()
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
     """Keep converted models and tuned settings out of the user's cache, for child processes too."""

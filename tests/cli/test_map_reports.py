@@ -55,7 +55,7 @@ def test_the_report_of_plq(cli, many: Path, recogniser: Path, tmp_path: Path) ->
     read = read_report(out)
     rows = [row for row in table_of(out, "plq") if row["status"] == "ok"]
     qualities = sorted(float(row["quality"]) for row in rows)
-    assert read.headings[3:5] == ["The lowest qualities", "The highest qualities"]
+    assert read.headings[4:6] == ["The lowest qualities", "The highest qualities"]
     assert len(read.pictures) == 24
     assert titles(read, "quality") == [f"{q:.2f}" for q in [*qualities[:12], *qualities[:-13:-1]]]
     statuses, spreads = read.tables[:2]

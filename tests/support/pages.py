@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+import hashlib
+import json
 import re
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
@@ -12,7 +14,7 @@ from urllib.parse import unquote_to_bytes
 import cv2
 import numpy as np
 
-VOID = {"meta", "link", "img", "br", "hr"}
+VOID = {"meta", "link", "img", "br", "hr", "input"}
 #: Attributes that make a browser fetch or run something.
 FETCHING = {"src", "srcset", "data", "poster", "action", "formaction", "background", "manifest", "ping"}
 ALLOWED = {
@@ -20,6 +22,8 @@ ALLOWED = {
     *("h1", "h2", "p", "ul", "li", "a", "span", "b", "dl", "div", "dt", "dd", "figure", "img", "figcaption"),
     *("table", "caption", "thead", "tbody", "tr", "th", "td"),
 }
+#: What the table of all rows has beside these.
+EXPLORER = {"noscript", "script", "label", "input", "select", "button", "kbd", "svg", "dialog"}
 
 
 @dataclass
@@ -32,6 +36,7 @@ class Read:
     alts: list[str] = field(default_factory=list)
     pictures: list[np.ndarray] = field(default_factory=list)
     tables: list[list[list[str]]] = field(default_factory=list)
+    rows: dict[str, object] = field(default_factory=dict)  # the block of JSON behind the table of all rows
 
 
 class _Reader(HTMLParser):
@@ -40,11 +45,16 @@ class _Reader(HTMLParser):
         self.open: list[str] = []
         self.ids: list[str] = []
         self.read = Read()
+        self.styles: list[str] = []
+        self.scripts: list[str] = []
+        self.rows: list[str] = []
 
     def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
         values = dict(attributes)
         assert len(values) == len(attributes), f"an attribute twice in <{tag}>"
-        assert tag in ALLOWED, tag
+        assert tag in ALLOWED | EXPLORER, tag
+        assert tag != "script" or values in ({}, {"type": "application/json", "id": "rows"})
+        assert "style" not in values  # the policy forbids it
         assert not any(name.startswith("on") for name in values), values
         self.ids += [values["id"]] if "id" in values else []
         for name in FETCHING & set(values):
@@ -56,13 +66,13 @@ class _Reader(HTMLParser):
             self._picture(values)
         if tag == "th":
             assert values["scope"] in ("col", "row")
-        if tag == "table":
+        if tag == "table" and values.get("role") != "grid":  # that of all rows is filled by its script
             self.read.tables.append([])
         if tag == "tr":
             self.read.tables[-1].append([])
         if tag in ("td", "th"):
             self.read.tables[-1][-1].append("")
-        if tag in ("h1", "h2"):
+        if tag in ("h1", "h2") and "dialog" not in self.open:
             self.read.headings.append("")
         if tag not in VOID:
             self.open.append(tag)
@@ -92,11 +102,15 @@ class _Reader(HTMLParser):
         if "style" in self.open:
             assert "url(" not in data
             assert "@import" not in data
+            self.styles.append(data)
+            return
+        if "script" in self.open:
+            (self.scripts if self.get_starttag_text() == "<script>" else self.rows).append(data)
             return
         self.read.text += data
         if self.open and self.open[-1] in ("td", "th"):
             self.read.tables[-1][-1][-1] += data
-        if self.open and self.open[-1] in ("h1", "h2"):
+        if self.open and self.open[-1] in ("h1", "h2") and "dialog" not in self.open:
             self.read.headings[-1] += data
 
 
@@ -110,6 +124,7 @@ def read_page(text: str) -> Read:
     reader.feed(text)
     reader.close()
     assert reader.open == []
+    _check_policy(text, reader)
     assert len(set(reader.ids)) == len(reader.ids)
     read = reader.read
     inside = [link[1:] for link in read.links if link.startswith("#")]
@@ -119,6 +134,28 @@ def read_page(text: str) -> Read:
     for table in read.tables:
         assert len({len(row) for row in table}) == 1
     return read
+
+
+def _check_policy(text: str, reader: _Reader) -> None:
+    """Style sheet and script are named by their hash, nothing else may run, and pictures come from beside the page at most."""
+    policy = re.search(r'Content-Security-Policy" content="([^"]+)"', text)
+    assert policy is not None
+    rules = dict(rule.split(" ", 1) for rule in policy[1].split("; "))
+    hashes = [base64.b64encode(hashlib.sha256("".join(part).encode()).digest()).decode() for part in
+              (reader.styles, reader.scripts)]  # fmt: skip
+    assert rules.pop("style-src") == f"'sha256-{hashes[0]}'"
+    pictures = "data:"
+    if reader.rows:
+        assert rules.pop("script-src") == f"'sha256-{hashes[1]}'"
+        pictures = "'self' data:"
+        reader.read.rows = json.loads("".join(reader.rows))
+    assert not reader.scripts or reader.rows
+    assert rules == {
+        "default-src": "'none'",
+        "img-src": pictures,
+        "base-uri": "'none'",
+        "form-action": "'none'",
+    }
 
 
 def read_report(folder: Path) -> Read:

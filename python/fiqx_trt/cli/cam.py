@@ -33,6 +33,7 @@ def cam(
     from fiqx_trt.report.cam_folder import write_differences
     from fiqx_trt.report.explained import ExplainedTable
     from fiqx_trt.runs.settings import CAM_TABLE, CamSettings
+    from fiqx_trt.runs.thumbs import ThumbFile
 
     settings = CamSettings(
         model=model.model,
@@ -50,8 +51,12 @@ def cam(
         raise typer.Exit(run_in_parts(settings, pictures, folder, output, engine, batch=batch))
     table = Path(out) / CAM_TABLE
     refuse_other_report(table, output.mode)
-    done, status = run_on_terminal(settings, pictures, table, output, batch=batch)
-    if done.complete:
-        page = write_differences(ExplainedTable(done.table, done.meta, done.model), recipe=cam.recipe)
-        write_report(page, done, quiet=output.quiet)
+    with ThumbFile(Path(out)) as kept:
+        thumbs = None if files.pictures == "none" else kept
+        done, status = run_on_terminal(settings, pictures, table, output, batch=batch, thumbs=thumbs)
+        if done.complete:
+            page = write_differences(
+                ExplainedTable(done.table, done.meta, done.model), recipe=cam.recipe, thumbs=thumbs
+            )
+            write_report(page, done, quiet=output.quiet)
     raise typer.Exit(status)

@@ -81,6 +81,7 @@ def plq(
     from fiqx_trt.report.explained import ExplainedTable
     from fiqx_trt.report.plq import plq_page
     from fiqx_trt.runs.settings import PLQ_TABLE, PlqSettings
+    from fiqx_trt.runs.thumbs import ThumbFile
 
     settings = PlqSettings(
         model=model.model,
@@ -105,8 +106,10 @@ def plq(
         raise typer.Exit(run_in_parts(settings, pictures, folder, output, engine, batch=batch))
     table = Path(out) / PLQ_TABLE
     refuse_other_report(table, output.mode)
-    done, status = run_on_terminal(settings, pictures, table, output, batch=batch)
-    if done.complete:
-        page = plq_page(ExplainedTable(done.table, done.meta, done.model), method=method)
-        write_report(page, done, quiet=output.quiet)
+    with ThumbFile(Path(out)) as kept:
+        thumbs = None if files.pictures == "none" else kept
+        done, status = run_on_terminal(settings, pictures, table, output, batch=batch, thumbs=thumbs)
+        if done.complete:
+            page = plq_page(ExplainedTable(done.table, done.meta, done.model), method=method, thumbs=thumbs)
+            write_report(page, done, quiet=output.quiet)
     raise typer.Exit(status)

@@ -13,12 +13,13 @@ import typer
 from fiqx_trt.cli import groups as g
 from fiqx_trt.cli import options as o
 from fiqx_trt.cli.console import say
-from fiqx_trt.cli.table_run import run_on_terminal
+from fiqx_trt.cli.table_run import refuse_report, run_on_terminal
 from fiqx_trt.errors import InvalidInputError
 
 if TYPE_CHECKING:
     from fiqx_trt.quality import MethodOptions
     from fiqx_trt.rows import Column
+    from fiqx_trt.runs.run_result import RunResult
     from fiqx_trt.runs.settings import ScoreSettings
 
 __all__ = ["score"]
@@ -40,6 +41,16 @@ Label = Annotated[
         help="Keep what shards hold beside a picture as a column: cls, json, txt …; label: that of a .rec file. May be repeated.",
         show_default=False,
         rich_help_panel=o.PARTS_PANEL,
+    ),
+]
+PageFolder = Annotated[
+    Path | None,
+    typer.Option(
+        "--page",
+        metavar="DIR",
+        help="Folder for a page of all faces (report.html), the worst first, to search, sort and send.",
+        show_default=False,
+        rich_help_panel=o.OUTPUT_PANEL,
     ),
 ]
 OutTable = Annotated[
@@ -72,6 +83,7 @@ def score(
     runtime: g.RuntimeGroup,
     batch: o.Batch = 32,
     output: g.OutputGroup,
+    page: PageFolder = None,
     engine: g.EngineGroup,
     label: Label = None,
 ) -> None:
@@ -91,6 +103,10 @@ def score(
         options=_joined(MethodOptions(passes, dropout, seed, estimator, distance), option or ()),
     )
     if engine.in_parts(out):
+        if page is not None:
+            raise InvalidInputError(
+                "--page is for runs into one table; give a file as --out, or make the page of a merged table later"
+            )
         from fiqx_trt.cli.parts_run import run_in_parts
 
         raise typer.Exit(
@@ -100,10 +116,46 @@ def score(
         raise InvalidInputError(
             f"--label is for runs in parts; give a folder (--out {Path(out).stem}/) or --engine local"
         )
-    done, status = run_on_terminal(settings, pictures, Path(out), output, batch=batch)
+    if page is None:
+        done, status = run_on_terminal(settings, pictures, Path(out), output, batch=batch)
+    else:
+        done, status = _run_with_page(settings, pictures, Path(out), page, output, batch)
     if done.complete and not output.quiet:
         _say_scores(done.table, done.meta.columns, settings)
+        _say_page(page)
     raise typer.Exit(status)
+
+
+def _run_with_page(
+    settings: ScoreSettings,
+    pictures: g.InputGroup,
+    out: Path,
+    folder: Path,
+    output: g.OutputGroup,
+    batch: int,
+) -> tuple[RunResult, int]:
+    """Execute the run and write the page of its table."""
+    from fiqx_trt.report.score import ScorePage
+    from fiqx_trt.runs.thumb_fill import fill_from_inputs
+    from fiqx_trt.runs.thumbs import ThumbFile
+
+    refuse_report(folder, output.mode)
+    with ThumbFile(folder) as thumbs:
+        done, status = run_on_terminal(settings, pictures, out, output, batch=batch, thumbs=thumbs)
+        if done.complete:
+            page = ScorePage.of(done, settings.create_methods())
+            absent, spec = page.absent(thumbs), done.model.spec
+            fill_from_inputs(thumbs, absent, pictures, done.table, settings.faces, spec, settings.runtime)
+            page.write(folder, thumbs)
+    return done, status
+
+
+def _say_page(folder: Path | None) -> None:
+    """Say where the page is, or how to get it."""
+    if folder is not None:
+        say(f"{folder / 'report.html'}: open it in a browser; to send it, send the folder {folder}")
+    else:
+        say("to see all faces, the worst first: the same command with --resume --page page")
 
 
 def _say_scores(table: Path, columns: Sequence[Column], settings: ScoreSettings) -> None:

@@ -16,8 +16,9 @@ if TYPE_CHECKING:
     from fiqx_trt.rows import Mode
     from fiqx_trt.runs.run_result import RunResult
     from fiqx_trt.runs.settings import RunSettings
+    from fiqx_trt.runs.thumbs import ThumbFile
 
-__all__ = ["refuse_other_report", "run_on_terminal", "write_report"]
+__all__ = ["refuse_other_report", "refuse_report", "run_on_terminal", "write_report"]
 
 EXIT_SOME_FAILED = 3
 GO_ON = "interrupted; the same command with --resume goes on from here"
@@ -26,7 +27,13 @@ COUNT_SECONDS = 1.0
 
 
 def run_on_terminal(
-    settings: RunSettings, pictures: InputGroup, out: Path, output: OutputGroup, *, batch: int
+    settings: RunSettings,
+    pictures: InputGroup,
+    out: Path,
+    output: OutputGroup,
+    *,
+    batch: int,
+    thumbs: ThumbFile | None = None,
 ) -> tuple[RunResult, int]:
     """Execute a run; print notes, progress and a summary unless quiet; on Ctrl-C stop after the rows in flight.
 
@@ -42,6 +49,8 @@ def run_on_terminal(
         What happens to an earlier output, and whether anything is printed.
     batch
         Batch size; does not affect results.
+    thumbs
+        Takes a small picture of every face, for the page of the run.
 
     Returns
     -------
@@ -50,7 +59,8 @@ def run_on_terminal(
     """
     from fiqx_trt.runs.file_run import open_run
 
-    with open_run(settings, pictures, out, mode=output.mode, call=command_line(), batch=batch) as run:
+    call = command_line()
+    with open_run(settings, pictures, out, mode=output.mode, call=call, batch=batch, thumbs=thumbs) as run:
         total = None if output.quiet else run.count(seconds=COUNT_SECONDS)
         for note in () if output.quiet else run.maker.notes():
             say(f"note: {note}")
@@ -82,6 +92,20 @@ def refuse_other_report(table: Path, mode: Mode) -> None:
         raise OutputError(
             f"{report} exists already, of another table than {table.name}; give another --out, or use --overwrite"
         )
+
+
+def refuse_report(folder: Path, mode: Mode) -> None:
+    """Check that a folder holds no page of another run.
+
+    Raises
+    ------
+    OutputError
+        It does, and neither ``--overwrite`` nor ``--resume`` was given.
+    """
+    from fiqx_trt.report.parts import REPORT
+
+    if mode == "new" and (folder / REPORT).exists():
+        raise OutputError(f"{folder / REPORT} exists already; give another --page, or use --overwrite")
 
 
 def write_report(page: Page, done: RunResult, *, quiet: bool) -> None:

@@ -16,10 +16,12 @@ from fiqx_trt.report.explained import (
     faces_sections,
     spread_cells,
 )
+from fiqx_trt.report.explained_faces import CAM_FACES, explained_faces
 from fiqx_trt.report.html import Page, Section, Table
 from fiqx_trt.report.parts import decimal, drawn, uniform_caution
 from fiqx_trt.rows import Row
 from fiqx_trt.runs.table_summary import TableSummary
+from fiqx_trt.runs.thumbs import ThumbFile
 
 if TYPE_CHECKING:
     from fiqx_trt.figures.canvas import Picture
@@ -61,6 +63,7 @@ def cam_page(
     recipe: Recipe,
     differences: Picture | None = None,
     averaged: int = 0,
+    thumbs: ThumbFile | None = None,
 ) -> Page:
     """Return the report of a complete table of activation maps.
 
@@ -74,6 +77,8 @@ def cam_page(
         The figure of differences to the mean map, where it was drawn.
     averaged
         Number of maps that the mean map in it is made of.
+    thumbs
+        The small pictures that the run kept. The sheets of them are written beside the page.
     """
     words = Words(
         kind="cam",
@@ -92,6 +97,7 @@ def cam_page(
     )
     if differences is not None:
         faces = [_differences(differences, averaged), *faces]
+    faces = [explained_faces(table, thumbs, CAM_FACES), *faces]
     return explained_page(table, summary, words, _spread(summary), faces)
 
 

@@ -12,13 +12,14 @@ from fiqx_trt.report.html import Page
 if TYPE_CHECKING:
     from fiqx_trt.explain.recipe import Recipe
     from fiqx_trt.report.explained import ExplainedTable
+    from fiqx_trt.runs.thumbs import ThumbFile
 
 __all__ = ["write_differences"]
 
 STEM = "differences"
 
 
-def write_differences(table: ExplainedTable, *, recipe: Recipe) -> Page:
+def write_differences(table: ExplainedTable, *, recipe: Recipe, thumbs: ThumbFile | None = None) -> Page:
     """Write ``differences.png`` and ``differences.npz`` where maps were kept, and return the page of the table.
 
     Parameters
@@ -27,6 +28,8 @@ def write_differences(table: ExplainedTable, *, recipe: Recipe) -> Page:
         The complete table.
     recipe
         The definition the maps follow.
+    thumbs
+        The small pictures that the run kept.
 
     Raises
     ------
@@ -38,7 +41,8 @@ def write_differences(table: ExplainedTable, *, recipe: Recipe) -> Page:
     if compared is None:
         for suffix in ("png", "npz"):
             (table.folder / f"{STEM}.{suffix}").unlink(missing_ok=True)
-        return cam_page(table, summary, recipe=recipe)
+        return cam_page(table, summary, recipe=recipe, thumbs=thumbs)
     picture = map_differences_figure(compared)
     picture.save(table.folder / STEM)
-    return cam_page(table, summary, recipe=recipe, differences=picture, averaged=compared.mean.count)
+    count = compared.mean.count
+    return cam_page(table, summary, recipe=recipe, differences=picture, averaged=count, thumbs=thumbs)

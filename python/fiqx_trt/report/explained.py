@@ -33,7 +33,17 @@ if TYPE_CHECKING:
     from fiqx_trt.models import Model
     from fiqx_trt.runs.record import RanModel
 
-__all__ = ["SHARES", "ExplainedTable", "Words", "explained_page", "faces_sections", "spread_cells"]
+__all__ = [
+    "SHARES",
+    "ExplainedTable",
+    "Words",
+    "explained_page",
+    "faces_sections",
+    "settings_facts",
+    "short_name",
+    "spread_cells",
+    "statuses_table",
+]
 
 #: Columns of the table of spreads.
 SHARES = {"lowest": 0.0, "10 %": 0.1, "25 %": 0.25, "median": 0.5, "75 %": 0.75, "90 %": 0.9, "highest": 1.0}
@@ -100,7 +110,7 @@ class Words:
 def explained_page(
     table: ExplainedTable, summary: TableSummary, words: Words, spread: Table, faces: Sequence[Section]
 ) -> Page:
-    """Return the page of a table: the counts and the spread of its numbers, the faces, how it was made.
+    """Return the page of a table: its rows, which `faces` begins with, counts, the spread of its numbers, faces, how it was made.
 
     It tells nothing of when and how often the run was started, so that a resumed run has the page of an uninterrupted one.
     """
@@ -114,7 +124,7 @@ def explained_page(
     facts = [
         ("inputs", str(table.meta.inputs)),
         *words.facts,
-        *_settings(table.meta.parameters),
+        *settings_facts(table.meta.parameters),
         *model_facts(table.model),
         ("command line and times", f"in {meta_path(table.path).name}"),
     ]
@@ -123,6 +133,7 @@ def explained_page(
         (meta_path(table.path).name, "the record of the run: every setting, counts, versions"),
         ("maps/", "the float maps, an .npz per face"),
         ("pictures/", "face, map and overlay, a picture per face"),
+        ("thumbs/", "small pictures of the faces, many on a sheet, the lowest first"),
     ]
     formulas = Table(
         "What the names mean.", ("name", "formula", "in words", "source"), words.formulas, words.note
@@ -132,17 +143,21 @@ def explained_page(
         title=words.title,
         lead=f"{words.lead} {_counted(summary)}",
         sections=[
-            Section("In short", [_statuses(summary), *([spread] if summary.faces else [])]),
+            faces[0],
+            Section(
+                "In short",
+                [statuses_table(summary.statuses, summary.failed), *([spread] if summary.faces else [])],
+            ),
             cautions(RunRecord(), notes),
-            *faces,
+            *faces[1:],
             Section("What was computed", [formulas]),
             *closing(facts, existing(table.folder, files)),
         ],
-        foot=page_foot(),
+        foot=page_foot(explored=True),
     )
 
 
-def _settings(parameters: Mapping[str, object]) -> list[tuple[str, str]]:
+def settings_facts(parameters: Mapping[str, object]) -> list[tuple[str, str]]:
     """Return the run's settings, without those of the model, which its facts have, and long lists."""
     return [
         (name, plain(value))
@@ -157,17 +172,30 @@ def _counted(summary: TableSummary) -> str:
     return f"{text}; {failed} {'row has' if failed == 1 else 'rows have'} none." if failed else f"{text}."
 
 
-def _statuses(summary: TableSummary) -> Table:
-    words = {"ok": "explained", **STATUS_WORDS}
+def statuses_table(
+    counts: Mapping[str, int], failed: Mapping[str, Sequence[Row]], *, ok: str = "explained"
+) -> Table:
+    """Return the table of statuses: how often each came, what it means, and the first rows of each but ``ok``.
+
+    Parameters
+    ----------
+    counts
+        Status → rows.
+    failed
+        Status → its first rows.
+    ok
+        What became of the rows that are ``ok``.
+    """
+    words, total = {"ok": ok, **STATUS_WORDS}, sum(counts.values())
     rows = [
         (
             status,
-            str(count),
-            percent(count / summary.rows),
+            f"{count:,}",
+            percent(count / total),
             words.get(status, status),
-            "; ".join(f"{short_name(row)}: {row['error']}" for row in summary.failed.get(status, ())) or "–",
+            "; ".join(f"{short_name(row)}: {row['error']}" for row in failed.get(status, ())) or "–",
         )
-        for status, count in sorted(summary.statuses.items(), key=lambda item: (item[0] != "ok", item[0]))
+        for status, count in sorted(counts.items(), key=lambda item: (item[0] != "ok", item[0]))
     ]
     header = ("status", "rows", "share", "meaning", "the first ones")
     return Table(

@@ -1,8 +1,9 @@
-"""One page a person can open, send or archive: structure in, a single self-contained HTML file out.
+"""One page a person can open, send or archive: structure in, an HTML file out that reaches for nothing outside its folder.
 
-The page loads nothing (pictures are inside, and its content policy forbids the rest), runs no script, prints well, follows the
-reader's light or dark theme, and has the same bytes for the same content. Everything given to it is text: it is escaped, and
-characters that cannot be seen or would turn the line around are written as escapes.
+Its content policy forbids the rest: figures are inside, and a page runs no script unless it has the table of all rows
+(:class:`fiqx_trt.report.explorer.Explorer`), whose small pictures lie beside it. A page prints well, follows the reader's light
+or dark theme, and has the same bytes for the same content. Everything given to it is text: it is escaped, and characters that
+cannot be seen or would turn the line around are written as escapes.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ from typing import TypeAlias
 from urllib.parse import quote
 
 from fiqx_trt.errors import InvalidInputError
+from fiqx_trt.report.elements import Card, Cards, Facts, Figure, Files, Notes, Table
+from fiqx_trt.report.explorer import FACES_MARKUP, FACES_STYLE, Explorer, content_hash, faces_script
 from fiqx_trt.report.style import STYLE
 from fiqx_trt.text import visible
 
@@ -36,139 +39,14 @@ __all__ = [
 _NUMBER = re.compile(r"[\d\s.,%…\[\]()/–−+e-]*( px)?")
 _PNG = b"\x89PNG\r\n\x1a\n"
 _KINDS = {_PNG: "png", b"\xff\xd8\xff": "jpeg"}
-#: Nothing is fetched, run or submitted, even where a text got through unescaped.
-_POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
-
-
-@dataclass(frozen=True)
-class Notes:
-    """A list of short texts.
-
-    Parameters
-    ----------
-    items
-        One remark each.
-    warning
-        Set it apart, as something to know before trusting the numbers.
-    """
-
-    items: Sequence[str]
-    warning: bool = False
-
-
-@dataclass(frozen=True)
-class Facts:
-    """Names and what they are: how a result was made.
-
-    Parameters
-    ----------
-    rows
-        Name and value.
-    """
-
-    rows: Sequence[tuple[str, str]]
-
-
-@dataclass(frozen=True)
-class Table:
-    """A small table; the first cell of a row is its heading.
-
-    Parameters
-    ----------
-    caption
-        What the table says.
-    header
-        Headings of the columns.
-    rows
-        Cells, as many as headings.
-    note
-        Below the table: units, intervals, formulas.
-    """
-
-    caption: str
-    header: Sequence[str]
-    rows: Sequence[Sequence[str]]
-    note: str = ""
-
-
-@dataclass(frozen=True)
-class Figure:
-    """A picture with what a reader needs to understand it.
-
-    Parameters
-    ----------
-    png
-        The picture, a PNG file.
-    alt
-        What is seen, for those who do not see it.
-    caption
-        What it is, and which figure or equation of which paper.
-    reading
-        How to read it, in plain words.
-    width
-        Pixels of a screen it takes where there is room; its own width when 0.
-    files
-        Files beside the page, relative to it: the picture first, then its data.
-    """
-
-    png: bytes
-    alt: str
-    caption: str
-    reading: str = ""
-    width: int = 0
-    files: Sequence[str] = ()
-
-
-@dataclass(frozen=True)
-class Files:
-    """Links to the files beside the page.
-
-    Parameters
-    ----------
-    rows
-        Path relative to the page, and what the file holds.
-    """
-
-    rows: Sequence[tuple[str, str]]
-
-
-@dataclass(frozen=True)
-class Card:
-    """One of many small pictures, with a few words below it.
-
-    Parameters
-    ----------
-    title
-        What stands out.
-    lines
-        What else is known, a line each; an empty one is left out.
-    image
-        A PNG or JPEG file; empty where there is none.
-    size
-        Its width and height in pixels.
-    alt
-        What is seen, for those who do not see it.
-    files
-        Files beside the page, relative to it, and the words that lead to each.
-    """
-
-    title: str
-    lines: Sequence[str] = ()
-    image: bytes = b""
-    size: tuple[int, int] = (0, 0)
-    alt: str = ""
-    files: Sequence[tuple[str, str]] = ()
-
-
-@dataclass(frozen=True)
-class Cards:
-    """Small pictures side by side, as many in a row as there is room for."""
-
-    cards: Sequence[Card]
+#: Nothing is fetched, run or submitted, even where a text got through unescaped: style sheet and script are named by their hash.
+_POLICY = (
+    "default-src 'none'; img-src {pictures}; style-src {style}; {script}base-uri 'none'; form-action 'none'"
+)
 
 
 #: What a section is made of; plain text is a paragraph.
-Part: TypeAlias = "str | Notes | Facts | Table | Figure | Files | Cards"
+Part: TypeAlias = "str | Notes | Facts | Table | Figure | Files | Cards | Explorer"
 
 
 @dataclass(frozen=True)
@@ -229,6 +107,12 @@ class Page:
         shown = [section for section in self.sections if section.parts]
         return "\n".join([*_head(self), *_contents(shown), *_Body().sections(shown), *_end(self)]) + "\n"
 
+    @property
+    def explorer(self) -> Explorer | None:
+        """The table of all rows, where the page has one."""
+        parts = (part for section in self.sections for part in section.parts)
+        return next((part for part in parts if isinstance(part, Explorer)), None)
+
 
 def _text(text: str) -> str:
     return html.escape(visible(text), quote=True)
@@ -249,17 +133,24 @@ def _link(path: str, words: str = "") -> str:
 
 
 def _head(page: Page) -> list[str]:
+    explored = page.explorer is not None
+    style = f"\n{STYLE}{FACES_STYLE if explored else ''}"
+    policy = _POLICY.format(
+        pictures="'self' data:" if explored else "data:",
+        style=content_hash(style),
+        script=f"script-src {content_hash(faces_script())}; " if explored else "",
+    )
     return [
         "<!DOCTYPE html>",
         '<html lang="en">',
         "<head>",
         '<meta charset="utf-8">',
-        f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">',
+        f'<meta http-equiv="Content-Security-Policy" content="{policy}">',
         '<meta name="viewport" content="width=device-width, initial-scale=1">',
         '<meta name="color-scheme" content="light dark">',
         f"<title>{_text(page.title)} – {_text(page.kind)}</title>",
         '<link rel="icon" href="data:,">',
-        f"<style>\n{STYLE}</style>",
+        f"<style>{style}</style>",
         "</head>",
         "<body>",
         "<header>",
@@ -281,7 +172,8 @@ def _contents(sections: Sequence[Section]) -> Iterator[str]:
 
 def _end(page: Page) -> list[str]:
     foot = [f"<footer>\n<p>{_text(page.foot)}</p>\n</footer>"] if page.foot else []
-    return [*foot, "</body>", "</html>"]
+    script = [f"<script>{faces_script()}</script>"] if page.explorer is not None else []
+    return [*foot, *script, "</body>", "</html>"]
 
 
 @dataclass
@@ -313,7 +205,9 @@ class _Body:
             rows = "\n".join(f"<div><dt>{_text(k)}</dt><dd>{_text(v)}</dd></div>" for k, v in part.rows)
             return f"<dl>\n{rows}\n</dl>"
         if isinstance(part, Cards):
-            return _list(list(map(_card, part.cards)), "cards")
+            return _list(list(map(_card, part.cards)), "cards small" if part.small else "cards")
+        if isinstance(part, Explorer):
+            return f'{FACES_MARKUP}<script type="application/json" id="rows">\n{part.json()}\n</script>'
         rows_ = [f"{_link(path)}<span> – {_text(words)}</span>" for path, words in part.rows]
         return _list(rows_, "files")
 
@@ -347,7 +241,7 @@ class _Body:
         width = figure.width or wide
         picture = (
             f'<img src="data:image/png;base64,{base64.b64encode(figure.png).decode()}" alt="{_text(figure.alt)}" '
-            f'width="{width}" height="{round(high * width / wide)}" style="--width: {width}px">'
+            f'width="{width}" height="{round(high * width / wide)}">'
         )
         reading = (
             f'\n<p class="reading"><b>How to read it.</b> {_text(figure.reading)}</p>'

@@ -87,12 +87,14 @@ def save_page(page: Page, folder: Path) -> Path:
     return folder / REPORT
 
 
-def page_foot() -> str:
-    """Return the last line of every page."""
-    return (
-        f"fiqx_trt {__version__}. This page holds its pictures, loads nothing and runs no script; links lead to the files "
-        "beside it. A quality is utility for one recogniser, not beauty."
+def page_foot(*, explored: bool = False) -> str:
+    """Return the last line of every page; `explored`: it has the table of all rows."""
+    holds = (
+        "This page loads nothing but the pictures beside it, and its script is in it"
+        if explored
+        else "This page holds its pictures, loads nothing and runs no script; links lead to the files beside it"
     )
+    return f"fiqx_trt {__version__}. {holds}. A quality is utility for one recogniser, not beauty."
 
 
 def drawn(

@@ -14,11 +14,13 @@ from fiqx_trt.report.explained import (
     faces_sections,
     spread_cells,
 )
+from fiqx_trt.report.explained_faces import PLQ_FACES, explained_faces
 from fiqx_trt.report.formulas import PAPER, PER_CONTRAST, PIXEL_QUALITY, QUALITY
 from fiqx_trt.report.html import Page, Table
 from fiqx_trt.report.parts import decimal, percent, plain
 from fiqx_trt.rows import Row
 from fiqx_trt.runs.table_summary import TableSummary
+from fiqx_trt.runs.thumbs import ThumbFile
 
 __all__ = ["plq_page"]
 
@@ -43,7 +45,7 @@ _COLUMNS = {
 }
 
 
-def plq_page(table: ExplainedTable, *, method: str = "serfiq") -> Page:
+def plq_page(table: ExplainedTable, *, method: str = "serfiq", thumbs: ThumbFile | None = None) -> Page:
     """Return the report of a complete table of pixel-level quality.
 
     Parameters
@@ -52,6 +54,8 @@ def plq_page(table: ExplainedTable, *, method: str = "serfiq") -> Page:
         The table.
     method
         The quality method behind the maps.
+    thumbs
+        The small pictures that the run kept. The sheets of them are written beside the page.
     """
     summary = table.summary("quality", {**dict.fromkeys(_COLUMNS, 2), "clipped": 0, "dark": 0, "flat": 0})
     settings = table.meta.parameters
@@ -77,6 +81,7 @@ def plq_page(table: ExplainedTable, *, method: str = "serfiq") -> Page:
         lines=_lines,
         panels=4 if compared else 3,
     )
+    faces = [explained_faces(table, thumbs, PLQ_FACES), *faces]
     return explained_page(table, summary, words, _spread(summary, calibrated=calibrated), faces)
 
 

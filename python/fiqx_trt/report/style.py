@@ -53,6 +53,7 @@ dt { color: var(--soft); }
 dd { margin: 0; white-space: pre-wrap; }
 .cards { list-style: none; display: grid; grid-template-columns: repeat(auto-fill, minmax(min(19rem, 100%), 1fr));
   gap: 1.5rem 1.1rem; margin: 1.2rem 0 1.6rem; padding: 0; max-width: none; font-size: .88rem; line-height: 1.4; }
+.cards.small { grid-template-columns: repeat(auto-fill, minmax(min(9rem, 45%), 1fr)); }
 .cards img { display: block; width: 100%; padding: 4px; margin-bottom: .45rem; }
 .cards p { margin: .1rem 0 0; }
 .cards p + p { color: var(--soft); }
@@ -61,7 +62,7 @@ footer { margin-top: 3.5rem; padding-top: .6rem; border-top: 1px solid var(--lin
 @media screen and (max-width: 44rem) {
   body { padding: 1.4rem 1rem 3rem; }
   h1 { font-size: 1.55rem; }
-  figure .wide img { max-width: none; width: min(var(--width), 38rem); }
+  figure .wide img { max-width: 38rem; }
   dl div { grid-template-columns: 1fr; }
 }
 @media print {

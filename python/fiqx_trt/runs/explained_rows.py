@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from fiqx_trt.rows import Column
 from fiqx_trt.runs.score_rows import base_row
+from fiqx_trt.runs.thumbs import MAP_SIDE, face_tile
 
 if TYPE_CHECKING:
     from fiqx_trt.faces.prepare import FaceRecord
@@ -92,7 +93,12 @@ class ExplainedRows(ABC):
                 name: np.array(values) for name, values in face.arrays.items()
             }  # not views of the batch
             stored = {**arrays, "path": np.array(record.path, np.str_)} if arrays else None
-            self._files.add(row, arrays=stored, save=self._saving(record, face, arrays))
+            self._files.add(
+                row,
+                arrays=stored,
+                save=self._saving(record, face, arrays),
+                tile=self._tile(record.image, arrays),
+            )
         return self._files.written()
 
     def finish(self) -> list[Row]:
@@ -136,3 +142,22 @@ class ExplainedRows(ABC):
             )
 
         return save
+
+    def _tile(
+        self, face: NDArray[np.uint8] | None, arrays: Mapping[str, NDArray[Any]]
+    ) -> Callable[[], NDArray[np.uint8]] | None:
+        """Return what draws the small picture of a face: the face, and the map over it."""
+        if self._files.thumbs is None or face is None:
+            return None
+        values = next(iter(arrays.values()), None)
+
+        def draw() -> NDArray[np.uint8]:
+            from fiqx_trt.runs.face_picture import map_colors, overlay_map
+
+            small = face_tile(face, MAP_SIDE)
+            if values is None:
+                return np.concatenate([small, np.full_like(small, 255)], axis=1)
+            over = overlay_map(face, map_colors(values, self._style), self._style)
+            return np.concatenate([small, face_tile(over, MAP_SIDE)], axis=1)
+
+        return draw

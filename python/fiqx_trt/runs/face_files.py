@@ -24,10 +24,14 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from fiqx_trt.errors import InvalidInputError, OutputError
 from fiqx_trt.files import npz_bytes, write_unsynced
 from fiqx_trt.rows import Column
 from fiqx_trt.rows.schema import starts_input
+from fiqx_trt.runs.thumbs import ThumbFile
 
 __all__ = ["PICTURES", "FaceFiles", "safe_name"]
 
@@ -75,6 +79,8 @@ class FaceFiles:
         Whether to write ``.npz`` files.
     pictures
         ``"jpg"``, ``"png"`` or ``"none"``.
+    thumbs
+        Takes the small pictures for the page of the run; ``None`` where none is made.
 
     Raises
     ------
@@ -84,7 +90,9 @@ class FaceFiles:
         Pictures cannot be drawn on this machine.
     """
 
-    def __init__(self, out: Path, *, maps: bool = True, pictures: str = "jpg") -> None:
+    def __init__(
+        self, out: Path, *, maps: bool = True, pictures: str = "jpg", thumbs: ThumbFile | None = None
+    ) -> None:
         if pictures not in PICTURES:
             raise InvalidInputError(
                 f"--pictures is {pictures!r}; choose one of {', '.join(PICTURES)} (in Python: pictures=…)"
@@ -94,6 +102,7 @@ class FaceFiles:
         self._maps = out / "maps" if maps else None
         self._pictures = out / "pictures" if pictures != "none" else None
         self._kind = pictures
+        self.thumbs = thumbs
         self._threads = ThreadPoolExecutor(max(2, (os.cpu_count() or 1) // 4), "fiqx-files")
         self._room = threading.Semaphore(WAITING)
         self._rows: deque[tuple[Row, Future[None] | None]] = deque()
@@ -136,7 +145,21 @@ class FaceFiles:
         for folder in self.folders:
             _prepare(folder, clear=clear)
 
-    def add(self, row: Row, *, arrays: Mapping[str, Any] | None = None, save: Save | None = None) -> None:
+    def number_of(self, row: Row) -> int:
+        """Return the position in the run of the next row's input; called once for every row, in input order."""
+        if starts_input(self._before, row):
+            self._number = next(self._numbers)
+        self._before = row
+        return self._number
+
+    def add(
+        self,
+        row: Row,
+        *,
+        arrays: Mapping[str, Any] | None = None,
+        save: Save | None = None,
+        tile: Callable[[], NDArray[np.uint8]] | None = None,
+    ) -> None:
         """Add the next row, and queue the files of its face, if there are any.
 
         Parameters
@@ -147,11 +170,11 @@ class FaceFiles:
             Name → array, written to the ``.npz`` file.
         save
             Writes the picture to a path; called in another thread.
+        tile
+            Draws the small picture, RGB; called in another thread.
         """
-        if starts_input(self._before, row):
-            self._number = next(self._numbers)
-        self._before = row
-        name = safe_name(self._number, str(row["path"]), int(row["face"] or 0))
+        number, face = self.number_of(row), int(row["face"] or 0)
+        name = safe_name(number, str(row["path"]), face)
         jobs: list[Callable[[], None]] = []
         if self._pictures is not None and save is not None:
             row["picture"] = f"{name}.{self._kind}"
@@ -159,6 +182,8 @@ class FaceFiles:
         if self._maps is not None and arrays is not None:
             row["maps"] = f"{name}.npz"
             jobs.append(partial(_write_maps, self._maps / f"{name}.npz", arrays))
+        if self.thumbs is not None and tile is not None:
+            jobs.append(partial(_add_tile, self.thumbs, number, face, tile))
         self._rows.append((row, self._submit(jobs) if jobs else None))
 
     def written(self) -> list[Row]:
@@ -196,6 +221,8 @@ class FaceFiles:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._threads.shutdown(wait=True, cancel_futures=True)
+        if self.thumbs is not None:
+            self.thumbs.close()
 
     def _submit(self, jobs: list[Callable[[], None]]) -> Future[None]:
         self._room.acquire()
@@ -206,6 +233,10 @@ class FaceFiles:
 
 def _write_maps(path: Path, arrays: Mapping[str, Any]) -> None:
     write_unsynced(path, npz_bytes(arrays))
+
+
+def _add_tile(thumbs: ThumbFile, number: int, face: int, tile: Callable[[], NDArray[np.uint8]]) -> None:
+    thumbs.add(number, face, tile())
 
 
 def _work(jobs: list[Callable[[], None]]) -> None:

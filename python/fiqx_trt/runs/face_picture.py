@@ -30,6 +30,7 @@ __all__ = [
     "panels_of",
     "quality_colors",
     "read_panels",
+    "split_panels",
     "stacked_panels",
 ]
 
@@ -232,6 +233,13 @@ def stacked_panels(panels: Pixels, rows: int) -> Pixels:
     parts = [panels[:, start : start + width - GAP] for start in range(0, panels.shape[1], width)]
     gap = np.full((GAP, parts[0].shape[1], 3), 255, np.uint8)
     return np.concatenate([part for one in parts for part in (gap, one)][1:])
+
+
+def split_panels(panels: Pixels) -> list[Pixels]:
+    """Return the single panels: face, map, overlay, and the deviation where there is one."""
+    count = 4 if panels.shape[1] + GAP > 3.5 * (panels.shape[0] + GAP) else 3
+    width = (panels.shape[1] + GAP) // count
+    return [panels[:, i * width : i * width + width - GAP] for i in range(count)]
 
 
 def face_of(panels: Pixels) -> Pixels:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from fiqx_trt.runs.options import Inputs
     from fiqx_trt.runs.progress import Progress
     from fiqx_trt.runs.settings import RunSettings
+    from fiqx_trt.runs.thumbs import ThumbFile
 
 __all__ = ["FileRun", "open_run"]
 
@@ -90,7 +91,14 @@ class FileRun:
 
 @contextmanager
 def open_run(
-    settings: RunSettings, inputs: Inputs, out: Path, *, mode: Mode, call: Sequence[str], batch: int
+    settings: RunSettings,
+    inputs: Inputs,
+    out: Path,
+    *,
+    mode: Mode,
+    call: Sequence[str],
+    batch: int,
+    thumbs: ThumbFile | None = None,
 ) -> Iterator[FileRun]:
     """Open the model, the table and the files of a run.
 
@@ -108,6 +116,8 @@ def open_run(
         What was called, for the record of the run.
     batch
         Batch size; does not affect results.
+    thumbs
+        Takes a small picture of every face, for the page of the run.
 
     Raises
     ------
@@ -119,8 +129,11 @@ def open_run(
         The table exists already, belongs to other settings, or cannot be written.
     """
     make, face_files = settings.prepare(), settings.open_files(out.parent)
+    face_files.thumbs = thumbs
     if face_files.folders:
         _refuse_own_files(out.parent, inputs.names)
+    if thumbs is not None:
+        _refuse_own_files(thumbs.folder.parent, inputs.names, option="--page")
     sources = inputs.sources()
     with face_files as files, settings.open_model() as model:
         maker, ran = make(model, files), RanModel.of(model)
@@ -131,7 +144,10 @@ def open_run(
             table = open_table(out, columns, meta=record, mode=mode)
             try:
                 # Without a row kept, no file of an earlier run belongs to this one.
-                files.begin(table.numbers(), clear=earlier and not table.done and not table.meta.retry)
+                fresh = not table.done and not table.meta.retry
+                files.begin(table.numbers(), clear=earlier and fresh)
+                if thumbs is not None and fresh:
+                    thumbs.discard()
                 threads = settings.runtime.threads or 2
                 yield FileRun(ran, maker, table, inputs, sources, preparer, batch, threads)
             finally:
@@ -144,11 +160,11 @@ def _exists(out: Path) -> bool:
     return files.out.exists() or files.partial.exists()
 
 
-def _refuse_own_files(folder: Path, names: Sequence[str | Path]) -> None:
+def _refuse_own_files(folder: Path, names: Sequence[str | Path], *, option: str = "--out") -> None:
     """Raise where the files of the faces would become inputs."""
     for name in names:
         if str(name) != "-" and Path(name).is_dir() and folder.resolve().is_relative_to(Path(name).resolve()):
             raise InvalidInputError(
-                f"the pictures written to {folder} would become inputs, because it lies in {name}; give another --out (in "
-                "Python: out=…)"
+                f"the pictures written to {folder} would become inputs, because it lies in {name}; give another {option}"
+                + (" (in Python: out=…)" if option == "--out" else "")
             )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,8 +14,12 @@ from fiqx_trt.models.model import Model
 from fiqx_trt.models.validity import validity_line
 from fiqx_trt.quality.base import METHODS, Quality, QualityMethod, method_parameters
 from fiqx_trt.rows import LANDMARK_NAMES, Column
+from fiqx_trt.runs.thumbs import face_tile
 
-__all__ = ["Scorer", "base_row"]
+if TYPE_CHECKING:
+    from fiqx_trt.runs.face_files import FaceFiles
+
+__all__ = ["PicturedScorer", "Scorer", "base_row"]
 
 Row = dict[str, "str | int | float | None"]
 
@@ -95,6 +100,32 @@ class Scorer:
             {name: None if values is None else values[i] for name, values in table.items()}
             for i in range(len(faces))
         ]
+
+
+@dataclass(frozen=True)
+class PicturedScorer(Scorer):
+    """Score batches of face records, and keep a small picture of each face for the page of the run.
+
+    Parameters
+    ----------
+    model, methods
+        See :class:`Scorer`.
+    files
+        Takes the pictures; begun before the first row.
+    """
+
+    files: FaceFiles
+
+    def rows(
+        self, records: Sequence[FaceRecord], measured: Sequence[Mapping[str, float | int | None]]
+    ) -> list[Row]:
+        """Return one row per record, in order; their pictures are made in this thread, beside the network."""
+        rows, thumbs = super().rows(records, measured), self.files.thumbs
+        for record, row in zip(records, rows, strict=True):
+            number = self.files.number_of(row)
+            if thumbs is not None and record.image is not None:
+                thumbs.add(number, record.face, face_tile(record.image))
+        return rows
 
 
 def base_row(record: FaceRecord) -> Row:

@@ -106,10 +106,12 @@ class ScoreSettings(RunSettings):
 
     def prepare(self) -> Make:
         """Check the settings and return the builder of the maker; see :meth:`RunSettings.prepare`."""
-        from fiqx_trt.runs.score_rows import Scorer
+        from fiqx_trt.runs.score_rows import PicturedScorer, Scorer
 
         methods = self.create_methods()
-        return lambda model, files: Scorer(model, methods)
+        return lambda model, files: (
+            Scorer(model, methods) if files.thumbs is None else PicturedScorer(model, methods, files)
+        )
 
 
 @dataclass(frozen=True, kw_only=True)

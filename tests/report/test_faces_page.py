@@ -1,0 +1,287 @@
+"""The table of all rows, in a real browser: what a person does with it, and what it never does."""
+
+from __future__ import annotations
+
+import csv
+import shutil
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+
+from fiqx_trt.cli.main import main
+from fiqx_trt.report.all_faces import all_faces
+from fiqx_trt.report.faces_data import Faces, Texts
+from fiqx_trt.report.html import Cards, Facts, Files, Notes, Page, Section, Table
+from fiqx_trt.report.parts import save_page
+from fiqx_trt.report.sprites import write_sprites
+from fiqx_trt.runs.thumbs import ThumbFile
+from fiqx_trt.text import unescape_text, visible
+from support.browser import Browser, axe_violations, browser
+from support.nets import noise_faces, save, small_recogniser
+
+HOSTILE = [
+    "<img src=x onerror=alert(1)>.png",
+    "<|script><script>alert(2)<|script>.png",
+    "two\nlines \u202egnp.png",
+    "a\"b'c&d;.png",
+    "caf\udce9.png",
+    "#?%41.png",
+]
+MANY = 10_000
+
+
+@dataclass(frozen=True)
+class Run:
+    """A page and the rows of its table."""
+
+    page: Path
+    rows: list[dict[str, str]]
+
+    @property
+    def ranked(self) -> list[dict[str, str]]:
+        scored = [row for row in self.rows if row["status"] == "ok"]
+        return sorted(scored, key=lambda row: float(row["serfiq_scaled"]))
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Browser:
+    return browser()
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """The page of a run of ``score``: forty faces, some called what wants to be something else, and five torn files."""
+    folder = tmp_path_factory.mktemp("page")
+    crops = folder / "crops"
+    crops.mkdir()
+    for index, face in enumerate(noise_faces(40)):
+        cv2.imwrite(str(crops / f"face-{index:02d}.png"), face[:, :, ::-1] // (8 if index == 3 else 1))
+    for index, name in enumerate(HOSTILE):
+        shutil.copy(crops / f"face-{index:02d}.png", crops / name)
+    for index in range(5):
+        (crops / f"torn-{index}.png").write_bytes(b"\x89PNG")
+    model = save(small_recogniser(), folder / "small.onnx")
+    model.with_suffix(".json").write_text('{"template": "arcface", "alpha": 50.0, "r": 0.74}')
+    line = f"score {crops} --aligned --out {folder}/s.csv --page {folder}/page --model {model} --backend onnxruntime -q"
+    with pytest.raises(SystemExit) as left:
+        main(line.split(" "))
+    assert left.value.code == 3
+    with (folder / "s.csv").open(newline="", encoding="utf-8") as file:
+        rows = [{**row, "path": unescape_text(row["path"])} for row in csv.DictReader(file)]
+    return Run(folder / "page" / "report.html", rows)
+
+
+def faces_of(count: int) -> Faces:
+    """Rows of a table that nobody ran."""
+    numbers = np.random.default_rng(7)
+    quality = numbers.beta(4, 2, count)
+    quality[::50] = np.nan
+    status = Texts()
+    status.extend(["no_face" if np.isnan(q) else "ok" for q in quality])
+    error, rows = Texts(), np.arange(count)
+    error.extend(["no face found" if np.isnan(q) else None for q in quality])
+    columns = {
+        "face": np.zeros(count),
+        "faces": np.ones(count),
+        "serfiq": quality / 2 + 0.4,
+        "serfiq_scaled": quality,
+    }
+    paths = [f"photos/{i % 97:02d}/{i:06d}.jpg" for i in range(count)]
+    return Faces(count, "serfiq_scaled", True, rows, rows, paths, columns, {"status": status, "error": error})
+
+
+@pytest.fixture(scope="module")
+def large(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Faces]:
+    """A page of ten thousand rows with a small picture each, and every other part that a page can have."""
+    folder, faces = tmp_path_factory.mktemp("large"), faces_of(MANY)
+    with ThumbFile(folder) as thumbs:
+        tiles = np.random.default_rng(1).integers(0, 255, (8, 96, 96, 3), np.uint8)
+        for i in np.flatnonzero(faces.ok)[:2000].tolist():
+            thumbs.add(i, 0, tiles[i % 8])
+        sprites = write_sprites(thumbs, faces)
+    why, marks = Texts(), Texts()
+    why.extend(["small, 30 px" if i % 3 == 0 else "" for i in range(MANY)])
+    marks.extend(["small" if i % 3 == 0 else "" for i in range(MANY)])
+    shown = ["serfiq_scaled", "serfiq"]
+    section = all_faces(
+        faces, sprites, (why, marks), shown=shown, reading="What is seen in a face stands below its name."
+    )
+    table = Table("Numbers.", ("name", "value"), [("a", "1"), ("b", "2")], "A note.")
+    parts = [table, Notes(["a note"]), Notes(["a warning"], warning=True), Facts([("name", "value")])]
+    rest = [Section("Parts", [*parts, Files([("thumbs/", "small pictures")])]), Section("None", [Cards([])])]
+    return save_page(Page("kind", "Ten thousand", "A lead.", [section, *rest], "A foot."), folder), faces
+
+
+def names(page: Any) -> list[str]:
+    return page.locator("#table .file").all_inner_texts()
+
+
+def told(page: Any) -> str:
+    return page.inner_text("#count")
+
+
+def test_the_worst_stand_first_and_say_why(run: Run, chromium: Browser) -> None:
+    wanted = [visible(Path(row["path"]).name) for row in run.ranked]
+
+    def body(page: Any) -> None:
+        assert told(page) == "51 rows"
+        assert names(page)[:10] == wanted[:10]
+        page.select_option("#status", "decode_error")
+        assert names(page) == [f"torn-{i}.png" for i in range(5)]
+        assert all(page.locator("#table .why").all_inner_texts())
+        page.select_option("#status", "")
+        page.select_option("#mark", "dark")
+        assert "face-03.png" in names(page)
+        assert all(
+            why.startswith("dark (mean grey ") for why in page.locator("#table .why").all_inner_texts()
+        )
+
+    chromium.visit(run.page, body)
+
+
+def test_names_are_never_more_than_names(run: Run, chromium: Browser) -> None:
+    def body(page: Any) -> None:
+        for name in HOSTILE:
+            page.fill("#find", visible(name).split(".")[0].lower().split()[0])
+            assert visible(name) in names(page)
+        page.fill("#find", "<img")
+        page.keyboard.press("Enter")
+        page.keyboard.press("Enter")
+        assert page.inner_text("#detail-title") == HOSTILE[0]
+        assert page.locator("#table img, #detail-title *, #detail-body script").count() == 0
+
+    chromium.visit(run.page, body)
+
+
+def test_keys_and_links(run: Run, chromium: Browser) -> None:
+    wanted = [visible(Path(row["path"]).name) for row in run.ranked]
+    label = run.rows.index(run.ranked[4]) + 1
+
+    def body(page: Any) -> None:
+        page.focus("#table")
+        for key in ("ArrowDown", "ArrowDown", "ArrowUp", "Enter"):
+            page.keyboard.press(key)
+        assert page.inner_text("#detail-title") == wanted[1]
+        page.keyboard.press("ArrowRight")
+        assert page.inner_text("#detail-title") == wanted[2]
+        assert page.url.endswith(f"#face-{run.rows.index(run.ranked[2]) + 1}")
+        page.keyboard.press("c")
+        page.keyboard.press("Escape")
+        assert not page.is_visible("#detail")
+        page.keyboard.press("End")
+        assert page.get_attribute("#table", "aria-activedescendant") == "line-50"
+        page.keyboard.press("Home")
+        page.keyboard.press("c")
+        assert page.inner_text("#detail-title") == f"{wanted[2]} and {wanted[0]}"
+        assert page.locator("#detail-body section").count() == 2
+        page.keyboard.press("Escape")
+        page.keyboard.press("?")
+        assert page.is_visible("#help")
+        page.keyboard.press("Escape")
+        page.keyboard.press("/")
+        page.keyboard.type("face-07")
+        assert names(page) == ["face-07.png"]
+        page.keyboard.press("Escape")
+        assert told(page) == "51 rows"
+
+    chromium.visit(run.page, body)
+
+    def linked(page: Any) -> None:
+        assert page.inner_text("#detail-title") == wanted[4]
+        values = dict(
+            zip(
+                page.locator("#detail dt").all_inner_texts(),
+                page.locator("#detail dd").all_inner_texts(),
+                strict=True,
+            )
+        )
+        assert float(values["serfiq_scaled"]) == pytest.approx(
+            float(run.ranked[4]["serfiq_scaled"]), rel=1e-3
+        )
+        picture = page.locator("#detail .face")
+        page.wait_for_timeout(50)
+        assert "thumbs/0000.jpg" in picture.evaluate("element => getComputedStyle(element).backgroundImage")
+
+    chromium.visit(run.page, linked, fragment=f"#face-{label}")
+
+
+def test_ten_thousand_rows(large: tuple[Path, Faces], chromium: Browser) -> None:
+    path, faces = large
+    scored = np.sort(faces.numbers["serfiq_scaled"][faces.ok])
+
+    def body(page: Any) -> None:
+        assert told(page) == "10,000 rows"
+        assert page.locator("#table tr").count() < 60
+        began = time.monotonic()
+        page.click("th >> text=serfiq_scaled")
+        assert time.monotonic() - began < 2.0
+        first = page.locator("#table tbody tr[data-row] td:nth-child(4)").first
+        assert float(first.inner_text()) == pytest.approx(scored[-1], rel=1e-3)
+        page.click("th >> text=name")
+        assert names(page)[0] == "00/000000.jpg"
+        page.evaluate("document.getElementById('table-box').scrollTop = 1e9")
+        page.wait_for_selector("#table .file >> text=96/009990.jpg")
+        page.fill("#low", "0.25")
+        page.fill("#high", "0.5")
+        page.keyboard.press("Enter")
+        inside = int(((scored >= 0.25) & (scored <= 0.5)).sum())
+        assert told(page) == f"{inside:,} of 10,000 rows"
+        page.fill("#find", "photos/12/")
+        assert told(page) == "0 of 10,000 rows"
+        page.fill("#find", "12/ 1")
+        assert all(name for name in names(page))
+        page.click("#show-all")
+        assert told(page) == "10,000 rows"
+
+    chromium.visit(path, body)
+
+
+def test_a_range_is_dragged_over_the_histogram(large: tuple[Path, Faces], chromium: Browser) -> None:
+    path, faces = large
+    values = faces.numbers["serfiq_scaled"][faces.ok]
+    low, high = values.min(), values.max()
+
+    def body(page: Any) -> None:
+        box = page.locator("#histogram").bounding_box()
+        for share, action in ((0.25, page.mouse.down), (0.75, page.mouse.up)):
+            page.mouse.move(box["x"] + share * box["width"], box["y"] + 30)
+            action()
+        chosen = [float(page.input_value(name)) for name in ("#low", "#high")]
+        assert chosen == pytest.approx([low + share * (high - low) for share in (0.25, 0.75)], abs=2e-3)
+        count = int(told(page).split(" of ")[0].replace(",", ""))
+        assert count == pytest.approx(int(((values >= chosen[0]) & (values <= chosen[1])).sum()), abs=5)
+        page.mouse.click(box["x"] + 100, box["y"] + 30)
+        assert told(page) == "10,000 rows"
+
+    chromium.visit(path, body)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_narrow_screens_print_and_axe(large: tuple[Path, Faces], chromium: Browser, scheme: str) -> None:
+    def body(page: Any) -> None:
+        assert axe_violations(page) == []
+        page.click("#table tbody tr[data-row]")
+        assert axe_violations(page) == []
+        page.keyboard.press("Escape")
+        page.set_viewport_size({"width": 400, "height": 800})
+        assert page.evaluate("document.documentElement.scrollWidth") <= 400
+        assert page.is_visible("#table .file >> nth=0")
+        page.emulate_media(media="print")
+        assert not page.is_visible("#all-faces")
+        assert page.is_visible("text=Numbers.")
+
+    chromium.visit(large[0], body, color_scheme=scheme)
+
+
+def test_without_script_the_summary_stands(run: Run, chromium: Browser) -> None:
+    def body(page: Any) -> None:
+        assert page.inner_text("noscript").startswith("The table of all rows needs JavaScript")
+        assert not page.is_visible("#table")
+        assert page.locator(".cards li").count() == 10
+
+    chromium.visit(run.page, body, wait=False, java_script_enabled=False)
