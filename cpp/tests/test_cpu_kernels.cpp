@@ -1,6 +1,7 @@
 // Every CPU kernel through its public function, on odd sizes and on exactly as much memory as it is given: what the
 // sanitizers need to see a read or a write beyond an end.
 
+#include <algorithm>
 #include <memory>
 #include <string>
 #include <vector>
@@ -17,6 +18,8 @@
 #include "fiqx/pixel_median.hpp"
 #include "fiqx/pixel_moments.hpp"
 #include "fiqx/pixel_quality.hpp"
+#include "fiqx/pnet.hpp"
+#include "fiqx/resize_boxes.hpp"
 #include "fiqx/row_products.hpp"
 
 using namespace fiqx;
@@ -96,6 +99,42 @@ void streams_of_maps(std::int64_t n, std::int64_t odd) {
     if (n > 0) { pixel_median(maps, kNew, {}); }
 }
 
+void a_picture_with_faces(std::int64_t n, std::int64_t odd) {
+    const Tensor picture = make(DType::u8, {odd + 11, 3 * odd + 11, 3});
+    CHECK(pnet(picture, numbers({kPnetParameters}), kNew).shape[0] == (odd + 1) / 2);
+    const Tensor boxes = make(DType::i64, {n, 4});
+    for (std::int64_t k = 0; k < n; ++k) {  // over each edge, and over all of them
+        const std::int64_t edges[4] = {(k % 3 - 1) * odd, (k % 2) * odd - 1, 2 * odd + 1, 2 * odd + 1 + k};
+        std::copy(edges, edges + 4, boxes.as<std::int64_t>() + 4 * k);
+    }
+    for (const std::int64_t side : {std::int64_t{1}, odd, 3 * odd}) {
+        CHECK(resize_boxes(picture, boxes, side, 2, kNew).size() == n * side * 2 * 3);
+    }
+}
+
+void the_network_at_every_width() {
+    const Tensor picture = make(DType::u8, {31, 223, 3});
+    for (std::int64_t i = 0; i < picture.size(); ++i) {
+        picture.as<std::uint8_t>()[i] = static_cast<std::uint8_t>(i * i);
+    }
+    const Tensor parameters = numbers({kPnetParameters});
+    for (std::int64_t i = 0; i < kPnetParameters; ++i) {
+        parameters.as<float>()[i] = parameters.as<float>()[i] / 8 - 0.06F;
+    }
+    const auto answers = [&](int lanes) {
+        const Tensor made = make(DType::f32, {10, 106, 5});
+        cpu::pnet({picture.as<std::uint8_t>(), parameters.as<float>(), made.as<float>(), 31, 223}, lanes);
+        return made;
+    };
+    const Tensor narrow = answers(4);
+    for (int lanes = 8; lanes <= cpu::pnet_lanes(); lanes *= 2) {
+        const Tensor wide = answers(lanes);
+        for (std::int64_t i = 0; i < wide.size(); ++i) {
+            CHECK(near(wide.as<float>()[i], narrow.as<float>()[i], 1e-5));
+        }
+    }
+}
+
 void a_refusal() {
     std::string text;
     try {
@@ -112,8 +151,10 @@ int main() {
             faces_and_scores(n, odd);
             maps_of_an_image(n, odd);
             streams_of_maps(n, odd);
+            a_picture_with_faces(n, odd);
         }
     }
+    the_network_at_every_width();
     a_refusal();
     return failures;
 }

@@ -30,7 +30,7 @@ from fiqx_trt.onnx_export.graphs.builder import GraphBuilder
 if TYPE_CHECKING:
     import onnx
 
-__all__ = ["MTCNN_MEAN", "MTCNN_STD", "build_mtcnn", "find_weights"]
+__all__ = ["MTCNN_MEAN", "MTCNN_STD", "build_mtcnn", "find_weights", "pnet_parameters"]
 
 MTCNN_MEAN = 127.5
 """What is subtracted from the 0..255 pixels of every channel."""
@@ -51,16 +51,13 @@ def find_weights() -> Path:
     return find_file("mtcnn", "assets", "weights", "pnet.lz4", purpose=_PURPOSE).parent
 
 
-def build_mtcnn(folder: Path | None = None, *, tile: int | None = None) -> dict[str, onnx.ModelProto]:
+def build_mtcnn(folder: Path | None = None) -> dict[str, onnx.ModelProto]:
     """Build the three graphs.
 
     Parameters
     ----------
     folder
         Folder of ``pnet.lz4``, ``rnet.lz4`` and ``onet.lz4``; default: the folder of `find_weights`.
-    tile
-        Height and width of the proposal network's input, at least 12; default: both are dynamic. A fixed
-        size suits runtimes that compile a graph for each shape.
 
     Returns
     -------
@@ -74,13 +71,20 @@ def build_mtcnn(folder: Path | None = None, *, tile: int | None = None) -> dict[
     DependencyError
         No folder was given and the package ``mtcnn`` is not installed, or ``lz4`` is not.
     ModelError
-        A file is damaged or has other weights, or `tile` is too small.
+        A file is damaged or has other weights.
     """
-    if tile is not None and tile < 12:
-        raise ModelError(f"tile={tile} is smaller than a window of the proposal network; give at least 12")
     folder = find_weights() if folder is None else folder
     pnet, rnet, onet = (_read(folder / f"{name}.lz4") for name in _NETWORKS)
-    return {"pnet": _pnet(pnet, tile), "rnet": _rnet(rnet), "onet": _onet(onet)}
+    return {"pnet": _pnet(pnet), "rnet": _rnet(rnet), "onet": _onet(onet)}
+
+
+def pnet_parameters(folder: Path | None = None) -> NDArray[np.float32]:
+    """Return the numbers of the proposal network, (6632,), as :func:`fiqx_trt.kernels.pnet` takes them.
+
+    `folder` and the errors are those of `build_mtcnn`.
+    """
+    folder = find_weights() if folder is None else folder
+    return np.concatenate([array.ravel() for array in _read(folder / "pnet.lz4")])
 
 
 _SHAPES = {
@@ -195,19 +199,15 @@ def _interleaved(weight: NDArray[np.float32]) -> NDArray[np.float32]:
     return weight.reshape(*weight.shape[:-1], 2, 5).swapaxes(-1, -2).reshape(weight.shape)
 
 
-def _pnet(arrays: Arrays, tile: int | None) -> onnx.ModelProto:
+def _pnet(arrays: Arrays) -> onnx.ModelProto:
     writer = _Writer("mtcnn_pnet", arrays)
     writer.convolution()
     writer.pool(2, ceil=True)
     writer.convolution()
     writer.convolution()
     writer.convolution_heads()
-    size: tuple[int | str, int | str] = ("height", "width") if tile is None else (tile, tile)
-    cells: tuple[int | str, int | str] = ("rows", "columns")
-    if tile is not None:
-        cells = ((tile - 1) // 2 - 4, (tile - 1) // 2 - 4)
-    outputs = {"probability": ("N", 1, *cells), "regression": ("N", 4, *cells)}
-    return writer.graph.model({"image": ("N", 3, *size)}, outputs)
+    outputs = {"probability": ("N", 1, "rows", "columns"), "regression": ("N", 4, "rows", "columns")}
+    return writer.graph.model({"image": ("N", 3, "height", "width")}, outputs)
 
 
 def _rnet(arrays: Arrays) -> onnx.ModelProto:

@@ -98,6 +98,8 @@ void bind_pixel_histogram(py::module_& module);
 void bind_pixel_median(py::module_& module);
 void bind_pixel_moments(py::module_& module);
 void bind_pixel_quality(py::module_& module);
+void bind_pnet(py::module_& module);
+void bind_resize_boxes(py::module_& module);
 void bind_row_products(py::module_& module);
 
 }  // namespace fiqx::python

@@ -41,5 +41,7 @@ PYBIND11_MODULE(_core, module, pybind11::mod_gil_not_used()) {
     bind_pixel_median(module);
     bind_pixel_moments(module);
     bind_pixel_quality(module);
+    bind_pnet(module);
+    bind_resize_boxes(module);
     bind_row_products(module);
 }

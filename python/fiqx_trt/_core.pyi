@@ -152,3 +152,14 @@ def row_cosine(
     out: Array | None = None,
     stream: int | None = None,
 ) -> Any: ...
+def pnet(
+    picture: NDArray[np.uint8], parameters: NDArray[np.float32], *, out: Array | None = None
+) -> NDArray[np.float32]: ...
+def resize_boxes(
+    picture: NDArray[np.uint8],
+    boxes: NDArray[np.int64],
+    *,
+    height: int,
+    width: int,
+    out: Array | None = None,
+) -> NDArray[np.uint8]: ...

@@ -1,16 +1,14 @@
-"""Boxes: suppression against its definition, squares and cuts."""
+"""Boxes: suppression against its definition, squares."""
 
 from __future__ import annotations
 
-import cv2
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from fiqx_trt.faces.boxes import calibrated, cut, order, squares, suppress, units
-from fiqx_trt.faces.pyramid import quick_means
+from fiqx_trt.faces.boxes import calibrated, order, squares, suppress
 
 
 def overlap(a, b, over):
@@ -83,48 +81,3 @@ def test_squares_have_the_longer_side_and_the_same_centre(case):
 def test_calibration_of_nothing_moves_nothing():
     boxes = np.array([[1.0, 2, 5, 9]])
     np.testing.assert_array_equal(calibrated(boxes, np.zeros((1, 4))), boxes)
-
-
-@pytest.mark.parametrize("box", [(2, 3, 7, 8), (-3, -2, 5, 6), (6, 5, 14, 13), (-4, -4, 20, 20)])
-def test_cut_is_the_picture_inside_and_black_outside(box):
-    image = np.random.default_rng(0).integers(1, 256, (10, 11, 3), np.uint8)
-    side = box[2] - box[0]
-    expected = np.zeros((side, side, 3), np.uint8)
-    for y in range(side):
-        for x in range(side):
-            if 0 <= y + box[1] < 10 and 0 <= x + box[0] < 11:
-                expected[y, x] = image[y + box[1], x + box[0]]
-    np.testing.assert_array_equal(cut(image, np.array(box), side), expected)
-
-
-def test_cut_averages_when_it_shrinks():
-    image = np.random.default_rng(0).integers(0, 256, (48, 48, 3), np.uint8)
-    mean = image.reshape(24, 2, 24, 2, 3).mean(axis=(1, 3))
-    assert np.abs(cut(image, np.array([0, 0, 48, 48]), 24) - mean).max() <= 0.5
-
-
-@given(scored_boxes(), st.sampled_from([1, 3, 5]))
-def test_a_reduced_picture_keeps_more_than_twice_and_up_to_four_times_the_side(case, side):
-    boxes, _ = case
-    longer = (boxes[:, 2:] - boxes[:, :2]).max(axis=1)
-    unit = units(boxes, side)
-    assert (longer / unit <= 4 * side).all()
-    assert ((unit == 1) | (longer / unit > 2 * side)).all()
-
-
-@given(scored_boxes(), st.sampled_from([1, 2, 4]))
-def test_squares_on_multiples_of_a_unit_lie_within_a_unit_of_those_on_pixels(case, unit):
-    boxes, _ = case
-    found = squares(boxes, np.full(len(boxes), unit))
-    assert (found % unit == 0).all()
-    assert np.abs(found - squares(boxes)).max(initial=0) <= unit + 0.5
-
-
-def test_a_cut_of_a_smaller_copy_shows_the_same():
-    """A square of a picture without detail below four pixels, cut out of it and out of its half."""
-    noise = np.random.default_rng(3).integers(0, 256, (60, 70, 3), np.uint8)
-    image = cv2.resize(noise, (560, 480), interpolation=cv2.INTER_CUBIC)
-    box = np.array([-20, 40, 140, 200])
-    exact = cut(image, box, 24).astype(float)
-    half = cut(quick_means(image, 240, 280), box // 2, 24, quick_means)
-    assert np.abs(half - exact).mean() < 1

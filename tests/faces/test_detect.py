@@ -13,8 +13,7 @@ from numpy.typing import NDArray
 
 from fiqx_trt.errors import BackendUnavailableError, DependencyError, InvalidInputError
 from fiqx_trt.faces.detect import Detections, check_image, open_detector
-from fiqx_trt.faces.mtcnn import Mtcnn, _Picture
-from fiqx_trt.faces.pyramid import exact_means, quick_means
+from fiqx_trt.faces.mtcnn import Mtcnn, _searched
 from fiqx_trt.onnx_export.architectures.dlib_resnet import find_weights
 
 SAME_FACE = 0.4  # least overlap of the boxes of two detectors that draw boxes of different extent
@@ -166,21 +165,11 @@ def test_a_huge_picture_is_searched_in_a_smaller_copy(detector, photo):
 
 
 @pytest.mark.parametrize(
-    ("shape", "least", "seen", "means"),
-    [
-        ((400, 500), 20.0, (400, 500), exact_means),
-        ((600, 700), 24.0, (600, 700), quick_means),
-        ((2000, 3000), 80.0, (1200, 1800), quick_means),
-        ((2000, 3000), 20.0, (2000, 3000), exact_means),
-    ],
+    ("shape", "least", "seen"),
+    [((400, 500), 20.0, (400, 500)), ((2000, 3000), 80.0, (1200, 1800)), ((2000, 3000), 20.0, (2000, 3000))],
 )
-def test_means_are_exact_where_faces_of_20_pixels_are_looked_for(shape, least, seen, means):
-    picture = _Picture.of(np.zeros((*shape, 3), np.uint8), least)
-    assert picture.pixels.shape == (*seen, 3)
-    assert picture.means is means
-    boxes = np.array([[0.0, 0, 30, 30], [0, 0, 200, 190]])
-    assert picture.units(boxes, 24).tolist() == ([1, 1] if means is exact_means else [1, 4])
-    assert picture.reduced(4).shape == (seen[0] // 4, seen[1] // 4, 3)
+def test_a_copy_shows_the_smallest_face_in_48_pixels(shape, least, seen):
+    assert _searched(np.zeros((*shape, 3), np.uint8), least).shape == (*seen, 3)
 
 
 def test_grey_pictures_are_searched(detector, photo):

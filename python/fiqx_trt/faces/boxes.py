@@ -1,4 +1,4 @@
-"""Boxes of a cascade detector: overlap, suppression, calibration, squares, cuts.
+"""Boxes of a cascade detector: overlap, suppression, calibration, squares.
 
 A box is (x0, y0, x1, y1), float64, in pixels, the right and lower edge excluded.
 """
@@ -10,10 +10,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from fiqx_trt.faces.pyramid import Means, exact_means
-from fiqx_trt.opencv import cv2
-
-__all__ = ["calibrated", "cut", "order", "squares", "suppress", "units"]
+__all__ = ["calibrated", "order", "squares", "suppress"]
 
 Boxes = NDArray[np.float64]
 
@@ -116,48 +113,15 @@ def calibrated(boxes: Boxes, regression: NDArray[np.floating]) -> Boxes:
     return moved
 
 
-def squares(boxes: Boxes, unit: NDArray[np.int64] | int = 1) -> NDArray[np.int64]:
-    """Return the square around each box's centre with its longer side, on whole pixels, or multiples of `unit`, (K,).
+def squares(boxes: Boxes) -> NDArray[np.int64]:
+    """Return the square around each box's centre with its longer side, on whole pixels.
 
     Examples
     --------
     >>> squares(np.array([[0.0, 0, 10, 20]])).tolist()
     [[-5, 0, 15, 20]]
     """
-    steps = np.broadcast_to(unit, len(boxes))[:, None]
-    boxes = boxes / steps
     side = np.rint(np.max(boxes[:, 2:] - boxes[:, :2], axis=1)).clip(0)
     centre = (boxes[:, :2] + boxes[:, 2:]) / 2
     corner = np.rint(centre - side[:, None] / 2)
-    return np.asarray(np.concatenate([corner, corner + side[:, None]], axis=1) * steps, np.int64)
-
-
-def units(boxes: Boxes, side: int) -> NDArray[np.int64]:
-    """Return by which power of two a picture may be reduced so that each box keeps more than twice `side` pixels.
-
-    Examples
-    --------
-    >>> units(np.array([[0.0, 0, 24, 24], [0, 0, 96, 96], [0, 0, 97, 90]]), 24).tolist()
-    [1, 1, 2]
-    """
-    longer = np.max(boxes[:, 2:] - boxes[:, :2], axis=1)
-    return np.asarray(2 ** np.ceil(np.log2((longer / (4 * side)).clip(1))), np.int64)
-
-
-def cut(
-    image: NDArray[np.uint8], box: NDArray[np.int64], side: int, means: Means = exact_means
-) -> NDArray[np.uint8]:
-    """Cut a square out of the picture, black where it leaves the picture, and resize it to side×side.
-
-    Shrinking averages over areas, so that nothing aliases; enlarging interpolates linearly.
-    """
-    x0, y0, x1, y1 = (int(edge) for edge in box)
-    height, width = image.shape[:2]
-    part = image[max(y0, 0) : min(y1, height), max(x0, 0) : min(x1, width)]
-    if part.shape[:2] != (y1 - y0, x1 - x0):
-        inside, part = part, np.zeros((y1 - y0, x1 - x0, 3), np.uint8)
-        top, start = max(-y0, 0), max(-x0, 0)
-        part[top : top + inside.shape[0], start : start + inside.shape[1]] = inside
-    if x1 - x0 > side:
-        return means(part, side, side)
-    return np.asarray(cv2.resize(part, (side, side), interpolation=cv2.INTER_LINEAR), np.uint8)
+    return np.asarray(np.concatenate([corner, corner + side[:, None]], axis=1), np.int64)

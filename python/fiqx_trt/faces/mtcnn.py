@@ -9,6 +9,7 @@ landmarks in the wrong places.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from types import TracebackType
 
@@ -19,57 +20,27 @@ from fiqx_trt.errors import InvalidInputError
 from fiqx_trt.faces import boxes as b
 from fiqx_trt.faces.detect import Detections, check_confidence, check_image
 from fiqx_trt.faces.networks import open_lanes
-from fiqx_trt.faces.pyramid import WINDOW, Means, exact_means, lay_out, level_sizes, quick_means
-from fiqx_trt.kernels import face_input
-from fiqx_trt.onnx_export.architectures.mtcnn import MTCNN_MEAN, MTCNN_STD, build_mtcnn
+from fiqx_trt.faces.pyramid import STRIDE, WINDOW, level_sizes, reduced, shrink
+from fiqx_trt.kernels import face_input, pnet, resize_boxes
+from fiqx_trt.onnx_export.architectures.mtcnn import (
+    MTCNN_MEAN,
+    MTCNN_STD,
+    build_mtcnn,
+    pnet_parameters,
+)
 from fiqx_trt.runtime.lanes import Lanes
 
 __all__ = ["Mtcnn"]
 
-_TILE = 128
-_ROWS = {"pnet": 2, "rnet": 32, "onet": 8}  # of one native run
+_ROWS = {"rnet": 32, "onet": 8}  # of one native run
 _SMALLEST_FACE = 20.0
 _SMALLEST_SHARE = 0.04
 _ENOUGH = 48.0  # pixels of the smallest face that the last network sees
-_CHUNK = 32  # tiles normalised at a time: bounds the memory of large pictures
+_CHUNK = 256  # squares looked at together: bounds the memory of pictures of a crowd
 _SAME_LEVEL, _ALL_LEVELS, _REFINED, _FINAL = 0.5, 0.7, 0.7, 0.7
 
 Boxes = NDArray[np.float64]
 Scores = NDArray[np.float32]
-
-
-class _Picture:
-    """What is searched: a picture as it is, or a copy of a large one, and how it is reduced further.
-
-    Where faces of 20 pixels are looked for, every mean over an area is exact. Where the smallest is larger, quick means
-    stand in their place, in a quarter of the time, and squares with more than four times a network's side are cut out of
-    copies half as large, or less. They move the landmarks as much as moving the picture by a pixel does.
-    """
-
-    def __init__(self, pixels: NDArray[np.uint8], means: Means) -> None:
-        self.pixels = pixels
-        self.means = means
-        self._copies = {1: pixels}
-
-    @classmethod
-    def of(cls, image: NDArray[np.uint8], least: float) -> _Picture:
-        """Take a picture, or a copy just large enough for the smallest face."""
-        if least > _ENOUGH:
-            height, width = (max(round(extent * _ENOUGH / least), 1) for extent in image.shape[:2])
-            image = quick_means(image, height, width)
-        return cls(image, quick_means if least > _SMALLEST_FACE else exact_means)
-
-    def units(self, boxes: Boxes, side: int) -> NDArray[np.int64]:
-        """Return for each box by how much smaller a copy it is cut out of."""
-        return b.units(boxes, side) if self.means is quick_means else np.ones(len(boxes), np.int64)
-
-    def reduced(self, unit: int) -> NDArray[np.uint8]:
-        """Return the picture reduced by a power of two, made when first asked for."""
-        if unit not in self._copies:
-            finer = self.reduced(unit // 2)
-            height, width = (max(extent // 2, 1) for extent in finer.shape[:2])
-            self._copies[unit] = self.means(finer[: 2 * height, : 2 * width], height, width)
-        return self._copies[unit]
 
 
 class Mtcnn:
@@ -78,8 +49,9 @@ class Mtcnn:
     Parameters
     ----------
     backend
-        What runs the three networks: a backend of `fiqx_trt.runtime.open_session`, or ``"auto"``, the first
-        that works on the processor. They are too small to gain from a GPU, which the recogniser needs more.
+        What runs the second and the third network: a backend of `fiqx_trt.runtime.open_session`, or ``"auto"``, the
+        first that works on the processor. They are too small to gain from a GPU, which the recogniser needs more. The
+        first network is a kernel of this package.
     threads
         How many threads may search a picture each, side by side; None: as many as there are processors.
     min_face
@@ -104,8 +76,8 @@ class Mtcnn:
     Notes
     -----
     A large picture is searched in a copy just large enough to show the smallest face in 48 pixels, the window
-    of the last network; boxes and landmarks are given in pixels of the original. Means over areas, where a picture is reduced,
-    are exact where faces of 20 pixels are looked for, and else to within a few grey levels.
+    of the last network; boxes and landmarks are given in pixels of the original. Where a picture is reduced, each pixel is
+    the exact mean over the area it covers.
     """
 
     name = "mtcnn"
@@ -126,11 +98,14 @@ class Mtcnn:
         _check_options(min_face, thresholds, factor)
         self._min_face = min_face
         self._thresholds = tuple(thresholds)
+        self._least_logit = math.log(thresholds[0] / (1 - thresholds[0]))
         self._factor = factor
         self._nets: dict[str, Lanes] = {}
         try:
-            for name, model in build_mtcnn(tile=_TILE).items():
-                self._nets[name] = open_lanes(model, backend=backend, max_batch=_ROWS[name], threads=threads)
+            self._parameters = pnet_parameters()
+            models = build_mtcnn()
+            for name, rows in _ROWS.items():
+                self._nets[name] = open_lanes(models[name], backend=backend, max_batch=rows, threads=threads)
         except BaseException:
             self.close()
             raise
@@ -158,11 +133,11 @@ class Mtcnn:
         least = self._min_face or max(_SMALLEST_FACE, _SMALLEST_SHARE * min(height, width))
         if min(height, width) < least:
             return Detections.none(least)
-        picture = _Picture.of(image, least)
+        picture = _searched(image, least)
         boxes, scores = self._propose(picture, min(least, _ENOUGH))
         boxes, scores = self._refine(picture, boxes)
         boxes, scores, landmarks = self._mark(picture, boxes)
-        factors = np.array([width / picture.pixels.shape[1], height / picture.pixels.shape[0]])
+        factors = np.array([width / picture.shape[1], height / picture.shape[0]])
         boxes = (boxes * np.tile(factors, 2)).clip(0, [width, height, width, height])
         best = b.order(boxes, scores)
         return Detections(
@@ -173,7 +148,7 @@ class Mtcnn:
         )
 
     def close(self) -> None:
-        """Free the three networks; a second call does nothing."""
+        """Free the networks; a second call does nothing."""
         for lanes in self._nets.values():
             lanes.close()
 
@@ -185,22 +160,30 @@ class Mtcnn:
     ) -> None:
         self.close()
 
-    def _propose(self, picture: _Picture, least: float) -> tuple[Boxes, Scores]:
+    def _propose(self, picture: NDArray[np.uint8], least: float) -> tuple[Boxes, Scores]:
         """First network: every window of every level that may hold a face."""
-        height, width = picture.pixels.shape[:2]
+        height, width = picture.shape[:2]
         sizes = level_sizes(height, width, min_face=least, factor=self._factor)
-        if not sizes:
+        found = [self._windows(level) for level in shrink(picture, sizes)]
+        if not found:
             return np.zeros((0, 4)), np.zeros(0, np.float32)
-        ribbon = lay_out(sizes, tile=_TILE)
-        answers = self._run("pnet", ribbon.tiles(picture.pixels, picture.means))
-        found = ribbon.windows(answers["probability"], answers["regression"], self._thresholds[0])
-        factors = np.array([(width / wide, height / high) for high, wide in sizes])[found.level]
-        boxes = np.concatenate([found.corners * factors, (found.corners + WINDOW) * factors], axis=1)
-        kept = b.suppress(boxes, found.probability, _SAME_LEVEL, groups=found.level)
-        kept = kept[b.suppress(boxes[kept], found.probability[kept], _ALL_LEVELS)]
-        return b.calibrated(boxes[kept], found.regression[kept]), found.probability[kept]
+        corners, scores, regression = (np.concatenate(parts) for parts in zip(*found, strict=True))
+        level = np.repeat(np.arange(len(sizes)), [len(part[0]) for part in found])
+        factors = np.array([(width / wide, height / high) for high, wide in sizes])[level]
+        boxes = np.concatenate([corners * factors, (corners + WINDOW) * factors], axis=1)
+        kept = b.suppress(boxes, scores, _SAME_LEVEL, groups=level)
+        kept = kept[b.suppress(boxes[kept], scores[kept], _ALL_LEVELS)]
+        return b.calibrated(boxes[kept], regression[kept]), scores[kept]
 
-    def _refine(self, picture: _Picture, boxes: Boxes) -> tuple[Boxes, Scores]:
+    def _windows(self, level: NDArray[np.uint8]) -> tuple[NDArray[np.int64], Scores, NDArray[np.float32]]:
+        """Return the windows of one level that may hold a face: upper left pixels as (x, y), scores, regression."""
+        answers = pnet(level, self._parameters)
+        row, column = np.nonzero(answers[:, :, 0] > self._least_logit)
+        found = answers[row, column]
+        corners = STRIDE * np.stack([column, row], axis=1).astype(np.int64)
+        return corners, np.asarray(1 / (1 + np.exp(-found[:, 0])), np.float32), found[:, 1:]
+
+    def _refine(self, picture: NDArray[np.uint8], boxes: Boxes) -> tuple[Boxes, Scores]:
         """Second network: fewer and better boxes."""
         windows, answers = self._look("rnet", picture, boxes, side=24)
         scores = answers["probability"][:, 0]
@@ -208,7 +191,7 @@ class Mtcnn:
         kept = passed[b.suppress(windows[passed], scores[passed], _REFINED)]
         return b.calibrated(windows[kept], answers["regression"][kept]), scores[kept]
 
-    def _mark(self, picture: _Picture, boxes: Boxes) -> tuple[Boxes, Scores, NDArray[np.float64]]:
+    def _mark(self, picture: NDArray[np.uint8], boxes: Boxes) -> tuple[Boxes, Scores, NDArray[np.float64]]:
         """Last network: the faces and their landmarks."""
         windows, answers = self._look("onet", picture, boxes, side=48)
         scores = answers["probability"][:, 0]
@@ -221,26 +204,31 @@ class Mtcnn:
         return final[kept], scores[passed[kept]], landmarks
 
     def _look(
-        self, net: str, picture: _Picture, boxes: Boxes, *, side: int
+        self, net: str, picture: NDArray[np.uint8], boxes: Boxes, *, side: int
     ) -> tuple[Boxes, dict[str, NDArray[np.float32]]]:
         """Run a network on the squares around the boxes; return those squares and the answers."""
-        height, width = picture.pixels.shape[:2]
-        units = picture.units(boxes, side)
-        squares = b.squares(boxes, units)
+        height, width = picture.shape[:2]
+        squares = b.squares(boxes)
         inside = (squares[:, 2:] > 0).all(axis=1) & (squares[:, 0] < width) & (squares[:, 1] < height)
-        chosen = np.flatnonzero(inside & (squares[:, 2] - squares[:, 0] >= 2))
-        cuts = np.empty((len(chosen), side, side, 3), np.uint8)
-        for at, index in enumerate(chosen):
-            unit = int(units[index])
-            cuts[at] = b.cut(picture.reduced(unit), squares[index] // unit, side, picture.means)
-        return squares[chosen].astype(np.float64), self._run(net, cuts)
+        chosen = squares[inside & (squares[:, 2] - squares[:, 0] >= 2)]
+        parts = [
+            self._run(net, resize_boxes(picture, chosen[start : start + _CHUNK], height=side, width=side))
+            for start in range(0, max(len(chosen), 1), _CHUNK)
+        ]
+        answers = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+        return chosen.astype(np.float64), answers
 
     def _run(self, net: str, pictures: NDArray[np.uint8]) -> dict[str, NDArray[np.float32]]:
-        parts = []
-        for start in range(0, max(len(pictures), 1), _CHUNK):
-            tensor = face_input(pictures[start : start + _CHUNK], mean=MTCNN_MEAN, std=MTCNN_STD)
-            parts.append(self._nets[net].run({"image": tensor}))
-        return {name: np.concatenate([np.asarray(part[name]) for part in parts]) for name in parts[0]}
+        tensor = face_input(pictures, mean=MTCNN_MEAN, std=MTCNN_STD)
+        return {name: np.asarray(array) for name, array in self._nets[net].run({"image": tensor}).items()}
+
+
+def _searched(image: NDArray[np.uint8], least: float) -> NDArray[np.uint8]:
+    """Return a picture, or a copy just large enough for the smallest face."""
+    if least <= _ENOUGH:
+        return image
+    height, width = (max(round(extent * _ENOUGH / least), 1) for extent in image.shape[:2])
+    return reduced(image, height, width)
 
 
 def _check_options(min_face: float | None, thresholds: Sequence[float], factor: float) -> None:

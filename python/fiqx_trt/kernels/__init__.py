@@ -14,7 +14,8 @@ Common rules
   another library has read its interface, freeing it waits for all work of the device.
 - The GIL is released. Results do not depend on the number of threads (``FIQX_THREADS`` in the environment; by
   default all processors of the process), and an image's result does not depend on the other images.
-- CPU and CUDA share each formula and the order of its additions, and give the same bits.
+- CPU and CUDA share each formula and the order of its additions, and give the same bits. :func:`pnet` and :func:`resize_boxes`,
+  which search pictures, run on the CPU alone.
 
 Every function raises :class:`~fiqx_trt.errors.InvalidInputError` for a wrong shape, dtype or value,
 :class:`~fiqx_trt.errors.DeviceMismatchError` for arrays on several devices,
@@ -26,6 +27,7 @@ from __future__ import annotations
 
 from fiqx_trt._core import DeviceArray
 from fiqx_trt.kernels._arrays import Array, borrow, copy, on_device, reshape, rows
+from fiqx_trt.kernels._detection import pnet, resize_boxes
 from fiqx_trt.kernels._maps import (
     CombinedMaps,
     QualityMaps,
@@ -71,7 +73,9 @@ __all__ = [
     "pixel_moments_merge",
     "pixel_quality",
     "pixel_range",
+    "pnet",
     "reshape",
+    "resize_boxes",
     "row_cosine",
     "row_power",
     "rows",

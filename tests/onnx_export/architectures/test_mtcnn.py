@@ -141,28 +141,15 @@ def test_graphs_are_plain_onnx(models):
         assert [(opset.domain, opset.version) for opset in model.opset_import] == [("", 17)]
 
 
-def test_proposal_network_takes_any_size_or_a_fixed_one(folder, models):
-    rng = np.random.default_rng(0)
-    picture = rng.normal(0, 0.6, (2, 3, 40, 40)).astype(np.float32)
-    free = run(models["pnet"], picture)
-    fixed_model = build_mtcnn(folder, tile=40)["pnet"]
-    fixed = run(fixed_model, picture)
-    for name, answer in free.items():
-        np.testing.assert_array_equal(answer, fixed[name])
-    shape = fixed_model.graph.output[0].type.tensor_type.shape.dim
-    assert [extent.dim_param or extent.dim_value for extent in shape] == ["N", 1, 15, 15]
-    assert free["probability"].shape == (2, 1, 15, 15)
+def test_proposal_network_takes_any_size(models):
+    picture = np.zeros((2, 3, 40, 40), np.float32)
+    assert run(models["pnet"], picture)["probability"].shape == (2, 1, 15, 15)
     assert run(models["pnet"], picture[:1, :, :12, :30])["regression"].shape == (1, 4, 1, 10)
 
 
 def test_neither_the_package_nor_tensorflow_is_imported(models):
     assert "mtcnn" not in sys.modules
     assert "tensorflow" not in sys.modules
-
-
-def test_too_small_tile_is_refused(folder):
-    with pytest.raises(ModelError, match="tile=11 is smaller than a window of the proposal network"):
-        build_mtcnn(folder, tile=11)
 
 
 def test_absent_lz4_names_the_extra(folder, monkeypatch):
