@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from fiqx_trt.errors import SourceError
 from fiqx_trt.files import open_regular
 
-__all__ = ["load_arrays"]
+__all__ = ["load_arrays", "read_arrays"]
 
 _SUFFIX = ".npy"
 #: Bytes read at one time.
@@ -25,13 +25,21 @@ def load_arrays(path: Path) -> dict[str, NDArray[Any]]:
     """Read the arrays of a ``.npz`` file; raise SourceError for objects, a damaged file, or an array larger than the file."""
     try:
         with open_regular(path) as file:
-            return _members(file)
+            return read_arrays(file, str(path))
     except OSError as error:
         raise SourceError(f"cannot read {path}: {error.strerror or error}") from error
+
+
+def read_arrays(file: BinaryIO, name: str) -> dict[str, NDArray[Any]]:
+    """Read the arrays of an open ``.npz`` file called `name`; the errors are those of `load_arrays`."""
+    try:
+        return _members(file)
+    except OSError as error:
+        raise SourceError(f"cannot read {name}: {error.strerror or error}") from error
     # A damaged archive raises nearly anything: BadZipFile, EOFError, zlib.error, struct.error, NotImplementedError …
     except Exception as error:
         raise SourceError(
-            f"{path} holds no arrays that can be read ({type(error).__name__}: {error})"
+            f"{name} holds no arrays that can be read ({type(error).__name__}: {error})"
         ) from error
 
 

@@ -97,3 +97,38 @@ def test_wrong_usage(cli, crops: Path, recogniser: Path, scores: Path, tmp_path:
         assert result.code == 2, result.err
         assert message in result.err
         assert result.err.count("\n") == 1
+
+
+def test_the_analysis_in_parts_is_that_of_one_process(
+    cli, crops: Path, recogniser: Path, scores: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever makes the maps of which unit, every array has the same bits."""
+    monkeypatch.setattr("fiqx_trt.faces.units.LOOSE", 5)
+    monkeypatch.chdir(tmp_path)
+    common = (
+        crops,
+        crops / "00.png",
+        "--aligned",
+        "--scores",
+        scores,
+        "--fraction",
+        0.3,
+        "--model",
+        recogniser,
+    )
+    run = ("amva", *common, "--precision", "fp32", "--threads", 1, "--replicates", 20)
+    assert cli(*run, "--out", "whole").code == 0
+
+    def files(folder: str) -> dict[str, bytes]:
+        return {
+            path.name: path.read_bytes() for path in Path(folder).iterdir() if path.suffix in (".npz", ".png")
+        }
+
+    first = cli(*run, "--out", "parts", "--share", "1/2")
+    assert first.code == 0, first.err
+    assert "1 of 3 units" in first.err
+    assert not Path("parts/summary.json").exists()
+    assert cli(*run, "--out", "parts", "--engine", "local", "--workers", 2).code == 0
+    assert files("parts") == files("whole")
+    other = cli(*run, "--out", "other", "--parts", "parts/parts", "--target", "argmax")
+    assert "was made with other settings" in other.err

@@ -108,3 +108,41 @@ def test_too_few_faces(cli, crops: Path, recogniser: Path) -> None:
     result = cli("calibrate", *files, "--aligned", "--model", recogniser, "-q", "--no-pixels")
     assert result.code == 2
     assert "4 usable qualities; a calibration needs at least 10 faces" in result.err
+
+
+def test_a_calibration_in_parts_is_that_of_one_process(
+    cli, crops: Path, recogniser: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every number of the sidecar, whoever scores which unit; the sample takes every second face, over all units."""
+    monkeypatch.setattr("fiqx_trt.faces.units.LOOSE", 5)
+    monkeypatch.setattr("fiqx_trt.explain.measuring.MOST", 15)
+    monkeypatch.chdir(tmp_path)
+    (crops / "03.png").write_bytes(b"damaged")
+    sidecar = recogniser.with_suffix(".json")
+    before = sidecar.read_bytes()
+    given = (
+        crops,
+        crops,
+        crops / "00.png",
+        "--aligned",
+        "--model",
+        recogniser,
+        "--precision",
+        "fp32",
+        "--threads",
+        1,
+    )
+
+    def calibrated(*more: object) -> dict[str, object]:
+        sidecar.write_bytes(before)
+        done = cli("calibrate", *given, *more)
+        assert done.code == 0, done.err
+        return dict(json.loads(sidecar.read_text()))
+
+    whole = calibrated()
+    assert "23 faces" in str(whole["calibration"])
+    assert str(whole["calibration"]).endswith("of 12")
+    assert calibrated("--parts", "run/", "--engine", "local", "--workers", 2) == whole
+    assert calibrated("--parts", "shares/", "--share", "1/2") == json.loads(before)
+    assert calibrated("--parts", "shares/", "--share", "2/2") == whole
+    assert "give --parts RUN/" in cli("calibrate", *given, "--engine", "local").err

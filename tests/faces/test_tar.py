@@ -189,7 +189,7 @@ def test_few_of_many_archives_are_opened_before_any_work(here: Path, monkeypatch
     monkeypatch.setattr("fiqx_trt.faces.sources.OPENED", 1)
     assert [piece.path for piece in iter_pieces(given)] == given
     with pytest.raises(SourceError, match="no such file or folder: 'x'"):
-        iter_pieces([*given, "x"])
+        list(iter_pieces([*given, "x"]))
 
 
 @given(

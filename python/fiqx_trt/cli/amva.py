@@ -13,7 +13,9 @@ from numpy.typing import NDArray
 from fiqx_trt.cli import groups as g
 from fiqx_trt.cli import options as o
 from fiqx_trt.cli.command_line import command_record
-from fiqx_trt.cli.console import open_progress, say, table
+from fiqx_trt.cli.console import say, table
+from fiqx_trt.cli.member_maps import MapsJob
+from fiqx_trt.cli.parts_run import StudyRuns
 from fiqx_trt.cli.score_group import ScoreGroup, say_skipped, skipped_notes
 from fiqx_trt.errors import InvalidInputError
 
@@ -23,9 +25,9 @@ if TYPE_CHECKING:
     from fiqx_trt.experiments.member_maps import MemberMaps
     from fiqx_trt.figures.amva import Look
     from fiqx_trt.figures.canvas import Picture
-    from fiqx_trt.models import Model
     from fiqx_trt.report.amva import MapsMade
     from fiqx_trt.runs.options import CamOptions
+    from fiqx_trt.runs.record import RanModel
 
 __all__ = ["amva"]
 
@@ -51,20 +53,20 @@ def amva(
     pictures: g.InputGroup,
     runtime: g.RuntimeGroup,
     output: g.ResultGroup,
+    engine: g.StudyEngineGroup,
 ) -> None:
     """Compare the activation maps of the best and the worst images: mean, median, variation, differences (Fu & Damer).
 
     Writes every map as data (``<method>.npz``, ``between.npz``), ``summary.json``, the paper's figures 2 to 6, and a page
-    that explains all of it, ``report.html``.
+    that explains all of it, ``report.html``. With ``--engine`` or ``--share`` the maps are made in parts, by many workers, and
+    the result is the same; the same command goes on after an interruption.
     Exit status: 0 done, 2 wrong usage, 1 could not run, 130 interrupted, 143 terminated.
     """
     from fiqx_trt.amva import analyse, members, quality_groups, save_amva
-    from fiqx_trt.experiments.member_maps import map_members
     from fiqx_trt.figures.amva import Look
     from fiqx_trt.figures.canvas import save_pictures
     from fiqx_trt.report.amva import amva_page
     from fiqx_trt.report.parts import save_page
-    from fiqx_trt.runs.record import RanModel
 
     looks = {"uniform": Look(), "jet": Look.papers()}
     if colors not in looks:
@@ -78,19 +80,16 @@ def amva(
     )
     wanted = {tables.listed[i]: int(i) for i in members(groups)}
     shown = {int(i) for group in groups.values() for half in (group.high, group.low) for i in half[:examples]}
-    with model.open(runtime) as opened, open_progress(len(wanted), quiet=output.quiet) as report:
-        mapped = map_members(
-            pictures.sources(),
-            opened,
-            faces.preparer(opened.spec, runtime),
-            wanted,
-            options=maps,
-            shown=shown,
-            report=report,
+    job = MapsJob(model, faces, pictures, runtime, maps, wanted, shown)
+    if engine.wanted:
+        runs = StudyRuns(
+            pictures, engine.parts or f"{out}/parts/", engine, output.overwrite, output.quiet, batch=8
         )
-        settings = {"bootstrap samples": replicates, "seed": seed, **faces.parameters}
-        ran = RanModel.of(opened)
-        origin = _maps_made(opened, maps, mapped, tables, settings)
+        mapped, ran = job.in_parts(runs)
+    else:
+        mapped, ran = job.here(quiet=output.quiet)
+    settings = {"bootstrap samples": replicates, "seed": seed, **faces.parameters}
+    origin = _maps_made(ran, maps, mapped, tables, settings)
     result = analyse(
         tables.listed,
         groups,
@@ -130,7 +129,11 @@ def _figures(
 
 
 def _maps_made(
-    model: Model, options: CamOptions, mapped: MemberMaps, tables: ScoreTables, settings: Mapping[str, object]
+    model: RanModel,
+    options: CamOptions,
+    mapped: MemberMaps,
+    tables: ScoreTables,
+    settings: Mapping[str, object],
 ) -> MapsMade:
     """Return how the maps were made, for the report: every choice as it was, also where none was given."""
     from fiqx_trt.explain.recipe import recipe

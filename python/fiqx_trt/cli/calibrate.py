@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from fiqx_trt.cli import groups as g
 from fiqx_trt.cli import options as o
 from fiqx_trt.cli.console import open_progress, say
+from fiqx_trt.cli.parts_run import StudyRuns
+
+if TYPE_CHECKING:
+    from fiqx_trt.experiments.model_calibration import ModelCalibration
+    from fiqx_trt.runs.settings import ScoreSettings
 
 __all__ = ["calibrate"]
 
@@ -28,27 +33,47 @@ def calibrate(
     faces: g.FaceGroup,
     pictures: g.InputGroup,
     runtime: g.RuntimeGroup,
+    engine: g.StudyEngineGroup,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Make the parts anew.", rich_help_panel=o.PARTS_PANEL)
+    ] = False,
     quiet: o.Quiet = False,
 ) -> None:
-    """Measure α, r, γ and the percentiles of a model on typical faces and write them into its sidecar."""
+    """Measure α, r, γ and the percentiles of a model on typical faces and write them into its sidecar.
+
+    With ``--parts RUN/`` and ``--engine`` or ``--share`` the faces are scored in parts, by many workers, and the numbers are the
+    same; the same command goes on after an interruption.
+    """
     from fiqx_trt.experiments.model_calibration import calibrate_model
     from fiqx_trt.models.load import update_sidecar
     from fiqx_trt.runs.options import open_model
+    from fiqx_trt.runs.settings import ScoreSettings
 
-    with (
-        open_model(model, runtime, contract.contract) as opened,
-        open_progress(None, quiet=quiet) as progress,
-    ):
-        measured = calibrate_model(
-            pictures.sources(),
-            opened,
-            faces.preparer(opened.spec, runtime),
-            estimator=estimator,
-            weights=weights,
-            pixels=pixels,
-            threads=runtime.threads or 2,
-            report=progress,
+    if engine.wanted:
+        settings = ScoreSettings(
+            model=model,
+            faces=faces,
+            runtime=runtime,
+            contract=contract.contract,
+            options={"serfiq": {"estimator": estimator}},
         )
+        runs = StudyRuns(pictures, engine.require_parts(), engine, overwrite, quiet)
+        measured = _in_parts(settings, runs, estimator, weights, pixels=pixels)
+    else:
+        with (
+            open_model(model, runtime, contract.contract) as opened,
+            open_progress(None, quiet=quiet) as progress,
+        ):
+            measured = calibrate_model(
+                pictures.sources(),
+                opened,
+                faces.preparer(opened.spec, runtime),
+                estimator=estimator,
+                weights=weights,
+                pixels=pixels,
+                threads=runtime.threads or 2,
+                report=progress,
+            )
     typer.echo(f"alpha = {measured.alpha:g}\nr = {measured.r:g}\nfaces = {len(measured.qualities)}")
     if (scales := measured.pixels) is not None:
         typer.echo(
@@ -56,3 +81,18 @@ def calibrate(
         )
     if not dry_run:
         say(f"wrote {update_sidecar(model, contract.contract, measured.fields())}")
+
+
+def _in_parts(
+    settings: ScoreSettings, runs: StudyRuns, estimator: str, weights: str, *, pixels: bool
+) -> ModelCalibration:
+    from fiqx_trt.distributed.studies import calibration_faces
+    from fiqx_trt.experiments.model_calibration import conclude_calibration
+    from fiqx_trt.models.gradients import check_weights
+    from fiqx_trt.quality.serfiq import SerFiq
+
+    method = SerFiq(estimator=estimator)
+    check_weights(weights)
+    faces = calibration_faces(runs, settings, pixels=pixels)
+    with settings.open_model() as opened:
+        return conclude_calibration(opened, method, faces.qualities, faces.sample, weights=weights)

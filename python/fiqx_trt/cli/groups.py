@@ -33,6 +33,7 @@ __all__ = [
     "ResultGroup",
     "RuntimeGroup",
     "SerFiqGroup",
+    "StudyEngineGroup",
 ]
 
 
@@ -189,6 +190,38 @@ class EngineGroup:
         if self.share is not None and self.engine:
             raise InvalidInputError("--share is for runs without an engine; leave out --engine")
         return None if self.share is None else Share.parse(self.share)
+
+
+@dataclass(frozen=True, kw_only=True)
+class StudyEngineGroup(EngineGroup):
+    """Who does the work of a study in parts, and where the parts are."""
+
+    parts: o.PartsFolder = None
+    retry_failed: o.RetryFailed = False
+
+    @property
+    def wanted(self) -> bool:
+        """Whether the study is made in parts."""
+        return bool(self.engine) or self.share is not None or self.parts is not None
+
+    def require_parts(self) -> str:
+        """Return the folder of the parts.
+
+        Raises
+        ------
+        InvalidInputError
+            None was given.
+        """
+        if self.parts is None:
+            raise InvalidInputError(
+                "a study in parts keeps them in a folder; give --parts RUN/, a path or a URL"
+            )
+        return self.parts
+
+    def mode(self, *, overwrite: bool) -> Mode:
+        """Return what to do with earlier parts: go on, where nothing else was asked for."""
+        mode = choose_mode(resume=False, overwrite=overwrite, retry=self.retry_failed)
+        return "resume" if mode == "new" else mode
 
 
 @dataclass(frozen=True)

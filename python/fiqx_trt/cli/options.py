@@ -277,6 +277,16 @@ ShareOfUnits = Annotated[
         rich_help_panel=PARTS_PANEL,
     ),
 ]
+PartsFolder = Annotated[
+    str | None,
+    typer.Option(
+        "--parts",
+        metavar="RUN/",
+        help="Folder of the parts of a run with --engine or --share: a path or a URL that all machines reach.",
+        show_default=False,
+        rich_help_panel=PARTS_PANEL,
+    ),
+]
 Resume = Annotated[
     bool, typer.Option("--resume", help="Go on after an interruption.", rich_help_panel=OUTPUT_PANEL)
 ]

@@ -12,7 +12,7 @@ from fiqx_trt.distributed.plan import Plan, read_plan
 from fiqx_trt.errors import OutputError
 from fiqx_trt.rows import Mode, RunMeta, open_table
 
-__all__ = ["merge_parts"]
+__all__ = ["merge_parts", "unit_rows"]
 
 #: Rows that are written at once.
 ROWS = 4096
@@ -52,7 +52,7 @@ def merge_parts(location: str, out: Path, *, mode: Mode = "new") -> RunMeta:
     table = open_table(out, record.columns, meta=record, mode=mode)
     with table:
         buffer: list[dict[str, Any]] = []
-        for row in _rows(folder, plan, record):
+        for _, row in _rows(folder, plan, record):
             buffer.append(row)
             if len(buffer) == ROWS:
                 table.append(buffer)
@@ -61,8 +61,19 @@ def merge_parts(location: str, out: Path, *, mode: Mode = "new") -> RunMeta:
     return table.meta
 
 
-def _rows(folder: RunFolder, plan: Plan, record: RunMeta) -> Iterator[dict[str, Any]]:
+def unit_rows(folder: RunFolder) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Yield the rows of a complete run in the order of the inputs, each with the number of its unit.
+
+    Raises
+    ------
+    OutputError
+        The folder holds no run, or a part is damaged.
+    """
+    return _rows(folder, *read_plan(folder))
+
+
+def _rows(folder: RunFolder, plan: Plan, record: RunMeta) -> Iterator[tuple[int, dict[str, Any]]]:
     run = RunKey(record.configuration_sha256, plan.units_sha256)
     for number in range(plan.units):
         with open_own(folder, number, run) as (_, rows):
-            yield from rows
+            yield from ((number, row) for row in rows)

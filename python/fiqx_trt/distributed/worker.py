@@ -185,7 +185,7 @@ class OpenWorker:
             raise OutputError(f"on the machine {platform.node()}: {error}") from error
 
     def _rows(self, task: Task, labels: Labels) -> Iterator[Row]:
-        sources = task.unit.sources(labels)
+        sources = self._order.settings.choose(task.unit.number, task.unit.sources(labels))
         if task.careful:
             return self._careful(task, sources)
         if task.retry and not self._files.folders:  # files of faces are in one archive, which is made anew

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from fiqx_trt.models import Model
     from fiqx_trt.runs.progress import Progress
 
-__all__ = ["MemberMaps", "map_members"]
+__all__ = ["GrowingMaps", "MemberMaps", "map_members"]
 
 #: Faces whose maps are made together.
 BATCH = 8
@@ -50,7 +50,7 @@ class MemberMaps:
 
 
 @dataclass
-class _Growing:
+class GrowingMaps:
     """Maps, numbers and faces of the images that were mapped so far, and why others could not be."""
 
     positions: list[int] = field(default_factory=list)
@@ -60,7 +60,15 @@ class _Growing:
     faces: dict[int, NDArray[np.uint8]] = field(default_factory=dict)
     failures: dict[str, str] = field(default_factory=dict)
 
-    def joined(self) -> MemberMaps:
+    def finished(self, wanted: Mapping[str, int]) -> MemberMaps:
+        """Return the maps.
+
+        Raises
+        ------
+        InvalidInputError
+            An image has no map.
+        """
+        _require_all(self, wanted)
         grids = np.concatenate([part.grids for part in self.maps])
         return MemberMaps(
             np.array(self.positions, np.int64),
@@ -103,7 +111,7 @@ def map_members(
     InvalidInputError
         An image has no map: the groups would be biased without it.
     """
-    options, shown, growing = options or CamOptions(), set(shown), _Growing()
+    options, shown, growing = options or CamOptions(), set(shown), GrowingMaps()
     for records in iter_batches(_once(sources, set(wanted)), preparer, batch=BATCH):
         usable = [record for record in records if record.image is not None]
         growing.failures.update((r.path, r.error) for r in records if r.image is None)
@@ -111,8 +119,7 @@ def map_members(
             _add(growing, model, options, usable, wanted, shown)
         if report is not None:
             report(done=len(growing.positions) + len(growing.failures), failed=len(growing.failures))
-    _require_all(growing, wanted)
-    return growing.joined()
+    return growing.finished(wanted)
 
 
 def _once(sources: Iterable[Source], wanted: set[str]) -> Iterator[Source]:
@@ -124,7 +131,7 @@ def _once(sources: Iterable[Source], wanted: set[str]) -> Iterator[Source]:
 
 
 def _add(
-    growing: _Growing,
+    growing: GrowingMaps,
     model: Model,
     options: CamOptions,
     records: Sequence[FaceRecord],
@@ -143,7 +150,7 @@ def _add(
             growing.faces[position] = image
 
 
-def _require_all(growing: _Growing, wanted: Mapping[str, int]) -> None:
+def _require_all(growing: GrowingMaps, wanted: Mapping[str, int]) -> None:
     """Raise if any group member has no map: the groups would be biased."""
     mapped = set(growing.positions)
     missing = [path for path, position in wanted.items() if position not in mapped]

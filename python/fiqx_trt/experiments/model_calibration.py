@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from fiqx_trt.models import Model
     from fiqx_trt.runs.progress import Progress
 
-__all__ = ["ModelCalibration", "calibrate_model"]
+__all__ = ["ModelCalibration", "calibrate_model", "conclude_calibration"]
 
 BATCH = 32
 #: Significant digits of α and r.
@@ -122,9 +122,42 @@ def calibrate_model(
         if report is not None:
             report(done=done, failed=failed)
     qualities = np.concatenate(raw) if raw else np.zeros(0)
+    faces = sample.arrays() if len(sample) and pixels else None
+    return conclude_calibration(model, method, qualities, faces, weights=weights)
+
+
+def conclude_calibration(
+    model: Model,
+    method: SerFiq,
+    qualities: NDArray[np.float64],
+    sample: tuple[NDArray[np.uint8], NDArray[np.float64]] | None,
+    *,
+    weights: str = "l1",
+) -> ModelCalibration:
+    """Return the scales of a model, from the qualities of all faces.
+
+    Parameters
+    ----------
+    model
+        The recogniser.
+    method
+        SER-FIQ as the qualities were computed.
+    qualities
+        ``(N,)`` raw quality of every face, in the order of the inputs.
+    sample
+        The faces of :class:`fiqx_trt.explain.measuring.FaceSample`, ``(n, H, W, 3)`` uint8 RGB, and their raw qualities ``(n,)``;
+        ``None``: do not measure γ and the usual saliency.
+    weights
+        Weighting of the quality node.
+
+    Raises
+    ------
+    InvalidInputError
+        There are fewer than ten usable faces.
+    """
     alpha, r = (
         float(f"{value:.{digits}g}")
         for value, digits in zip(calibrate_quality(qualities), DIGITS, strict=True)
     )
-    measured = measure_pixels(model, *sample.arrays(), alpha=alpha, r=r, weights=weights) if pixels else None
-    return ModelCalibration(alpha, r, estimator, method.setting, qualities, measured)
+    measured = None if sample is None else measure_pixels(model, *sample, alpha=alpha, r=r, weights=weights)
+    return ModelCalibration(alpha, r, method.estimator, method.setting, qualities, measured)

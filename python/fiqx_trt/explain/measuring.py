@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,38 +22,54 @@ if TYPE_CHECKING:
     from fiqx_trt.models.model import Model
     from fiqx_trt.models.usual import Usual
 
-__all__ = ["FaceSample", "PixelCalibration", "measure_pixels"]
+__all__ = ["FaceSample", "PixelCalibration", "Thinned", "measure_pixels"]
 
 #: Faces whose gradients exist at one time.
 BLOCK = 32
+#: Faces of a sample, where nothing else is said.
+MOST = 1000
+
+Item = TypeVar("Item")
+
+
+class Thinned(Generic[Item]):
+    """Every k-th item of a stream; k is doubled when there are more than `most` items, so the memory is bounded."""
+
+    def __init__(self, most: int | None = None) -> None:
+        self.items: list[Item] = []
+        self._most = max(2, MOST if most is None else most)
+        self._step = 1
+        self._seen = 0
+
+    def add(self, item: Item) -> None:
+        """Offer an item."""
+        if self._seen % self._step == 0:
+            self.items.append(item)
+        self._seen += 1
+        if len(self.items) > self._most:
+            self.items = self.items[::2]
+            self._step *= 2
 
 
 class FaceSample:
-    """Every k-th face of a stream; k is doubled when there are more than `most` faces, so the memory is bounded."""
+    """Every k-th face of a stream, at most `most` of them (:class:`Thinned`)."""
 
-    def __init__(self, most: int = 1000) -> None:
-        self._most = max(2, most)
-        self._step = 1
-        self._seen = 0
-        self._kept: list[tuple[NDArray[np.uint8], float]] = []
+    def __init__(self, most: int | None = None) -> None:
+        self._kept: Thinned[tuple[NDArray[np.uint8], float]] = Thinned(most)
 
     def __len__(self) -> int:
         """Return the number of faces kept."""
-        return len(self._kept)
+        return len(self._kept.items)
 
     def add(self, faces: NDArray[np.uint8], raw: NDArray[np.float64]) -> None:
         """Offer faces ``(n, H, W, 3)`` with their raw qualities ``(n,)``."""
         for face, quality in zip(faces, raw, strict=True):
-            if self._seen % self._step == 0:
-                self._kept.append((face, float(quality)))
-            self._seen += 1
-            if len(self._kept) > self._most:
-                self._kept = self._kept[::2]
-                self._step *= 2
+            self._kept.add((face, float(quality)))
 
     def arrays(self) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
         """Return the kept faces and their raw qualities; at least one must have been offered."""
-        return np.stack([face for face, _ in self._kept]), np.array([raw for _, raw in self._kept])
+        kept = self._kept.items
+        return np.stack([face for face, _ in kept]), np.array([raw for _, raw in kept])
 
 
 @dataclass(frozen=True)

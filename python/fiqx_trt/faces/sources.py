@@ -138,15 +138,15 @@ def iter_pieces(
     Raises
     ------
     SourceError
-        As in `iter_sources`.
+        As in `iter_sources`; of inputs after the first `OPENED` while iterating.
     """
     lister = _Lister(null_separated, stdin, column, lambda _: None)
-    inputs = _named(specs) if checked else _checked(specs, lister)
+    inputs = _named(specs) if checked else _checked(specs, lister, most=OPENED)
     return (piece for spec in inputs for piece in lister.pieces(spec))
 
 
-def _checked(specs: Sequence[str | Path] | str | Path, lister: _Lister) -> list[str]:
-    """Return the inputs as texts, after the checks that need no work."""
+def _checked(specs: Sequence[str | Path] | str | Path, lister: _Lister, most: int | None = None) -> list[str]:
+    """Return the inputs as texts, after the checks that need no work, of the first `most` of them."""
     inputs = _named(specs)
     if not inputs:
         raise SourceError(
@@ -154,7 +154,7 @@ def _checked(specs: Sequence[str | Path] | str | Path, lister: _Lister) -> list[
         )
     if inputs.count("-") > 1:
         raise SourceError("standard input (-) can be named once only")
-    for number, spec in enumerate(inputs):
+    for number, spec in enumerate(inputs[:most]):
         lister.check(spec, opens=number < OPENED)
     return inputs
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast
@@ -13,6 +13,7 @@ from fiqx_trt.runs.options import CamOptions, FaceOptions, RuntimeOptions, open_
 from fiqx_trt.zoo import DEFAULT_MODEL
 
 if TYPE_CHECKING:
+    from fiqx_trt.faces.sources import Source
     from fiqx_trt.models import Model
     from fiqx_trt.quality import OptionsByMethod, QualityMethod
     from fiqx_trt.runs.face_files import FaceFiles
@@ -63,6 +64,10 @@ class RunSettings(ABC):
         from fiqx_trt.runs.face_files import FaceFiles
 
         return FaceFiles(folder, maps=False, pictures="none")
+
+    def choose(self, unit: int, sources: Iterable[Source]) -> Iterable[Source]:
+        """Return the pictures of a unit that a run in parts takes: all, but for studies of some."""
+        return sources
 
     @abstractmethod
     def prepare(self) -> Make:
