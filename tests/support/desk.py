@@ -54,6 +54,7 @@ def own_model(path: Path) -> None:
 
 def make_desk(folder: Path) -> Path:
     """Make the folder and return it."""
+    folder.mkdir(exist_ok=True)
     photos(folder / "photos")
     crops(folder / "crops")
     people(folder / "people")
