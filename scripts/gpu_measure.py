@@ -110,25 +110,42 @@ def run_network(
         report.numbers[f"{label}: notes"] = "; ".join(session.notes)
         compare(report, label, session, reference, least)
         on_device(report, label, session, rate)
-        if name == "torch" and DEVICE == "cuda":
-            report.numbers[f"{label}: replayed as a CUDA graph"] = replayed(session, batch)
+    if name == "torch":
+        recorded = any(note == "CUDA graphs: recorded" for note in session.notes)
+        report.require(recorded or DEVICE == "cpu", f"{label}: no CUDA graph: {session.notes}")
+        report.numbers[f"{label}: launch by launch, faces per second"] = launched(model, precision, batch)
 
 
-def replayed(session: Any, rows: int) -> str:
-    """Return the rate of one native run recorded as a CUDA graph: the device's part, without the host's."""
+def launched(model: Any, precision: str, batch: int) -> int:
+    """Return the rate of the network on the device without CUDA graphs: what the host's part of a run costs."""
     import torch
-    from gpu_timing import launch_seconds
 
-    x, graph = torch.as_tensor(inputs(rows), device=DEVICE), torch.cuda.CUDAGraph()
+    from fiqx_trt.runtime import open_session
+
+    os.environ["FIQX_CUDA_GRAPHS"] = "0"
     try:
-        with torch.inference_mode():
-            session._graph({"image": x})
-            torch.cuda.synchronize()
-            with torch.cuda.graph(graph):
-                session._graph({"image": x})
-        return f"{rows / launch_seconds([graph.replay]):.0f} faces per second"
-    except Exception as error:  # which operator cannot be recorded is what one wants to know
-        return f"cannot be recorded: {str(error).splitlines()[0]}"
+        with open_session(
+            model, backend="torch", device=DEVICE, precision=precision, max_batch=batch
+        ) as session:
+            feeds = {"image": torch.as_tensor(inputs(FACES), device=DEVICE)}
+            return round(FACES / seconds(lambda: session.run_device(feeds)))
+    finally:
+        del os.environ["FIQX_CUDA_GRAPHS"]
+
+
+def sizes(report: Report) -> None:
+    """Time calls of a few faces: the small runs that a session offers, beside its largest one."""
+    import torch
+
+    from fiqx_trt.runtime import open_session
+
+    model, _ = network()
+    with open_session(model, backend="torch", device=DEVICE, precision=HALF) as session:
+        report.numbers["torch, no limit of rows: notes"] = "; ".join(session.notes)
+        for rows in (1, 2) if DRY else (1, 8, 32, 128, 512):
+            feeds = {"image": torch.as_tensor(inputs(rows), device=DEVICE)}
+            took = seconds(lambda f=feeds: session.run_device(f))
+            report.numbers[f"torch, no limit of rows: ms for a call of {rows}"] = round(1e3 * took, 3)
 
 
 def methods(report: Report, name: str, precision: str = HALF) -> None:
@@ -240,6 +257,7 @@ def _statistics(report: Report, name: str, model: Any, faces: np.ndarray[Any, An
 
 def pipeline(report: Report) -> str:
     backend(report, "torch")
+    report.attempt("sizes", lambda: sizes(report))
     report.attempt("methods", lambda: methods(report, "torch"))
     rate = report.numbers.get(f"torch {HALF}, batch {BATCHES[-1]}: faces per second, on the device", "no")
     return f"ResNet-100 by torch: {rate} faces/s in {HALF}"

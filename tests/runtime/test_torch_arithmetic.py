@@ -15,25 +15,13 @@ from fiqx_trt.onnx_export.architectures.iresnet import build_iresnet  # noqa: E4
 from fiqx_trt.onnx_export.graphs import half  # noqa: E402
 from fiqx_trt.runtime import parity  # noqa: E402
 from fiqx_trt.runtime.torch import TorchGraph, arithmetic  # noqa: E402
+from support.networks import with_drawn_norms  # noqa: E402
 
 
 @pytest.fixture(scope="module")
 def network() -> onnx.ModelProto:
     """A residual network with batch norms that are no identity: those of the builder are."""
-    model = build_iresnet(18, seed=3, size=32)
-    rng = np.random.default_rng(0)
-    norms = [node for node in model.graph.node if node.op_type == "BatchNormalization"]
-    drawn = {}
-    for node in norms:
-        for name, (low, high) in zip(
-            node.input[1:5], ((0.5, 1.5), (-0.3, 0.3), (-0.3, 0.3), (0.5, 2)), strict=True
-        ):
-            drawn[name] = (low, high)
-    for tensor in model.graph.initializer:
-        if tensor.name in drawn:
-            values = rng.uniform(*drawn[tensor.name], tensor.dims).astype(np.float32)
-            tensor.CopyFrom(onnx.numpy_helper.from_array(values, tensor.name))
-    return model
+    return with_drawn_norms(build_iresnet(18, seed=3, size=32))
 
 
 def operators(model: onnx.ModelProto) -> Counter[str]:

@@ -6,7 +6,7 @@ The checks, the split into native runs and the joining are here; a backend imple
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, NoReturn
@@ -58,9 +58,9 @@ class TensorInfo:
 class Session(ABC):
     """An opened graph on one backend, device and precision.
 
-    Every native run has exactly `batch` rows: more are split into chunks, and the last chunk is padded by repeating
-    its last row. So the bits of a row's result depend neither on the number of rows, nor on its position, nor on the other
-    rows. One thread at a time runs; others wait.
+    Every native run has a fixed number of rows, `batch` (a backend may offer other numbers that give the same bits): more
+    are split into chunks, and the last chunk is padded by repeating its last row. So the bits of a row's result depend
+    neither on the number of rows, nor on its position, nor on the other rows. One thread at a time runs; others wait.
 
     Parameters
     ----------
@@ -127,8 +127,8 @@ class Session(ABC):
             arrays, rows = _check_feeds(self.inputs, feeds, self.device)
             if rows == 0 and all(None not in info.shape[1:] for info in self.outputs):
                 return {i.name: np.empty((0, *_known(i.shape[1:])), i.dtype) for i in self.outputs}
-            chunks = _split(arrays, rows, self.batch)
-            return self._join(self._guarded(chunks), rows)
+            chunks = _split(arrays, rows, self._native_rows)
+            return self._join(self._guarded(chunks), chunks, rows)
 
     def close(self) -> None:
         """Free the backend's memory; a second call and a call in a forked process do nothing."""
@@ -153,9 +153,13 @@ class Session(ABC):
         """Close the session."""
         self.close()
 
+    def _native_rows(self, left: int) -> int:
+        """Return the number of rows of the next native run, where so many rows are left."""
+        return self.batch
+
     @abstractmethod
     def _run(self, chunks: Sequence[Chunk]) -> list[Chunk]:
-        """Run chunks of exactly `batch` rows, contiguous and checked; several may be in flight.
+        """Run chunks of as many rows as `_native_rows` says, contiguous and checked; several may be in flight.
 
         Returns one dict per chunk, in order, with a new array (never a view of the backend's memory) for every output.
         """
@@ -180,14 +184,15 @@ class Session(ABC):
                 f"{self.backend} failed while running on {self.device}: {first_line(error)}"
             ) from error
 
-    def _join(self, results: Sequence[Chunk], rows: int) -> dict[str, Array]:
+    def _join(self, results: Sequence[Chunk], chunks: Sequence[Chunk], rows: int) -> dict[str, Array]:
         joined: dict[str, Array] = {}
+        sizes = [len(next(iter(chunk.values()))) for chunk in chunks]
         for info in self.outputs:
             parts = [result[info.name] for result in results]
-            for part in parts:
-                if part.ndim == 0 or len(part) != self.batch:
+            for part, size in zip(parts, sizes, strict=True):
+                if part.ndim == 0 or len(part) != size:
                     raise ModelError(
-                        f"output '{info.name}' has shape {part.shape} for {self.batch} input row(s): its "
+                        f"output '{info.name}' has shape {part.shape} for {size} input row(s): its "
                         "first dimension must be the batch, one result row per input row"
                     )
             whole = parts[0] if len(parts) == 1 else np.concatenate(parts)
@@ -253,14 +258,17 @@ def _check_feed(info: TensorInfo, value: Any, device: str) -> Array:
     return value
 
 
-def _split(arrays: Chunk, rows: int, batch: int) -> list[Chunk]:
+def _split(arrays: Chunk, rows: int, native_rows: Callable[[int], int]) -> list[Chunk]:
     if rows == 0:
         # Shapes that only a run can tell: run one chunk of zeros and keep none of its rows.
-        return [{name: np.zeros((batch, *a.shape[1:]), a.dtype) for name, a in arrays.items()}]
-    return [
-        {name: _fill(array[start : start + batch], batch) for name, array in arrays.items()}
-        for start in range(0, rows, batch)
-    ]
+        return [{name: np.zeros((native_rows(1), *a.shape[1:]), a.dtype) for name, a in arrays.items()}]
+    chunks: list[Chunk] = []
+    start = 0
+    while start < rows:
+        size = native_rows(rows - start)
+        chunks.append({name: _fill(array[start : start + size], size) for name, array in arrays.items()})
+        start += size
+    return chunks
 
 
 def _fill(part: Array, batch: int) -> Array:

@@ -14,7 +14,7 @@ import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -42,6 +42,7 @@ __all__ = [
 logger = logging.getLogger(__name__)
 
 Open = Callable[["Choice"], Session]
+Opened = TypeVar("Opened", bound=Session)
 
 BATCHES = (1, 4, 16, 64)
 FALLBACKS = (128, 64, 32, 8, 1)  # for a batch that fails on a device whose batch is fixed
@@ -159,7 +160,9 @@ def smaller_batches(batch: int) -> list[int]:
     return [size for size in FALLBACKS if size < batch]
 
 
-def batch_invariant_session(open_at: Open, graph: Graph, batch: int) -> tuple[Session, str]:
+def batch_invariant_session(
+    open_at: Callable[[Choice], Opened], graph: Graph, batch: int
+) -> tuple[Opened, str]:
     """Return a session with the given batch, or the next smaller one that gives rows the same bits anywhere, and the reason.
 
     For devices whose kernels differ between batch sizes: there the batch is fixed, not measured. A smaller batch than the
@@ -184,11 +187,13 @@ def batch_invariant_session(open_at: Open, graph: Graph, batch: int) -> tuple[Se
     raise AssertionError("unreachable: batch 1 is opened or raises")
 
 
-def _open_invariant(open_at: Open, graph: Graph, size: int) -> tuple[Session | None, str]:
+def _open_invariant(
+    open_at: Callable[[Choice], Opened], graph: Graph, size: int
+) -> tuple[Opened | None, str]:
     """Return a session of a batch, or None and what is wrong with that batch; a session of batch 1 is always returned."""
     if size == 1:
         return open_at(REFERENCE), ""
-    session: Session | None = None
+    session: Opened | None = None
     try:
         session = open_at(Choice(size, 1))
         if is_batch_invariant(session, sample(graph.inputs, size)):

@@ -41,6 +41,9 @@ class TorchGraph:
         ``"cpu"``, ``"cuda"`` …
     dtype
         dtype of the arithmetic, instead of the file's float32.
+    channels_last
+        Keep weights and pictures in the order (N, H, W, C) in memory, which is the order that the fastest convolutions of a
+        GPU read and write. Shapes stay (N, C, H, W).
 
     Raises
     ------
@@ -60,7 +63,12 @@ class TorchGraph:
     """
 
     def __init__(
-        self, model: onnx.ModelProto, *, device: str = "cpu", dtype: torch.dtype = torch.float32
+        self,
+        model: onnx.ModelProto,
+        *,
+        device: str = "cpu",
+        dtype: torch.dtype = torch.float32,
+        channels_last: bool = False,
     ) -> None:
         opset = max(
             (entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx")), default=1
@@ -68,6 +76,7 @@ class TorchGraph:
         _check_operators(model.graph.node)
         self.device = torch.device(device)
         self.dtype = dtype
+        self._order = torch.channels_last if channels_last else torch.preserve_format
         self._nodes = [read_node(node, opset, dtype) for node in model.graph.node]
         self._weights = {
             tensor.name: self._place(to_tensor(tensor, dtype)) for tensor in model.graph.initializer
@@ -111,12 +120,17 @@ class TorchGraph:
 
     def _feed(self, tensor: torch.Tensor) -> torch.Tensor:
         if tensor.dtype == torch.float32:
-            return tensor.to(self.device, self.dtype)
+            return tensor.to(self.device, self.dtype, memory_format=self._order_of(tensor))
         return self._place(tensor)
 
     def _place(self, tensor: torch.Tensor) -> torch.Tensor:
         # Integers are mostly shapes and axes, which the operators read: they stay where reading is free.
-        return tensor.to(self.device) if tensor.is_floating_point() else tensor
+        if not tensor.is_floating_point():
+            return tensor
+        return tensor.to(self.device, memory_format=self._order_of(tensor))
+
+    def _order_of(self, tensor: torch.Tensor) -> torch.memory_format:
+        return self._order if tensor.ndim == 4 else torch.preserve_format
 
     def _plan(self, wanted: tuple[str, ...]) -> list[tuple[Node, tuple[str, ...]]]:
         """Return the nodes that the wanted tensors need, each with the tensors that are not used after it."""

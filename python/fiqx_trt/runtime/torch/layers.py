@@ -36,7 +36,10 @@ def _conv_transpose(node: Node, x: Tensor, weight: Tensor, bias: Tensor | None =
     extra, pads = node.attr("output_padding", [0] * rank), node.attr("pads", [0] * 2 * rank)
     if "output_shape" in node.attributes or node.attr("auto_pad", "NOTSET") not in ("NOTSET", "VALID"):
         raise node.refuse("output_shape and auto_pad")
-    full = _TRANSPOSED[rank](x, weight, None, strides, 0, 0, node.attr("group", 1), dilations)
+    groups, steps = node.attr("group", 1), [max(pair) for pair in zip(strides, dilations, strict=True)]
+    if pads[:rank] == pads[rank:] and all(more < step for more, step in zip(extra, steps, strict=True)):
+        return _TRANSPOSED[rank](x, weight, bias, strides, pads[:rank], extra, groups, dilations)
+    full = _TRANSPOSED[rank](x, weight, None, strides, 0, 0, groups, dilations)
     # Crop the border explicitly: torch has one padding for both ends, ONNX one for each.
     crop = [n for i in reversed(range(rank)) for n in (-pads[i], extra[i] - pads[rank + i])]
     y = F.pad(full, crop)

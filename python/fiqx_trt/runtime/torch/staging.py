@@ -22,7 +22,6 @@ class StagingBuffers:
     """Page-locked buffers for the inputs and outputs of one chunk, and an event after the copy of its results."""
 
     def __init__(self, device: torch.device, outputs: Sequence[TensorInfo]) -> None:
-        self._device = device
         self._outputs = outputs
         self._cuda = device.type == "cuda"
         self._kept: dict[str, torch.Tensor] = {}
@@ -34,7 +33,7 @@ class StagingBuffers:
         for name, array in chunk.items():
             staged = self._staged(name, array.shape, torch.from_numpy(np.empty(0, array.dtype)).dtype)
             staged.numpy()[...] = array
-            feeds[name] = staged.to(self._device, non_blocking=True, copy=True)
+            feeds[name] = staged
         results = graph(feeds)
         for info in self._outputs:
             value = results[info.name]
@@ -62,8 +61,8 @@ def run_staged(
 ) -> list[Chunk]:
     """Run chunks of contiguous host arrays, with two of them in flight and one wait for each result; return new arrays.
 
-    ``graph`` maps tensors on the device to tensors on the device, by name, in the dtypes of ``outputs``. Work is queued on
-    torch's current stream.
+    ``graph`` maps tensors in page-locked memory, which it uploads, to tensors on the device, by name, in the dtypes of
+    ``outputs``. Work is queued on torch's current stream.
     """
     slots = [StagingBuffers(device, outputs) for _ in range(min(SLOTS, len(chunks)))]
     results: list[Chunk] = []
