@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import tarfile
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ import pytest
 from faces.pictures import encode, scene
 from fiqx_trt.errors import ImageError, SourceError, StorageError
 from fiqx_trt.faces import storage
+from fiqx_trt.faces.read_ahead import ReadAhead
 from fiqx_trt.faces.sources import Source, iter_sources
 from support.objects import Failing, s3_server
 from support.recordio import insightface
@@ -237,6 +239,35 @@ def test_an_object_that_is_too_large(failing: Any, monkeypatch: pytest.MonkeyPat
     ) as refused:
         storage.read_url(f"{base}/faces/a.jpg", 100)
     assert refused.value.status == "unsupported"
+
+
+def test_the_next_block_is_fetched_while_one_is_used() -> None:
+    """The second block is asked for before the first is used up, and what is read is the object, wherever one goes in it."""
+    data = bytes(range(251)) * 100
+    asked = {begin: threading.Event() for begin in range(0, len(data), 1000)}
+
+    def read(begin: int, size: int) -> bytes:
+        asked[begin].set()
+        if begin == 5000 and not failed:
+            failed.append(begin)
+            raise StorageError("away")
+        return data[begin : begin + size]
+
+    failed: list[int] = []
+    with io.BufferedReader(ReadAhead(read, len(data), 1000), 100) as file:
+        assert file.read(6) == data[:6]
+        assert not asked[1000].is_set()  # the head alone takes no second block
+        file.read(300)
+        assert asked[1000].wait(10)
+        assert not asked[3000].is_set()
+        assert file.seek(0, io.SEEK_END) == len(data)
+        for begin, size in ((0, 2500), (24_900, 400), (3100, 50), (20_000, 10)):
+            file.seek(begin)
+            assert file.read(size) == data[begin : begin + size]
+        file.seek(5500)
+        with pytest.raises(StorageError, match="away"):
+            file.read(10)
+        assert file.read(10) == data[5500:5510]
 
 
 def test_a_shard_is_read_in_large_pieces(failing: Any) -> None:

@@ -26,7 +26,7 @@ from fiqx_trt.errors import ImageError, StorageError
 from fiqx_trt.faces import pieces as pieces_module
 from fiqx_trt.faces.labels import Labels
 from fiqx_trt.faces.pieces import Piece
-from fiqx_trt.faces.storage import is_url, open_url
+from fiqx_trt.faces.storage import CHUNK, is_url, open_url
 from fiqx_trt.faces.tar import MAX_BYTES, Entry
 
 __all__ = ["RECORD_SUFFIX", "cut_recordio", "is_recordio", "walk_recordio"]
@@ -38,6 +38,8 @@ _MAGIC = struct.pack("<I", 0xCED7230A)
 _HEADER = struct.Struct("<IfQQ")
 _WHOLE, _FIRST, _MIDDLE, _LAST = range(4)
 _SEARCHED = 1 << 20
+#: Bytes of one request for the head of a record in an object store, and records whose heads are compared with the index there.
+HEAD, LOOKED_AT = 1 << 12, 32
 _SUFFIXES = {b"\xff\xd8\xff": ".jpg", b"\x89PNG": ".png", b"RIFF": ".webp", b"BM": ".bmp"}
 
 
@@ -61,7 +63,7 @@ def is_recordio(path: str) -> bool:
     if not path.lower().endswith(RECORD_SUFFIX):
         return False
     try:
-        with _open(path) as file:
+        with _open(path, chunk=HEAD) as file:
             return file.read(len(_MAGIC)) == _MAGIC
     except StorageError:
         raise
@@ -69,9 +71,9 @@ def is_recordio(path: str) -> bool:
         return False
 
 
-def _open(path: str) -> BinaryIO:
+def _open(path: str, *, chunk: int = CHUNK) -> BinaryIO:
     if is_url(path):
-        return open_url(path)
+        return open_url(path, chunk=chunk, ahead=chunk == CHUNK)
     return os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb")
 
 
@@ -83,7 +85,7 @@ def walk_recordio(path: str, piece: Piece | None = None, labels: Labels | None =
     several records.
     """
     with _open(path) as file:
-        for part in [piece] if piece is not None else _indexed(path, file):
+        for part in [piece] if piece is not None else _indexed(path):
             for number, at, record, skipped in _records(file, part):
                 if isinstance(skipped, str):
                     yield Entry(path, f"record {number}, at byte {at:,}: {skipped}")
@@ -99,11 +101,11 @@ def cut_recordio(path: str) -> list[Piece]:
     Where they begin is taken from the index, ``train.idx`` beside ``train.rec``. Without one, the headers of a local file are
     read, and a file in an object store is one piece.
     """
+    pieces = _indexed(path)
+    if len(pieces) > 1 or is_url(path):
+        return pieces
+    whole = pieces[0]
     with _open(path) as file:
-        pieces = _indexed(path, file)
-        if len(pieces) > 1 or is_url(path):
-            return pieces
-        whole = pieces[0]
         begins = [
             (number, at) for number, at, _, _ in _records(file, whole) if number % pieces_module.PICTURES == 0
         ]
@@ -115,8 +117,13 @@ def _between(begins: list[tuple[int, int]], size: int) -> list[Piece]:
     return [Piece(number, at, end) for (number, at), end in zip(begins, ends, strict=True)]
 
 
-def _indexed(path: str, file: BinaryIO) -> list[Piece]:
+def _indexed(path: str) -> list[Piece]:
     """Return the pieces that the index beside a file tells of; one piece where there is none or it is of another file."""
+    with _open(path, chunk=HEAD) as file:
+        return _read_index(path, file)
+
+
+def _read_index(path: str, file: BinaryIO) -> list[Piece]:
     size = file.seek(0, os.SEEK_END)
     begins = []
     try:
@@ -133,7 +140,8 @@ def _indexed(path: str, file: BinaryIO) -> list[Piece]:
         raise
     except (OSError, ValueError):
         return [Piece(0, 0, size)]
-    fits = begins and begins[0][1] == 0 and all(_begins_record(file, at) for _, at in begins)
+    looked_at = begins[:: 1 + len(begins) // LOOKED_AT] if is_url(path) else begins
+    fits = begins and begins[0][1] == 0 and all(_begins_record(file, at) for _, at in looked_at)
     return _between(begins, size) if fits else [Piece(0, 0, size)]
 
 

@@ -20,6 +20,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 
 from fiqx_trt.errors import FiqxError, ImageError, SourceError, StorageError
+from fiqx_trt.faces.read_ahead import ReadAhead
 from fiqx_trt.faces.walk import has_magic
 
 if TYPE_CHECKING:
@@ -210,13 +211,15 @@ def _match(base: str, parts: list[str]) -> Iterator[str]:
                 yield from _match(_join(base, name), rest) if rest else (_join(base, name),)
 
 
-def open_url(url: str, *, chunk: int = CHUNK) -> io.BufferedReader:
+def open_url(url: str, *, chunk: int = CHUNK, ahead: bool = False) -> io.BufferedReader:
     """Open an object for reading; a read that fails is tried again from where it was.
 
     Parameters
     ----------
     chunk
         Bytes that one request reads.
+    ahead
+        The object is going to be read from its begin to its end: a thread fetches the next `chunk` while one is used.
 
     Raises
     ------
@@ -225,7 +228,10 @@ def open_url(url: str, *, chunk: int = CHUNK) -> io.BufferedReader:
     StorageError, SourceError
         As in `read_url`; also while reading.
     """
-    return io.BufferedReader(_Object(url), chunk)
+    found = _Object(url)
+    if ahead:
+        return io.BufferedReader(ReadAhead(found.read_patiently, found.size, chunk), 1 << 16)
+    return io.BufferedReader(found, chunk)
 
 
 class _Object(io.RawIOBase):
@@ -235,7 +241,7 @@ class _Object(io.RawIOBase):
         self._url = url
         self._at = 0
         self._file: Any = None
-        self._size: int = _patiently(url, lambda: self._opened().size())
+        self.size: int = _patiently(url, lambda: self._opened().size())
 
     def _opened(self) -> Any:
         if self._file is None:
@@ -243,9 +249,13 @@ class _Object(io.RawIOBase):
             self._file = store.open_input_file(path)
         return self._file
 
-    def _read(self, size: int) -> bytes:
+    def read_patiently(self, begin: int, size: int) -> bytes:
+        """Return some bytes; errors are those of `read_url`."""
+        return _patiently(self._url, lambda: self._read(begin, size))
+
+    def _read(self, begin: int, size: int) -> bytes:
         try:
-            data: bytes = self._opened().read_at(size, self._at)
+            data: bytes = self._opened().read_at(size, begin)
             if len(data) < size:
                 raise OSError(f"{len(data):,} of {size:,} bytes came")
             return data
@@ -254,11 +264,10 @@ class _Object(io.RawIOBase):
             raise
 
     def readinto(self, buffer: Any) -> int:
-        size = min(len(buffer), self._size - self._at)
+        size = min(len(buffer), self.size - self._at)
         if size <= 0:
             return 0
-        data = _patiently(self._url, lambda: self._read(size))
-        buffer[:size] = data
+        buffer[:size] = self.read_patiently(self._at, size)
         self._at += size
         return size
 
@@ -269,7 +278,7 @@ class _Object(io.RawIOBase):
         return True
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._size}[whence]
+        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self.size}[whence]
         self._at = max(0, base + offset)
         return self._at
 

@@ -119,7 +119,7 @@ def walk_tar(
 
 def _opened(archive: str) -> BinaryIO:
     if is_url(archive):
-        return open_url(archive)
+        return open_url(archive, ahead=True)
     number = os.open(archive, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     file = os.fdopen(number, "rb")
     if not stat.S_ISREG(os.fstat(number).st_mode):
