@@ -183,6 +183,7 @@ def _serfiq(report: Report, name: str, model: Any, faces: np.ndarray[Any, Any]) 
 
     embed = seconds(lambda: model.embed(faces))
     report.numbers[f"{name}: embeddings per second"] = round(FACES / embed)
+    report.attempt(f"{name} head", lambda: _head(report, name, model, faces))
     for estimator, label in (("sampled", "100 passes"), ("closed-form", "closed form")):
 
         def score(estimator: str = estimator) -> np.ndarray[Any, Any]:
@@ -198,6 +199,24 @@ def _serfiq(report: Report, name: str, model: Any, faces: np.ndarray[Any, Any]) 
         report.promise(share, embed / took, 0.9 if estimator == "closed-form" else 0.7)
         for what, count in travel(score, FACES).items():
             report.numbers[f"{name}: SER-FIQ, {label}, {what}"] = count
+
+
+def _head(report: Report, name: str, model: Any, faces: np.ndarray[Any, Any]) -> None:
+    """Time a native run of the head beside a matrix product of its size in half precision."""
+    import torch
+    from gpu_timing import launch_seconds
+
+    session = model.head_session(2 if DRY else 100)
+    rows, features = session.batch, model.extract(faces[:1]).pre_dropout.shape[1]
+    h = model.context.upload(np.random.default_rng(0).standard_normal((rows, features), dtype=np.float32))
+    took = seconds(lambda: model.head(h, rows_per_face=2 if DRY else 100))
+    dtype = torch.float32 if DRY else torch.float16
+    a, b = (torch.randn(*shape, device=DEVICE, dtype=dtype) for shape in ((rows, features), (features, 512)))
+    report.numbers[f"{name}: head"] = f"{rows} rows, {session.precision}; {'; '.join(session.notes)}"
+    report.numbers[f"{name}: head, ms"] = round(1e3 * took, 3)
+    report.numbers[f"{name}: a matrix product of its size, ms"] = round(
+        1e3 * launch_seconds([lambda: a @ b]), 3
+    )
 
 
 def _scorecam(report: Report, name: str, model: Any, faces: np.ndarray[Any, Any]) -> None:

@@ -34,13 +34,14 @@ _SHAPES = frozenset(("Shape", "Size"))
 _FLOAT, _HALF = TensorProto.FLOAT, TensorProto.FLOAT16
 
 
-def to_half(model: onnx.ModelProto) -> onnx.ModelProto:
+def to_half(model: onnx.ModelProto, *, vectors: bool = False) -> onnx.ModelProto:
     """Return the model with float16 convolutions between float32 inputs and outputs.
 
     Batch norms are folded into the convolution before them, or become a product and a sum, in float64, before
     any rounding. These stay in float32: a linear layer that makes one vector per picture (the embedding's, or one of a
     squeeze-and-excitation block) and the nodes after it, reductions, divisions and L2 norms, and a node with a constant
-    that float16 cannot represent. Casts are inserted between the two. The given model is not changed; names and types of
+    that float16 cannot represent. With `vectors` linear layers that make vectors are float16 too, as in a head of its own,
+    whose rows are many. Casts are inserted between the two. The given model is not changed; names and types of
     inputs and outputs are kept. ModelError, with the checker's message, where the result is not valid ONNX.
 
     Examples
@@ -51,14 +52,15 @@ def to_half(model: onnx.ModelProto) -> onnx.ModelProto:
     (['Cast', 'Conv'], 1)
     """
     view = GraphView(_lifted(fold_batch_norms(model)))
-    return _checked(_Halving(view).model())
+    return _checked(_Halving(view, vectors).model())
 
 
 class _Halving:
     """Rewrites the graph in one pass; a tensor's half version is called ``<name>.half``."""
 
-    def __init__(self, view: GraphView) -> None:
+    def __init__(self, view: GraphView, vectors: bool) -> None:
         self.view = view
+        self.vectors = vectors
         self.nodes: list[onnx.NodeProto] = []
         self.constants: dict[str, onnx.TensorProto] = {}
         self.halves: set[str] = set()
@@ -92,7 +94,7 @@ class _Halving:
         ):
             return False
         if node.op_type in STARTS:
-            return not self._makes_a_vector(node)
+            return self.vectors or not self._makes_a_vector(node)
         if node.op_type == "BatchNormalization" and self._moments(node) is None:
             return False
         return node.op_type in CONTINUES and not self.halves.isdisjoint(floats)

@@ -311,7 +311,8 @@ class SerFiq:
     def _sampled_distance(self, model: Model, extracted: Extracted) -> NDArray[np.float64]:
         context, h = extracted.context, extracted.taps.pre_dropout
         (count, features), passes = h.shape, self._passes
-        group = max(1, EXPANDED_BYTES // (4 * features * passes))
+        # On a GPU a native run of the head takes several faces.
+        group = max(1, EXPANDED_BYTES // (4 * features * passes), model.head_session(passes).batch // passes)
         parts = []
         for start in range(0, count, group):
             some = kernels.rows(h, start, min(start + group, count))

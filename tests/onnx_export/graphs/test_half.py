@@ -195,3 +195,26 @@ def test_a_graph_that_is_no_onnx_says_so() -> None:
     broken = model([helper.make_node("Conv", ["x"], ["y"])], {"x": ("N", 2, 3, 3)}, {"y": ("N", 2, 3, 3)})
     with pytest.raises(ModelError, match=r"contradict each other|cannot be written in half precision"):
         to_half(broken)
+
+
+def test_a_head_of_its_own_is_half_from_end_to_end() -> None:
+    """As a part of a recogniser the same layer stays in float32."""
+    torch = pytest.importorskip("torch")
+    from fiqx_trt.runtime.torch import TorchGraph
+
+    rng = np.random.default_rng(0)
+    weights = {
+        "w": rng.normal(size=(16, 400)).astype(np.float32) / 20,
+        "b": rng.normal(size=16).astype(np.float32),
+    }
+    nodes = [helper.make_node("Gemm", ["h", "w", "b"], ["e"], transB=1)]
+    head = model(nodes, {"h": ("N", 400)}, {"e": ("N", 16)}, initializers=weights)
+    assert to_half(head).graph.node[0].op_type == "Gemm"
+    half = to_half(head, vectors=True)
+    assert [node.op_type for node in half.graph.node] == ["Cast", "Gemm", "Cast"]
+    assert list(to_half(half, vectors=True).graph.node) == list(half.graph.node)
+    h = torch.from_numpy(rng.normal(size=(8, 400)).astype(np.float32))
+    got, want = (np.asarray(TorchGraph(g, dtype=d)({"h": h})["e"], np.float64) for g, d in
+                 ((half, torch.float32), (head, torch.float64)))  # fmt: skip
+    assert (cosines(got, want) > 1 - 1e-5).all()
+    assert not np.array_equal(got, want)

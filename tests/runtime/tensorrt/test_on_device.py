@@ -21,8 +21,9 @@ from fiqx_trt.explain.plq import plq
 from fiqx_trt.explain.recipe import PRESETS, TARGETS
 from fiqx_trt.explain.recipe import WEIGHTS as CAM_WEIGHTS
 from fiqx_trt.explain.scorecam import scorecam, scorecam_details
-from fiqx_trt.models import Model, load_model
+from fiqx_trt.models import Model, load_model, sessions
 from fiqx_trt.models.gradients import WEIGHTS, gradients
+from fiqx_trt.models.sessions import HEAD_FACES
 from fiqx_trt.quality.base import create_method
 from fiqx_trt.quality.magface import magface
 from fiqx_trt.quality.serfiq import serfiq
@@ -113,6 +114,38 @@ def test_serfiq(model: Model, options: dict[str, Any], count: int, monkeypatch: 
     here, there = both(model, lambda: serfiq(model, FACES[:count], **options))
     same(here.raw, there.raw)
     same(here.scaled, there.scaled)
+
+
+@pytest.fixture
+def half(device: dict[str, Any], tmp_path: Path) -> Iterator[Model]:
+    """The small recogniser in half precision, without a limit of rows."""
+    path = save(small_recogniser(), tmp_path / "small.onnx")
+    with opened({**device, "precision": "fp16"}, path, max_batch=None) as model:
+        yield model
+
+
+def test_a_head_takes_several_faces_at_once_in_half_precision(half: Model, model: Model) -> None:
+    head = half.head_session(4)
+    assert (head.batch, head.precision) == (4 * HEAD_FACES, "fp16")
+    assert any(note.startswith("linear layers in fp16: passed the parity gate") for note in head.notes)
+    options = {"estimator": "sampled", "passes": 4}
+    same(*(result.raw for result in both(half, lambda: serfiq(half, FACES, **options))))
+    np.testing.assert_allclose(
+        serfiq(half, FACES, **options).raw, serfiq(model, FACES, **options).raw, atol=2e-3
+    )
+    # A limit of rows is one of memory; and in float32 a head stays in float32.
+    assert (model.head_session(4).batch, model.head_session(4).precision) == (4, "fp32")
+
+
+def test_a_head_that_fails_the_parity_gate_stays_in_float32(
+    half: Model, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(sessions.parity, "compare", lambda *given: sessions.parity.Parity(0.9994, 0.1, True))
+    assert half.head_session(6).precision == "fp32"
+    assert (
+        "the head runs in fp32, which is slower: in fp16 it failed the parity gate (cosine 0.9994"
+        in caplog.text
+    )
 
 
 def test_magface_and_gradient(model: Model) -> None:
