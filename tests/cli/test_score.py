@@ -425,3 +425,27 @@ def test_a_damaged_shard_is_one_row_and_the_others_keep_their_scores(
     assert first["status"] == "decode_error"
     assert first["error"] == "the archive is cut off in the middle of this picture"
     assert others == read(tmp_path / "want.csv")
+
+
+@pytest.mark.parametrize(("out", "suffix"), [("-", "csv"), ("-.jsonl", "jsonl")])
+def test_standard_output_holds_the_rows_and_nothing_else(
+    cli, crops: Path, recogniser: Path, tmp_path: Path, out: str, suffix: str
+) -> None:
+    (crops / "torn.png").write_bytes(b"\x89PNG")
+    line = f"score {crops} --aligned --model {recogniser} --precision fp32"
+    assert cli(f"{line} --out {tmp_path}/s.{suffix}").code == 3
+    printed = cli(f"{line} --out {out}")
+    assert printed.code == 3
+    assert printed.out.encode() == (tmp_path / f"s.{suffix}").read_bytes()
+    assert "standard output: 1 decode_error, 12 ok" in printed.err
+    assert "serfiq: median" in printed.err
+    quiet = cli(f"{line} --out {out} -q")
+    assert (quiet.out, quiet.err) == (printed.out, "")
+    for more, message in (
+        ("--resume", "--resume, --overwrite and --retry-failed and --out - exclude each other"),
+        (f"--page {tmp_path}/p", "--page and --out - exclude each other"),
+    ):
+        refused = cli(f"{line} --out {out} {more}")
+        assert (refused.code, refused.out) == (2, "")
+        assert message in refused.err
+    assert "Parquet needs a file" in cli(f"{line} --out -.parquet").err

@@ -14,14 +14,11 @@ import numpy as np
 import pytest
 
 from fiqx_trt.cli.main import main
-from fiqx_trt.report.all_faces import all_faces
-from fiqx_trt.report.faces_data import Faces, Texts
-from fiqx_trt.report.html import Cards, Facts, Files, Notes, Page, Section, Table
-from fiqx_trt.report.parts import save_page
-from fiqx_trt.report.sprites import write_sprites
-from fiqx_trt.runs.thumbs import ThumbFile
+from fiqx_trt.report.faces_data import Faces
+from fiqx_trt.report.html import Facts, Files, Notes, Section, Table
 from fiqx_trt.text import unescape_text, visible
 from support.browser import Browser, axe_violations, browser
+from support.face_pages import faces_of, write_page
 from support.nets import noise_faces, save, small_recogniser
 
 HOSTILE = [
@@ -76,45 +73,14 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     return Run(folder / "page" / "report.html", rows)
 
 
-def faces_of(count: int) -> Faces:
-    """Rows of a table that nobody ran."""
-    numbers = np.random.default_rng(7)
-    quality = numbers.beta(4, 2, count)
-    quality[::50] = np.nan
-    status = Texts()
-    status.extend(["no_face" if np.isnan(q) else "ok" for q in quality])
-    error, rows = Texts(), np.arange(count)
-    error.extend(["no face found" if np.isnan(q) else None for q in quality])
-    columns = {
-        "face": np.zeros(count),
-        "faces": np.ones(count),
-        "serfiq": quality / 2 + 0.4,
-        "serfiq_scaled": quality,
-    }
-    paths = [f"photos/{i % 97:02d}/{i:06d}.jpg" for i in range(count)]
-    return Faces(count, "serfiq_scaled", True, rows, rows, paths, columns, {"status": status, "error": error})
-
-
 @pytest.fixture(scope="module")
 def large(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Faces]:
     """A page of ten thousand rows with a small picture each, and every other part that a page can have."""
-    folder, faces = tmp_path_factory.mktemp("large"), faces_of(MANY)
-    with ThumbFile(folder) as thumbs:
-        tiles = np.random.default_rng(1).integers(0, 255, (8, 96, 96, 3), np.uint8)
-        for i in np.flatnonzero(faces.ok)[:2000].tolist():
-            thumbs.add(i, 0, tiles[i % 8])
-        sprites = write_sprites(thumbs, faces)
-    why, marks = Texts(), Texts()
-    why.extend(["small, 30 px" if i % 3 == 0 else "" for i in range(MANY)])
-    marks.extend(["small" if i % 3 == 0 else "" for i in range(MANY)])
-    shown = ["serfiq_scaled", "serfiq"]
-    section = all_faces(
-        faces, sprites, (why, marks), shown=shown, reading="What is seen in a face stands below its name."
-    )
+    faces = faces_of(MANY)
     table = Table("Numbers.", ("name", "value"), [("a", "1"), ("b", "2")], "A note.")
     parts = [table, Notes(["a note"]), Notes(["a warning"], warning=True), Facts([("name", "value")])]
-    rest = [Section("Parts", [*parts, Files([("thumbs/", "small pictures")])]), Section("None", [Cards([])])]
-    return save_page(Page("kind", "Ten thousand", "A lead.", [section, *rest], "A foot."), folder), faces
+    rest = [Section("Parts", [*parts, Files([("thumbs/", "small pictures")])])]
+    return write_page(tmp_path_factory.mktemp("large"), faces, pictures=2000, more=rest), faces
 
 
 def names(page: Any) -> list[str]:

@@ -18,7 +18,9 @@ from fiqx_trt.errors import InvalidInputError
 
 if TYPE_CHECKING:
     from fiqx_trt.quality import MethodOptions
-    from fiqx_trt.rows import Column
+    from fiqx_trt.rows import Column, RunMeta
+    from fiqx_trt.rows.stream import StreamTable
+    from fiqx_trt.runs.method_summary import MethodSummary
     from fiqx_trt.runs.run_result import RunResult
     from fiqx_trt.runs.settings import ScoreSettings
 
@@ -59,7 +61,8 @@ OutTable = Annotated[
         "--out",
         "-o",
         metavar="FILE",
-        help="Table to write: .csv, .jsonl or .parquet; or a folder of parts, with / at its end, also s3:// and the like.",
+        help="Table to write: .csv, .jsonl or .parquet; - for rows on standard output (CSV; -.jsonl: JSON Lines); or a folder of "
+        "parts, with / at its end, also s3:// and the like.",
         show_default=False,
     ),
 ]
@@ -92,6 +95,7 @@ def score(
     Exit status: 0 every row ok, 3 finished but some rows failed, 2 wrong usage, 1 could not run, 130 interrupted, 143 terminated.
     """
     from fiqx_trt.quality import MethodOptions
+    from fiqx_trt.rows.stream import stream_format
     from fiqx_trt.runs.settings import ScoreSettings
 
     settings = ScoreSettings(
@@ -116,6 +120,8 @@ def score(
         raise InvalidInputError(
             f"--label is for runs in parts; give a folder (--out {Path(out).stem}/) or --engine local"
         )
+    if (stream := stream_format(out)) is not None:
+        raise typer.Exit(_run_on_standard_output(settings, pictures, stream, page, output, batch))
     if page is None:
         done, status = run_on_terminal(settings, pictures, Path(out), output, batch=batch)
     else:
@@ -150,6 +156,34 @@ def _run_with_page(
     return done, status
 
 
+def _run_on_standard_output(
+    settings: ScoreSettings,
+    pictures: g.InputGroup,
+    format_name: str,
+    page: Path | None,
+    output: g.OutputGroup,
+    batch: int,
+) -> int:
+    """Write rows to standard output as they come, and the summary to standard error; return the exit status."""
+    from fiqx_trt.rows.stream import StreamTable
+    from fiqx_trt.runs.method_summary import MethodSummary, push_rows
+
+    if output.mode != "new" or page is not None:
+        given = "--page" if page is not None else "--resume, --overwrite and --retry-failed"
+        raise InvalidInputError(f"{given} and --out - exclude each other; give a file as --out")
+    methods = settings.create_methods()
+    summaries = [MethodSummary(method.name, method.higher_is_better, worst=5) for method in methods]
+    with open(1, "wb", buffering=0, closefd=False) as stream:
+
+        def to(meta: RunMeta) -> StreamTable:
+            return StreamTable(stream, format_name, meta, lambda rows: push_rows(summaries, rows))
+
+        done, status = run_on_terminal(settings, pictures, Path("-"), output, batch=batch, to=to)
+    if done.complete and not output.quiet:
+        _say_worst(summaries, settings)
+    return status
+
+
 def _say_page(folder: Path | None) -> None:
     """Say where the page is, or how to get it."""
     if folder is not None:
@@ -163,7 +197,10 @@ def _say_scores(table: Path, columns: Sequence[Column], settings: ScoreSettings)
     from fiqx_trt.runs.method_summary import summarise_table
 
     methods = {method.name: method.higher_is_better for method in settings.create_methods()}
-    summaries = summarise_table(table, columns, methods)
+    _say_worst(summarise_table(table, columns, methods), settings)
+
+
+def _say_worst(summaries: Sequence[MethodSummary], settings: ScoreSettings) -> None:
     for summary in summaries:
         say(summary.line())
     worst = summaries[0].worst_path

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,8 @@ from fiqx_trt.errors import OutputError
 if TYPE_CHECKING:
     from fiqx_trt.cli.groups import InputGroup, OutputGroup
     from fiqx_trt.report.html import Page
-    from fiqx_trt.rows import Mode
+    from fiqx_trt.rows import Mode, RunMeta
+    from fiqx_trt.rows.stream import StreamTable
     from fiqx_trt.runs.run_result import RunResult
     from fiqx_trt.runs.settings import RunSettings
     from fiqx_trt.runs.thumbs import ThumbFile
@@ -34,6 +36,7 @@ def run_on_terminal(
     *,
     batch: int,
     thumbs: ThumbFile | None = None,
+    to: Callable[[RunMeta], StreamTable] | None = None,
 ) -> tuple[RunResult, int]:
     """Execute a run; print notes, progress and a summary unless quiet; on Ctrl-C stop after the rows in flight.
 
@@ -51,6 +54,8 @@ def run_on_terminal(
         Batch size; does not affect results.
     thumbs
         Takes a small picture of every face, for the page of the run.
+    to
+        Opens what takes the rows in the place of a file.
 
     Returns
     -------
@@ -60,7 +65,9 @@ def run_on_terminal(
     from fiqx_trt.runs.file_run import open_run
 
     call = command_line()
-    with open_run(settings, pictures, out, mode=output.mode, call=call, batch=batch, thumbs=thumbs) as run:
+    with open_run(
+        settings, pictures, out, mode=output.mode, call=call, batch=batch, thumbs=thumbs, to=to
+    ) as run:
         total = None if output.quiet else run.count(seconds=COUNT_SECONDS)
         for note in () if output.quiet else run.maker.notes():
             say(f"note: {note}")
@@ -68,11 +75,11 @@ def run_on_terminal(
             try:
                 done = run.work(report=report, stop=stop)
             except KeyboardInterrupt:
-                if run.table.meta.inputs:
+                if run.table.meta.inputs and to is None:
                     say(GO_ON)
                 raise
     if not output.quiet:
-        _summarise(done)
+        _summarise(done, go_on=to is None)
     return done, _exit_status(done, stop)
 
 
@@ -117,12 +124,12 @@ def write_report(page: Page, done: RunResult, *, quiet: bool) -> None:
         say(f"{written}: what came out, and how to read it")
 
 
-def _summarise(done: RunResult) -> None:
-    """Print rows per status, model and backend, and how to go on after an interruption."""
+def _summarise(done: RunResult, *, go_on: bool) -> None:
+    """Print rows per status, model and backend, and how to go on after an interruption, where a run can."""
     for line in done.lines():
         say(line)
     if not done.complete:
-        say(GO_ON)
+        say(GO_ON if go_on else "interrupted")
     elif set(done.counts) - {"ok"}:
         say(f"the column error of {done.table.name} says why rows failed")
 

@@ -20,6 +20,7 @@ _AHEAD = 2  # batches that may wait for the consumer
 _FAILED = 8  # a list is handed on once it has this many batches' worth of records, images or not
 _QUICK_S = 0.002  # a worker that is done sooner takes more sources at a time: handing over costs as much as
 _MOST = 16  # decoding a small crop
+_PAUSE_S = 0.02  # a stream that brings nothing for so long has a pause
 _PATIENCE_S = 5.0  # how long closing waits for a worker in the middle of a picture
 
 
@@ -29,6 +30,7 @@ def iter_batches(
     *,
     batch: int,
     threads: int = 2,
+    streaming: bool = False,
 ) -> Iterator[list[FaceRecord]]:
     """Prepare sources in threads and hand their records on in batches, in the order of the sources.
 
@@ -42,12 +44,14 @@ def iter_batches(
         Faces (records with an image) in a list. Records without one ride along in their place.
     threads
         Workers.
+    streaming
+        The sources come one by one, with pauses, as on standard input: a list is handed on when a pause begins.
 
     Yields
     ------
     list of FaceRecord
         The records of whole sources: ``batch`` faces, or more when the last source has several. The last list
-        is shorter, and after many failures in a row a list has few faces or none.
+        is shorter, as is one before a pause of a stream, and after many failures in a row a list has few faces or none.
 
     Raises
     ------
@@ -64,7 +68,8 @@ def iter_batches(
     """
     if batch < 1 or threads < 1:
         raise InvalidInputError(f"batch and threads are at least 1, not {batch} and {threads}")
-    return _batches(_Workers(sources, preparer, window=_AHEAD * batch + threads, threads=threads), batch)
+    window = _AHEAD * batch + threads
+    return _batches(_Workers(sources, preparer, window=window, threads=threads, streaming=streaming), batch)
 
 
 def _batches(workers: _Workers[S], batch: int) -> Iterator[list[FaceRecord]]:
@@ -73,9 +78,9 @@ def _batches(workers: _Workers[S], batch: int) -> Iterator[list[FaceRecord]]:
         images = 0
         try:
             for some in workers.results():
-                records += some
-                images += sum(record.image is not None for record in some)
-                if images >= batch or len(records) >= _FAILED * batch:
+                records += some or ()
+                images += sum(record.image is not None for record in some or ())
+                if images >= batch or len(records) >= _FAILED * batch or (some is None and records):
                     yield records
                     records, images = [], 0
         except Exception:
@@ -106,6 +111,7 @@ class _Workers(Generic[S]):
         *,
         window: int,
         threads: int,
+        streaming: bool,
     ) -> None:
         self._sources = iter(sources)
         self._preparer = preparer
@@ -114,6 +120,7 @@ class _Workers(Generic[S]):
         self._exhausted = False
         self._changed = threading.Condition()  # guards the next two
         self._room = window
+        self._streaming = streaming
         self._stopped = False
         self._closed = False
         # Daemons: one that waits for standard input must not keep the interpreter from ending.
@@ -133,11 +140,19 @@ class _Workers(Generic[S]):
         for thread in self._threads:
             thread.join(_PATIENCE_S)
 
-    def results(self) -> Iterator[list[FaceRecord]]:
-        """Yield the records of one source after the other."""
-        while (slot := self._order.get()) is not None:
-            with slot.done:
-                pass
+    def results(self) -> Iterator[list[FaceRecord] | None]:
+        """Yield the records of one source after the other, and ``None`` while a stream has a pause."""
+        pause = _PAUSE_S if self._streaming else -1.0
+        while True:
+            try:
+                slot = self._order.get(timeout=pause if self._streaming else None)
+            except queue.Empty:
+                yield None
+                continue
+            if slot is None:
+                return
+            while not slot.done.acquire(timeout=pause):
+                yield None
             yield from slot.records
             if slot.error is not None:
                 raise slot.error
@@ -164,7 +179,8 @@ class _Workers(Generic[S]):
             finally:
                 slot.done.release()
             spent = time.perf_counter() - begin
-            wanted = min(2 * wanted, _MOST) if spent < _QUICK_S else max(1, wanted // 2)
+            most = 1 if self._streaming else _MOST
+            wanted = min(2 * wanted, most) if spent < _QUICK_S else max(1, wanted // 2)
 
     def _reserve(self, wanted: int) -> int:
         """Wait for room in the window; 0 means stop."""

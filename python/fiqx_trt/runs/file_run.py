@@ -6,13 +6,14 @@ import itertools
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fiqx_trt.errors import InvalidInputError
-from fiqx_trt.rows import Mode, TableWriter, open_table, score_columns
+from fiqx_trt.rows import Mode, RunMeta, TableWriter, open_table, score_columns
 from fiqx_trt.rows.files import TableFiles
+from fiqx_trt.rows.stream import StreamTable
 from fiqx_trt.runs.loop import score_table
 from fiqx_trt.runs.record import RanModel, run_record
 from fiqx_trt.runs.run_result import RunResult
@@ -49,7 +50,7 @@ class FileRun:
 
     model: RanModel
     maker: Maker
-    table: TableWriter
+    table: TableWriter | StreamTable
     inputs: Inputs
     sources: Iterator[Source]
     preparer: FacePreparer
@@ -82,6 +83,7 @@ class FileRun:
             self.table,
             batch=self.batch,
             threads=self.threads,
+            streaming="-" in self.inputs.names,
             report=report,
             stop=stop,
         )
@@ -99,6 +101,7 @@ def open_run(
     call: Sequence[str],
     batch: int,
     thumbs: ThumbFile | None = None,
+    to: Callable[[RunMeta], StreamTable] | None = None,
 ) -> Iterator[FileRun]:
     """Open the model, the table and the files of a run.
 
@@ -118,6 +121,8 @@ def open_run(
         Batch size; does not affect results.
     thumbs
         Takes a small picture of every face, for the page of the run.
+    to
+        Opens what takes the rows in the place of a table that is a file; `out` and `mode` then mean nothing.
 
     Raises
     ------
@@ -140,8 +145,12 @@ def open_run(
         with settings.faces.preparer(model.spec, settings.runtime) as preparer:
             record = run_record(ran, {**settings.faces.parameters, **maker.parameters}, call)
             columns = score_columns(tuple(maker.columns), detection=not settings.faces.aligned)
-            earlier = _exists(out)
-            table = open_table(out, columns, meta=record, mode=mode)
+            earlier = to is None and _exists(out)
+            table = (
+                open_table(out, columns, meta=record, mode=mode)
+                if to is None
+                else to(replace(record, columns=columns))
+            )
             try:
                 # Without a row kept, no file of an earlier run belongs to this one.
                 fresh = not table.done and not table.meta.retry

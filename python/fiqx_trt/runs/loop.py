@@ -9,6 +9,7 @@ from typing import Any
 from fiqx_trt.faces.batch import iter_batches
 from fiqx_trt.faces.prepare import FacePreparer, FaceRecord, FaceSource
 from fiqx_trt.rows import Row, TableWriter
+from fiqx_trt.rows.stream import StreamTable
 from fiqx_trt.runs.maker import RowMaker
 from fiqx_trt.runs.progress import Progress
 
@@ -19,10 +20,11 @@ def score_table(
     sources: Iterable[FaceSource],
     preparer: Callable[[FaceSource], list[FaceRecord]],
     scorer: RowMaker,
-    table: TableWriter,
+    table: TableWriter | StreamTable,
     *,
     batch: int = 32,
     threads: int = 2,
+    streaming: bool = False,
     report: Progress | None = None,
     stop: Callable[[], bool] = lambda: False,
 ) -> bool:
@@ -40,6 +42,8 @@ def score_table(
         An open table.
     batch, threads
         Batch size, and threads that decode; neither affects results.
+    streaming
+        The sources come one by one, with pauses: whatever is there when one begins is scored and written at once.
     report
         Called after every batch, in another thread.
     stop
@@ -68,7 +72,8 @@ def score_table(
     complete, before = True, Future[None]()
     before.set_result(None)
     with table, ThreadPoolExecutor(1, "fiqx-rows") as behind:
-        for records in iter_batches(table.remaining(sources), preparer, batch=batch, threads=threads):
+        waiting = table.remaining(sources)
+        for records in iter_batches(waiting, preparer, batch=batch, threads=threads, streaming=streaming):
             measured = scorer.measure(records)
             before.result()  # raises what went wrong in the batch before
             before = behind.submit(write_batch, records, measured)

@@ -17,7 +17,7 @@ from fiqx_trt.rows.column_batches import column_batches
 from fiqx_trt.runs.show import number_text, row_name
 from fiqx_trt.text import unescape_text
 
-__all__ = ["MethodSummary", "summarise_methods", "summarise_table"]
+__all__ = ["MethodSummary", "push_rows", "summarise_methods", "summarise_table"]
 
 #: Values that are kept of a method. Of more, every second, fourth, … is kept, so that memory does not grow.
 KEPT = 1 << 20
@@ -118,15 +118,19 @@ def summarise_methods(
     worst
         How many faces are named.
     """
-    summaries = []
-    for name, better in methods.items():
-        summary = MethodSummary(name, better, worst)
+    summaries = [MethodSummary(name, better, worst) for name, better in methods.items()]
+    push_rows(summaries, rows)
+    return summaries
+
+
+def push_rows(summaries: Sequence[MethodSummary], rows: Sequence[Row]) -> None:
+    """Let summaries take the scores of the next rows of a table."""
+    for summary in summaries:
+        name = summary.name
         scored = [row for row in rows if row["status"] == "ok" and row.get(name) is not None]
         hundreds: list[Any] = [row.get(f"{name}_100") for row in scored]
         whole = None if None in hundreds else np.asarray(hundreds, float)
         summary.push(np.asarray([row[name] for row in scored], float), whole, scored)
-        summaries.append(summary)
-    return summaries
 
 
 def summarise_table(
