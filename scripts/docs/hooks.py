@@ -13,6 +13,7 @@ from typing import Any
 from cli_page import cli_page
 from mkdocs.exceptions import PluginError
 from mkdocs.structure.files import File, Files
+from models_page import models_page
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -34,6 +35,7 @@ def on_files(files: Files, config: Any) -> Files:
         text = links_of_site((ROOT / source).read_text(encoding="utf-8"), Path(source).parent, page)
         files.append(File.generated(config, page, content=text))
     files.append(File.generated(config, "reference/cli.md", content=cli_page()))
+    files.append(File.generated(config, "reference/models.md", content=models_page()))
     return files
 
 

@@ -14,7 +14,8 @@ from griffe import Extension
 
 REFERENCE = Path(__file__).resolve().parents[2] / "docs" / "reference"
 ROLE = re.compile(r":(?:func|class|meth|mod|data|attr|exc):`(~?)([\w.]+)`")
-EXAMPLE = re.compile(r"::(\n\s*\n)")
+#: What announces a block of code: two colons, alone on a line or behind a sentence.
+EXAMPLE = re.compile(r"(?:(?<=\n)::|:(:))(?=\n\s*\n)")
 #: Parameters that share a description, and the description.
 SHARED = re.compile(r"^(\w+(?:, \w+)+)\n((?:[ ]{4}.*\n?|\n(?=[ ]{4}))+)", flags=re.MULTILINE)
 
@@ -33,7 +34,7 @@ def markdown(text: str) -> str:
     head, title, sections = text.partition("\nParameters\n----------\n")
     own, line, others = sections.partition("\n\n")
     separate = title + SHARED.sub(_each, own) + line + others if title else ""
-    return EXAMPLE.sub(r":\1", ROLE.sub(_link, head + separate))
+    return EXAMPLE.sub(lambda found: found[1] or "", ROLE.sub(_link, head + separate))
 
 
 def _each(found: re.Match[str]) -> str:

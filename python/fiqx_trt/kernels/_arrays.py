@@ -12,8 +12,8 @@ from fiqx_trt import _core
 
 __all__ = ["Array", "borrow", "copy", "on_device", "reshape", "rows", "stream_of"]
 
-#: A NumPy array or any array with ``__cuda_array_interface__``.
 Array: TypeAlias = Any
+"""A NumPy array or any array with ``__cuda_array_interface__``."""
 
 
 def on_device(array: Array) -> bool:
