@@ -15,6 +15,7 @@ import os
 import re
 import secrets
 import stat
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO, TextIO
@@ -32,6 +33,7 @@ __all__ = [
     "parse_json",
     "read_private",
     "read_regular",
+    "remove_abandoned",
     "replacing",
     "require_absent",
     "write_atomic",
@@ -317,6 +319,14 @@ def npz_bytes(arrays: Mapping[str, Any], *, compressed: bool = False) -> bytes:
     write = np.savez_compressed if compressed else np.savez
     write(content, **arrays)
     return content.getvalue()
+
+
+def remove_abandoned(folder: Path, seconds: float) -> None:
+    """Remove the files that killed processes left growing in a folder (:func:`replacing`) and did not write to for some time."""
+    for path in folder.glob(".fiqx-*.tmp"):
+        with contextlib.suppress(FileNotFoundError):  # its writer lives, and has just renamed it
+            if time.time() - path.stat().st_mtime > seconds:
+                path.unlink()
 
 
 @contextlib.contextmanager

@@ -107,6 +107,10 @@ def test_resume_makes_what_is_missing_and_nothing_else(
     with pytest.raises(OutputError, match="holds a run already; use --resume to continue it, or --overwrite"):
         parts(settings, inputs)
     kept = Path("run", part_name(0)).stat().st_mtime_ns
+    for name, age in (("old", 7200), ("new", 0)):  # by writers that were killed
+        left = Path("run", f".fiqx-{name}.tmp")
+        left.touch()
+        os.utime(left, (time.time() - age,) * 2)
     read: list[int] = []
     monkeypatch.setattr(
         "fiqx_trt.distributed.run.read_own",
@@ -114,6 +118,7 @@ def test_resume_makes_what_is_missing_and_nothing_else(
     )
     second = parts(settings, inputs, mode="resume")
     assert (second.outcome.made, second.complete) == (4, True)
+    assert [path.name for path in Path("run").glob(".fiqx*")] == [".fiqx-new.tmp"]
     assert sorted(read) == [0, 1, 2]  # for the counts of the whole run
     assert second.counts == {"decode_error": 9, "ok": 28}
     assert Path("run", part_name(0)).stat().st_mtime_ns == kept
@@ -349,12 +354,19 @@ def test_parts_in_an_object_store(settings, inputs, monkeypatch: pytest.MonkeyPa
     expected = whole(settings, inputs, "whole.csv")
     with s3_server(monkeypatch) as address:
         storage._opened.cache_clear()
-        fs.S3FileSystem(endpoint_override=address, allow_bucket_creation=True).create_dir("scores")
+        store = fs.S3FileSystem(endpoint_override=address, allow_bucket_creation=True)
+        store.create_dir("scores")
         done = parts(settings, inputs, "s3://scores/run1/")
         assert done.complete
         assert merged("s3://scores/run1/") == expected
+        left = "scores/run1/.part-00000001.parquet-0123456789abcdef"  # by a writer that was killed
+        store.open_output_stream(left).close()
         again = parts(settings, inputs, "s3://scores/run1/", mode="resume")
         assert (again.outcome.made, again.complete) == (0, True)
+        assert store.get_file_info(left).is_file  # it may have a writer yet
+        monkeypatch.setattr("fiqx_trt.faces.storage.ABANDONED", -1.0)
+        parts(settings, inputs, "s3://scores/run1/", mode="resume")
+        assert not store.get_file_info(left).is_file
         assert parts(settings, inputs, "s3://scores/run1/", mode="overwrite").outcome.made == 7
         storage._opened.cache_clear()
 

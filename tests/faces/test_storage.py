@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import pickle
 import tarfile
 import threading
 from collections.abc import Callable, Iterator
@@ -42,6 +43,12 @@ def table() -> bytes:
     return stream.getvalue()
 
 
+def paths() -> bytes:
+    stream = io.BytesIO()
+    pq.write_table(pa.table({"path": ["s3://crops/faces/a.jpg", "gone.jpg"]}), stream)
+    return stream.getvalue()
+
+
 OBJECTS = {
     "faces/b/2 %20ü.jpg": PICTURES[2],
     "faces/a.jpg": PICTURES[0],
@@ -52,7 +59,10 @@ OBJECTS = {
     "shard-01.tar": gzip.compress(shard()),
     "train.rec": insightface(PICTURES),
     "t.parquet": table(),
-    "scores.csv": b"path,score\na.jpg,0.5\n",
+    "scores.csv": b"path,score\ns3://crops/faces/a.jpg,0.5\ngone.jpg,0.5\n",
+    "scores.jsonl": b'{"path":"s3://crops/faces/a.jpg"}\n{"path":"gone.jpg"}\n',
+    "paths.parquet": paths(),
+    "lfw.bin": pickle.dumps((PICTURES[:4], [True, False])),
     "list.txt": b"s3://crops/faces/a.jpg\ns3://crops/gone.jpg\n",
 }
 
@@ -143,13 +153,21 @@ def test_a_bucket_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("bucket")
-def test_tables_of_text_are_read_from_the_local_disk() -> None:
-    with pytest.raises(SourceError, match=r"files \.csv are read from the local disk only; download it"):
-        sources(
-            "s3://crops/faces/{scores,scores}.csv".replace("{scores,scores}", "*")
-            if False
-            else "s3://crops/scores.csv"
-        )
+@pytest.mark.parametrize("table", ["scores.csv", "scores.jsonl", "paths.parquet"])
+def test_tables_of_paths(table: str) -> None:
+    assert [source.path for source in sources(f"s3://crops/{table}")] == [
+        "s3://crops/faces/a.jpg",
+        "gone.jpg",
+    ]
+
+
+@pytest.mark.usefixtures("bucket")
+def test_a_verification_set() -> None:
+    found = list(sources("s3://crops/lfw.bin"))
+    assert [source.path for source in found] == [f"s3://crops/lfw.bin#{n:05d}" for n in range(4)]
+    assert [source.read() for source in found] == PICTURES[:4]
+    with pytest.raises(ImageError, match="has 4 pictures, so there is no #00007"):
+        Source("s3://crops/lfw.bin#00007").read()
 
 
 def test_unknown_schemes_are_refused_before_the_run() -> None:

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import BinaryIO, Protocol
 
 from fiqx_trt.errors import OutputError, StorageError
-from fiqx_trt.faces.storage import is_url, list_url, open_url, remove_url, upload_url, write_url
-from fiqx_trt.files import replacing, write_whole
+from fiqx_trt.faces.storage import ABANDONED, is_url, list_url, open_url, remove_url, upload_url, write_url
+from fiqx_trt.files import remove_abandoned, replacing, write_whole
 
 __all__ = ["RunFolder", "open_folder"]
 
@@ -27,8 +27,8 @@ class RunFolder(Protocol):
         """How the user names the folder."""
         ...
 
-    def names(self, below: str = "") -> set[str]:
-        """Return the names of the files directly in the folder, or in one in it."""
+    def names(self, below: str = "", *, sweep: bool = False) -> set[str]:
+        """Return the names of the files directly in the folder, or in one in it; `sweep` removes what killed writers left."""
         ...
 
     def read(self, name: str) -> bytes | None:
@@ -72,8 +72,10 @@ class _Disk:
         self.location = location
         self._path = Path(location)
 
-    def names(self, below: str = "") -> set[str]:
+    def names(self, below: str = "", *, sweep: bool = False) -> set[str]:
         try:
+            if sweep:
+                remove_abandoned(self._path / below, ABANDONED)
             return {entry.name for entry in (self._path / below).iterdir()}
         except FileNotFoundError:
             return set()
@@ -99,8 +101,9 @@ class _Disk:
 
     @contextmanager
     def create(self, name: str) -> Iterator[BinaryIO]:
-        path = self._place(name)
-        with replacing(path, temporary=path.with_name(f".{path.name}.tmp")) as file:
+        with replacing(
+            self._place(name)
+        ) as file:  # under a name of its own: two may write the same file at once
             yield file
 
     def _place(self, name: str) -> Path:
@@ -127,10 +130,10 @@ class _Store:
         self.location = location
         self._url = location.rstrip("/")
 
-    def names(self, below: str = "") -> set[str]:
+    def names(self, below: str = "", *, sweep: bool = False) -> set[str]:
         folder = f"{self._url}/{below}".rstrip("/")
         begin = len(folder) + 1
-        return {url[begin:] for url in list_url(folder) if "/" not in url[begin:]}
+        return {url[begin:] for url in list_url(folder, sweep=sweep) if "/" not in url[begin:]}
 
     def read(self, name: str) -> bytes | None:
         try:

@@ -62,7 +62,7 @@ def begin(folder: RunFolder, plan: Plan, record: RunMeta, mode: Mode, *, shared:
     OutputError
         The folder holds a run and `mode` is ``"new"``, or one with other settings or other units.
     """
-    names = folder.names()
+    names = folder.names(sweep=mode != "new")
     earlier = folder.read(PLAN)
     if mode == "overwrite":
         remove_run(folder, names)

@@ -16,7 +16,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
 
-from fiqx_trt.errors import SourceError
+from fiqx_trt.errors import SourceError, StorageError
+from fiqx_trt.faces.storage import is_url, open_url
 from fiqx_trt.pickle_reader import read_pickle
 
 __all__ = ["BIN_SUFFIX", "VerificationSet", "bin_member", "is_bin", "open_bin", "read_member"]
@@ -24,6 +25,8 @@ __all__ = ["BIN_SUFFIX", "VerificationSet", "bin_member", "is_bin", "open_bin", 
 BIN_SUFFIX = ".bin"
 #: The sets that are used hold 60 to 120 MB; the pictures stay in memory while they are read.
 MAX_BIN_BYTES = 1 << 30
+#: Bytes that are looked at of an object to find what it is.
+HEAD = 16
 _MEMBER = re.compile(r"(.*\.bin)#([0-9]{5,})", re.IGNORECASE | re.DOTALL)
 
 
@@ -64,6 +67,8 @@ def open_bin(path: str | os.PathLike[str]) -> VerificationSet:
         The file cannot be read, is larger than `MAX_BIN_BYTES`, or holds something else.
     """
     name = os.fspath(path)
+    if is_url(name):
+        return _opened(name, (0, 0))
     try:
         status = os.stat(name)
         if not stat.S_ISREG(status.st_mode):
@@ -81,8 +86,7 @@ def open_bin(path: str | os.PathLike[str]) -> VerificationSet:
 
 @lru_cache(maxsize=2)
 def _opened(path: str, _: tuple[int, int]) -> VerificationSet:
-    with open(path, "rb") as file:
-        content = read_pickle(file.read(MAX_BIN_BYTES), name=path, raw_bytes=True)
+    content = read_pickle(_content(path), name=path, raw_bytes=True)
     if not (isinstance(content, tuple | list) and len(content) == 2):
         raise _other(path, "it is no pair of pictures and flags")
     bins, same = content
@@ -94,6 +98,21 @@ def _opened(path: str, _: tuple[int, int]) -> VerificationSet:
     return VerificationSet(
         path, pictures, tuple(_flag(path, position, one) for position, one in enumerate(same))
     )
+
+
+def _content(path: str) -> bytes:
+    """Read a file, or an object of a store, which stays in memory as well."""
+    if not is_url(path):
+        with open(path, "rb") as file:
+            return file.read(MAX_BIN_BYTES)
+    try:
+        with open_url(path, ahead=True) as stream:
+            data = stream.read(MAX_BIN_BYTES + 1)
+    except FileNotFoundError as error:
+        raise SourceError(f"cannot read {path}: no such object") from error
+    if len(data) > MAX_BIN_BYTES:
+        raise SourceError(f"{path} has more bytes than a verification set may have, {MAX_BIN_BYTES:,}")
+    return data
 
 
 def _encoded(path: str, position: int, one: object) -> bytes:
@@ -122,10 +141,15 @@ def is_bin(path: str) -> bool:
     if not path.lower().endswith(BIN_SUFFIX):
         return False
     try:
+        if is_url(path):
+            with open_url(path, chunk=HEAD) as stream:
+                return stream.read(1) == b"\x80"
         if not stat.S_ISREG(os.stat(path).st_mode):
             return False
         with open(path, "rb") as file:
             return file.read(1) == b"\x80"
+    except StorageError:
+        raise
     except (OSError, ValueError):
         return False
 

@@ -56,9 +56,9 @@ class Source:
             return self.reader()
         if not self.path:
             raise ImageError("the row names no file", status="decode_error")
-        if is_url(self.path):
-            return read_url(self.path, MAX_BYTES)
         member = bin_member(self.path)
+        if is_url(self.path):
+            return read_url(self.path, MAX_BYTES) if member is None else _read_member(*member)
         if member is not None and not os.path.lexists(self.path):
             return _read_member(*member)
         try:

@@ -8,8 +8,8 @@ a folder                     the pictures in it and below, sorted by the bytes o
 ``a/**/*.jpg``               a glob; a file or folder of exactly that name comes first
 ``@list.txt``                the pictures the file lists, one a line, ``#`` comments; write ``./@x`` for a
                              file of that name
-``s3://bucket/faces/``       the same in an object store: pictures, folders, globs, ``@`` lists, archives, ``.rec`` and
-                             Parquet tables (see `fiqx_trt.faces.storage`)
+``s3://bucket/faces/``       the same in an object store: pictures, folders, globs, ``@`` lists, archives, tables
+                             (see `fiqx_trt.faces.storage`)
 ``-``                        the pictures listed on standard input, one a line or ended by NUL
 ``x.tar .tar.gz .tgz``       the pictures in a tar archive, in its order, each named ``x.tar/inner/name.jpg``;
                              nothing is unpacked to the disk (see `fiqx_trt.faces.tar`)
@@ -40,7 +40,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from fiqx_trt.errors import SourceError, StorageError
-from fiqx_trt.faces.bins import BIN_SUFFIX, is_bin, open_bin
+from fiqx_trt.faces.bins import is_bin, open_bin
 from fiqx_trt.faces.braces import expand_braces, has_braces
 from fiqx_trt.faces.lists import TABLE_SUFFIXES, read_list, read_names, read_table
 from fiqx_trt.faces.picture_tables import picture_column
@@ -235,10 +235,7 @@ class _Lister:
         return self._object(url) if kind == "file" else iter([(url, "")])
 
     def _object(self, url: str) -> Iterator[Found | Container]:
-        suffix = os.path.splitext(url)[1].lower()
-        if suffix in (".csv", ".jsonl", BIN_SUFFIX):
-            raise SourceError(f"{url!r}: files {suffix} are read from the local disk only; download it")
-        return self._file(url, suffix)
+        return self._file(url, os.path.splitext(url)[1].lower())
 
     def _pictures(self, names: Iterator[str]) -> Iterator[Found]:
         for name in names:

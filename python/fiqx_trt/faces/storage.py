@@ -43,6 +43,10 @@ WAITS = (0.25, 0.5, 1.0, 2.0)
 #: Bytes that one request reads of an archive.
 CHUNK = 8 << 20
 
+#: Seconds after which an object under the name of a growing one has no writer any more: it exists for one request.
+ABANDONED = 3600.0
+
+_GROWING = re.compile(r"\..+-[0-9a-f]{16}", re.DOTALL)
 _URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
 # What no further attempt changes, in the words of the stores' clients.
 _FINAL = re.compile(
@@ -162,19 +166,24 @@ def url_kind(url: str) -> str:
     return {FileType.File: "file", FileType.Directory: "folder"}.get(kind, "missing")
 
 
-def list_url(url: str) -> Iterator[str]:
+def list_url(url: str, *, sweep: bool = False) -> Iterator[str]:
     """Yield the URLs of all objects below a folder, sorted by the bytes of the names in each folder.
 
     Names that begin with a dot are left out, as in local folders. In memory is one folder at a time for each level.
+
+    Parameters
+    ----------
+    sweep
+        Remove what writers left that were killed more than `ABANDONED` seconds ago.
 
     Raises
     ------
     StorageError, SourceError
         As in `read_url`.
     """
-    for name, is_folder in _entries(url):
+    for name, is_folder in _entries(url, sweep=sweep):
         if is_folder:
-            yield from list_url(_join(url, name))
+            yield from list_url(_join(url, name), sweep=sweep)
         else:
             yield _join(url, name)
 
@@ -286,7 +295,7 @@ class _Object(io.RawIOBase):
         return self._at
 
 
-def _entries(url: str) -> list[tuple[str, bool]]:
+def _entries(url: str, *, sweep: bool = False) -> list[tuple[str, bool]]:
     """Return the names in a folder and whether each is a folder, sorted by their bytes."""
     from pyarrow.fs import FileSelector, FileType
 
@@ -295,6 +304,10 @@ def _entries(url: str) -> list[tuple[str, bool]]:
         found = _patiently(url, lambda: store.get_file_info(FileSelector(path)))
     except FileNotFoundError:
         return []
+    for info in found if sweep else ():
+        old = info.mtime is not None and time.time() - info.mtime.timestamp() > ABANDONED
+        if old and _GROWING.fullmatch(info.base_name):
+            remove_url(_join(url, info.base_name))
     names = [(info.base_name, info.type == FileType.Directory) for info in found]
     return sorted((entry for entry in names if not entry[0].startswith(".")), key=lambda e: e[0].encode())
 

@@ -5,13 +5,19 @@ from __future__ import annotations
 import csv
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from io import TextIOWrapper
 from pathlib import Path
+from typing import BinaryIO, TextIO
 
-from fiqx_trt.errors import FiqxError, SourceError
+from fiqx_trt.errors import FiqxError, SourceError, StorageError
+from fiqx_trt.faces.storage import is_url, open_url
 from fiqx_trt.files import open_regular, open_text, parse_json
 from fiqx_trt.text import shown
 
 __all__ = ["TABLE_SUFFIXES", "Choose", "Record", "no_column", "read_records", "reading_parquet"]
+
+#: Bytes that one request reads of a Parquet table in an object store; larger reads are one request each.
+PIECE = 1 << 16
 
 Record = tuple[str, dict[str, object]]
 """Where a row stands, for messages, and its values by column: text in a CSV, anything in the others."""
@@ -38,6 +44,8 @@ def read_records(path: str, choose: Choose) -> Iterator[Record]:
     """
     try:
         yield from _READERS[Path(path).suffix.lower()](path, choose)
+    except StorageError:
+        raise
     except OSError as error:
         raise SourceError(f"cannot read the table {path}: {error.strerror or error}") from error
 
@@ -48,8 +56,20 @@ def no_column(path: str, column: str, names: Sequence[str], cure: str) -> Source
     return SourceError(f"the table {path} has no column {column!r}; its columns are {known}. {cure}")
 
 
+def _open(path: str) -> BinaryIO:
+    return open_url(path, chunk=PIECE) if is_url(path) else open_regular(Path(path))
+
+
+def _open_text(path: str, *, newline: str | None = None) -> TextIO:
+    if is_url(path):
+        return TextIOWrapper(
+            open_url(path, ahead=True), encoding="utf-8-sig", errors="surrogateescape", newline=newline
+        )
+    return open_text(Path(path), errors="surrogateescape", newline=newline)
+
+
 def _csv_records(path: str, choose: Choose) -> Iterator[Record]:
-    with open_text(Path(path), newline="", errors="surrogateescape") as stream:
+    with _open_text(path, newline="") as stream:
         reader = csv.reader(stream)
         try:
             header = next(reader, [])
@@ -65,7 +85,7 @@ def _csv_records(path: str, choose: Choose) -> Iterator[Record]:
 
 
 def _json_records(path: str, choose: Choose) -> Iterator[Record]:
-    with open_text(Path(path), errors="surrogateescape") as stream:
+    with _open_text(path) as stream:
         for number, line in enumerate(stream, 1):
             if not line.strip():
                 continue
@@ -82,7 +102,7 @@ def _json_records(path: str, choose: Choose) -> Iterator[Record]:
 def _parquet_records(path: str, choose: Choose) -> Iterator[Record]:
     from pyarrow import parquet
 
-    with reading_parquet(Path(path)), open_regular(Path(path)) as file, parquet.ParquetFile(file) as table:
+    with reading_parquet(Path(path)), _open(path) as file, parquet.ParquetFile(file) as table:
         wanted = list(choose(table.schema_arrow.names))
         number = 0
         for batch in table.iter_batches(batch_size=4096, columns=wanted):
