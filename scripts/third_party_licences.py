@@ -24,7 +24,7 @@ import tomllib
 ROOT = Path(__file__).resolve().parents[1]
 OUT = ROOT / "THIRD_PARTY_LICENSES.md"
 #: Extras for development install nothing that a user's program needs.
-LEFT_OUT = ("test", "bench", "dev")
+LEFT_OUT = ("test", "bench", "dev", "docs")
 #: What pip cannot resolve on a machine without NVIDIA's own registry.
 STATED = {
     "tensorrt": ("NVIDIA proprietary (SLA of TensorRT)", "https://developer.nvidia.com/tensorrt"),

@@ -22,7 +22,7 @@ tomllib = pytest.importorskip("tomllib")  # since Python 3.11
 ROOT = Path(__file__).resolve().parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 EXTRAS = PROJECT["optional-dependencies"]
-DEVELOPMENT = {"test", "bench", "dev"}
+DEVELOPMENT = {"test", "bench", "dev", "docs"}
 
 
 def normal(requirement: str) -> str:
