@@ -9,6 +9,9 @@ import numpy as np
 import pytest
 
 import fiqx_trt as fx
+from fiqx_trt.rows import read_table
+from fiqx_trt.runs.grid_column import grid_of
+from fiqx_trt.statistics.upsampling import upsample
 from support.files import arrays
 from support.nets import noise_faces
 
@@ -31,6 +34,42 @@ def test_maps_pictures_and_rows(cli, crops: Path, recogniser: Path, tmp_path: Pa
     for row in good:
         assert 1 <= float(row["effective_channels"]) <= 8
         assert cv2.imread(str(out / "pictures" / row["picture"])).shape[1] > 3 * 32
+
+
+def test_the_grid_of_a_map_as_a_column(
+    cli, crops: Path, recogniser: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It gives the map back, and a run in parts needs no archive of maps."""
+    monkeypatch.chdir(tmp_path)
+    (crops / "03.png").write_bytes(b"damaged")
+    run = (
+        "cam",
+        crops,
+        "--aligned",
+        "--model",
+        recogniser,
+        "--precision",
+        "fp32",
+        "--pictures",
+        "none",
+        "--grid",
+        "-q",
+    )
+    assert cli(*run, "--out", "whole").code == 3
+    rows = list(read_table(Path("whole/cam.csv")))
+    for row in rows:
+        if row["status"] != "ok":
+            assert row["grid"] is None
+            continue
+        grid = grid_of(str(row["grid"]))
+        stored = arrays(Path("whole/maps", str(row["maps"])))
+        np.testing.assert_allclose(upsample(grid, stored["map"].shape).clip(0, 1), stored["map"], atol=1e-6)
+    assert cli(*run, "--no-maps", "--out", "parts/", "--share", "1/1").code == 3
+    assert {path.name.partition("-")[0] for path in Path("parts").iterdir()} == {"part", "_fiqx", "_SUCCESS"}
+    assert cli("merge", "parts/", "--out", "merged.parquet").code == 0
+    assert [row["grid"] for row in read_table(Path("merged.parquet"))] == [row["grid"] for row in rows]
+    refused = cli(*run, "--out", "other", "--preset", "fu-damer").err
+    assert "the maps of the preset fu-damer are cut off at 0 pixel by pixel, so no grid gives them" in refused
 
 
 @pytest.mark.parametrize(("options", "layer"), [((), "features"), (("--layer", "c2"), "c2")])

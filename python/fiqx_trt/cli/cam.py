@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Annotated
 
 import typer
 
@@ -18,6 +19,12 @@ def cam(
     out: o.OutFolder,
     cam: g.CamGroup,
     files: g.FileGroup,
+    grid: Annotated[
+        bool,
+        typer.Option(
+            "--grid", help="Keep the small grid of each map in the column grid, as a JSON list of rows."
+        ),
+    ] = False,
     model: g.ModelGroup,
     faces: g.FaceGroup,
     pictures: g.InputGroup,
@@ -43,6 +50,7 @@ def cam(
         maps=files.maps,
         pictures=files.pictures,
         cam=cam,
+        grid=grid,
     )
     if engine.spreads(out):
         from fiqx_trt.cli.parts_run import run_in_parts

@@ -20,10 +20,11 @@ from numpy.typing import NDArray
 from fiqx_trt.arrays import read_arrays
 from fiqx_trt.distributed.folder import RunFolder, open_folder
 from fiqx_trt.distributed.merge import unit_rows
-from fiqx_trt.distributed.study_rows import FACE, NUMBERS, StudySettings, grid_of
+from fiqx_trt.distributed.study_rows import FACE, NUMBERS, StudySettings
 from fiqx_trt.errors import OutputError
 from fiqx_trt.experiments.member_maps import GrowingMaps, MemberMaps
 from fiqx_trt.explain.measuring import Thinned
+from fiqx_trt.runs.grid_column import GRID, grid_of
 from fiqx_trt.runs.settings import RunSettings, ScoreSettings
 from fiqx_trt.statistics import CompactMaps
 
@@ -78,7 +79,7 @@ def _grow(growing: GrowingMaps, row: Mapping[str, Any], position: int, size: tup
         return
     channels, correlation = (np.array([np.nan if row[n] is None else row[n]], np.float64) for n in NUMBERS)
     growing.positions.append(position)
-    growing.maps.append(CompactMaps(grid_of(row["grid"])[np.newaxis], size))
+    growing.maps.append(CompactMaps(grid_of(row[GRID])[np.newaxis], size))
     growing.channels.append(channels)
     growing.correlation.append(correlation)
 

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from fiqx_trt.rows import Column
+from fiqx_trt.runs.grid_column import GRID, grid_text
 from fiqx_trt.runs.options import CamOptions
 from fiqx_trt.runs.score_rows import base_row
 from fiqx_trt.runs.settings import RunSettings
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
     from fiqx_trt.models import Model
     from fiqx_trt.runs.face_files import FaceFiles
 
-__all__ = ["FACE", "StudyRows", "StudySettings", "grid_of", "grid_text"]
+__all__ = ["FACE", "NUMBERS", "StudyRows", "StudySettings"]
 
 #: Name of the aligned face in the file of a picture.
 FACE = "face"
@@ -32,22 +31,6 @@ FACE = "face"
 NUMBERS = ("effective_channels", "uniform_correlation")
 
 Row = dict[str, "str | int | float | None"]
-
-
-def grid_text(grid: NDArray[np.float32]) -> str:
-    """Return a grid ``(h, w)`` as JSON: a list of rows, every digit kept."""
-    return json.dumps(np.asarray(grid, np.float64).tolist(), separators=(",", ":"))
-
-
-def grid_of(text: str) -> NDArray[np.float32]:
-    """Return the grid of `grid_text`.
-
-    Examples
-    --------
-    >>> grid_of(grid_text(np.float32([[0.1, 1.0]]))).tolist() == np.float32([[0.1, 1.0]]).tolist()
-    True
-    """
-    return np.array(json.loads(text), np.float32)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,7 +107,7 @@ class StudyRows:
     @property
     def columns(self) -> tuple[Column, ...]:
         """The columns after those that every table has."""
-        maps = [*(Column(name, "float") for name in NUMBERS), Column("grid", "str")]
+        maps = [*(Column(name, "float") for name in NUMBERS), Column(GRID, "str")]
         return *(maps if self.settings.cam is not None else ()), *self.files.columns
 
     @property
@@ -169,7 +152,7 @@ def _maps(result: ScoreCam) -> list[Row]:
     return [
         {
             **{name: float(v) if np.isfinite(v) else None for name, v in zip(NUMBERS, values, strict=True)},
-            "grid": grid_text(grid),
+            GRID: grid_text(grid),
         }
         for grid, values in zip(grids, numbers, strict=True)
     ]

@@ -31,6 +31,7 @@ def cam_files(
     layer: str | None = None,
     maps: bool = True,
     pictures: str = "jpg",
+    grid: bool = False,
     aligned: bool = False,
     detector: str | None = None,
     select: str = "largest",
@@ -63,6 +64,8 @@ def cam_files(
         Whether to write the float maps, an ``.npz`` file per face.
     pictures
         Pictures of face, map and overlay: ``"jpg"``, ``"png"`` or ``"none"``.
+    grid
+        Whether the small grid of each map is a column (:class:`fiqx_trt.runs.settings.CamSettings`).
     model, aligned, detector, select, min_face, confidence, contract, backend, precision, device, batch, threads
         As for :class:`fiqx_trt.FaceScorer`.
     column, resume, overwrite, retry_failed, report, stop
@@ -98,6 +101,7 @@ def cam_files(
         maps=maps,
         pictures=pictures,
         cam=CamOptions(target, weights, preset, align_corners, layer),
+        grid=grid,
     )
     selected = Inputs.of(inputs, column=column)
     call = python_call("fiqx_trt.cam_files", selected.names, out, settings)

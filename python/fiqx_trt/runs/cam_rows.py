@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from fiqx_trt.rows import Column
 from fiqx_trt.runs.explained_rows import ExplainedFace, ExplainedRows
+from fiqx_trt.runs.grid_column import GRID, grid_text
 
 if TYPE_CHECKING:
     from fiqx_trt.explain.result import ScoreCam
@@ -32,12 +33,15 @@ class CamRows(ExplainedRows):
         Which map.
     files
         Writes the maps and pictures.
+    grid
+        Whether the grid of each map is a column (:mod:`fiqx_trt.runs.grid_column`).
     """
 
-    def __init__(self, model: Model, options: CamOptions, files: FaceFiles) -> None:
+    def __init__(self, model: Model, options: CamOptions, files: FaceFiles, *, grid: bool = False) -> None:
         super().__init__(files)
         self._model = model
         self._options = options
+        self._grid = grid
 
     @property
     def ran(self) -> str:
@@ -47,11 +51,12 @@ class CamRows(ExplainedRows):
     @property
     def _columns(self) -> tuple[Column, ...]:
         numbers = (Column(name, "float") for name in ("effective_channels", "uniform_correlation"))
-        return *numbers, Column("flat", "int")
+        return *numbers, Column("flat", "int"), *((Column(GRID, "str"),) if self._grid else ())
 
     @property
     def _parameters(self) -> Mapping[str, object]:
-        return {**self._options.parameters, "cam.layer": self._options.layer or self._model.spec.features}
+        layer = self._options.layer or self._model.spec.features
+        return {**self._options.parameters, "cam.layer": layer, **({"cam.grid": True} if self._grid else {})}
 
     @property
     def _style(self) -> MapStyle:
@@ -61,15 +66,17 @@ class CamRows(ExplainedRows):
 
     def _explain(self, faces: NDArray[np.uint8]) -> Iterable[ExplainedFace]:
         result = self._options.maps(self._model, faces)
-        return (_one(result, i) for i in range(len(faces)))
+        grids = result.compact().grids if self._grid else [None] * len(faces)
+        return (_one(result, i, grid) for i, grid in enumerate(grids))
 
 
-def _one(result: ScoreCam, i: int) -> ExplainedFace:
+def _one(result: ScoreCam, i: int, grid: NDArray[np.float32] | None) -> ExplainedFace:
     flat, channels = bool(result.flat[i]), _finite(result.effective_channels[i])
     row = {
         "effective_channels": channels,
         "uniform_correlation": _finite(result.uniform_correlation[i]),
         "flat": int(flat),
+        **({} if grid is None else {GRID: grid_text(grid)}),
     }
     arrays = {"map": result.maps[i], "grid": result.grids[i], "flat": flat}
     count = "" if channels is None else f"{channels:.3g} effective channels"

@@ -257,16 +257,25 @@ class CamSettings(ExplainedSettings):
         See :class:`RunSettings` and :class:`ExplainedSettings`.
     cam
         Which map.
+    grid
+        Whether the small grid of each map is a column: a JSON list of rows, in the scale of the map, which is its bilinear
+        upsampling.
     """
 
     cam: CamOptions = field(default_factory=CamOptions)
+    grid: bool = False
 
     def prepare(self) -> Make:
         """Check the settings and return the builder of the maker; see :meth:`RunSettings.prepare`."""
         from fiqx_trt.runs.cam_rows import CamRows
 
-        self.cam.recipe  # noqa: B018 -- says what is wrong before a model is opened
-        return lambda model, files: CamRows(model, self.cam, files)
+        recipe = self.cam.recipe  # says what is wrong before a model is opened
+        if self.grid and recipe.relu == "pixels":
+            raise InvalidInputError(
+                f"the maps of the preset {self.cam.preset} are cut off at 0 pixel by pixel, so no grid gives them; leave out "
+                "--grid (in Python: grid=True), or take another preset"
+            )
+        return lambda model, files: CamRows(model, self.cam, files, grid=self.grid)
 
 
 def gamma_field(per: str | None) -> Literal["gamma", "gamma_contrast"]:
