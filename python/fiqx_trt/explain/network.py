@@ -14,6 +14,7 @@ from fiqx_trt.explain.channels import Channels
 from fiqx_trt.explain.scores import MaskScorer
 from fiqx_trt.kernels import Array
 from fiqx_trt.models.extracted import flat
+from fiqx_trt.runtime.device_context import HOST
 
 if TYPE_CHECKING:
     from fiqx_trt.models.model import Model
@@ -25,6 +26,8 @@ Progress = Callable[[int, int], None]
 WINDOW_BYTES = 32 << 20
 #: Masked faces of one native run on a GPU: a face has hundreds of them.
 MASKED_ROWS = 128
+#: Native runs of a window on a GPU: one is under way while the next is queued.
+RUNS_IN_FLIGHT = 2
 
 
 class CamNetwork:
@@ -144,4 +147,4 @@ class CamNetwork:
     def _window_rows(self) -> int:
         batch = self.embedder.batch
         row = 4 * int(np.prod(self._row()))
-        return batch * max(1, WINDOW_BYTES // (row * batch))
+        return batch * max(1 if self.context is HOST else RUNS_IN_FLIGHT, WINDOW_BYTES // (row * batch))

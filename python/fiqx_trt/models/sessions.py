@@ -113,7 +113,7 @@ class ModelSessions:
     def with_outputs(self, outputs: tuple[str, ...], batch: int | None) -> Session:
         """Return the session of the network with other outputs, in the trunk's precision."""
         choice = replace(self._opened, precision=self.trunk.precision)
-        if batch is not None:
+        if batch is not None and batch > self.trunk.batch:
             choice = replace(choice, max_batch=choice.max_batch or batch)
         return self._once(outputs, lambda: _open(with_outputs(self._graph, list(outputs)), choice))
 

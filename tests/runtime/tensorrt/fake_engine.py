@@ -120,10 +120,11 @@ class Context(Behaviour):
             except FakeCudaError as error:
                 say(engine._logger, f"Error Code 1: Cuda Runtime ({error})")
                 return False
-        gpu.queue(stream_handle, self._execute)
+        addresses = dict(self._addresses)  # those of a queued run stay, whatever is set afterwards
+        gpu.queue(stream_handle, lambda: self._execute(addresses))
         return True
 
-    def _execute(self) -> None:
+    def _execute(self, addresses: dict[str, int]) -> None:
         gpu, engine = self._world.gpu, self._engine
         batch = next(iter(self._shapes.values()))[0]
         feeds = {}
@@ -131,7 +132,7 @@ class Context(Behaviour):
             dtype = onnx.helper.tensor_dtype_to_np_dtype(value.type.tensor_type.elem_type)
             shape = self._shapes[value.name]
             size = int(np.prod(shape)) * dtype.itemsize
-            feeds[value.name] = gpu.at(self._addresses[value.name], size).view(dtype).reshape(shape)
+            feeds[value.name] = gpu.at(addresses[value.name], size).view(dtype).reshape(shape)
         names = [v.name for v in engine._all[len(engine._ins) :]]
         static = any(v.type.tensor_type.shape.dim[0].dim_value > 1 for v in engine._ins)
         step = batch if static else 1
@@ -143,5 +144,5 @@ class Context(Behaviour):
         if engine._head["bad"] and self._world.faults.mutate is not None:
             self._world.faults.mutate(results)
         for name, array in results.items():
-            target = gpu.at(self._addresses[name], array.nbytes)
+            target = gpu.at(addresses[name], array.nbytes)
             target[:] = np.ascontiguousarray(array).view(np.uint8).reshape(-1)

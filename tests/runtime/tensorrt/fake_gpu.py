@@ -42,6 +42,7 @@ class FakeGpu:
         self.misalign = 0
         self.free_bytes = 80 << 30
         self.host_to_device = self.device_to_host = 0
+        self.copied: list[int] = []  # bytes of copies within the device
         self.lock = threading.RLock()
 
     # contexts ----------------------------------------------------------------------------------------------------
@@ -156,6 +157,8 @@ class FakeGpu:
         self.queue(stream, work)
 
     def copy(self, target: int, source: int, nbytes: int, stream: int) -> None:
+        self.copied.append(nbytes)
+
         def work() -> None:
             self.at(target, nbytes)[:] = self.at(source, nbytes).copy()
 

@@ -75,6 +75,77 @@ def test_the_callers_stream_orders_the_work(latest: World) -> None:
         gpu.pop()
 
 
+def row_sizes(session: DeviceSession) -> list[int]:
+    return [4 * int(np.prod([d or 0 for d in i.shape[1:]])) for i in (*session.inputs, *session.outputs)]
+
+
+def test_whole_runs_work_on_the_callers_own_memory(latest: World) -> None:
+    """What is copied is the last run, of fewer rows than the engine's, with its padding."""
+    gpu = latest.gpu
+    with opened() as session:
+        rows = row_sizes(session)
+        for count, copied in ((8, []), (12, []), (9, [rows[0], rows[0], 2 * rows[0], *rows[1:]])):
+            given, gpu.copied = DeviceInput(gpu, images(count)), []
+            results = session.run_device({"image": given})
+            assert sorted(gpu.copied) == sorted(copied)
+            gpu.drain(LEGACY)
+            for name, value in session.run({"image": images(count)}).items():
+                np.testing.assert_array_equal(read_device(gpu, results[name]), value)
+            del results
+            given.free()
+
+
+def test_host_arrays_after_device_arrays_use_the_slots_own_memory(latest: World) -> None:
+    gpu = latest.gpu
+    with opened() as session:
+        expected = session.run({"image": images(4)})
+        given = DeviceInput(gpu, -images(4))
+        results = session.run_device({"image": given})
+        gpu.drain(LEGACY)
+        kept = {name: read_device(gpu, value).copy() for name, value in results.items()}
+        for _ in range(2):  # both slots
+            for name, value in session.run({"image": images(4)}).items():
+                np.testing.assert_array_equal(value, expected[name])
+        for name, value in kept.items():
+            np.testing.assert_array_equal(read_device(gpu, results[name]), value)
+        del results
+        given.free()
+
+
+def test_memory_between_tensorrts_addresses_is_copied(latest: World) -> None:
+    gpu = latest.gpu
+    with opened() as session:
+        expected = session.run({"image": images(4)})
+        shifted = np.concatenate([np.zeros(1, np.float32), images(4).ravel()])
+        given, gpu.copied = DeviceInput(gpu, shifted), []
+        interface = given.__cuda_array_interface__
+        interface.update(shape=(4, 3, 32, 32), data=(given.pointer + 4, False))
+        results = session.run_device({"image": given})
+        assert gpu.copied == [images(4).nbytes]
+        gpu.drain(LEGACY)
+        for name, value in expected.items():
+            np.testing.assert_array_equal(read_device(gpu, results[name]), value)
+        del results
+        given.free()
+
+
+def test_two_runs_are_under_way_at_once(latest: World) -> None:
+    """The second run waits for the caller's stream, not for the first run."""
+    gpu = latest.gpu
+    with opened() as session:
+        slots = session._runner.streams  # type: ignore[attr-defined]
+        expected = session.run({"image": images(8)})
+        given = DeviceInput(gpu, images(8))
+        results = session.run_device({"image": given})
+        gpu.drain(slots[1])
+        for name, value in expected.items():
+            np.testing.assert_array_equal(read_device(gpu, results[name])[4:], value[4:])
+            assert (read_device(gpu, results[name])[:4].view(np.uint8) == 0xAB).all()
+        gpu.drain(LEGACY)
+        del results
+        given.free()
+
+
 @pytest.mark.parametrize("caller", [None, 0, LEGACY])
 def test_a_feed_may_be_overwritten_on_its_own_stream(latest: World, caller: int | None) -> None:
     """As when its owner drops it: the memory is given out again in the order of the feed's stream."""

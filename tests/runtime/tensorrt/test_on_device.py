@@ -167,7 +167,9 @@ def test_scorecam(cam: Model, target: str, weights: str) -> None:
 def test_masked_faces_come_in_larger_batches(device: dict[str, Any], tmp_path: Path) -> None:
     path = save(reference.graph(reference.net()), tmp_path / "cam.onnx")
     with opened(device, path, max_batch=None) as model:
-        assert CamNetwork(model, None).embedder.batch == MASKED_ROWS > model.session(("features",)).batch
+        network = CamNetwork(model, None)
+        assert network.embedder.batch == MASKED_ROWS > model.session(("features",)).batch
+        assert network._window_rows() >= 2 * MASKED_ROWS  # two native runs under way
         agree(*both(model, lambda: scorecam_details(model, FACES[:1])))
 
 
@@ -270,6 +272,44 @@ def test_what_maps_move(device: dict[str, Any], cam: Model, model: Model) -> Non
     assert down == 2 * pixels + COUNT * (4 * DIMENSIONS + 1)
     up, down = travelled(device, lambda: plq(model, FACES, quality=quality, on_device=True))
     assert (up, down) == (FACES.nbytes + 8 * COUNT, COUNT * (4 * DIMENSIONS + 1))
+
+
+class Waiting:
+    """A stream that counts how often the host waits for it."""
+
+    def __init__(self, stream: Any) -> None:
+        self._stream, self.count = stream, 0
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    def synchronize(self) -> None:
+        self.count += 1
+        self._stream.synchronize()
+
+
+def test_the_host_waits_as_often_for_many_windows_as_for_one(
+    cam: Model, model: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for network, work, limit in (
+        (cam, lambda: scorecam_details(cam, FACES), "fiqx_trt.explain.network.WINDOW_BYTES"),
+        (
+            model,
+            lambda: serfiq(model, FACES, estimator="sampled", passes=4),
+            "fiqx_trt.quality.serfiq.EXPANDED_BYTES",
+        ),
+    ):
+        context = network.context
+        assert isinstance(context, CudaContext)
+        context._stream = waiting = Waiting(context._stream)  # type: ignore[assignment]
+        work()  # opens the sessions
+        counts = []
+        for nbytes in (1 << 30, 1):
+            monkeypatch.setattr(limit, nbytes)
+            waiting.count = 0
+            work()
+            counts.append(waiting.count)
+        assert counts[0] == counts[1] <= 8, limit
 
 
 def test_maps_are_counted_where_they_are(device: dict[str, Any], cam: Model) -> None:

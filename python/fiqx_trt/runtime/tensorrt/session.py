@@ -12,7 +12,7 @@ import numpy as np
 
 from fiqx_trt import _core, kernels
 from fiqx_trt.errors import BackendError, InferenceError, InvalidInputError
-from fiqx_trt.runtime.base import Chunk, first_line
+from fiqx_trt.runtime.base import Chunk, TensorInfo, first_line
 from fiqx_trt.runtime.device import LEGACY_DEFAULT, DeviceSession, DeviceView, check_views, view
 from fiqx_trt.runtime.tensorrt.memory import Memory
 from fiqx_trt.runtime.tensorrt.runner import Runner
@@ -110,22 +110,31 @@ class TensorRtSession(DeviceSession):
         count: int,
         slot: ExecutionSlot,
     ) -> None:
-        """Queue one native run: device copies before and after the engine; the last row is repeated as padding."""
-        memory = self._runner.memory
+        """Queue one native run on the caller's own memory where all of its rows are used, else on copies of it."""
+        memory, bound = self._runner.memory, {}
         for info in self.inputs:
-            size, target = row_bytes(info), slot.device[info.name]
-            memory.copy(target, views[info.name].pointer + first * size, count * size, slot.stream)
-            last, filled = target + (count - 1) * size, 1
-            while filled <= self.batch - count:  # each copy doubles what is there
-                more = min(filled, self.batch - count + 1 - filled)
-                memory.copy(last + filled * size, last, more * size, slot.stream)
-                filled += more
-        slot.enqueue()
+            source = views[info.name].pointer + first * row_bytes(info)
+            if count == self.batch and slot.takes(source):
+                bound[info.name] = source
+            else:
+                self._fill(slot, info, source, count)
+        targets = {i.name: results[i.name].pointer + first * row_bytes(i) for i in self.outputs}
+        bound.update({n: at for n, at in targets.items() if count == self.batch and slot.takes(at)})
+        slot.enqueue(bound)
         for info in self.outputs:
-            size = row_bytes(info)
-            memory.copy(
-                results[info.name].pointer + first * size, slot.device[info.name], count * size, slot.stream
-            )
+            if info.name not in bound:
+                nbytes = count * row_bytes(info)
+                memory.copy(targets[info.name], slot.device[info.name], nbytes, slot.stream)
+
+    def _fill(self, slot: ExecutionSlot, info: TensorInfo, source: int, count: int) -> None:
+        """Copy rows into a slot's buffer; the last row is repeated as padding."""
+        memory, size, target = self._runner.memory, row_bytes(info), slot.device[info.name]
+        memory.copy(target, source, count * size, slot.stream)
+        last, filled = target + (count - 1) * size, 1
+        while filled <= self.batch - count:  # each copy doubles what is there
+            more = min(filled, self.batch - count + 1 - filled)
+            memory.copy(last + filled * size, last, more * size, slot.stream)
+            filled += more
 
     def _close(self) -> None:
         self._finalizer.detach()

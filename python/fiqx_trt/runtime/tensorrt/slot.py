@@ -14,7 +14,10 @@ from fiqx_trt.runtime.tensorrt.graphs import ExecutionGraph
 from fiqx_trt.runtime.tensorrt.logger import tail
 from fiqx_trt.runtime.tensorrt.memory import Bytes, Memory
 
-__all__ = ["ExecutionSlot", "row_bytes"]
+__all__ = ["ALIGNED", "ExecutionSlot", "row_bytes"]
+
+#: TensorRT takes addresses that are multiples of it.
+ALIGNED = 256
 
 
 class ExecutionSlot:
@@ -81,12 +84,17 @@ class ExecutionSlot:
         for info in self._outputs:
             self._memory.download(self._host[info.name], self.device[info.name], self.stream)
 
-    def enqueue(self) -> None:
-        """Queue the engine only, on this slot's device buffers."""
+    def takes(self, pointer: int) -> bool:
+        """Return whether a run may read or write at an address of the caller's; a recording keeps its own addresses."""
+        return self._graph is None and pointer % ALIGNED == 0
+
+    def enqueue(self, bound: Mapping[str, int] | None = None) -> None:
+        """Queue the engine only, on the addresses of `bound`, and for all other tensors on this slot's device buffers."""
         if self._graph is not None:
             self._graph.launch()
-        else:
-            self._execute()
+            return
+        self._set_addresses({**self.device, **(bound or {})})
+        self._execute()
 
     def record(self) -> None:
         """Record the engine's launches, which `enqueue` then queues as one."""
@@ -139,7 +147,11 @@ class ExecutionSlot:
             shape = tuple(self._context.get_tensor_shape(info.name))
             wanted = (batch, *(d or 0 for d in info.shape[1:]))
             self._check(shape == wanted, f"that output '{info.name}' has shape {wanted}, it says {shape}")
-        for name, pointer in self.device.items():
+        self._set_addresses(self.device)
+
+    def _set_addresses(self, pointers: Mapping[str, int]) -> None:
+        """Set the addresses that changed; a queued run keeps those that it was queued with."""
+        for name, pointer in pointers.items():
             if self._addresses.get(name) != pointer:
                 self._check(self._context.set_tensor_address(name, pointer), f"the address of '{name}'")
                 self._addresses[name] = pointer
