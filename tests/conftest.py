@@ -12,6 +12,11 @@ from pathlib import Path
 
 import pytest
 
+# Idle threads of OpenMP (torch) and of NumPy's BLAS sleep instead of spinning until their next piece of work: the same threads
+# and bits at a third of the CPU time. Both read this when they are loaded, in child processes too.
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+os.environ.setdefault("OPENBLAS_THREAD_TIMEOUT", "4")
+
 
 class ChosenCore(importlib.abc.MetaPathFinder):
     """Finds the extension where FIQX_CORE says: a build of another preset, such as the emulated one."""
