@@ -26,7 +26,10 @@ EXAMPLES: Mapping[str, tuple[Example, ...]] = {
         Example("Write the demonstration and open demo-out/report.html", "fiqx-trt demo --out demo-out"),
     ),
     "score": (
-        Example("Score every picture below a folder", "fiqx-trt score photos --out scores.csv"),
+        Example(
+            "Score every picture below a folder, with a page that shows all faces",
+            "fiqx-trt score photos --out scores.csv --page faces",
+        ),
         Example(
             "Score aligned crops by two methods in one pass",
             "fiqx-trt score crops --aligned --method serfiq --method magface --out crops.csv",
