@@ -9,11 +9,11 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from itertools import count
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from fiqx_trt.distributed.folder import OWN, open_folder
 from fiqx_trt.distributed.parts import Part, RunKey, describe, encode_part, part_name, read_part
 from fiqx_trt.distributed.plan import require_same
+from fiqx_trt.distributed.scratch import scratch_folder
 from fiqx_trt.distributed.shards import FILE_COLUMNS, files_name, write_members
 from fiqx_trt.errors import OutputError
 from fiqx_trt.faces.batch import iter_batches
@@ -127,7 +127,7 @@ class OpenWorker:
         settings = order.settings
         make = settings.prepare()
         with ExitStack() as opened:
-            own = Path(opened.enter_context(TemporaryDirectory(prefix="fiqx-")))
+            own = opened.enter_context(scratch_folder())
             self._files = opened.enter_context(settings.open_files(own))
             model = opened.enter_context(settings.open_model())
             self._maker = make(model, self._files)
