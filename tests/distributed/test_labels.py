@@ -6,6 +6,8 @@ import io
 import tarfile
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from distributed.conftest import picture
@@ -53,6 +55,29 @@ def test_labels_are_columns(settings, labelled: Inputs) -> None:
     assert merged() == before
     with pytest.raises(FiqxError, match="made with other settings: columns was"):
         parts(settings, labelled, labels=["cls"], mode="resume")
+
+
+def test_other_columns_of_a_table_of_pictures(
+    settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("fiqx_trt.faces.pieces.PICTURES", 2)
+    images = [{"bytes": picture(n), "path": None} for n in range(3)] + [
+        {"bytes": picture(3), "path": "named.png"}
+    ]
+    columns = {"image": images, "label": [7, None, 9, 10], "text": ["a", "b", None, "ä"]}
+    pq.write_table(pa.table(columns), "t.parquet", row_group_size=2)
+    assert parts(settings, Inputs(["t.parquet"]), labels=["label", "text", "none"]).units == 2
+    merged()
+    rows = [
+        [row[name] for name in ("path", "label", "text", "none")] for row in read_table(Path("merged.csv"))
+    ]
+    assert rows == [
+        ["t.parquet#0", "7", "a", None],
+        ["t.parquet#1", None, "b", None],
+        ["t.parquet#2", "9", None, None],
+        ["named.png", "10", "ä", None],
+    ]
 
 
 def test_names_of_other_columns_are_refused(settings, labelled: Inputs) -> None:

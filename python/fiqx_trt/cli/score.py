@@ -40,7 +40,8 @@ Label = Annotated[
     typer.Option(
         "--label",
         metavar="NAME",
-        help="Keep what shards hold beside a picture as a column: cls, json, txt …; label: that of a .rec file. May be repeated.",
+        help="Keep what shards hold beside a picture as a column: cls, json, txt …; label: that of a .rec file; another column "
+        "of a table of pictures. May be repeated.",
         show_default=False,
         rich_help_panel=o.PARTS_PANEL,
     ),

@@ -36,7 +36,9 @@ def scratch_folder() -> Iterator[Path]:
 def _locked(folder: Path) -> int:
     """Make the lock under another name, so that it is held from the moment at which it is seen."""
     lock = os.open(folder / f"{LOCK}.new", os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    with contextlib.suppress(OSError):  # a file system without locks: then nobody gets one, and the folder stays
+    with contextlib.suppress(
+        OSError
+    ):  # without locks on this file system the folder of a killed worker stays
         fcntl.flock(lock, fcntl.LOCK_EX)
     (folder / f"{LOCK}.new").rename(folder / LOCK)
     return lock

@@ -1,7 +1,7 @@
 """Labels that files hold beside their pictures: WebDataset's ``000123.cls`` beside ``000123.jpg``, the labels of RecordIO.
 
 A label is a text with a name: that of a member of an archive is what follows the first dot of its file name (``cls``, ``json``,
-``seg.txt``), that of a record is ``label``: one number, or a JSON list of several.
+``seg.txt``), that of a record is ``label``: one number, or a JSON list of several; that of a row of a table is another column.
 """
 
 from __future__ import annotations
@@ -31,12 +31,13 @@ class Labels:
     """
 
     def __init__(self, names: Sequence[str]) -> None:
-        self._names = tuple(names)
+        self.names = tuple(names)
+        self._own: dict[tuple[str, str], str] = {}
         self._found: dict[tuple[str, str], str] = {}
 
     def wants(self, path: str, size: int) -> bool:
         """Return whether a member of an archive is a label that is kept."""
-        return size <= LONGEST and _split(path)[1] in self._names
+        return size <= LONGEST and _split(path)[1] in self.names
 
     def take(self, path: str, data: bytes) -> None:
         """Keep the content of a member."""
@@ -45,13 +46,17 @@ class Labels:
 
     def keep(self, key: str, name: str, text: str) -> None:
         """Keep the label `name` of the pictures called `key` and a suffix."""
-        if name in self._names:
+        if name in self.names:
             self._found[key, name] = text
+
+    def keep_own(self, path: str, name: str, text: str) -> None:
+        """Keep the label `name` of the picture that is called `path`."""
+        self._own[path, name] = text
 
     def of(self, path: str) -> dict[str, str | None]:
         """Return the labels of a picture; ``None`` where it has none of a name."""
         key = _split(path)[0]
-        return {name: self._found.get((key, name)) for name in self._names}
+        return {name: self._own.get((path, name), self._found.get((key, name))) for name in self.names}
 
 
 def _split(path: str) -> tuple[str, str]:

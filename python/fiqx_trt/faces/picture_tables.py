@@ -6,6 +6,7 @@ A picture is called by the ``path`` of its struct or by the column ``path`` of i
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import Any, BinaryIO
 
 from fiqx_trt.errors import SourceError, StorageError
 from fiqx_trt.faces import pieces as pieces_module
+from fiqx_trt.faces.labels import Labels
 from fiqx_trt.faces.pieces import Piece
 from fiqx_trt.faces.storage import is_url, open_url
 from fiqx_trt.faces.tables import no_column, reading_parquet
@@ -75,8 +77,12 @@ def _holds_pictures(kind: Any) -> bool:
     )
 
 
-def walk_picture_table(path: str, column: str, piece: Piece | None = None) -> Iterator[Entry | Found]:
+def walk_picture_table(
+    path: str, column: str, piece: Piece | None = None, labels: Labels | None = None
+) -> Iterator[Entry | Found]:
     """Yield the pictures of a table's column in order, or those of a piece; a row with a path and no bytes is that file.
+
+    `labels` keeps the other columns of these names: a text as it is, other values as JSON.
 
     Raises
     ------
@@ -84,16 +90,28 @@ def walk_picture_table(path: str, column: str, piece: Piece | None = None) -> It
         The table cannot be read.
     """
     with _table(path) as table:
-        wanted = [column, "path"] if "path" in table.schema_arrow.names and column != "path" else [column]
+        names = table.schema_arrow.names
+        wanted = [column, "path"] if "path" in names and column != "path" else [column]
+        beside = [name for name in (labels.names if labels is not None else ()) if name in names]
         groups = range(table.num_row_groups) if piece is None else range(piece.begin, piece.end)
         row = 0 if piece is None else piece.first
         for batch in table.iter_batches(
-            batch_size=ROWS, row_groups=list(groups), columns=wanted, use_threads=False
+            batch_size=ROWS, row_groups=list(groups), columns=[*{*wanted, *beside}], use_threads=False
         ):
-            columns = [batch.column(name).to_pylist() for name in wanted]
+            columns = [batch.column(name).to_pylist() for name in (*wanted, *beside)]
             for values in zip(*columns, strict=True):
-                yield _entry(path, row, values)
+                entry = _entry(path, row, values[: len(wanted)])
+                if labels is not None:
+                    name = entry[0] if isinstance(entry, tuple) else entry.path
+                    _keep(labels, name, beside, values[len(wanted) :])
+                yield entry
                 row += 1
+
+
+def _keep(labels: Labels, path: str, names: Sequence[str], values: Sequence[Any]) -> None:
+    for name, value in zip(names, values, strict=True):
+        if value is not None:
+            labels.keep_own(path, name, value if isinstance(value, str) else json.dumps(value, default=str))
 
 
 def cut_picture_table(path: str) -> list[Piece]:

@@ -102,7 +102,7 @@ class Container:
         """Yield its pictures in order; damage is a source that says so. `labels` keeps what is beside them."""
         skip = on_skip or (lambda _: None)
         if self.column:
-            entries: Iterator[Found | Entry] = walk_picture_table(self.path, self.column, self.piece)
+            entries: Iterator[Found | Entry] = walk_picture_table(self.path, self.column, self.piece, labels)
         elif is_archive_name(self.path):
             entries = walk_tar(self.path, on_skip=skip, labels=labels)
         else:
