@@ -17,10 +17,20 @@ everything else                 unchanged      ordinary names, backslashes inclu
 
 from __future__ import annotations
 
+import math
 import re
 from unicodedata import category
 
-__all__ = ["escape_text", "field_words", "literal", "printable", "shown", "unescape_text", "visible"]
+__all__ = [
+    "escape_text",
+    "field_words",
+    "literal",
+    "percent",
+    "printable",
+    "shown",
+    "unescape_text",
+    "visible",
+]
 
 _CODE = r"(?:x(?:00|[89a-f][0-9a-f])|ud[89a-f][0-9a-f]{2})"
 _TO_ESCAPE = re.compile(r"(\\*)([\x00\ud800-\udfff])|(\\+)(?=" + _CODE + ")")
@@ -147,3 +157,22 @@ def field_words(field: str, value: str = "NAME") -> str:
     taps = ("image", "embedding", "pre_dropout", "features")
     option = f"--tap {field}={value}" if field in taps else f"--{field.replace('_', '-')} {value}"
     return f'{option} (or the field "{field}" of the sidecar)'
+
+
+def percent(value: float | None) -> str:
+    """Return a share in per cent; one that is neither none nor all never looks like it.
+
+    Examples
+    --------
+    >>> percent(0.25), percent(None), percent(1 / 1217), percent(1 - 1e-5), percent(1.0)
+    ('25 %', '–', '0.1 %', '> 99.9 %', '100 %')
+    """
+    return "–" if value is None or not math.isfinite(value) else f"{_hundredths(value)} %"
+
+
+def _hundredths(value: float) -> str:
+    """Return 100 times a share as a whole number, with a decimal or a sign of comparison near none and all."""
+    if value in (0.0, 1.0) or 0.01 <= value <= 0.99:
+        return f"{100 * value:.0f}"
+    text = f"{100 * value:.1f}"
+    return {"0.0": "< 0.1", "100.0": "> 99.9"}.get(text, text)

@@ -54,14 +54,14 @@ def test_the_report_of_plq(cli, many: Path, recogniser: Path, tmp_path: Path) ->
     assert cli("plq", many, "--aligned", "--model", recogniser, *OPTIONS["plq"], "--out", out).code == 3
     read = read_report(out)
     rows = [row for row in table_of(out, "plq") if row["status"] == "ok"]
-    qualities = sorted(float(row["quality"]) for row in rows)
+    qualities = sorted(float(row["serfiq_scaled"]) for row in rows)
     assert read.headings[4:6] == ["The lowest qualities", "The highest qualities"]
     assert len(read.pictures) == 24
     assert titles(read, "quality") == [f"{q:.2f}" for q in [*qualities[:12], *qualities[:-13:-1]]]
     statuses, spreads = read.tables[:2]
     assert [row[:3] for row in statuses[1:]] == [["ok", "35", "88 %"], ["decode_error", "5", "12 %"]]
     assert statuses[2][4].count("<b>torn.png: ") == 3
-    assert spreads[1][0] == "quality Q̂"
+    assert spreads[1][0] == "quality Q̂ (serfiq_scaled)"
     assert [spreads[1][1], spreads[1][7]] == [f"{qualities[0]:.2f}", f"{qualities[-1]:.2f}"]
     assert spreads[1][4] == f"{qualities[17]:.2f}"
     assert {row[-1] for row in spreads[1:]} == {"–"}

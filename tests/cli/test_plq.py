@@ -41,7 +41,7 @@ def test_rows_maps_and_pictures_hold_what_the_library_computes(
         stored = maps_of(out, row)
         np.testing.assert_array_equal(stored["map"], found.maps[i])
         np.testing.assert_array_equal(stored["saliency"], found.saliency[i])
-        assert float(row["quality"]) == stored["quality"] == found.quality[i]
+        assert float(row["serfiq_scaled"]) == stored["quality"] == found.quality[i]
         assert str(stored["path"]) == row["path"]
         assert row["status"] == "ok"
         assert 0 <= float(row["plq_nose"]) <= 1
@@ -126,7 +126,7 @@ def test_bad_inputs_are_rows_and_names_do_not_collide(
     assert all(file.isascii() and len(file) < 100 for file in files)
     same = [maps_of(out, row)["map"] for row in good if row["path"].endswith("same.png")]
     np.testing.assert_array_equal(same[0], same[1])
-    assert all(not row["quality"] and not row["picture"] for row in rows if row["status"] != "ok")
+    assert all(not row["serfiq_scaled"] and not row["picture"] for row in rows if row["status"] != "ok")
 
 
 @pytest.mark.law

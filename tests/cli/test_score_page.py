@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 
-from support.nets import noise_faces
+from fiqx_trt.rows import read_table
+from support.nets import noise_faces, save, small_recogniser
 from support.pages import read_report
 
 
@@ -64,3 +66,78 @@ def test_rows_on_the_page_are_those_of_the_table(cli, photos: Path, recogniser: 
     assert tiles[ranked].tolist() == [*range(12), -1]
     assert read.headings[1:4] == ["All rows, the worst first", "In short", "The 10 worst"]
     assert "s.parquet" in read.links
+
+
+def test_a_threshold_accepts_and_groups_are_summed_up(cli, photos: Path, tmp_path: Path) -> None:
+    model = save(small_recogniser(), tmp_path / "known.onnx")
+    steps = np.linspace(0.7, 0.78, 21).round(5).tolist()
+    contract = {
+        "template": "arcface",
+        "alpha": 50.0,
+        "r": 0.74,
+        "estimator": "closed-form",
+        "quantiles": steps,
+    }
+    model.with_suffix(".json").write_text(json.dumps(contract))
+    for number in range(4):
+        (photos / "ada").mkdir(exist_ok=True)
+        (photos / f"{number:02d}.png").rename(photos / "ada" / f"{number:02d}.png")
+    line = f"score {photos} --aligned --model {model} --backend onnxruntime -q --group-by folder"
+    assert cli(f"{line} --out {tmp_path}/a.csv --page {tmp_path}/a --threshold 50%").code == 3
+    rows = list(read_table(tmp_path / "a.csv"))
+    scored = [row for row in rows if row["status"] == "ok"]
+    assert [row["accept"] for row in scored] == [int(float(row["serfiq"]) >= 0.74) for row in scored]
+    assert {row["accept"] for row in scored} == {0, 1}
+    assert [row["accept"] for row in rows if row["status"] != "ok"] == [None]
+    read = read_report(tmp_path / "a")
+    bands = next(table for table in read.tables if table[0][0] == "calibration faces")
+    counts = [
+        sum(low <= float(row["serfiq_percentile"]) < high for row in scored)
+        for low, high in ((0, 5), (5, 25), (25, 101))
+    ]
+    assert [row[2] for row in bands[1:]] == [str(count) for count in counts]
+    assert [row[1] for row in bands[2:]] == [
+        f"{1 / (1 + np.exp(-50 * (q - 0.74))):.3f}" for q in (0.704, 0.72)
+    ]
+    groups = {row[0]: row for row in next(table for table in read.tables if table[0][0] == "group")[1:]}
+    for name in ("ada", "photos"):
+        own = [row for row in scored if Path(str(row["path"])).parent.name == name]
+        median = np.median([float(row["serfiq_scaled"]) for row in own])
+        accepted = np.mean([row["accept"] for row in own])
+        assert groups[name][1] == str(len(own))
+        assert groups[name][4] == f"{median:.3f}"
+        assert groups[name][6] == f"{100 * accepted:.0f} %"
+    again = cli(f"{line} --out {tmp_path}/a.csv --page {tmp_path}/a --threshold 0.5 --resume")
+    assert again.code == 1
+    assert "made with other settings" in again.err
+    assert cli(f"{line} --out {tmp_path}/b.csv --page {tmp_path}/b --threshold 0.5").code == 3
+    assert [row["accept"] for row in read_table(tmp_path / "b.csv") if row["status"] == "ok"] == [
+        int(float(row["serfiq_scaled"]) >= 0.5) for row in scored
+    ]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (
+            "--threshold high",
+            "--threshold is 'high'; give a quality such as 0.4, or a share of the calibration faces such as 5%",
+        ),
+        ("--threshold 40", "--threshold 40 is no serfiq_scaled, which is from 0 to 1"),
+        ("--threshold 5% --method magface", "--threshold 5% needs a calibrated method"),
+        ("--threshold 101%", "--threshold 101% is a share from 0% to 100%"),
+        ("--group-by folder", "--group-by is for the page; give --page DIR as well"),
+        (
+            "--page {}/p --group-by colour",
+            "--group-by is 'colour'; give folder, a column (status, error, face, faces, serfiq",
+        ),
+    ],
+)
+def test_what_is_no_threshold_or_group(
+    cli, photos: Path, recogniser: Path, tmp_path: Path, options: str, message: str
+) -> None:
+    line = f"score {photos} --aligned --model {recogniser} --backend onnxruntime --out {tmp_path}/s.csv "
+    refused = cli(line + options.format(tmp_path))
+    assert refused.code == 2
+    assert message in refused.err
+    assert not (tmp_path / "s.csv").exists()  # it is said before anything costs time

@@ -12,6 +12,7 @@ from fiqx_trt.cli.command_line import command_record
 from fiqx_trt.cli.console import open_progress, say, table
 from fiqx_trt.errors import InvalidInputError
 from fiqx_trt.runs.settings import gamma_field
+from fiqx_trt.text import percent
 
 if TYPE_CHECKING:
     from fiqx_trt.experiments.deletion_study import DeletionStudy
@@ -290,4 +291,4 @@ def _area_table(study: DeletionStudy) -> None:
 
 
 def _percent(share: dict[str, Any]) -> str:
-    return "–" if share["share"] is None else f"{100 * share['share']:.0f} %"
+    return percent(share["share"])

@@ -46,6 +46,26 @@ Label = Annotated[
         rich_help_panel=o.PARTS_PANEL,
     ),
 ]
+LeastQuality = Annotated[
+    str | None,
+    typer.Option(
+        "--threshold",
+        metavar="Q|P%",
+        help="Add the column accept: 1 where the first method's quality is at least Q (0 to 1), or better than P % of the "
+        "calibration faces.",
+        show_default=False,
+    ),
+]
+GroupBy = Annotated[
+    str | None,
+    typer.Option(
+        "--group-by",
+        metavar="COLUMN",
+        help="Groups of the page: folder, a column of the table, or a table path,identity.",
+        show_default=False,
+        rich_help_panel=o.OUTPUT_PANEL,
+    ),
+]
 PageFolder = Annotated[
     Path | None,
     typer.Option(
@@ -82,12 +102,14 @@ def score(
         str, typer.Option(help="SER-FIQ: mean over the pairs, or the paper's factor 2/m².")
     ] = "pairs",
     option: o.MethodOption = None,
+    threshold: LeastQuality = None,
     faces: g.FaceGroup,
     pictures: g.InputGroup,
     runtime: g.RuntimeGroup,
     batch: o.Batch = 32,
     output: g.OutputGroup,
     page: PageFolder = None,
+    group_by: GroupBy = None,
     engine: g.EngineGroup,
     label: Label = None,
 ) -> None:
@@ -106,7 +128,10 @@ def score(
         contract=model.contract,
         methods=method or ["serfiq"],
         options=_joined(MethodOptions(passes, dropout, seed, estimator, distance), option or ()),
+        threshold=threshold,
     )
+    if group_by is not None and page is None:
+        raise InvalidInputError("--group-by is for the page; give --page DIR as well")
     if engine.in_parts(out):
         if page is not None:
             raise InvalidInputError(
@@ -126,7 +151,7 @@ def score(
     if page is None:
         done, status = run_on_terminal(settings, pictures, Path(out), output, batch=batch)
     else:
-        done, status = _run_with_page(settings, pictures, Path(out), page, output, batch)
+        done, status = _run_with_page(settings, pictures, Path(out), page, output, batch, group_by)
     if done.complete and not output.quiet:
         _say_scores(done.table, done.meta.columns, settings)
         _say_page(page)
@@ -140,17 +165,23 @@ def _run_with_page(
     folder: Path,
     output: g.OutputGroup,
     batch: int,
+    group_by: str | None,
 ) -> tuple[RunResult, int]:
     """Execute the run and write the page of its table."""
+    from fiqx_trt.report.groups import check_groups
     from fiqx_trt.report.score import ScorePage
     from fiqx_trt.runs.thumb_fill import fill_from_inputs
     from fiqx_trt.runs.thumbs import ThumbFile
 
     refuse_report(folder, output.mode)
+    methods = settings.create_methods()
+    if group_by is not None:
+        numbers = [name for method in methods for name in method.columns]
+        check_groups(group_by, ["status", "error", "face", "faces", *numbers, "accept", "confidence"])
     with ThumbFile(folder) as thumbs:
         done, status = run_on_terminal(settings, pictures, out, output, batch=batch, thumbs=thumbs)
         if done.complete:
-            page = ScorePage.of(done, settings.create_methods())
+            page = ScorePage.of(done, methods, group_by)
             absent, spec = page.absent(thumbs), done.model.spec
             fill_from_inputs(thumbs, absent, pictures, done.table, settings.faces, spec, settings.runtime)
             page.write(folder, thumbs)

@@ -25,7 +25,7 @@ from fiqx_trt.figures.canvas import (
     new_figure,
 )
 from fiqx_trt.runs.face_picture import PIXEL_QUALITY
-from fiqx_trt.text import literal, visible
+from fiqx_trt.text import literal, percent, visible
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -98,7 +98,7 @@ def _ridges(axes: Axes, by_size: Mapping[int, NDArray[np.float64]], sizes: Seque
         axes.plot(at, place + height, color=INK, linewidth=0.7)
         mean = float(values.mean())
         axes.plot([mean, mean], [place, place + 0.3], color=INK, linewidth=1.2)
-        share = f"{100 * float(np.mean(values > 0)):.0f} %"
+        share = percent(float(np.mean(values > 0)))
         axes.text(-0.97 * limit, place + 0.2, share, fontsize=SMALL, color=INK, ha="left", va="bottom")
     axes.axvline(0, color=INK, linewidth=0.8)
     axes.set_xlim(-limit, limit)

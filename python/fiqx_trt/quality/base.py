@@ -28,6 +28,7 @@ __all__ = [
     "method_names",
     "method_parameters",
     "parse_options",
+    "scaled_column",
 ]
 
 #: Name → ``module:class``.
@@ -303,3 +304,14 @@ def _every_option() -> Iterator[str]:
     for name in METHODS:
         with contextlib.suppress(PluginError):
             yield from (f"{name}.{option.name}" for option in declared_options(METHODS.load(name)))
+
+
+def scaled_column(method: str) -> str:
+    """Return the column of a method's scaled quality, in every table.
+
+    Examples
+    --------
+    >>> scaled_column("serfiq")
+    'serfiq_scaled'
+    """
+    return f"{method}_scaled"

@@ -16,7 +16,7 @@ from fiqx_trt.report.sprites import write_sprites
 from fiqx_trt.runs.thumb_fill import fill_from_pictures
 from fiqx_trt.runs.thumbs import ThumbFile
 
-__all__ = ["CAM_FACES", "PLQ_FACES", "FacesWords", "explained_faces"]
+__all__ = ["CAM_FACES", "FacesWords", "explained_faces", "plq_faces"]
 
 
 @dataclass(frozen=True)
@@ -47,13 +47,6 @@ class FacesWords:
     title: str = TITLE
 
 
-PLQ_FACES = FacesWords(
-    "quality",
-    ("plq", "grey", "contrast"),
-    "summary",
-    ("dark", "flat", "clipped"),
-    "Beside a face stands its pixel-level quality over it; below its name, which regions serve less than usual.",
-)
 CAM_FACES = FacesWords(
     "uniform_correlation",
     ("effective_channels",),
@@ -63,6 +56,17 @@ CAM_FACES = FacesWords(
     "with the plain mean activation.",
     "All rows, the maps most their own first",
 )
+
+
+def plq_faces(quality: str) -> FacesWords:
+    """Return what the table shows of pixel-level quality; `quality` is the column of the quality behind it."""
+    return FacesWords(
+        quality,
+        ("plq", "grey", "contrast"),
+        "summary",
+        ("dark", "flat", "clipped"),
+        "Beside a face stands its pixel-level quality over it; below its name, which regions serve less than usual.",
+    )
 
 
 def explained_faces(table: ExplainedTable, thumbs: ThumbFile | None, words: FacesWords) -> Section:

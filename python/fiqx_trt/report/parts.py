@@ -15,6 +15,7 @@ from fiqx_trt.files import write_settled
 from fiqx_trt.report.html import Facts, Figure, Files, Notes, Page, Section, Table
 from fiqx_trt.rows import RunMeta, meta_path
 from fiqx_trt.runs.record import RunRecord
+from fiqx_trt.text import percent
 from fiqx_trt.zoo import EMBEDDED_MODEL
 
 if TYPE_CHECKING:
@@ -285,25 +286,6 @@ def rate(value: float | None, digits: int = 4) -> str:
     """
     small = value is not None and 0.0 < value < 0.5 * 10.0**-digits
     return f"< {10.0**-digits:.{digits}f}" if small else decimal(value, digits)
-
-
-def percent(value: float | None) -> str:
-    """Return a share in per cent; one that is neither none nor all never looks like it.
-
-    Examples
-    --------
-    >>> percent(0.25), percent(None), percent(1 / 1217), percent(1 - 1e-5), percent(1.0)
-    ('25 %', '–', '0.1 %', '> 99.9 %', '100 %')
-    """
-    return "–" if value is None or not math.isfinite(value) else f"{_hundredths(value)} %"
-
-
-def _hundredths(value: float) -> str:
-    """Return 100 times a share as a whole number, with a decimal or a sign of comparison near none and all."""
-    if value in (0.0, 1.0) or 0.01 <= value <= 0.99:
-        return f"{100 * value:.0f}"
-    text = f"{100 * value:.1f}"
-    return {"0.0": "< 0.1", "100.0": "> 99.9"}.get(text, text)
 
 
 def share(proportion: Mapping[str, Any]) -> str:

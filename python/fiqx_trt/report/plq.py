@@ -6,6 +6,7 @@ from fiqx_trt.experiments.map_worth import PLQ_MAPS, map_settings, worth_line
 from fiqx_trt.explain.appearance import DARK, FLAT
 from fiqx_trt.explain.region_words import LOWER_FACE, NAMED
 from fiqx_trt.explain.regions import REGIONS
+from fiqx_trt.quality.base import scaled_column
 from fiqx_trt.report.explained import (
     SHARES,
     ExplainedTable,
@@ -14,7 +15,7 @@ from fiqx_trt.report.explained import (
     faces_sections,
     spread_cells,
 )
-from fiqx_trt.report.explained_faces import PLQ_FACES, explained_faces
+from fiqx_trt.report.explained_faces import explained_faces, plq_faces
 from fiqx_trt.report.formulas import PAPER, PER_CONTRAST, PIXEL_QUALITY, QUALITY
 from fiqx_trt.report.html import Page, Table
 from fiqx_trt.report.parts import decimal, percent, plain
@@ -39,7 +40,6 @@ DEVIATING = (
     "usual, and whether it is the saliency per intensity or per contrast that fell."
 )
 _COLUMNS = {
-    "quality": "quality Q̂",
     "plq": "mean P of the face",
     **{f"plq_{name}": f"mean P, {name}" for name in REGIONS},
 }
@@ -57,7 +57,10 @@ def plq_page(table: ExplainedTable, *, method: str = "serfiq", thumbs: ThumbFile
     thumbs
         The small pictures that the run kept. The sheets of them are written beside the page.
     """
-    summary = table.summary("quality", {**dict.fromkeys(_COLUMNS, 2), "clipped": 0, "dark": 0, "flat": 0})
+    quality = scaled_column(method)
+    summary = table.summary(
+        quality, {**dict.fromkeys((quality, *_COLUMNS), 2), "clipped": 0, "dark": 0, "flat": 0}
+    )
     settings = table.meta.parameters
     low, high = NAMES[str(settings["plq.colors"])]
     reading = READING.format(Low=low.capitalize(), low=low, high=high)
@@ -78,20 +81,20 @@ def plq_page(table: ExplainedTable, *, method: str = "serfiq", thumbs: ThumbFile
         summary,
         ends=("The lowest qualities", "The highest qualities"),
         reading=[reading, DEVIATING] if compared else [reading],
-        lines=_lines,
+        lines=lambda row: _lines(row, quality),
         panels=4 if compared else 3,
     )
-    faces = [explained_faces(table, thumbs, PLQ_FACES), *faces]
+    faces = [explained_faces(table, thumbs, plq_faces(quality)), *faces]
     return explained_page(table, summary, words, _spread(summary, calibrated=calibrated), faces)
 
 
 def _middle(summary: TableSummary) -> str:
-    middle = summary.spreads["quality"].at(0.5)
+    middle = summary.spreads[summary.rank].at(0.5)
     return "" if middle is None else f"The median quality is {decimal(middle, 2)} of 1."
 
 
-def _lines(row: Row) -> tuple[str, ...]:
-    return f"quality {decimal(float(row['quality'] or 0.0), 2)}", str(row["summary"] or "")
+def _lines(row: Row, quality: str) -> tuple[str, ...]:
+    return f"quality {decimal(float(row[quality] or 0.0), 2)}", str(row["summary"] or "")
 
 
 def _spread(summary: TableSummary, *, calibrated: int) -> Table:
@@ -101,7 +104,8 @@ def _spread(summary: TableSummary, *, calibrated: int) -> Table:
         name = column.removeprefix("plq_")
         return percent(summary.low[name] / summary.faces) if compared and name in NAMED else "–"
 
-    rows = [(words, *spread_cells(summary.spreads[name]), low(name)) for name, words in _COLUMNS.items()]
+    columns = {summary.rank: f"quality Q̂ ({summary.rank})", **_COLUMNS}
+    rows = [(words, *spread_cells(summary.spreads[name]), low(name)) for name, words in columns.items()]
     note = "Half of the faces lie below the median, a tenth below the value under 10 %. "
     note += (
         f"Nose, mouth and cheeks together, the lower face, were named in {percent(summary.low[LOWER_FACE] / summary.faces)}. "

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fiqx_trt.explain.appearance import DARK
+from fiqx_trt.report.bands import BANDS
 from fiqx_trt.report.faces_data import Faces, Texts
 from fiqx_trt.rows import DETECTION_COLUMNS
 
@@ -38,7 +39,11 @@ def take_geometry(faces: Faces) -> dict[str, Numbers]:
 
 
 def score_reasons(
-    faces: Faces, geometry: Mapping[str, Numbers], grey: Numbers, input_side: int
+    faces: Faces,
+    geometry: Mapping[str, Numbers],
+    grey: Numbers,
+    input_side: int,
+    percentile: Numbers | None = None,
 ) -> tuple[Texts, Texts]:
     """Return why each face may have its quality, as far as the picture and the place of its landmarks tell, and marks.
 
@@ -52,6 +57,8 @@ def score_reasons(
         Mean grey of the small pictures, 0 … 255, NaN where there is none, ``(N,)``.
     input_side
         Shorter side of the network's input, in pixels.
+    percentile
+        Where each quality lies among those of the calibration faces, 0 … 100, NaN where there is none, ``(N,)``.
     """
     found: list[tuple[str, str, NDArray[np.bool_], Numbers]] = [
         ("dark", "dark (mean grey {:.0f} of 255)", grey < DARK, grey)
@@ -67,6 +74,12 @@ def score_reasons(
     if "confidence" in faces.numbers:
         sure = faces.numbers["confidence"]
         found.append(("unsure", "the detector is unsure ({:.2f})", sure < UNSURE, sure))
+    if percentile is not None:
+        text, above = "lower than {:.0f} % of the calibration faces", np.floor(100.0 - percentile)
+        ends = [0.0, *BANDS][:-1]
+        masks = [(percentile >= low) & (percentile < end) for low, end in zip(ends, BANDS, strict=False)]
+        bands = [(f"lowest-{end:g}%", text, mask, above) for end, mask in zip(BANDS, masks, strict=False)]
+        found = [*bands, *found]
     ok, words = faces.ok, list(faces.texts["error"].words)
     errors = faces.texts["error"].codes
     why, marks = Texts(), Texts()

@@ -11,10 +11,12 @@ from numpy.typing import NDArray
 
 from fiqx_trt.models.validity import validity_line
 from fiqx_trt.opencv import cv2
-from fiqx_trt.quality.base import QualityMethod, method_parameters
+from fiqx_trt.quality.base import QualityMethod, method_parameters, scaled_column
 from fiqx_trt.report.all_faces import all_faces
+from fiqx_trt.report.bands import bands_table
 from fiqx_trt.report.explained import SHARES, settings_facts, short_name, statuses_table
 from fiqx_trt.report.faces_data import Faces, Texts, iter_rows, read_faces
+from fiqx_trt.report.groups import groups_of, groups_table
 from fiqx_trt.report.html import Card, Cards, Page, Section, Table
 from fiqx_trt.report.parts import (
     FEW_IMAGES,
@@ -34,6 +36,7 @@ from fiqx_trt.rows.column_batches import column_batches
 from fiqx_trt.rows.meta import meta_path
 from fiqx_trt.runs.record import RunRecord
 from fiqx_trt.runs.run_result import RunResult
+from fiqx_trt.runs.threshold import ACCEPT
 from fiqx_trt.runs.thumbs import FOLDER, ThumbFile
 
 __all__ = ["ScorePage", "rank_of"]
@@ -49,7 +52,7 @@ READING = (
 def rank_of(methods: Sequence[QualityMethod], columns: Sequence[str]) -> tuple[str, bool]:
     """Return the column that orders the faces, the first method's scaled quality where there is one, and its direction."""
     first = methods[0]
-    scaled = f"{first.name}_scaled"
+    scaled = scaled_column(first.name)
     return (scaled, True) if scaled in columns else (first.name, first.higher_is_better)
 
 
@@ -65,20 +68,25 @@ class ScorePage:
         Its quality methods.
     faces
         The rows of its table.
+    groups
+        The group of each row; ``None`` for none.
     """
 
     done: RunResult
     methods: Sequence[QualityMethod]
     faces: Faces
+    groups: Texts | None = None
 
     @classmethod
-    def of(cls, done: RunResult, methods: Sequence[QualityMethod]) -> ScorePage:
+    def of(cls, done: RunResult, methods: Sequence[QualityMethod], group_by: str | None = None) -> ScorePage:
         """Read the table of a run; of an uncalibrated model the raw quality orders the faces.
 
         Raises
         ------
         SourceError
-            The table cannot be read.
+            The table, or that of the groups, cannot be read.
+        InvalidInputError
+            There are no such groups.
         """
         columns = done.meta.columns
         rank, higher = rank_of(methods, [column.name for column in columns])
@@ -86,7 +94,10 @@ class ScorePage:
         if np.isnan(faces.numbers[rank]).all():
             rank, higher = methods[0].name, methods[0].higher_is_better
             faces = read_faces(done.table, columns, rank=rank, higher_is_better=higher)
-        return cls(done, methods, faces)
+        groups = None if group_by is None else groups_of(faces, group_by)
+        if groups is not None:
+            faces.texts["group"] = groups
+        return cls(done, methods, faces, groups)
 
     def absent(self, thumbs: ThumbFile) -> NDArray[np.int64]:
         """Return the positions in the run of inputs with a scored face and no small picture, increasing."""
@@ -104,14 +115,21 @@ class ScorePage:
         geometry = take_geometry(self.faces)
         sprites = write_sprites(thumbs, self.faces)
         spec = self.done.model.spec
-        reasons = score_reasons(self.faces, geometry, sprites.grey, min(spec.input_size))
+        percentile = self.faces.numbers.get(f"{self.methods[0].name}_percentile")
+        side = min(spec.input_size)
+        reasons = score_reasons(self.faces, geometry, sprites.grey, side, percentile)
         return save_page(self._page(folder, sprites, reasons), folder)
 
     def _page(self, folder: Path, sprites: Sprites, reasons: tuple[Texts, Texts]) -> Page:
-        done, faces, spreads = self.done, self.faces, self._spreads()
+        done, faces, spreads, spec = self.done, self.faces, self._spreads(), self.done.model.spec
         numbers = [name for method in self.methods for name in method.columns if not name.endswith("_100")]
-        shown = [faces.rank, *(name for name in numbers if name != faces.rank), FACE_PIXELS, "confidence"]
-        labels = [column.name for column in done.meta.columns if column.kind == "str"][3:]
+        first = [ACCEPT, faces.rank, *(["group"] if self.groups else [])]
+        shown = [*first, *(name for name in numbers if name != faces.rank), FACE_PIXELS, "confidence"]
+        labels = [c.name for c in done.meta.columns if c.kind == "str"][3:]
+        tables = [
+            *([_spread_table(spreads)] if spreads else []),
+            *bands_table(faces, self.methods[0].name, spec),
+        ]
         facts = [
             ("inputs", str(done.meta.inputs)),
             *settings_facts(done.meta.parameters),
@@ -126,7 +144,8 @@ class ScorePage:
             lead=self._lead(spreads),
             sections=[
                 all_faces(faces, sprites, reasons, shown=[*shown, *labels], reading=READING),
-                Section("In short", [failed, *([_spread_table(spreads)] if spreads else [])]),
+                Section("In short", [failed, *tables]),
+                *([] if self.groups is None else [Section("Groups", [groups_table(faces, self.groups)])]),
                 *self._worst(folder, sprites, reasons[0]),
                 cautions(RunRecord(), self._notes()),
                 *closing(facts, existing(folder, self._files(folder))),

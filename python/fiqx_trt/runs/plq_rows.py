@@ -14,6 +14,7 @@ from fiqx_trt.explain.deviation import missing_usual, usual_of
 from fiqx_trt.explain.plq import PixelQuality, PlqExplainer
 from fiqx_trt.explain.region_words import RegionWords, words_of
 from fiqx_trt.explain.regions import REGIONS, WHOLE, region_masks, region_means
+from fiqx_trt.quality.base import scaled_column
 from fiqx_trt.rows import Column
 from fiqx_trt.runs.explained_rows import ExplainedFace, ExplainedRows
 
@@ -76,8 +77,13 @@ class PlqRows(ExplainedRows):
         return (missing,) if missing else ()
 
     @property
+    def _quality_column(self) -> str:
+        """The scaled quality has the name that it has in a table of scores."""
+        return scaled_column(self._explainer.method.name)
+
+    @property
     def _columns(self) -> tuple[Column, ...]:
-        numbers = ("quality", "plq", *(f"plq_{name}" for name in REGIONS), "grey", "contrast")
+        numbers = (self._quality_column, "plq", *(f"plq_{name}" for name in REGIONS), "grey", "contrast")
         return (
             *(Column(name, "float") for name in numbers),
             *(Column(name, "int") for name in ("clipped", "dark", "flat")),
@@ -136,7 +142,7 @@ class PlqRows(ExplainedRows):
         empty = not result.saliency[i].any()
         text = _remark(region_words.text, measured, i, empty=empty)
         row = {
-            "quality": quality,
+            self._quality_column: quality,
             "plq": means[WHOLE],
             **{f"plq_{name}": means[name] for name in REGIONS if np.isfinite(means[name])},
             "grey": float(measured.grey[i]),

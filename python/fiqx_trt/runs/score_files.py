@@ -32,6 +32,7 @@ def score_files(
     min_face: float | None = None,
     confidence: float | None = None,
     column: str | None = None,
+    threshold: str | float | None = None,
     options: OptionsByMethod | None = None,
     contract: Mapping[str, Any] | None = None,
     backend: str = "auto",
@@ -57,6 +58,9 @@ def score_files(
         As for :class:`fiqx_trt.FaceScorer`.
     column
         The path column of inputs that are tables; default: ``path``.
+    threshold
+        Adds the column ``accept``, 1 where a face is good enough by the first method: a least quality such as 0.4, or ``"5%"``,
+        which 5 % of the calibration faces do not reach.
     resume, overwrite, retry_failed
         What to do with an earlier output: go on after an interruption, replace it, or repeat its failed rows. Without
         one of them an existing output is an error.
@@ -94,6 +98,7 @@ def score_files(
         contract=dict(contract or {}),
         methods=methods,
         options=options,
+        threshold=None if threshold is None else str(threshold),
     )
     selected = Inputs.of(inputs, column=column)
     call = python_call("fiqx_trt.score_files", selected.names, out, settings)

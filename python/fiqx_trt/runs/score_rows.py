@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,6 +14,7 @@ from fiqx_trt.models.model import Model
 from fiqx_trt.models.validity import validity_line
 from fiqx_trt.quality.base import METHODS, Quality, QualityMethod, method_parameters
 from fiqx_trt.rows import LANDMARK_NAMES, Column
+from fiqx_trt.runs.threshold import ACCEPT, Threshold
 from fiqx_trt.runs.thumbs import face_tile
 
 if TYPE_CHECKING:
@@ -34,21 +35,26 @@ class Scorer:
         The recogniser; ``None`` when no method needs one.
     methods
         The methods, in the order of their columns.
+    threshold
+        Which faces are good enough, for the column ``accept``; ``None`` for no such column.
     """
 
     model: Model | None
     methods: Sequence[QualityMethod]
+    threshold: Threshold | None = field(default=None, kw_only=True)
 
     @property
     def columns(self) -> tuple[Column, ...]:
         """The methods' columns."""
         names = (name for method in self.methods for name in method.columns)
-        return tuple(Column(name, "int" if name.endswith("_100") else "float") for name in names)
+        numbers = tuple(Column(name, "int" if name.endswith("_100") else "float") for name in names)
+        return numbers if self.threshold is None else (*numbers, Column(ACCEPT, "int"))
 
     @property
     def parameters(self) -> Mapping[str, object]:
         """All settings of the methods that change a number."""
-        return {name: value for method in self.methods for name, value in method_parameters(method).items()}
+        given = {name: value for method in self.methods for name, value in method_parameters(method).items()}
+        return given if self.threshold is None else {**given, ACCEPT: str(self.threshold)}
 
     @property
     def ran(self) -> str:
@@ -96,10 +102,14 @@ class Scorer:
                 (name, None if v is None else v.tolist())
                 for name, v in zip(method.columns, values, strict=False)
             )
-        return [
+        rows: list[dict[str, float | int | None]] = [
             {name: None if values is None else values[i] for name, values in table.items()}
             for i in range(len(faces))
         ]
+        if self.threshold is not None:
+            for row in rows:
+                row[ACCEPT] = self.threshold.accepts(row)
+        return rows
 
 
 @dataclass(frozen=True)
@@ -108,7 +118,7 @@ class PicturedScorer(Scorer):
 
     Parameters
     ----------
-    model, methods
+    model, methods, threshold
         See :class:`Scorer`.
     files
         Takes the pictures; begun before the first row.

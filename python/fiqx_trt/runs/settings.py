@@ -92,10 +92,14 @@ class ScoreSettings(RunSettings):
         Names of quality methods; a name that comes twice counts once.
     options
         Options of the methods, such as ``{"serfiq": {"dropout": 0.3}}``; ``None``: the defaults.
+    threshold
+        Which faces are accepted, by the first method: a least quality such as ``"0.4"``, or ``"5%"``: more than a share of the
+        calibration faces. ``None`` for no column ``accept``.
     """
 
     methods: Sequence[str] = ("serfiq",)
     options: OptionsByMethod | None = None
+    threshold: str | None = None
 
     def create_methods(self) -> list[QualityMethod]:
         """Build the methods.
@@ -112,10 +116,14 @@ class ScoreSettings(RunSettings):
     def prepare(self) -> Make:
         """Check the settings and return the builder of the maker; see :meth:`RunSettings.prepare`."""
         from fiqx_trt.runs.score_rows import PicturedScorer, Scorer
+        from fiqx_trt.runs.threshold import Threshold
 
         methods = self.create_methods()
+        limit = None if self.threshold is None else Threshold.parse(self.threshold, methods[0])
         return lambda model, files: (
-            Scorer(model, methods) if files.thumbs is None else PicturedScorer(model, methods, files)
+            Scorer(model, methods, threshold=limit)
+            if files.thumbs is None
+            else PicturedScorer(model, methods, files, threshold=limit)
         )
 
 

@@ -10,7 +10,7 @@ class View {
   }
 
   reset() {
-    Object.assign(this, { find: "", status: "", mark: "", measure: this.faces.rank, low: NaN, high: NaN });
+    Object.assign(this, { find: "", status: "", mark: "", group: "", measure: this.faces.rank, low: NaN, high: NaN });
     this.update();
   }
 
@@ -29,7 +29,7 @@ class View {
   /** Rows that pass the filters, in the order of the table; the range of numbers counts only if `ranged`. */
   passing(ranged) {
     const { faces, find, low, high } = this;
-    const tests = [this.ofText("status", this.status), this.ofMark()];
+    const tests = [this.ofText("status", this.status), this.ofText("group", this.group), this.ofMark()];
     const words = find.toLowerCase().split(/\s+/).filter(Boolean);
     if (words.length) tests.push((row) => words.every((word) => faces.lower[row].includes(word)));
     if (ranged && !(Number.isNaN(low) && Number.isNaN(high))) {
@@ -80,15 +80,16 @@ class View {
     return (row) => words[codes[row]];
   }
 
-  /** How often each status, or each mark, comes among all rows. */
-  counts(name) {
+  /** How often each word of a column comes among all rows; with `blanks`, blanks divide a text into words. */
+  counts(name, blanks = false) {
     const column = this.faces.texts.get(name);
     const counts = new Map();
     if (!column) return counts;
     const each = new Uint32Array(column.words.length);
     column.codes.forEach((code) => each[code]++);
     column.words.forEach((words, code) => {
-      for (const word of words.split(" ").filter(Boolean)) counts.set(word, (counts.get(word) ?? 0) + each[code]);
+      const parts = blanks ? words.split(" ") : [words];
+      for (const word of parts.filter(Boolean)) counts.set(word, (counts.get(word) ?? 0) + each[code]);
     });
     return counts;
   }

@@ -13,15 +13,17 @@ function start() {
   const detail = new Detail(view);
   const table = new FaceTable(view, (row) => detail.open(row), (row) => detail.pin(row));
   const histogram = new Histogram(view);
-  const find = byId("find"), status = byId("status"), mark = byId("mark"), measure = byId("measure");
+  const find = byId("find"), status = byId("status"), mark = byId("mark"), group = byId("group"), measure = byId("measure");
 
   choices(status, "all", view.counts("status"));
-  choices(mark, "all", view.counts("marks"));
+  choices(mark, "all", view.counts("marks", true));
+  choices(group, "all", view.counts("group"));
   measure.replaceChildren(...faces.shown.filter((name) => faces.numbers.has(name)).map((name) => make("option", { value: name, textContent: name })));
   measure.value = faces.rank;
   find.addEventListener("input", () => view.set({ find: find.value }));
   status.addEventListener("change", () => view.set({ status: status.value }));
   mark.addEventListener("change", () => view.set({ mark: mark.value }));
+  group.addEventListener("change", () => view.set({ group: group.value }));
   measure.addEventListener("change", () => view.set({ measure: measure.value, low: NaN, high: NaN }));
 
   const count = () => {
@@ -33,7 +35,7 @@ function start() {
   count();
 
   const showAll = () => {
-    find.value = status.value = mark.value = "";
+    find.value = status.value = mark.value = group.value = "";
     measure.value = faces.rank;
     view.reset();
   };
