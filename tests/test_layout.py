@@ -12,10 +12,11 @@ ROOT = Path(__file__).resolve().parents[1]
 STEMS = sorted(path.stem for path in (ROOT / "cpp" / "include" / "fiqx" / "body").glob("*.hpp"))
 # Formulas that several kernels share: tested, but no kernels.
 SHARED = {"half", "keys", "lanes", "philox", "upsample"}
-CPU_ONLY = {"pnet", "resize_boxes"}
+CPU_ONLY = {"crop_net", "pnet", "resize_boxes"}
 KERNELS = sorted({stem for stem in STEMS if stem not in SHARED} | CPU_ONLY)
-# A network has no formula of its own.
-WITHOUT = {(stem, "cuda/{}.cu") for stem in CPU_ONLY} | {("pnet", "cpp/tests/test_{}.cpp")}
+# Networks have no formula of their own.
+WITHOUT = {(stem, "cuda/{}.cu") for stem in CPU_ONLY}
+WITHOUT |= {(stem, "cpp/tests/test_{}.cpp") for stem in ("crop_net", "pnet")}
 # Kernels whose functions do not begin with their stem.
 NAMES = {"row_products": ("row_power", "row_cosine")}
 SIBLINGS = (

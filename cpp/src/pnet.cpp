@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "fiqx/hd.hpp"
+#include "fiqx/registers.hpp"
 
 // Each layer is made row by row as soon as the rows below it are there, in strips so narrow that the rows of all layers
 // stay in the second-level cache. A pixel has its channels side by side, 16 at a time, so the three convolutions are
@@ -51,38 +52,11 @@ struct alignas(64) Buffers {
     float third[kMost * kThird] = {};
 };
 
-/// `Lanes` floats at any address: one register. The compiler keeps wider ones than the processor has in memory.
-template <int Lanes>
-struct Vector;
-template <>
-struct Vector<4> {
-    using type = float __attribute__((vector_size(16), may_alias, aligned(4)));
-};
-template <>
-struct Vector<8> {
-    using type = float __attribute__((vector_size(32), may_alias, aligned(4)));
-};
-template <>
-struct Vector<16> {
-    using type = float __attribute__((vector_size(64), may_alias, aligned(4)));
-};
-template <int Lanes>
-using Floats = typename Vector<Lanes>::type;
-
-template <int Lanes>
-FIQX_HD const Floats<Lanes>& lanes(const float* at) {
-    return *reinterpret_cast<const Floats<Lanes>*>(at);
-}
-template <int Lanes>
-FIQX_HD Floats<Lanes>& lanes(float* at) {
-    return *reinterpret_cast<Floats<Lanes>*>(at);
-}
-
 /// Sums of a block of pixels: `bias`, and the products of `Taps` numbers of each of three rows (or of one) with
 /// `weights`, which has `Width` numbers for each. A pixel has `Step` numbers, of which a tap reads the first `In`.
 template <int Lanes, int Vectors, int Rows, int Pixels, int In, int Step, int Width>
 struct Sums {
-    Floats<Lanes> at[kBlock][Vectors];
+    Lane<Lanes> at[kBlock][Vectors];
 
     FIQX_HD void of(const float* const* rows, std::int64_t first, const float* weights, const float* bias) {
         for (auto& pixel : at) {
@@ -97,7 +71,7 @@ struct Sums {
     }
 
     FIQX_HD void add(const float* in, const float* weights) {
-        Floats<Lanes> weight[Vectors];
+        Lane<Lanes> weight[Vectors];
         FIQX_UNROLL
         for (int v = 0; v < Vectors; ++v) { weight[v] = lanes<Lanes>(weights + v * Lanes); }
         FIQX_UNROLL
@@ -133,7 +107,7 @@ FIQX_HD void convolved(const Convolution<In>& layer, Rows& rows, std::int64_t n,
 }
 
 template <int Lanes>
-FIQX_HD void widen(Floats<Lanes>& most, const float* at) {
+FIQX_HD void widen(Lane<Lanes>& most, const float* at) {
     const auto& value = lanes<Lanes>(at);
     most = value > most ? value : most;
 }
@@ -151,7 +125,7 @@ FIQX_HD void pooled_row(const Convolution<kColors>& layer, const float* const* r
         FIQX_UNROLL
         for (int i = 0; i < kBlock / 2 * kChannels; i += Lanes) {
             const int at = i / kChannels * 2 * kChannels + i % kChannels;
-            Floats<Lanes> most = lanes<Lanes>(above + at);
+            Lane<Lanes> most = lanes<Lanes>(above + at);
             widen<Lanes>(most, above + at + kChannels);
             widen<Lanes>(most, below + at);
             widen<Lanes>(most, below + at + kChannels);
@@ -216,18 +190,8 @@ FIQX_HD void strips(const Network& net, const Pnet& a, Buffers& buffers) {
 using Strips = void (*)(const Network&, const Pnet&, Buffers&);
 
 void strips_of_4(const Network& net, const Pnet& a, Buffers& buffers) { strips<4>(net, a, buffers); }
-
-#if defined(__x86_64__) && defined(__gnu_linux__) && defined(__GNUC__) && !defined(__clang__)
-[[gnu::target("arch=x86-64-v3")]] void strips_of_8(const Network& net, const Pnet& a, Buffers& buffers) {
-    strips<8>(net, a, buffers);
-}
-[[gnu::target("arch=x86-64-v4")]] void strips_of_16(const Network& net, const Pnet& a, Buffers& buffers) {
-    strips<16>(net, a, buffers);
-}
-Strips strips_of(int lanes) { return lanes == 16 ? strips_of_16 : lanes == 8 ? strips_of_8 : strips_of_4; }
-#else
-Strips strips_of(int) { return strips_of_4; }
-#endif
+FIQX_LANES_8 void strips_of_8(const Network& net, const Pnet& a, Buffers& buffers) { strips<8>(net, a, buffers); }
+FIQX_LANES_16 void strips_of_16(const Network& net, const Pnet& a, Buffers& buffers) { strips<16>(net, a, buffers); }
 
 /// Takes arrays off the parameters, in their order.
 class Reader {
@@ -279,18 +243,11 @@ Network network_of(const float* parameters) {
 
 }  // namespace
 
-int cpu::pnet_lanes() {
-#if defined(__x86_64__) && defined(__gnu_linux__) && defined(__GNUC__) && !defined(__clang__)
-    return __builtin_cpu_supports("x86-64-v4") ? 16 : __builtin_cpu_supports("x86-64-v3") ? 8 : 4;
-#else
-    return 4;
-#endif
-}
-
 void cpu::pnet(const Pnet& a, int lanes) {
     const Network net = network_of(a.parameters);
     const auto buffers = std::make_unique<Buffers>();
-    strips_of(lanes)(net, a, *buffers);
+    const Strips strips = lanes == 16 ? strips_of_16 : lanes == 8 ? strips_of_8 : strips_of_4;
+    strips(net, a, *buffers);
 }
 
 Tensor pnet(const Tensor& picture, const Tensor& parameters, const Output& out) {
@@ -305,7 +262,7 @@ Tensor pnet(const Tensor& picture, const Tensor& parameters, const Output& out) 
                   "picture is on a GPU, and this runs on the CPU alone; give NumPy arrays");
     const Tensor result = check.output(out, DType::f32, {s[0] / 2 - 5, s[1] / 2 - 5, kAnswers}, place);
     cpu::pnet({picture.as<const std::uint8_t>(), parameters.as<const float>(), result.as<float>(), s[0], s[1]},
-              cpu::pnet_lanes());
+              widest_lanes());
     return result;
 }
 

@@ -9,6 +9,7 @@
 #include "check.hpp"
 #include "fiqx/cam_combine.hpp"
 #include "fiqx/cam_masks.hpp"
+#include "fiqx/crop_net.hpp"
 #include "fiqx/dropout_expand.hpp"
 #include "fiqx/error.hpp"
 #include "fiqx/face_input.hpp"
@@ -19,6 +20,7 @@
 #include "fiqx/pixel_moments.hpp"
 #include "fiqx/pixel_quality.hpp"
 #include "fiqx/pnet.hpp"
+#include "fiqx/registers.hpp"
 #include "fiqx/resize_boxes.hpp"
 #include "fiqx/row_products.hpp"
 
@@ -112,26 +114,57 @@ void a_picture_with_faces(std::int64_t n, std::int64_t odd) {
     }
 }
 
-void the_network_at_every_width() {
-    const Tensor picture = make(DType::u8, {31, 223, 3});
-    for (std::int64_t i = 0; i < picture.size(); ++i) {
-        picture.as<std::uint8_t>()[i] = static_cast<std::uint8_t>(i * i);
-    }
-    const Tensor parameters = numbers({kPnetParameters});
-    for (std::int64_t i = 0; i < kPnetParameters; ++i) {
-        parameters.as<float>()[i] = parameters.as<float>()[i] / 8 - 0.06F;
-    }
-    const auto answers = [&](int lanes) {
-        const Tensor made = make(DType::f32, {10, 106, 5});
-        cpu::pnet({picture.as<std::uint8_t>(), parameters.as<float>(), made.as<float>(), 31, 223}, lanes);
-        return made;
-    };
+/// `answers(lanes)` of 4 lanes and of every other number that this processor has.
+template <class Answers>
+void the_same_at_every_width(const Answers& answers) {
     const Tensor narrow = answers(4);
-    for (int lanes = 8; lanes <= cpu::pnet_lanes(); lanes *= 2) {
+    for (int lanes = 8; lanes <= widest_lanes(); lanes *= 2) {
         const Tensor wide = answers(lanes);
         for (std::int64_t i = 0; i < wide.size(); ++i) {
             CHECK(near(wide.as<float>()[i], narrow.as<float>()[i], 1e-5));
         }
+    }
+}
+
+Tensor small(std::int64_t n) {
+    const Tensor tensor = numbers({n});
+    for (std::int64_t i = 0; i < n; ++i) { tensor.as<float>()[i] = tensor.as<float>()[i] / 8 - 0.06F; }
+    return tensor;
+}
+
+Tensor pixels(const Shape& shape) {
+    const Tensor tensor = make(DType::u8, shape);
+    for (std::int64_t i = 0; i < tensor.size(); ++i) {
+        tensor.as<std::uint8_t>()[i] = static_cast<std::uint8_t>(i * i);
+    }
+    return tensor;
+}
+
+void networks() {
+    const Tensor picture = pixels({31, 223, 3});
+    const Tensor proposals = small(kPnetParameters);
+    the_same_at_every_width([&](int lanes) {
+        const Tensor made = make(DType::f32, {10, 106, 5});
+        cpu::pnet({picture.as<std::uint8_t>(), proposals.as<float>(), made.as<float>(), 31, 223}, lanes);
+        return made;
+    });
+    const std::vector<CropLayer> layers = {{3, 3, 32, 3, 1}, {2, 28, 48, 2, 0}, {2, 48, 16, 0, 0}, {1, 7, 16, 0, 0}};
+    const std::int64_t count = 29 * 32 + (4 * 28 + 2) * 48 + (4 * 48 + 2) * 16 + 9 * 16;
+    const Tensor parameters = small(count);
+    const Tensor table = make(DType::i64, {4, 5});
+    for (std::size_t i = 0; i < 4; ++i) {
+        const CropLayer& l = layers[i];
+        const std::int64_t row[5] = {l.size, l.in, l.out, l.pool, l.end};
+        std::copy(row, row + 5, table.as<std::int64_t>() + 5 * i);
+    }
+    for (const std::int64_t n : {0, 1, 6, 7}) {
+        const Tensor crops = pixels({n, 12, 12, 3});
+        CHECK(crop_net(crops, table, parameters, kNew).shape[1] == 16);
+        the_same_at_every_width([&](int lanes) {
+            const Tensor made = make(DType::f32, {n, 16});
+            cpu::crop_net({crops.as<std::uint8_t>(), parameters.as<float>(), made.as<float>(), n, 12, layers}, lanes);
+            return made;
+        });
     }
 }
 
@@ -154,7 +187,7 @@ int main() {
             a_picture_with_faces(n, odd);
         }
     }
-    the_network_at_every_width();
+    networks();
     a_refusal();
     return failures;
 }

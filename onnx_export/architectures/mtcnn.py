@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,7 +30,15 @@ from fiqx_trt.onnx_export.graphs.builder import GraphBuilder
 if TYPE_CHECKING:
     import onnx
 
-__all__ = ["MTCNN_MEAN", "MTCNN_STD", "build_mtcnn", "find_weights", "pnet_parameters"]
+__all__ = [
+    "MTCNN_MEAN",
+    "MTCNN_STD",
+    "CropNetwork",
+    "build_mtcnn",
+    "crop_networks",
+    "find_weights",
+    "pnet_parameters",
+]
 
 MTCNN_MEAN = 127.5
 """What is subtracted from the 0..255 pixels of every channel."""
@@ -75,7 +83,7 @@ def build_mtcnn(folder: Path | None = None) -> dict[str, onnx.ModelProto]:
     """
     folder = find_weights() if folder is None else folder
     pnet, rnet, onet = (_read(folder / f"{name}.lz4") for name in _NETWORKS)
-    return {"pnet": _pnet(pnet), "rnet": _rnet(rnet), "onet": _onet(onet)}
+    return {"pnet": _pnet(pnet), "rnet": _crop_graph("rnet", rnet), "onet": _crop_graph("onet", onet)}
 
 
 def pnet_parameters(folder: Path | None = None) -> NDArray[np.float32]:
@@ -86,6 +94,28 @@ def pnet_parameters(folder: Path | None = None) -> NDArray[np.float32]:
     folder = find_weights() if folder is None else folder
     return np.concatenate([array.ravel() for array in _read(folder / "pnet.lz4")])
 
+
+class CropNetwork(NamedTuple):
+    """A network as :func:`fiqx_trt.kernels.crop_net` takes it, and the columns of its answers by name."""
+
+    layers: NDArray[np.int64]
+    parameters: NDArray[np.float32]
+    columns: dict[str, slice]
+
+
+def crop_networks(folder: Path | None = None) -> dict[str, CropNetwork]:
+    """Return ``rnet`` and ``onet`` for the kernel, with the answers ``regression``, ``landmarks`` (onet) and ``logit``.
+
+    `folder` and the errors are those of `build_mtcnn`.
+    """
+    folder = find_weights() if folder is None else folder
+    return {name: _crop_network(name, _read(folder / f"{name}.lz4")) for name in _POOLS}
+
+
+# After each convolution of the networks that see crops: side of the max pool, 0 for none, and padding at its end.
+_POOLS = {"rnet": ((3, 1), (3, 0), (0, 0)), "onet": ((3, 1), (3, 0), (2, 0), (0, 0))}
+_ANSWERS = {"rnet": ("regression", "probability"), "onet": ("regression", "landmarks", "probability")}
+_DENSE = 3  # side of what the dense layer sees
 
 _SHAPES = {
     "pnet": "3,3,3,10 10 1,1,10 3,3,10,16 16 1,1,16 3,3,16,32 32 1,1,32 1,1,32,4 4 1,1,32,2 2",
@@ -166,12 +196,10 @@ class _Writer:
     def heads(self, *names: str) -> None:
         """Write the fully connected outputs, in the order of their weights; `probability` is a sigmoid."""
         for name in names:
-            weight, bias = next(self._arrays), next(self._arrays)
+            weight, bias = _head(name, self._arrays)
             if name == "probability":
-                self._gemm("logit", weight[:, 1:] - weight[:, :1], bias[1:] - bias[:1])
+                self._gemm("logit", weight, bias)
                 self.graph.node("Sigmoid", ["logit"], name)
-            elif name == "landmarks":
-                self._gemm(name, _interleaved(weight), _interleaved(bias))
             else:
                 self._gemm(name, weight, bias)
 
@@ -194,6 +222,16 @@ class _Writer:
         self.graph.node("Gemm", [self.tensor, weights, biases], name)
 
 
+def _head(name: str, arrays: Arrays) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return weight and bias of an output: the difference of two logits, and landmarks as x, y, x …."""
+    weight, bias = next(arrays), next(arrays)
+    if name == "probability":
+        return weight[:, 1:] - weight[:, :1], bias[1:] - bias[:1]
+    if name == "landmarks":
+        return _interleaved(weight), _interleaved(bias)
+    return weight, bias
+
+
 def _interleaved(weight: NDArray[np.float32]) -> NDArray[np.float32]:
     """Reorder the last axis from x, x, x, x, x, y, y, y, y, y to x, y, x, y …."""
     return weight.reshape(*weight.shape[:-1], 2, 5).swapaxes(-1, -2).reshape(weight.shape)
@@ -210,28 +248,49 @@ def _pnet(arrays: Arrays) -> onnx.ModelProto:
     return writer.graph.model({"image": ("N", 3, "height", "width")}, outputs)
 
 
-def _rnet(arrays: Arrays) -> onnx.ModelProto:
-    writer = _Writer("mtcnn_rnet", arrays)
-    writer.convolution()
-    writer.pool(3, end=1)
-    writer.convolution()
-    writer.pool(3)
-    writer.convolution()
-    writer.dense(3, 64)
-    writer.heads("regression", "probability")
-    return writer.graph.model({"image": ("N", 3, 24, 24)}, {"probability": ("N", 1), "regression": ("N", 4)})
+def _crop_graph(name: str, arrays: Arrays) -> onnx.ModelProto:
+    writer = _Writer(f"mtcnn_{name}", arrays)
+    for pool, end in _POOLS[name]:
+        writer.convolution()
+        if pool:
+            writer.pool(pool, end=end)
+    writer.dense(_DENSE, {"rnet": 64, "onet": 128}[name])
+    writer.heads(*_ANSWERS[name])
+    side = {"rnet": 24, "onet": 48}[name]
+    extents = {"regression": 4, "landmarks": 10, "probability": 1}
+    outputs = {answer: ("N", extent) for answer, extent in extents.items() if answer in _ANSWERS[name]}
+    return writer.graph.model({"image": ("N", 3, side, side)}, outputs)
 
 
-def _onet(arrays: Arrays) -> onnx.ModelProto:
-    writer = _Writer("mtcnn_onet", arrays)
-    writer.convolution()
-    writer.pool(3, end=1)
-    writer.convolution()
-    writer.pool(3)
-    writer.convolution()
-    writer.pool(2)
-    writer.convolution()
-    writer.dense(3, 128)
-    writer.heads("regression", "landmarks", "probability")
-    outputs = {"probability": ("N", 1), "regression": ("N", 4), "landmarks": ("N", 10)}
-    return writer.graph.model({"image": ("N", 3, 48, 48)}, outputs)
+def _crop_network(name: str, arrays: Arrays) -> CropNetwork:
+    layers, parts = [], []
+
+    def add(
+        kernel: NDArray[np.float32],
+        bias: NDArray[np.float32],
+        slope: NDArray[np.float32],
+        pool: tuple[int, int],
+    ) -> None:
+        size, _, inputs, outputs = kernel.shape
+        room = -outputs % 16
+        kernel, bias, slope = (
+            np.pad(a, [(0, 0)] * (a.ndim - 1) + [(0, room)]) for a in (kernel, bias, slope)
+        )
+        layers.append((size, inputs, outputs + room, *pool))
+        groups = kernel.reshape(size, size, inputs, -1, 16).transpose(3, 0, 1, 2, 4)
+        parts.extend([groups.ravel(), bias, slope])
+
+    for pool in _POOLS[name]:
+        kernel, bias, slope = next(arrays), next(arrays), next(arrays)
+        add(kernel, bias, slope.ravel(), pool)
+    weight, bias, slope = next(arrays), next(arrays), next(arrays)
+    channels = kernel.shape[-1]
+    add(weight.reshape(_DENSE, _DENSE, channels, -1).transpose(1, 0, 2, 3), bias, slope, (0, 0))
+    heads = [_head(answer, arrays) for answer in _ANSWERS[name]]
+    weight, bias = (np.concatenate(some, axis=-1) for some in zip(*heads, strict=True))
+    add(weight[None, None], bias, np.ones_like(bias), (0, 0))
+    columns, end = {}, 0
+    for answer, (_, bias) in zip(_ANSWERS[name], heads, strict=True):
+        begin, end = end, end + len(bias)
+        columns["logit" if answer == "probability" else answer] = slice(begin, end)
+    return CropNetwork(np.array(layers, np.int64), np.concatenate(parts), columns)

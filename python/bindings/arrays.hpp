@@ -89,6 +89,7 @@ std::optional<DType> dtype_of(char kind, std::int64_t size);
 
 void bind_cam_combine(py::module_& module);
 void bind_cam_masks(py::module_& module);
+void bind_crop_net(py::module_& module);
 void bind_device(py::module_& module);
 void bind_dropout_expand(py::module_& module);
 void bind_face_input(py::module_& module);

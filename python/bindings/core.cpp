@@ -32,6 +32,7 @@ PYBIND11_MODULE(_core, module, pybind11::mod_gil_not_used()) {
     pybind11::register_local_exception_translator(&translate);
     bind_cam_combine(module);
     bind_cam_masks(module);
+    bind_crop_net(module);
     bind_device(module);
     bind_dropout_expand(module);
     bind_face_input(module);

@@ -152,6 +152,13 @@ def row_cosine(
     out: Array | None = None,
     stream: int | None = None,
 ) -> Any: ...
+def crop_net(
+    crops: NDArray[np.uint8],
+    layers: NDArray[np.int64],
+    parameters: NDArray[np.float32],
+    *,
+    out: Array | None = None,
+) -> NDArray[np.float32]: ...
 def pnet(
     picture: NDArray[np.uint8], parameters: NDArray[np.float32], *, out: Array | None = None
 ) -> NDArray[np.float32]: ...

@@ -28,9 +28,7 @@ struct Pnet {
 Tensor pnet(const Tensor& picture, const Tensor& parameters, const Output& out);
 
 namespace cpu {
-/// The widest registers that this processor has, in floats: 16, 8 or 4.
-int pnet_lanes();
-/// With registers of so many floats. How products and sums are rounded depends on it.
+/// With registers of 16, 8 or 4 floats. How products and sums are rounded depends on it.
 void pnet(const Pnet& args, int lanes);
 }  // namespace cpu
 

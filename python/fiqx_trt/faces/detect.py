@@ -123,7 +123,8 @@ def open_detector(
     name
         One of :data:`DETECTORS`.
     backend
-        What runs its networks: a backend of `fiqx_trt.runtime.open_session`, or ``"auto"``.
+        What runs its networks, where these are not kernels of this package (as those of ``mtcnn`` are): a backend of
+        `fiqx_trt.runtime.open_session`, or ``"auto"``.
     threads
         How many threads may search a picture each, side by side; None: as many as there are processors.
     min_face

@@ -16,27 +16,18 @@ from types import TracebackType
 import numpy as np
 from numpy.typing import NDArray
 
-from fiqx_trt.errors import InvalidInputError
+from fiqx_trt.errors import BackendUnavailableError, InvalidInputError
 from fiqx_trt.faces import boxes as b
 from fiqx_trt.faces.detect import Detections, check_confidence, check_image
-from fiqx_trt.faces.networks import open_lanes
 from fiqx_trt.faces.pyramid import STRIDE, WINDOW, level_sizes, reduced, shrink
-from fiqx_trt.kernels import face_input, pnet, resize_boxes
-from fiqx_trt.onnx_export.architectures.mtcnn import (
-    MTCNN_MEAN,
-    MTCNN_STD,
-    build_mtcnn,
-    pnet_parameters,
-)
-from fiqx_trt.runtime.lanes import Lanes
+from fiqx_trt.kernels import crop_net, pnet, resize_boxes
+from fiqx_trt.onnx_export.architectures.mtcnn import crop_networks, pnet_parameters
 
 __all__ = ["Mtcnn"]
 
-_ROWS = {"rnet": 32, "onet": 8}  # of one native run
 _SMALLEST_FACE = 20.0
 _SMALLEST_SHARE = 0.04
 _ENOUGH = 48.0  # pixels of the smallest face that the last network sees
-_CHUNK = 256  # squares looked at together: bounds the memory of pictures of a crowd
 _SAME_LEVEL, _ALL_LEVELS, _REFINED, _FINAL = 0.5, 0.7, 0.7, 0.7
 
 Boxes = NDArray[np.float64]
@@ -49,11 +40,9 @@ class Mtcnn:
     Parameters
     ----------
     backend
-        What runs the second and the third network: a backend of `fiqx_trt.runtime.open_session`, or ``"auto"``, the
-        first that works on the processor. They are too small to gain from a GPU, which the recogniser needs more. The
-        first network is a kernel of this package.
+        ``"auto"`` alone: the three networks are kernels of this package.
     threads
-        How many threads may search a picture each, side by side; None: as many as there are processors.
+        Not needed: any number of threads may search a picture each, side by side.
     min_face
         Side in pixels of the smallest face to look for. By default 20, or 4 % of the picture's shorter side
         where that is more: the time then depends on the picture's proportions, not on its number of pixels.
@@ -71,7 +60,7 @@ class Mtcnn:
     DependencyError
         The package ``mtcnn``, which brings the weights, is not installed.
     BackendUnavailableError
-        The backend is not available on this machine.
+        Another backend is given.
 
     Notes
     -----
@@ -92,6 +81,10 @@ class Mtcnn:
         thresholds: Sequence[float] = (0.6, 0.7, 0.8),
         factor: float = 0.709,
     ) -> None:
+        if backend != "auto":
+            raise BackendUnavailableError(
+                f"mtcnn runs on kernels of this package and not on the backend {backend!r}; leave backend out"
+            )
         check_confidence(confidence)
         if confidence is not None:
             thresholds = (*thresholds[:2], confidence)
@@ -100,15 +93,8 @@ class Mtcnn:
         self._thresholds = tuple(thresholds)
         self._least_logit = math.log(thresholds[0] / (1 - thresholds[0]))
         self._factor = factor
-        self._nets: dict[str, Lanes] = {}
-        try:
-            self._parameters = pnet_parameters()
-            models = build_mtcnn()
-            for name, rows in _ROWS.items():
-                self._nets[name] = open_lanes(models[name], backend=backend, max_batch=rows, threads=threads)
-        except BaseException:
-            self.close()
-            raise
+        self._proposals = pnet_parameters()
+        self._nets = crop_networks()
 
     def detect(self, image: NDArray[np.uint8]) -> Detections:
         """Find the faces of one picture.
@@ -148,9 +134,7 @@ class Mtcnn:
         )
 
     def close(self) -> None:
-        """Free the networks; a second call does nothing."""
-        for lanes in self._nets.values():
-            lanes.close()
+        """Do nothing: there is nothing to free."""
 
     def __enter__(self) -> Mtcnn:
         return self
@@ -177,16 +161,16 @@ class Mtcnn:
 
     def _windows(self, level: NDArray[np.uint8]) -> tuple[NDArray[np.int64], Scores, NDArray[np.float32]]:
         """Return the windows of one level that may hold a face: upper left pixels as (x, y), scores, regression."""
-        answers = pnet(level, self._parameters)
+        answers = pnet(level, self._proposals)
         row, column = np.nonzero(answers[:, :, 0] > self._least_logit)
         found = answers[row, column]
         corners = STRIDE * np.stack([column, row], axis=1).astype(np.int64)
-        return corners, np.asarray(1 / (1 + np.exp(-found[:, 0])), np.float32), found[:, 1:]
+        return corners, _probability(found[:, 0]), found[:, 1:]
 
     def _refine(self, picture: NDArray[np.uint8], boxes: Boxes) -> tuple[Boxes, Scores]:
         """Second network: fewer and better boxes."""
         windows, answers = self._look("rnet", picture, boxes, side=24)
-        scores = answers["probability"][:, 0]
+        scores = _probability(answers["logit"][:, 0])
         passed = np.flatnonzero(scores > self._thresholds[1])
         kept = passed[b.suppress(windows[passed], scores[passed], _REFINED)]
         return b.calibrated(windows[kept], answers["regression"][kept]), scores[kept]
@@ -194,7 +178,7 @@ class Mtcnn:
     def _mark(self, picture: NDArray[np.uint8], boxes: Boxes) -> tuple[Boxes, Scores, NDArray[np.float64]]:
         """Last network: the faces and their landmarks."""
         windows, answers = self._look("onet", picture, boxes, side=48)
-        scores = answers["probability"][:, 0]
+        scores = _probability(answers["logit"][:, 0])
         passed = np.flatnonzero(scores > self._thresholds[2])
         final = b.calibrated(windows[passed], answers["regression"][passed])
         kept = b.suppress(final, scores[passed], _FINAL, over="min")
@@ -211,16 +195,13 @@ class Mtcnn:
         squares = b.squares(boxes)
         inside = (squares[:, 2:] > 0).all(axis=1) & (squares[:, 0] < width) & (squares[:, 1] < height)
         chosen = squares[inside & (squares[:, 2] - squares[:, 0] >= 2)]
-        parts = [
-            self._run(net, resize_boxes(picture, chosen[start : start + _CHUNK], height=side, width=side))
-            for start in range(0, max(len(chosen), 1), _CHUNK)
-        ]
-        answers = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-        return chosen.astype(np.float64), answers
+        layers, parameters, columns = self._nets[net]
+        answers = crop_net(resize_boxes(picture, chosen, height=side, width=side), layers, parameters)
+        return chosen.astype(np.float64), {name: answers[:, some] for name, some in columns.items()}
 
-    def _run(self, net: str, pictures: NDArray[np.uint8]) -> dict[str, NDArray[np.float32]]:
-        tensor = face_input(pictures, mean=MTCNN_MEAN, std=MTCNN_STD)
-        return {name: np.asarray(array) for name, array in self._nets[net].run({"image": tensor}).items()}
+
+def _probability(logit: NDArray[np.float32]) -> NDArray[np.float32]:
+    return np.asarray(1 / (1 + np.exp(-logit)), np.float32)
 
 
 def _searched(image: NDArray[np.uint8], least: float) -> NDArray[np.uint8]:

@@ -14,8 +14,8 @@ Common rules
   another library has read its interface, freeing it waits for all work of the device.
 - The GIL is released. Results do not depend on the number of threads (``FIQX_THREADS`` in the environment; by
   default all processors of the process), and an image's result does not depend on the other images.
-- CPU and CUDA share each formula and the order of its additions, and give the same bits. :func:`pnet` and :func:`resize_boxes`,
-  which search pictures, run on the CPU alone.
+- CPU and CUDA share each formula and the order of its additions, and give the same bits. What searches pictures
+  (:func:`resize_boxes`, :func:`pnet`, :func:`crop_net`) runs on the CPU alone.
 
 Every function raises :class:`~fiqx_trt.errors.InvalidInputError` for a wrong shape, dtype or value,
 :class:`~fiqx_trt.errors.DeviceMismatchError` for arrays on several devices,
@@ -27,7 +27,7 @@ from __future__ import annotations
 
 from fiqx_trt._core import DeviceArray
 from fiqx_trt.kernels._arrays import Array, borrow, copy, on_device, reshape, rows
-from fiqx_trt.kernels._detection import pnet, resize_boxes
+from fiqx_trt.kernels._detection import crop_net, pnet, resize_boxes
 from fiqx_trt.kernels._maps import (
     CombinedMaps,
     QualityMaps,
@@ -59,6 +59,7 @@ __all__ = [
     "cam_constant",
     "cam_masks",
     "copy",
+    "crop_net",
     "dropout_expand",
     "dropout_masks",
     "face_input",

@@ -7,7 +7,42 @@ from numpy.typing import NDArray
 
 from fiqx_trt import _core
 
-__all__ = ["pnet", "resize_boxes"]
+__all__ = ["crop_net", "pnet", "resize_boxes"]
+
+
+def crop_net(
+    crops: NDArray[np.uint8],
+    layers: NDArray[np.int64],
+    parameters: NDArray[np.float32],
+    *,
+    out: NDArray[np.float32] | None = None,
+) -> NDArray[np.float32]:
+    """Run a small convolutional network on many small pictures, such as the second and the third network of MTCNN.
+
+    A layer is a convolution without padding, its PReLU, and a maximum over squares at every second pixel; a dense layer is
+    a convolution over its whole input. All in float32.
+
+    Parameters
+    ----------
+    crops
+        ``(K, S, S, 3)`` uint8 RGB; the network sees ``(x - 127.5) / 128``.
+    layers
+        ``(L, 5)`` int64, a row for each layer: side of its kernel; channels that it reads, the first of those that the
+        layer before makes; channels that it makes, a multiple of 16; side of the squares, 0 for none; pixels of padding
+        at the right and the lower end before them, 0 or 1. The last layer leaves one pixel.
+    parameters
+        ``(P,)`` float32: of each layer the kernel as ``(out / 16, rows, columns, in, 16)``, the bias ``(out,)``, and the
+        slope for negative values ``(out,)``.
+    out
+        ``(K, channels of the last layer)`` float32.
+
+    Examples
+    --------
+    >>> mean = np.concatenate([np.full(4 * 3 * 16, 0.25), np.zeros(16), np.ones(16)]).astype(np.float32)
+    >>> crop_net(np.full((1, 2, 2, 3), 255, np.uint8), np.array([[2, 3, 16, 0, 0]]), mean)[0, 0]
+    np.float32(2.9882812)
+    """
+    return _core.crop_net(crops, layers, parameters, out=out)
 
 
 def pnet(
