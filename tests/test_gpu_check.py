@@ -120,6 +120,30 @@ def test_what_is_left_out_is_no_failure(
     assert list(json.loads(Path(out).read_text())["stages"]) == ["benchmarks", "tensorrt"]
 
 
+def test_a_missed_promise_has_an_exit_status_of_its_own(
+    check: types.ModuleType,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Measured, kept and noted as `gpu_measure` does; a stage that failed outweighs it."""
+    monkeypatch.syspath_prepend(str(SCRIPTS))
+    timing = importlib.import_module("gpu_timing")
+    monkeypatch.setattr(timing, "DRY", False)
+    monkeypatch.setattr(
+        check, "STAGES", {name: lambda deadline: results.pop(0) for name in ("pipeline", "build")}
+    )
+    for share, build, status in ((0.91, "ok", 0), (0.5, "ok", 3), (0.5, "failed", 1)):
+        report = timing.Report()
+        report.promise("SER-FIQ, closed form", share, 0.9)
+        results = [check.Result("ok", "", report.numbers), check.Result(build, "")]
+        assert check.main(["--out", str(tmp_path / "r.json")]) == status
+        told = capsys.readouterr().out
+        assert ("promises missed\n  promise: SER-FIQ, closed form: 0.500, at least 0.9: missed" in told) == (
+            share < 0.9
+        )
+
+
 def test_a_stage_has_a_time_of_its_own(check: types.ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
     given: list[float] = []
     monkeypatch.setattr(
@@ -262,8 +286,9 @@ def test_a_dry_run_takes_the_code_of_every_stage_without_openvino_and_tensorrt(t
     promises = [name for stage in found.values() for name in stage["numbers"] if name.startswith("promise: ")]
     for part in ("SER-FIQ", "Score-CAM", "face_input", "pixel_moments"):
         assert any(part in name for name in promises), part
+    assert "; racecheck: " in found["sanitizer"]["detail"]
     with tarfile.open(tmp_path / "r.tgz") as logs:
-        assert {"gpu_check/twins.log", "gpu_check/pipeline.log"} <= set(logs.getnames())
+        assert {"gpu_check/twins.log", "gpu_check/racecheck.log"} <= set(logs.getnames())
 
 
 @no_gpu

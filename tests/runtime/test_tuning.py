@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fiqx_trt.cache import Cache
-from fiqx_trt.errors import InferenceError
-from fiqx_trt.runtime import open_session, tuning
+from fiqx_trt.errors import InferenceError, InvalidInputError
+from fiqx_trt.runtime import invariance, open_session, tuning
 from fiqx_trt.runtime.base import Chunk, Session, TensorInfo
 from fiqx_trt.runtime.graph import Graph, read_graph
 from fiqx_trt.runtime.tuning import Choice
@@ -67,6 +67,8 @@ class Timed(Session):
             return x * np.float32(1.0000001)
         if self.batch > 1 and self.spoil == "place":
             return x + np.arange(len(x), dtype=np.float32)[:, None]
+        if self.batch > 1 and self.spoil == "nearly":
+            return x + 1e-5 * np.arange(len(x), dtype=np.float32)[:, None]
         return x.copy()
 
     def _close(self) -> None:
@@ -293,3 +295,36 @@ def test_random_feeds_are_the_same_every_time() -> None:
         np.testing.assert_array_equal(a[name], b[name])
     assert a["n"].dtype == np.uint8
     assert a["n"].shape == (3, 2, 1)
+
+
+@pytest.mark.parametrize(("tolerance", "batch"), [("", 1), ("1e-9", 1), ("1e-2", 8)])
+def test_the_user_may_accept_a_difference_between_positions(
+    monkeypatch: pytest.MonkeyPatch, tolerance: str, batch: int
+) -> None:
+    monkeypatch.setenv("FIQX_ROW_TOLERANCE", tolerance)
+
+    def open_at(choice: Choice) -> Timed:
+        return Timed(choice, spoil="nearly")
+
+    session, reason = tuning.batch_invariant_session(open_at, graph_of_rows(), 8)
+    assert session.batch == batch
+    if batch == 8:
+        assert (
+            reason == "batch 8: rows agree at any position to 0.01 of the largest value (FIQX_ROW_TOLERANCE)"
+        )
+
+
+@pytest.mark.parametrize("text", ["much", "-1", "0.5", "nan"])
+def test_a_tolerance_that_is_none(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    monkeypatch.setenv("FIQX_ROW_TOLERANCE", text)
+    with pytest.raises(
+        InvalidInputError, match=f"FIQX_ROW_TOLERANCE is '{text}' in the environment; give a share"
+    ):
+        invariance.row_tolerance()
+
+
+def test_values_that_are_not_finite_agree_with_themselves_alone() -> None:
+    nan, one = np.array([np.nan, 1]), np.array([0.0, 1])
+    assert invariance.agree(nan, nan)
+    assert not invariance.agree(nan, one, 0.01)
+    assert not invariance.agree(one, one[:1], 0.01)

@@ -22,6 +22,7 @@ from fiqx_trt.cache import Cache, cache_dir
 from fiqx_trt.errors import FiqxError
 from fiqx_trt.runtime.base import Array, Chunk, Session, TensorInfo
 from fiqx_trt.runtime.graph import Graph
+from fiqx_trt.runtime.invariance import is_batch_invariant, row_tolerance, with_tolerance
 
 __all__ = [
     "REFERENCE",
@@ -29,7 +30,6 @@ __all__ = [
     "Measured",
     "batch_invariant_session",
     "feeds_digest",
-    "is_batch_invariant",
     "levels",
     "recall",
     "remember",
@@ -176,7 +176,10 @@ def batch_invariant_session(
     for size in (batch, *smaller_batches(batch)):
         session, problem = _open_invariant(open_at, graph, size)
         if session is not None:
-            reason = "; ".join(problems) or "rows are bit-identical at any position"
+            equal = (
+                "rows agree at any position" if row_tolerance() else "rows are bit-identical at any position"
+            )
+            reason = "; ".join(problems) or with_tolerance(equal)
             if problems:
                 logger.warning(
                     "%s on %s runs %d rows at a time instead of %d, which is slower: %s",
@@ -196,7 +199,7 @@ def _open_invariant(
     session: Opened | None = None
     try:
         session = open_at(Choice(size, 1))
-        if is_batch_invariant(session, sample(graph.inputs, size)):
+        if is_batch_invariant(session, sample(graph.inputs, size), tolerance=row_tolerance()):
             return session, ""
         problem = f"in a batch of {size} a row's bits depend on its position"
     except FiqxError as error:
@@ -298,24 +301,6 @@ def _rate(session: Session, rows: Chunk) -> float:
         session.run(rows)
         seconds.append(time.perf_counter() - start)
     return count / max(min(seconds), 1e-9)
-
-
-def is_batch_invariant(session: Session, rows: Chunk, expected: Chunk | None = None) -> bool:
-    """Return whether a row's output is bit-identical at any position in the batch, and equal to the expected results if given.
-
-    ``rows`` are feeds of two rows or more. They are run as they are, rotated by one row, and the first row alone.
-    """
-    here = session.run(rows)
-    there = session.run({name: np.roll(array, 1, axis=0) for name, array in rows.items()})
-    alone = session.run({name: array[:1] for name, array in rows.items()})
-    for name, value in here.items():
-        same = np.array_equal(np.roll(value, 1, axis=0), there[name], equal_nan=True)
-        same = same and np.array_equal(value[:1], alone[name], equal_nan=True)
-        if expected is not None:
-            same = same and np.array_equal(value, expected[name], equal_nan=True)
-        if not same:
-            return False
-    return True
 
 
 def sample(inputs: Sequence[TensorInfo], rows: int) -> Chunk:

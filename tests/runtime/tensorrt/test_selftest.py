@@ -137,6 +137,18 @@ def test_bits_that_depend_on_the_place_in_a_batch_mean_batch_one(latest: World) 
         assert len(latest.builds) == builds
 
 
+def test_a_difference_that_the_user_accepts_keeps_the_batch(
+    latest: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FIQX_ROW_TOLERANCE", "1e-5")
+    latest.faults.mutate, latest.faults.bad_builds = by_place, 1
+    with opened() as session:
+        assert (
+            session.notes[1]
+            == "batch 4: rows agree at any position to 1e-05 of the largest value (FIQX_ROW_TOLERANCE)"
+        )
+
+
 @pytest.mark.parametrize(("bad", "batch"), [(1, 8), (2, 1)])
 def test_the_next_smaller_batch_is_tried_and_remembered(latest: World, bad: int, batch: int) -> None:
     latest.faults.mutate, latest.faults.bad_builds = by_place, bad

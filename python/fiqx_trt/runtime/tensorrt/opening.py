@@ -13,6 +13,7 @@ from fiqx_trt.runtime import tuning
 from fiqx_trt.runtime.base import first_line
 from fiqx_trt.runtime.device import device_index
 from fiqx_trt.runtime.graph import Graph
+from fiqx_trt.runtime.invariance import row_tolerance, with_tolerance
 from fiqx_trt.runtime.options import Options
 from fiqx_trt.runtime.tensorrt import compat, graphs, opcheck, selftest
 from fiqx_trt.runtime.tensorrt.builder import BuildSettings, build_plan
@@ -100,7 +101,7 @@ class Opener:
         """Open with the full batch, or the next smaller one that can be allocated and gives rows the same bits anywhere."""
         batch = self._batch()
         fixed = self._graph.static_batch is not None
-        key = ("tensorrt batch", *self._parts(self._settings(precision, batch)).values())
+        key = ("tensorrt batch", row_tolerance(), *self._parts(self._settings(precision, batch)).values())
         kept = tuning.recall(key, {"batch": int, "reason": str}) or {"batch": batch, "reason": ""}
         problems = [kept["reason"]] if kept["reason"] else []
         sizes = [size for size in (batch, *tuning.smaller_batches(batch)) if size <= kept["batch"]]
@@ -127,7 +128,7 @@ class Opener:
             if last:
                 raise
             return None, f"a batch of {size} cannot be allocated ({first_line(error)})"
-        if findings.bitwise or last:
+        if findings.same or last:
             return (session, findings), ""
         session.close()
         return None, f"in a batch of {size} {PLACE}"
@@ -242,7 +243,9 @@ class Opener:
 def _why(size: int, wanted: int, problems: Sequence[str], *, fixed: bool) -> str:
     """Return the note about the batch; a smaller one than wanted is logged as a warning too: it is slower."""
     if not problems:
-        return f"batch {size}: fixed in the file" if fixed else f"batch {size}"
+        if fixed:
+            return f"batch {size}: fixed in the file"
+        return with_tolerance(f"batch {size}: rows agree at any position") if row_tolerance() else f"batch {size}"
     reason = "; ".join(problems)
     logger.warning("TensorRT runs %d rows at a time instead of %d, which is slower: %s", size, wanted, reason)
     return f"batch {size}: {reason}"

@@ -13,6 +13,7 @@ import torch
 from fiqx_trt.errors import FiqxError
 from fiqx_trt.runtime import tuning
 from fiqx_trt.runtime.base import Chunk, first_line
+from fiqx_trt.runtime.invariance import is_batch_invariant, row_tolerance
 from fiqx_trt.runtime.torch.session import TorchSession
 
 __all__ = ["CUDA_BATCH", "offer_sizes"]
@@ -58,7 +59,7 @@ def _same_bits(session: TorchSession, size: int, rows: Chunk, expected: Chunk) -
     session.seconds = {size: 1.0}
     some = {name: array[: max(size, 2)] for name, array in rows.items()}
     wanted = {name: array[: max(size, 2)] for name, array in expected.items()}
-    return tuning.is_batch_invariant(session, some, wanted)
+    return is_batch_invariant(session, some, wanted, tolerance=row_tolerance())
 
 
 def _seconds(session: TorchSession, size: int, rows: Chunk) -> float:
