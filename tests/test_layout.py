@@ -67,3 +67,11 @@ def test_the_steps_of_one_face_are_in_the_code() -> None:
     assert len(names) > 25
     for name in names:
         assert pkgutil.resolve_name(f"fiqx_trt.{name}") is not None
+
+
+def test_the_tests_that_the_text_names_exist() -> None:
+    text = (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")
+    named = re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", text)
+    assert len(named) > 10
+    for file, name in named:
+        assert f"def {name}(" in (ROOT / file).read_text(encoding="utf-8"), f"{file} has no {name}"

@@ -245,7 +245,11 @@ def _why(size: int, wanted: int, problems: Sequence[str], *, fixed: bool) -> str
     if not problems:
         if fixed:
             return f"batch {size}: fixed in the file"
-        return with_tolerance(f"batch {size}: rows agree at any position") if row_tolerance() else f"batch {size}"
+        return (
+            with_tolerance(f"batch {size}: rows agree at any position")
+            if row_tolerance()
+            else f"batch {size}"
+        )
     reason = "; ".join(problems)
     logger.warning("TensorRT runs %d rows at a time instead of %d, which is slower: %s", size, wanted, reason)
     return f"batch {size}: {reason}"
