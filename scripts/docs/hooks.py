@@ -48,6 +48,14 @@ def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
     return links_of_site(with_sections, Path("docs") / Path(place).parent, place)
 
 
+def on_post_page(output: str, **_: Any) -> str:
+    """Name the dialog of the search, which the theme leaves without a name for screen readers."""
+    return output.replace(
+        'data-md-component="search" role="dialog"',
+        'data-md-component="search" role="dialog" aria-label="Search"',
+    )
+
+
 def readme_section(heading: str) -> str:
     """Return the text below a heading of the README, up to the next heading of its level."""
     text = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -45,7 +45,7 @@ def _entry(model: KnownModel) -> Iterator[str]:
         **{one.what: f"{one.value:g} ({one.source})" for one in model.figures},
         **{f"what {name} foresees": _validity(fields) for name, fields in model.validity.items()},
     }
-    yield "| | |\n|---|---|"
+    yield "| fact | value |\n|---|---|"
     yield "".join(f"| {name} | {value.replace('|', '&#124;')} |\n" for name, value in facts.items() if value)
 
 
