@@ -1,7 +1,8 @@
 """Runs in parts beside a run without them: processor time of the engine, the driver's memory, and going on after a kill.
 
-``python benchmarks/bench_distributed.py [--crops N …] [--units N …] [--finished N]`` measures; a normal test run goes through
-everything once, with few crops. Every run is a process of its own; processor seconds are its own and its children's, so a busy
+``python benchmarks/bench_distributed.py [--crops N …] [--units N …] [--finished N] [--store N]`` measures; a normal test run goes
+through everything once, with few crops. ``--store`` reads a shard from an S3 server on this machine (moto) and from the disk.
+ Every run is a process of its own; processor seconds are its own and its children's, so a busy
 machine disturbs little.
 """
 
@@ -18,6 +19,7 @@ import tempfile
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -32,6 +34,8 @@ from fiqx_trt.distributed.plan import RECORD
 from fiqx_trt.distributed.run import score_parts
 from fiqx_trt.distributed.worker import Order, Task
 from fiqx_trt.faces.sources import Container
+from fiqx_trt.faces.storage import write_url
+from fiqx_trt.faces.tar import walk_tar
 from fiqx_trt.faces.units import Unit
 from fiqx_trt.models.export import export_model
 from fiqx_trt.models.probe import probe_faces
@@ -52,14 +56,14 @@ def settings(folder: Path) -> ScoreSettings:
     return ScoreSettings(model=model, faces=FaceOptions(aligned=True), runtime=runtime)
 
 
-def write_shards(folder: Path, crops: int) -> list[Path]:
+def write_shards(folder: Path, crops: int, size: int = SHARD) -> list[Path]:
     """Write JPEG crops into shards."""
     faces = [bytes(cv2.imencode(".jpg", face[:, :, ::-1])[1]) for face in probe_faces((112, 112), count=16)]
     shards = []
-    for begin in range(0, crops, SHARD):
-        shards.append(folder / f"shard-{begin // SHARD:05d}.tar")
+    for begin in range(0, crops, size):
+        shards.append(folder / f"shard-{begin // size:05d}.tar")
         with tarfile.open(shards[-1], "w") as archive:
-            for number in range(begin, min(begin + SHARD, crops)):
+            for number in range(begin, min(begin + size, crops)):
                 member = tarfile.TarInfo(f"{number}.jpg")
                 member.size = len(faces[number % len(faces)])
                 archive.addfile(member, io.BytesIO(faces[number % len(faces)]))
@@ -74,7 +78,7 @@ def plain(folder: Path, shards: list[Path]) -> None:
         run.work()
 
 
-def in_parts(folder: Path, shards: list[Path], engine: str = "") -> None:
+def in_parts(folder: Path, shards: list[Path] | list[str], engine: str = "") -> None:
     """Run in parts, by one worker."""
     score_parts(settings(folder), Inputs(shards), f"{folder}/run/", call=[], mode="overwrite", engine=engine)
 
@@ -160,6 +164,67 @@ def finish(folder: Path, count: int) -> list[Path]:
     return shards
 
 
+def walk(shard: str) -> None:
+    """Read all pictures of a shard, and do nothing with them."""
+    for entry in walk_tar(shard, on_skip=lambda path: None):
+        assert entry.read is not None
+        entry.read()
+
+
+@contextmanager
+def s3_server() -> Iterator[str]:
+    """Run an S3 server in a process of its own, with one bucket; the environment names it."""
+    import os
+    import socket
+    import subprocess
+
+    from pyarrow.fs import S3FileSystem
+
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    server = subprocess.Popen(
+        [sys.executable, "-m", "moto.server", "-p", str(port)],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    os.environ |= {
+        "AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}",
+        "AWS_ACCESS_KEY_ID": "x",
+        "AWS_SECRET_ACCESS_KEY": "x",
+    }
+    os.environ |= {"AWS_DEFAULT_REGION": "us-east-1", "AWS_EC2_METADATA_DISABLED": "true"}
+    try:
+        for _ in range(100):
+            with suppress(OSError), socket.create_connection(("127.0.0.1", port)):
+                break
+            time.sleep(0.2)
+        store = S3FileSystem(endpoint_override=f"http://127.0.0.1:{port}", allow_bucket_creation=True)
+        store.create_dir("faces")
+        yield "s3://faces"
+    finally:
+        server.kill()
+        server.wait()
+
+
+def store_speed(folder: Path, crops: int, echo: Callable[[str], None]) -> dict[str, float]:
+    """Score a shard from the disk and from a store, and read it without any work; processor seconds of the reader."""
+    (shard,) = write_shards(folder, crops, crops)
+    settings(folder)
+    results = {}
+    with s3_server() as bucket:
+        write_url(f"{bucket}/{shard.name}", shard.read_bytes())
+        for where in (str(shard), f"{bucket}/{shard.name}", str(shard), f"{bucket}/{shard.name}"):
+            place = where.partition("://")[0] if "://" in where else "disk"
+            for what, run, *arguments in (("score", in_parts, folder, [where]), ("read", walk, where)):
+                cpu, wall, _ = measured(run, *arguments)
+                results[f"{what}, {place}"] = cpu
+                echo(
+                    f"{what} {crops} crops, {shard.stat().st_size / 1e6:.0f} MB, from {place}: {cpu:.2f} CPU s, {wall:.2f} s"
+                )
+    return results
+
+
 def measure(crops: list[int], units: list[int], finished: int, echo: Callable[[str], None]) -> dict[str, Any]:
     """Measure everything, and say each result in a line."""
     results: dict[str, Any] = {}
@@ -198,12 +263,17 @@ def main() -> None:
     parser.add_argument("--crops", type=int, nargs="*", default=[2000, 10_000])
     parser.add_argument("--units", type=int, nargs="*", default=[1000, 1_000_000])
     parser.add_argument("--finished", type=int, default=100_000)
+    parser.add_argument("--store", type=int, default=0)
     given = parser.parse_args()
-    print(
-        json.dumps(
-            measure(given.crops, given.units, given.finished, lambda line: print(line, file=sys.stderr))
-        )
-    )
+
+    def echo(line: str) -> None:
+        print(line, file=sys.stderr)
+
+    results = measure(given.crops, given.units, given.finished, echo)
+    if given.store:
+        with tempfile.TemporaryDirectory() as name:
+            results |= store_speed(Path(name), given.store, echo)
+    print(json.dumps(results))
 
 
 if __name__ == "__main__":

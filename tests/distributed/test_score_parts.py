@@ -216,6 +216,25 @@ def test_a_worker_that_would_compute_otherwise_cannot_begin(settings, inputs) ->
         OpenWorker(replace(order, settings=replace(order.settings, methods=("magface",))))
 
 
+def test_workers_of_several_kinds_in_one_run(settings, inputs) -> None:
+    whole(settings, inputs, "whole.jsonl")
+    other = replace(settings, runtime=replace(settings.runtime, backend="onnxruntime"))
+    parts(settings, inputs, share=Share(0, 2), mixed=True)
+    done = parts(other, inputs, share=Share(1, 2), mixed=True)
+    assert (done.complete, done.record.backend) == (True, "mixed")
+    Path("missing.jpg").write_bytes(picture(500))
+    parts(other, inputs, mixed=True, mode="retry")
+    merged(out="merged.jsonl")
+    rows = list(read_table(Path("merged.jsonl")))
+    made = [row.pop("device") for row in rows]
+    assert {str(one).partition(",")[0] for one in made} == {"openvino", "onnxruntime"}
+    for row, device, was in zip(rows, made, read_table(Path("whole.jsonl")), strict=True):
+        if str(device).startswith("openvino"):
+            assert row == was
+    with pytest.raises(OutputError, match="was made with other settings"):
+        parts(settings, inputs, mode="resume")
+
+
 def test_the_record_of_a_complete_run_is_not_lost(settings, inputs) -> None:
     parts(settings, inputs, share=Share(0, 2))
     record = Path("run/_fiqx/meta.json").read_bytes()

@@ -148,6 +148,7 @@ class EngineGroup:
     workers: o.Workers = 1
     gpus_per_worker: o.GpusPerWorker = 0.0
     share: o.ShareOfUnits = None
+    allow_mixed: o.AllowMixed = False
 
     def is_folder(self, out: str) -> bool:
         """Return whether an output is a folder of parts.

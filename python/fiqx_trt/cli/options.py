@@ -277,6 +277,14 @@ ShareOfUnits = Annotated[
         rich_help_panel=PARTS_PANEL,
     ),
 ]
+AllowMixed = Annotated[
+    bool,
+    typer.Option(
+        "--allow-mixed",
+        help="Let machines of several kinds work on one run; the column device says which made a row.",
+        rich_help_panel=PARTS_PANEL,
+    ),
+]
 PartsFolder = Annotated[
     str | None,
     typer.Option(

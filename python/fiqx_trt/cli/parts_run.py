@@ -145,6 +145,7 @@ def _make(
             share=engine.given_share,
             batch=batch,
             labels=labels,
+            mixed=engine.allow_mixed,
             report=report,
             stop=stop,
         )
@@ -193,7 +194,8 @@ def _summarise(
     counts = ", ".join(f"{count} {status}" for status, count in done.counts.items()) or "no rows"
     units = f"{done.done} of {done.units} units"
     say(f"{name}: {counts}; {units}, {record.duration_s:.1f} s")
-    say(f"{record.model} on {record.backend}, {record.device}, {record.precision}")
+    ran = f"{record.backend}, {record.device}, {record.precision}"
+    say(f"{record.model} on {'several kinds of machines' if record.backend == 'mixed' else ran}")
     if done.outcome.deaths:
         say(f"{done.outcome.deaths} workers died and were replaced")
     for number, error in sorted(done.outcome.open_units.items())[:5]:

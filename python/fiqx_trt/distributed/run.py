@@ -114,6 +114,7 @@ def score_parts(
     share: Share | None = None,
     batch: int = 32,
     labels: Sequence[str] = (),
+    mixed: bool = False,
     report: Progress | None = None,
     stop: Callable[[], bool] = lambda: False,
 ) -> PartsResult:
@@ -139,6 +140,8 @@ def score_parts(
         Batch size; does not affect results.
     labels
         Names of the labels beside the pictures that become columns (:mod:`fiqx_trt.faces.labels`).
+    mixed
+        Whether workers may differ in backend, device and precision (:class:`fiqx_trt.distributed.worker.Order`).
     report, stop
         See :func:`fiqx_trt.runs.score_table`; both after every unit.
 
@@ -163,7 +166,7 @@ def score_parts(
     try:
         driver = Driver(
             crew,
-            Order(settings, location, call, batch, tuple(labels)),
+            Order(settings, location, call, batch, tuple(labels), mixed=mixed),
             folder,
             workers=workers,
             report=report,

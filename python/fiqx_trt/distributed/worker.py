@@ -22,11 +22,14 @@ from fiqx_trt.faces.prepare import FacePreparer, FaceRecord
 from fiqx_trt.faces.sources import Source
 from fiqx_trt.faces.units import Unit
 from fiqx_trt.rows import Column, Row, RunMeta, score_columns
-from fiqx_trt.rows.schema import check_row, group_inputs, is_failed
+from fiqx_trt.rows.schema import Value, check_row, group_inputs, is_failed
 from fiqx_trt.runs.record import RanModel, run_record
 from fiqx_trt.runs.settings import RunSettings
 
-__all__ = ["OpenWorker", "Order", "Task", "in_hand_name"]
+__all__ = ["MIXED", "OpenWorker", "Order", "Task", "in_hand_name"]
+
+#: Backend, device and precision of a run of several; and the column that says which of them made a row.
+MIXED, DEVICE = "mixed", "device"
 
 
 @dataclass(frozen=True)
@@ -49,6 +52,8 @@ class Order:
         The current folder of the run, to which relative paths belong.
     joins
         Whether the run has begun, so that a worker that would compute otherwise cannot begin.
+    mixed
+        Whether workers may differ in backend, device and precision; then the column ``device`` says which one made a row.
     """
 
     settings: RunSettings
@@ -58,9 +63,12 @@ class Order:
     labels: Sequence[str] = ()
     here: str = field(default_factory=os.getcwd)
     joins: bool = False
+    mixed: bool = False
 
     def joining(self, first: RunMeta) -> Order:
-        """Return the order for further workers: they use the backend and the precision that the first one chose."""
+        """Return the order for further workers: they use the backend and the precision that the first one chose, unless mixed."""
+        if self.mixed:
+            return replace(self, joins=True)
         runtime = replace(self.settings.runtime, backend=first.backend, precision=first.precision)
         return replace(self, settings=replace(self.settings, runtime=runtime), joins=True)
 
@@ -134,9 +142,11 @@ class OpenWorker:
             self._preparer = opened.enter_context(settings.faces.preparer(model.spec, settings.runtime))
             ran = RanModel.of(model)
             record = run_record(ran, {**settings.faces.parameters, **self._maker.parameters}, order.call)
-            own_columns = (*self._maker.columns, *_label_columns(order.labels))
-            columns = score_columns(own_columns, detection=not settings.faces.aligned)
-            self.record: RunMeta = replace(record, columns=columns)
+            labels = [Column(name, "str") for name in (*order.labels, *([DEVICE] if order.mixed else []))]
+            columns = score_columns((*self._maker.columns, *labels), detection=not settings.faces.aligned)
+            self.record: RunMeta = replace(
+                _of_any_machine(record) if order.mixed else record, columns=columns
+            )
             self._ran = f"{ran.backend}, {ran.device}, {self._maker.ran}"
             self.notes = [*self._maker.notes()]
             self._folder = open_folder(order.location)
@@ -157,7 +167,8 @@ class OpenWorker:
             self._units_sha256 = require_same(self._folder, self.record).units_sha256
         self._files.begin(count(), clear=True)
         labels = Labels(self._order.labels)
-        rows: list[Row] = [{**row, **labels.of(str(row["path"]))} for row in [*self._rows(task, labels)]]
+        made = [*self._rows(task, labels)]
+        rows: list[Row] = [{**row, **labels.of(str(row["path"])), **self._device(row)} for row in made]
         for folder in self._files.folders:
             rows = self._publish_files(folder, task.unit.number, rows)
         run = RunKey(self.record.configuration_sha256, self._units_sha256)
@@ -168,6 +179,10 @@ class OpenWorker:
     def close(self) -> None:
         """Free the model and the detector."""
         self._opened.close()
+
+    def _device(self, row: Row) -> dict[str, Value]:
+        """Return the column that says what made a row; a row that is kept keeps it."""
+        return {DEVICE: row[DEVICE] or self._ran} if self._order.mixed else {}
 
     def _publish_files(self, folder: Path, number: int, rows: Sequence[Row]) -> list[Row]:
         """Publish the files of a unit's faces as one archive, and return the rows, which name them in it."""
@@ -234,8 +249,10 @@ class OpenWorker:
         self._folder.remove(name)
 
 
-def _label_columns(names: Sequence[str]) -> list[Column]:
-    return [Column(name, "str") for name in names]
+def _of_any_machine(record: RunMeta) -> RunMeta:
+    """Return a record without what may differ between the machines of a mixed run."""
+    parameters = {name: value for name, value in record.parameters.items() if name != "backend.package"}
+    return replace(record, backend=MIXED, device=MIXED, precision=MIXED, parameters=parameters)
 
 
 def _prepared(preparer: FacePreparer, source: Source) -> list[FaceRecord]:
