@@ -60,6 +60,11 @@ def test_assess_measures_records_and_is_repeatable(
     for name in ("serfiq", "magface", "flip"):
         expected = spearmanr([float(row[name]) for row in copies], similarity)[0]
         assert summary["spearman"][name]["blur"]["value"] == pytest.approx(expected)
+    degraded = [row for row in rows if row["degradation"] != "none"]
+    genuine = [float(row["genuine_similarity"]) for row in degraded]
+    for name in ("serfiq", "flip"):
+        expected = spearmanr([float(row[name]) for row in degraded], genuine)[0]
+        assert summary["spearman"][name]["degraded, other pictures"]["value"] == pytest.approx(expected)
     sidecar = json.loads(recogniser.with_suffix(".json").read_text())
     entry = sidecar["validity"]["flip"]
     assert entry["against"] == "genuine"
@@ -71,6 +76,9 @@ def test_assess_measures_records_and_is_repeatable(
     assert sidecar["cosines"] == summary["cosines"]
     page = read_report(out)
     assert [row[0] for row in page.tables[0]][1:3] == ["degraded, other pictures", "all degradations"]
+    assert page.rows["against"] == ["genuine_similarity", "serfiq"]
+    assert len(page.rows["paths"]) == len(rows)
+    assert sorted(page.rows["tiles"]) == list(range(len(rows)))
     options = ("--identities", "folder", "--model", recogniser, "--out", again, "--no-record", "--quiet")
     assert cli("assess", people, *options, *OPTIONS).code == 0
     assert (again / "copies.csv").read_bytes() == (out / "copies.csv").read_bytes()

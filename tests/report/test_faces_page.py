@@ -227,6 +227,30 @@ def test_a_range_is_dragged_over_the_histogram(large: tuple[Path, Faces], chromi
     chromium.visit(path, body)
 
 
+def test_a_point_is_a_face(large: tuple[Path, Faces], chromium: Browser) -> None:
+    path, faces = large
+
+    def body(page: Any) -> None:
+        page.click("text=One number against another")
+        assert "9,800 rows" in page.inner_text("#scatter-ends")
+        page.select_option("#across", "serfiq_scaled")
+        page.select_option("#up", "serfiq")  # rises with the other
+        box = page.locator("#scatter").bounding_box()
+        page.mouse.click(box["x"] + box["width"] * 0.75, box["y"] + box["height"] * 0.25)
+        values = dict(
+            zip(
+                page.locator("#detail dt").all_inner_texts(),
+                page.locator("#detail dd").all_inner_texts(),
+                strict=True,
+            )
+        )
+        known = faces.numbers["serfiq_scaled"][faces.ok]
+        wanted = known.min() + 0.75 * (known.max() - known.min())
+        assert float(values["serfiq_scaled"]) == pytest.approx(wanted, abs=0.03)
+
+    chromium.visit(path, body)
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_narrow_screens_print_and_axe(large: tuple[Path, Faces], chromium: Browser, scheme: str) -> None:
     def body(page: Any) -> None:

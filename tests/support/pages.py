@@ -23,7 +23,20 @@ ALLOWED = {
     *("table", "caption", "thead", "tbody", "tr", "th", "td"),
 }
 #: What the table of all rows has beside these.
-EXPLORER = {"noscript", "script", "label", "input", "select", "button", "kbd", "svg", "dialog"}
+EXPLORER = {
+    "noscript",
+    "script",
+    "label",
+    "input",
+    "select",
+    "button",
+    "kbd",
+    "svg",
+    "dialog",
+    "details",
+    "summary",
+    "canvas",
+}
 
 
 @dataclass

@@ -15,7 +15,7 @@ from fiqx_trt.evaluate.method_curves import EdcOptions, EdcResult
 from fiqx_trt.experiments.degraded_scores import DegradedScores
 from fiqx_trt.experiments.probe_discard import discard_curves
 
-__all__ = ["Assessment", "AssessmentOptions", "MethodValidity", "assess"]
+__all__ = ["Assessment", "AssessmentOptions", "GenuineSimilarity", "MethodValidity", "assess"]
 
 Doubles = NDArray[np.float64]
 COSINE_QUANTILES = (0.05, 0.5, 0.95)
@@ -178,7 +178,7 @@ def assess(
             f"{int(finite.sum())} degraded copies have finite numbers; at least {FEWEST} are needed. Give other faces"
         )
     several = people is not None and len(np.unique(codes)) > 1
-    genuine = _GenuineSimilarity(scored, codes) if several else None
+    genuine = GenuineSimilarity(scored, codes) if several else None
     methods = {
         name: _method(scored, name, finite, codes, genuine, options) for name in scored.higher_is_better
     }
@@ -206,8 +206,16 @@ def _finite(scored: DegradedScores) -> NDArray[np.bool_]:
     return np.asarray(np.all(finite, axis=0))
 
 
-class _GenuineSimilarity:
-    """Mean cosine of faces and of copies to the untouched other pictures of the same person."""
+class GenuineSimilarity:
+    """Mean cosine of N faces and of their copies to the untouched other pictures of the same person, NaN where there is none.
+
+    Parameters
+    ----------
+    scored
+        Scores and embeddings of the faces and of their copies.
+    codes
+        A number for the person on each face, ``(N,)``.
+    """
 
     def __init__(self, scored: DegradedScores, codes: NDArray[np.intp]) -> None:
         vectors = np.nan_to_num(scored.embeddings.astype(np.float64))
@@ -229,7 +237,7 @@ def _method(
     name: str,
     finite: NDArray[np.bool_],
     codes: NDArray[np.intp],
-    genuine: _GenuineSimilarity | None,
+    genuine: GenuineSimilarity | None,
     options: AssessmentOptions,
 ) -> MethodValidity:
     clean, degraded = scored.rising(name)

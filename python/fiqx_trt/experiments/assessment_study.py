@@ -8,7 +8,9 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fiqx_trt.experiments.assessment import Assessment, AssessmentOptions, assess
+import numpy as np
+
+from fiqx_trt.experiments.assessment import Assessment, AssessmentOptions, GenuineSimilarity, assess
 from fiqx_trt.experiments.degraded_scores import DegradedScores, score_degraded
 from fiqx_trt.experiments.probe_discard import relative_area
 from fiqx_trt.experiments.study import Progress, Rows, StudySetup
@@ -42,6 +44,8 @@ class AssessmentStudy:
         (:func:`compare_taps`).
     maps
         What the maps are worth, where that was asked for (:func:`fiqx_trt.experiments.map_worth.judge_some`).
+    people
+        The person on each face, where they are known.
     """
 
     setup: StudySetup
@@ -49,6 +53,7 @@ class AssessmentStudy:
     result: Assessment
     taps: Mapping[str, Estimate] = field(default_factory=dict)
     maps: DeletionStudy | None = None
+    people: Sequence[str] | None = None
 
     def summary(self) -> dict[str, Any]:
         """Return every number of the assessment, as JSON values."""
@@ -77,12 +82,17 @@ class AssessmentStudy:
 
     def _copies(self) -> Iterator[dict[str, Any]]:
         faces, scores, similarity = self.setup.faces, self.scores, self.scores.similarity
+        genuine = self._genuine()
         for i in range(len(scores)):
             clean = {name: float(values[i]) for name, values in scores.clean.items()}
+            if genuine is not None:
+                clean["genuine_similarity"] = float(genuine.untouched[i])
             yield {**faces.row(i), "degradation": "none", "strength": 0.0, "similarity": 1.0, **clean}
             for k, kind in enumerate(scores.kinds):
                 for n, strength in enumerate(scores.levels):
                     values = {name: float(v[i, k, n]) for name, v in scores.degraded.items()}
+                    if genuine is not None:
+                        values["genuine_similarity"] = float(genuine.copies[i, k, n])
                     yield {
                         **faces.row(i),
                         "degradation": kind,
@@ -90,6 +100,12 @@ class AssessmentStudy:
                         "similarity": float(similarity[i, k, n]),
                         **values,
                     }
+
+    def _genuine(self) -> GenuineSimilarity | None:
+        """Return the similarity to other pictures of the same person, where there are several people."""
+        if self.people is None or len(set(self.people)) < 2:
+            return None
+        return GenuineSimilarity(self.scores, np.unique(list(self.people), return_inverse=True)[1])
 
 
 def study_assessment(
@@ -124,7 +140,7 @@ def study_assessment(
     options = options or AssessmentOptions()
     scores = score_degraded(model, faces.images, methods, progress=progress)
     result = assess(scores, people=people, options=options)
-    return AssessmentStudy(StudySetup.of(model, faces, asdict(options)), scores, result)
+    return AssessmentStudy(StudySetup.of(model, faces, asdict(options)), scores, result, people=people)
 
 
 def compare_taps(

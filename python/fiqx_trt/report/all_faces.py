@@ -24,6 +24,7 @@ def all_faces(
     reading: str,
     folders: Sequence[str] = (),
     title: str = TITLE,
+    against: tuple[str, str] | None = None,
 ) -> Section:
     """Return the section.
 
@@ -41,6 +42,8 @@ def all_faces(
         Folders of pictures and maps beside the page.
     title
         The heading.
+    against
+        Two columns that are drawn against each other at once; any two can be chosen on the page.
     """
     links: Mapping[str, str] = {
         column: f"{folder}/"
@@ -61,4 +64,6 @@ def all_faces(
         if beside
         else ""
     )
-    return Section(title, [Explorer(faces, sprites, kept, why, marks, links), f"{reading}{left}{belongs}"])
+    return Section(
+        title, [Explorer(faces, sprites, kept, why, marks, links, against), f"{reading}{left}{belongs}"]
+    )

@@ -60,7 +60,9 @@ FORMULAS = Table(
 )
 
 
-def assess_page(study: AssessmentStudy, pictures: Mapping[str, Picture], record: RunRecord) -> Page:
+def assess_page(
+    study: AssessmentStudy, pictures: Mapping[str, Picture], record: RunRecord, copies: Section
+) -> Page:
     """Return the report of an assessment.
 
     Parameters
@@ -71,6 +73,8 @@ def assess_page(study: AssessmentStudy, pictures: Mapping[str, Picture], record:
         Its figures (:func:`fiqx_trt.figures.studies.assessment_pictures`).
     record
         The command.
+    copies
+        The table of all copies (:func:`fiqx_trt.report.copies.copies_section`).
     """
     result = study.result
     facts = [
@@ -89,6 +93,7 @@ def assess_page(study: AssessmentStudy, pictures: Mapping[str, Picture], record:
     sections = [
         Section("In short", [_table(result), *_discard_table(result), *_cosine_table(result)]),
         cautions(record, _notes(result)),
+        copies,
         Section("Correlations", [_validity(pictures["validity"])]),
         Section("What each degradation does", [_degradations(pictures["degradations"])]),
         *([Section("Taps", [_tap_table(study.taps)])] if study.taps else []),
@@ -96,10 +101,13 @@ def assess_page(study: AssessmentStudy, pictures: Mapping[str, Picture], record:
         Section("What was computed", [FORMULAS]),
         *closing(facts, Files([*FILES, ("summary.json", "every number of this page")])),
     ]
-    return Page("fiqx-trt assess", "What the quality predicts", _lead(study), sections, foot=page_foot())
+    return Page(
+        "fiqx-trt assess", "What the quality predicts", _lead(study), sections, foot=page_foot(explored=True)
+    )
 
 
 FILES = (
+    ("thumbs/", "small pictures of the faces and their copies, many on a sheet, the lowest quality first"),
     ("copies.csv", "similarity and every method's score of each degraded copy"),
     ("validity.png", "the correlations"),
     ("degradations.png", "similarity and ranks of quality by strength"),

@@ -47,6 +47,8 @@ class Explorer:
         The same as words to choose by, with blanks between.
     links
         Column with names of files → the folder they are in, relative to the page.
+    against
+        Two columns that are drawn against each other at once, across and up.
     """
 
     faces: Faces
@@ -55,6 +57,7 @@ class Explorer:
     why: Texts
     marks: Texts
     links: Mapping[str, str]
+    against: tuple[str, str] | None = None
 
     def json(self) -> str:
         """Return the rows as JSON that may stand in a page: without ``<``, and without characters that cannot be seen."""
@@ -77,6 +80,7 @@ class Explorer:
             "sheet": _dumped(sheet),
             "links": _dumped(dict(self.links)),
             "shown": _dumped(list(self.shown)),
+            "against": _dumped(list(self.against or ())),
             "prefix": _dumped(prefix),
             "rows": "null" if whole else _whole(faces.rows),
             "tiles": _whole(sprites.tiles),

@@ -220,7 +220,7 @@ class _Body:
         columns = [[row[i] for row in table.rows] for i in range(len(table.header))]
         kinds = [' class="number"' if all(map(_NUMBER.fullmatch, cells)) else "" for cells in columns]
         head = "".join(
-            f'<th scope="col"{kind}>{_text(name)}</th>'
+            f'<th scope="col"{kind}>{_text(name)}</th>' if name else "<td></td>"
             for name, kind in zip(table.header, kinds, strict=True)
         )
         body = "\n".join(_row(row, kinds) for row in table.rows)

@@ -13,6 +13,7 @@ from fiqx_trt.figures.canvas import save_pictures
 from fiqx_trt.files import require_absent, write_json, write_rows
 from fiqx_trt.report.assess import assess_page
 from fiqx_trt.report.compare import comparison_page
+from fiqx_trt.report.copies import copies_section
 from fiqx_trt.report.deletion import deletion_page
 from fiqx_trt.report.inpainting import inpainting_page
 from fiqx_trt.report.masks import masks_page
@@ -92,7 +93,7 @@ def write_assessment(study: AssessmentStudy, out: Path, record: RunRecord | None
     """Write an assessment into a folder."""
     record = _of_study(record, study.setup)
     pictures = studies.assessment_pictures(study)
-    page = assess_page(study, pictures, record)
+    page = assess_page(study, pictures, record, copies_section(study, out))
     _write(out, study.tables(), pictures, page, {**record.summary(), **study.summary()})
 
 

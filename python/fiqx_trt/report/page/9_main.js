@@ -3,16 +3,18 @@
 function choices(select, all, counts) {
   const options = [...counts].map(([word, count]) => make("option", { value: word, textContent: `${word} (${WHOLE.format(count)})` }));
   select.replaceChildren(make("option", { value: "", textContent: all }), ...options);
-  select.closest("label").hidden = options.length < 1;
+  select.closest("label").hidden = options.length < (select.id === "mark" ? 1 : 2);
 }
 
 function start() {
-  const faces = new Faces(JSON.parse(byId("rows").textContent));
+  const data = JSON.parse(byId("rows").textContent);
+  const faces = new Faces(data);
   byId("all-faces").hidden = false;
   const view = new View(faces);
   const detail = new Detail(view);
   const table = new FaceTable(view, (row) => detail.open(row), (row) => detail.pin(row));
   const histogram = new Histogram(view);
+  const scatter = new Scatter(view, data.against, (row) => detail.open(row));
   const find = byId("find"), status = byId("status"), mark = byId("mark"), group = byId("group"), measure = byId("measure");
 
   choices(status, "all", view.counts("status"));
@@ -60,7 +62,7 @@ function start() {
   addEventListener("hashchange", () => detail.follow());
   detail.follow();
   document.documentElement.dataset.ready = "yes";
-  return { table, histogram };
+  return { table, histogram, scatter };
 }
 
 start();
