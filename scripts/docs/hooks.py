@@ -23,6 +23,7 @@ FILES = {
     "changes.md": "CHANGELOG.md",
     "architecture.md": "ARCHITECTURE.md",
     "contributing.md": "CONTRIBUTING.md",
+    "licences.md": "THIRD_PARTY_LICENSES.md",
 }
 #: ``<!-- README: Heading -->`` in a page stands for that section of the README.
 SECTION = re.compile(r"^<!-- README: (.+) -->$", flags=re.MULTILINE)

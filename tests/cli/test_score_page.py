@@ -50,6 +50,15 @@ def test_a_page_that_was_made_later_is_the_same(cli, photos: Path, recogniser: P
         assert message in refused.err
 
 
+def test_a_run_without_a_face_has_a_page(cli, photos: Path, recogniser: Path, tmp_path: Path) -> None:
+    """There is no thumbnail then, which would have made the folder."""
+    line = f"score {photos}/05-torn.png --aligned --model {recogniser} --backend onnxruntime --out {tmp_path}"
+    done = cli(f"{line}/t.csv --page {tmp_path}/t")
+    assert done.code == 3, done.err
+    assert sorted(pages(tmp_path / "t")) == ["report.html"]
+    assert "decode_error" in (tmp_path / "t" / "report.html").read_text(encoding="utf-8")
+
+
 def test_rows_on_the_page_are_those_of_the_table(cli, photos: Path, recogniser: Path, tmp_path: Path) -> None:
     line = f"score {photos} --aligned --model {recogniser} --backend onnxruntime --method serfiq --method magface"
     assert cli(f"{line} --out {tmp_path}/p/s.parquet --page {tmp_path}/p -q").code == 3

@@ -142,16 +142,3 @@ def test_the_page_of_methods_names_every_method() -> None:
     assert [
         name for name in method_names() if f"`{name}`" not in text and f"--method {name}`" not in text
     ] == []
-
-
-def test_the_page_of_installation_names_every_extra() -> None:
-    tomllib = pytest.importorskip("tomllib")
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    text = (ROOT / "docs" / "install.md").read_text(encoding="utf-8")
-    of_developers = {"test", "bench", "dev"}
-    shown = set(
-        re.findall(
-            r"^\| `(\w+)` \|", text.partition("## Extras")[2].partition("\n## ")[0], flags=re.MULTILINE
-        )
-    )
-    assert shown == set(project["optional-dependencies"]) - of_developers

@@ -77,13 +77,17 @@ STATUS_WORDS = {
 
 
 def save_page(page: Page, folder: Path) -> Path:
-    """Write ``report.html`` into a folder, in one step; one that has these very bytes is left alone.
+    """Write ``report.html`` into a folder, which is made, in one step; one that has these very bytes is left alone.
 
     Raises
     ------
     OutputError
         The folder cannot be written.
     """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"cannot write {folder}: {error.strerror}; choose another place") from error
     write_settled(folder / REPORT, page.html().encode())
     return folder / REPORT
 
