@@ -16,6 +16,10 @@ REFERENCE = Path(__file__).resolve().parents[2] / "docs" / "reference"
 ROLE = re.compile(r":(?:func|class|meth|mod|data|attr|exc):`(~?)([\w.]+)`")
 #: What announces a block of code: two colons, alone on a line or behind a sentence.
 EXAMPLE = re.compile(r"(?:(?<=\n)::|:(:))(?=\n\s*\n)")
+TABLE = re.compile(
+    r"^(?P<border>=+(?: +=+)+)\n(?P<head>.+)\n(?P=border)\n(?P<rows>(?:.+\n)+?)(?P=border)(?:\n|\Z)",
+    flags=re.MULTILINE,
+)
 #: Parameters that share a description, and the description.
 SHARED = re.compile(r"^(\w+(?:, \w+)+)\n((?:[ ]{4}.*\n?|\n(?=[ ]{4}))+)", flags=re.MULTILINE)
 
@@ -30,11 +34,22 @@ class SphinxRoles(Extension):
 
 
 def markdown(text: str) -> str:
-    """Return a docstring without roles, and with one entry for each parameter, so that each gets its own type."""
-    head, title, sections = text.partition("\nParameters\n----------\n")
-    own, line, others = sections.partition("\n\n")
-    separate = title + SHARED.sub(_each, own) + line + others if title else ""
-    return EXAMPLE.sub(lambda found: found[1] or "", ROLE.sub(_link, head + separate))
+    """Return a docstring as Markdown, with one entry for each parameter and error, so that each gets its own type or link."""
+    for title in ("\nParameters\n----------\n", "\nRaises\n------\n"):
+        head, found, sections = text.partition(title)
+        own, line, others = sections.partition("\n\n")
+        text = head + found + SHARED.sub(_each, own) + line + others
+    return EXAMPLE.sub(lambda found: found[1] or "", ROLE.sub(_link, TABLE.sub(_table, text)))
+
+
+def _table(found: re.Match[str]) -> str:
+    """Return a table of Markdown in place of one whose columns lie below lines of equal signs."""
+    starts = [column.start() for column in re.finditer("=+", found["border"])]
+    cells = [slice(start, end) for start, end in zip(starts, [*starts[1:], None], strict=True)]
+    head, *rows = [
+        [line[one].strip() for one in cells] for line in (found["head"], *found["rows"].splitlines())
+    ]
+    return "\n".join(f"| {' | '.join(row)} |" for row in (head, ["---"] * len(head), *rows)) + "\n"
 
 
 def _each(found: re.Match[str]) -> str:

@@ -47,10 +47,10 @@ class Preset:
     weights: str
 
 
-#: The paper's numbers (T 4.2). Its authors' program weighs with ``"sum"``.
 PRESETS: Mapping[str, Preset] = MappingProxyType(
     {"arcface": Preset(130.0, 0.88, 7.5, "sum"), "facenet": Preset(450.0, 0.93, 5.5, "sum")}
 )
+"""α, r, γ and the weighting of the paper (Terhörst et al., 4.2), by name. Its authors' program weighs with ``"sum"``."""
 
 
 def calibrate_quality(raw: NDArray[np.float64]) -> tuple[float, float]:

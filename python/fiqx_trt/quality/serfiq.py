@@ -347,10 +347,13 @@ def serfiq(
         Probability p that a unit is dropped.
     estimator
         ``"closed-form"`` (default), see :func:`closed_form_distance`; or ``"sampled"``, the paper's stochastic passes.
-    passes, seed, distance
-        Of the estimator ``"sampled"`` alone: m passes of the head (100), the seed of the masks (0), and ``"pairs"`` (default)
-        or ``"paper"``, see :class:`fiqx_trt.quality.base.MethodOptions`. The masks are the same for every face: another seed
-        moves all scores of a model together, so an absolute number depends on it.
+    passes
+        Number m of passes of the head, of the estimator ``"sampled"``; ``None``: 100.
+    seed
+        Seed of the dropout masks, of the estimator ``"sampled"``; ``None``: 0. The masks are the same for every face:
+        another seed moves all scores of a model together, so an absolute number depends on it.
+    distance
+        ``"pairs"`` (default) or ``"paper"``, see :class:`fiqx_trt.quality.MethodOptions`; of the estimator ``"sampled"``.
 
     Returns
     -------
