@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from fiqx_trt.distributed.ahead import in_order
 from fiqx_trt.distributed.folder import RunFolder, open_folder
-from fiqx_trt.distributed.parts import RunKey, open_own, part_numbers
+from fiqx_trt.distributed.parts import RunKey, part_name, part_numbers, read_own_file
 from fiqx_trt.distributed.plan import Plan, read_plan
 from fiqx_trt.errors import OutputError
 from fiqx_trt.rows import Mode, RunMeta, open_table
 
 __all__ = ["merge_parts", "unit_rows"]
 
-#: Rows that are written at once.
-ROWS = 4096
+#: Rows that are written at once, and parts that are fetched ahead.
+ROWS, AHEAD = 4096, 16
 
 
 def merge_parts(location: str, out: Path, *, mode: Mode = "new") -> RunMeta:
@@ -74,6 +76,9 @@ def unit_rows(folder: RunFolder) -> Iterator[tuple[int, dict[str, Any]]]:
 
 def _rows(folder: RunFolder, plan: Plan, record: RunMeta) -> Iterator[tuple[int, dict[str, Any]]]:
     run = RunKey(record.configuration_sha256, plan.units_sha256)
-    for number in range(plan.units):
-        with open_own(folder, number, run) as (_, rows):
-            yield from ((number, row) for row in rows)
+    contents = in_order(lambda number: folder.read(part_name(number)), range(plan.units), waiting=AHEAD)
+    for number, content in enumerate(contents):
+        if content is None:
+            raise OutputError(f"{folder.location} has lost {part_name(number)}; --resume makes it again")
+        _, rows = read_own_file(io.BytesIO(content), folder, number, run)
+        yield from ((number, row) for row in rows)

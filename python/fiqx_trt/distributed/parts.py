@@ -17,7 +17,17 @@ from fiqx_trt.rows import Column, Row
 from fiqx_trt.rows.schema import group_inputs
 from fiqx_trt.text import unescape_text
 
-__all__ = ["Part", "RunKey", "encode_part", "open_own", "part_name", "part_numbers", "read_own", "read_part"]
+__all__ = [
+    "Part",
+    "RunKey",
+    "encode_part",
+    "open_own",
+    "part_name",
+    "part_numbers",
+    "read_own",
+    "read_own_file",
+    "read_part",
+]
 
 _PREFIX, _SUFFIX = "part-", ".parquet"
 _KEY = b"fiqx"
@@ -148,12 +158,19 @@ def open_own(
     OutputError
         It is damaged, or of another run.
     """
-    name = f"{folder.location.rstrip('/')}/{part_name(number)}"
     with folder.open(part_name(number), whole=whole) as file:
-        part, rows = read_part(file, name)
-        if not part.belongs(number, run):
-            raise OutputError(f"{name} is of another run; --retry-failed makes it again")
-        yield part, rows
+        yield read_own_file(file, folder, number, run)
+
+
+def read_own_file(
+    file: BinaryIO, folder: RunFolder, number: int, run: RunKey
+) -> tuple[Part, Iterator[dict[str, Any]]]:
+    """Return the part of a unit, whose file is open, and its rows; errors are those of `open_own`."""
+    name = f"{folder.location.rstrip('/')}/{part_name(number)}"
+    part, rows = read_part(file, name)
+    if not part.belongs(number, run):
+        raise OutputError(f"{name} is of another run; --retry-failed makes it again")
+    return part, rows
 
 
 def read_own(folder: RunFolder, number: int, run: RunKey) -> Part:

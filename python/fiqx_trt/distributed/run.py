@@ -5,11 +5,11 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
+from fiqx_trt.distributed.ahead import in_order
 from fiqx_trt.distributed.crew import Crew, InProcess
 from fiqx_trt.distributed.driver import Driver, Outcome
 from fiqx_trt.distributed.folder import RunFolder, open_folder
@@ -29,8 +29,6 @@ if TYPE_CHECKING:
 
 __all__ = ["ENGINES", "PartsResult", "Share", "score_parts"]
 
-#: Footers of parts that are read at one time, and that are asked for: in an object store each is a request or two.
-READERS, BLOCK = 16, 1024
 #: What can start workers; ``""`` is this process.
 ENGINES = ("", "local", "ray")
 
@@ -212,12 +210,16 @@ def _tasks(
     share: Share | None,
 ) -> Iterator[Task]:
     """Yield what is to be made; what is made again is taken out of `finished`."""
-    for unit in units:
-        if share is not None and not share.has(unit.number):
-            continue
-        if unit.number not in finished:
-            yield Task(unit)
-        elif mode == "retry" and (failed := _failed(folder, unit.number, run)) != 0:
+    own = (unit for unit in units if share is None or share.has(unit.number))
+    if mode != "retry":
+        yield from (Task(unit) for unit in own if unit.number not in finished)
+        return
+
+    def looked_at(unit: Unit) -> tuple[Unit, int | None]:
+        return unit, _failed(folder, unit.number, run) if unit.number in finished else None
+
+    for unit, failed in in_order(looked_at, own):
+        if failed != 0:
             finished.discard(unit.number)
             yield Task(unit, retry=failed is not None)
 
@@ -275,13 +277,9 @@ def sum_up(
     counts, inputs = Counter(made.counts), made.inputs
     run = RunKey(record.configuration_sha256, plan.units_sha256)
     read = partial(read_own, folder, run=run)
-    with ThreadPoolExecutor(READERS, "fiqx-footers") as threads:
-        for begin in range(
-            0, len(others), BLOCK
-        ):  # a future for each unit of a large run would fill the memory
-            for part in threads.map(read, others[begin : begin + BLOCK]):
-                counts.update(part.counts)
-                inputs += part.inputs
+    for part in in_order(read, others):
+        counts.update(part.counts)
+        inputs += part.inputs
     ordered = dict(sorted(counts.items()))
     return replace(
         record,
