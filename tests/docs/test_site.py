@@ -142,3 +142,19 @@ def test_the_page_of_methods_names_every_method() -> None:
     assert [
         name for name in method_names() if f"`{name}`" not in text and f"--method {name}`" not in text
     ] == []
+
+
+def test_the_figures_of_the_page_of_meaning_are_measured_ones() -> None:
+    """Every figure with a band, and every figure of a table, stands in benchmarks/RESULTS.md or in the table of known models."""
+    text = (ROOT / "docs" / "meaning.md").read_text(encoding="utf-8")
+    measured = (ROOT / "benchmarks" / "RESULTS.md").read_text(encoding="utf-8")
+    bands = re.findall(r"[-+−]?[\d.]*\.\d+ \[[-+−]?[\d.]+, [-+−]?[\d.]+\]", text)
+    cells = [
+        cell
+        for row in re.findall(r"^\| .*\.\d+.* \|$", text, flags=re.MULTILINE)
+        for cell in re.findall(r"\.\d\d\b", row)
+    ]
+    assert len(bands) > 8
+    assert len(cells) > 10
+    flat = " ".join(measured.split()).replace("**", "")
+    assert [figure for figure in [*bands, *cells] if figure not in flat] == []

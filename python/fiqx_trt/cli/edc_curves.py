@@ -48,7 +48,11 @@ class CurveGroup:
         ),
     ] = False
     axis: Annotated[
-        str, typer.Option(help="What is counted: comparisons or genuine.", rich_help_panel=CURVES_PANEL)
+        str,
+        typer.Option(
+            help="What the discard is a fraction of: all comparisons, or genuine ones.",
+            rich_help_panel=CURVES_PANEL,
+        ),
     ] = "comparisons"
     missing: Annotated[
         str,

@@ -77,7 +77,7 @@ def masks(
     runtime: g.GradientRuntimeGroup,
     output: g.ResultGroup,
 ) -> None:
-    """Cover random squares of every face: whether the covered area loses pixel quality, and the face quality (T 5.2)."""
+    """Cover random squares of every face: whether they lose pixel quality, and the face quality (Terhörst et al., 5.2)."""
     from fiqx_trt.experiments.face_set import read_faces
     from fiqx_trt.experiments.mask_study import MaskOptions, study_masks
     from fiqx_trt.models.gradients import WEIGHTS
@@ -116,7 +116,7 @@ def inpaint(
     runtime: g.GradientRuntimeGroup,
     output: g.ResultGroup,
 ) -> None:
-    """Fill in the least useful area of every face: whether the face gains quality (T 5.1)."""
+    """Fill in the least useful area of every face: whether the face gains quality (Terhörst et al., 5.1)."""
     from fiqx_trt.experiments.face_set import read_faces
     from fiqx_trt.experiments.inpainting_study import study_inpainting
     from fiqx_trt.report.study_folder import start_folder, write_inpainting
@@ -158,7 +158,7 @@ def compare(
     runtime: g.GradientRuntimeGroup,
     output: g.ResultGroup,
 ) -> None:
-    """Put a person's reference beside pictures that break its rules: what became less useful, and where (T 5.3)."""
+    """Put a person's reference beside pictures that break its rules: what got less useful, and where (Terhörst et al., 5.3)."""
     from fiqx_trt.experiments.compare import study_comparison
     from fiqx_trt.experiments.face_set import read_faces
     from fiqx_trt.faces.sources import iter_sources
@@ -204,9 +204,11 @@ def deletion(
         ),
     ] = None,
     identities: o.Identities = None,
-    cells: Annotated[int, typer.Option(min=2, help="Cells per side of the face.")] = 8,
-    steps: Annotated[int, typer.Option(min=1, help="Steps between nothing and everything.")] = 16,
-    randoms: Annotated[int, typer.Option(min=1, help="Random orders that make chance.")] = 5,
+    cells: Annotated[int, typer.Option(min=2, help="Cells per side into which a face is divided.")] = 8,
+    steps: Annotated[int, typer.Option(min=1, help="Steps between the whole face and none of it.")] = 16,
+    randoms: Annotated[
+        int, typer.Option(min=1, help="Random orders, whose mean curve is called chance.")
+    ] = 5,
     replicates: Annotated[int, typer.Option(min=2, help="Bootstrap replicates of the bands.")] = 1000,
     seed: Seed = 0,
     limit: Limit = None,

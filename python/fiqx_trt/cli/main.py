@@ -107,7 +107,7 @@ def root(
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and leave.")
     ] = False,
     debug: Annotated[
-        bool, typer.Option("--debug", help="Show tracebacks. May stand anywhere in the line.")
+        bool, typer.Option("--debug", help="Show tracebacks of errors; may stand anywhere in the line.")
     ] = False,
 ) -> None:
     """Explain and measure face-image quality: what a face recogniser can do with a picture, and why."""

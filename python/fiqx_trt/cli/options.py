@@ -101,7 +101,9 @@ Middle = Annotated[
 ]
 Estimator = Annotated[
     str,
-    typer.Option(help="SER-FIQ: closed-form (no chance in it), or sampled (dropout passes, as the paper)."),
+    typer.Option(
+        help="SER-FIQ: closed-form (computed, without random numbers), or sampled (dropout passes, as in the paper)."
+    ),
 ]
 Passes = Annotated[
     int | None,
@@ -177,7 +179,7 @@ Batch = Annotated[
     typer.Option(min=1, help="Faces of one batch. Does not affect results.", rich_help_panel=RUNTIME_PANEL),
 ]
 Threads = Annotated[
-    int | None, typer.Option(min=1, help="Threads; default: all processors.", rich_help_panel=RUNTIME_PANEL)
+    int | None, typer.Option(min=1, help="Processor threads; default: all.", rich_help_panel=RUNTIME_PANEL)
 ]
 Aligned = Annotated[
     bool,
@@ -238,7 +240,8 @@ Column = Annotated[
     ),
 ]
 Quiet = Annotated[
-    bool, typer.Option("--quiet", "-q", help="No progress, no summary.", rich_help_panel=OUTPUT_PANEL)
+    bool,
+    typer.Option("--quiet", "-q", help="Print neither progress nor a summary.", rich_help_panel=OUTPUT_PANEL),
 ]
 Identities = Annotated[
     str | None,
@@ -296,7 +299,10 @@ PartsFolder = Annotated[
     ),
 ]
 Resume = Annotated[
-    bool, typer.Option("--resume", help="Go on after an interruption.", rich_help_panel=OUTPUT_PANEL)
+    bool,
+    typer.Option(
+        "--resume", help="Go on with an interrupted run: make what is missing.", rich_help_panel=OUTPUT_PANEL
+    ),
 ]
 RetryFailed = Annotated[
     bool,

@@ -25,10 +25,10 @@ def pack(
         ),
     ],
     name: Annotated[
-        str, typer.Option(metavar="NAME", help="Begin of the shards' names: NAME-000000.tar.")
+        str, typer.Option(metavar="NAME", help="How the names of the shards begin: NAME-000000.tar.")
     ] = "shard",
     per_shard: Annotated[
-        int, typer.Option("--pictures", metavar="N", min=1, help="Pictures in a shard.")
+        int, typer.Option("--pictures", metavar="N", min=1, help="Pictures in a shard, at most.")
     ] = 4096,
     share: o.ShareOfUnits = None,
     resume: o.Resume = False,

@@ -99,7 +99,10 @@ def score(
     dropout: Annotated[float, typer.Option(help="SER-FIQ: dropout probability.")] = 0.5,
     seed: o.MaskSeed = None,
     distance: Annotated[
-        str, typer.Option(help="SER-FIQ: mean over the pairs, or the paper's factor 2/m².")
+        str,
+        typer.Option(
+            help="SER-FIQ sampled: pairs (mean over the pairs), or paper (the paper's factor 2/m²)."
+        ),
     ] = "pairs",
     option: o.MethodOption = None,
     threshold: LeastQuality = None,
