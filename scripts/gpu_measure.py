@@ -5,6 +5,7 @@ Run by `gpu_check`, one part at a time: ``python scripts/gpu_measure.py pipeline
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import sys
@@ -28,6 +29,7 @@ PRECISIONS = (("fp32", 0.99999),) if DRY else (("fp32", 0.99999), ("fp16", 0.999
 HALF = PRECISIONS[-1][0]
 
 
+@functools.cache
 def network() -> tuple[Any, Path]:
     """Return ResNet-100 with random weights, a small network in a dry run, and the file it was written to."""
     from fiqx_trt.onnx_export.architectures.iresnet import build_iresnet100
@@ -113,7 +115,8 @@ def run_network(
     if name == "torch":
         recorded = any(note == "CUDA graphs: recorded" for note in session.notes)
         report.require(recorded or DEVICE == "cpu", f"{label}: no CUDA graph: {session.notes}")
-        report.numbers[f"{label}: launch by launch, faces per second"] = launched(model, precision, batch)
+        if batch == BATCHES[0]:  # few rows: here the host's part counts most
+            report.numbers[f"{label}: launch by launch, faces per second"] = launched(model, precision, batch)
 
 
 def launched(model: Any, precision: str, batch: int) -> int:
@@ -131,6 +134,35 @@ def launched(model: Any, precision: str, batch: int) -> int:
             return round(FACES / seconds(lambda: session.run_device(feeds)))
     finally:
         del os.environ["FIQX_CUDA_GRAPHS"]
+
+
+def variants(report: Report) -> None:
+    """Time what each step of torch's graph gains: folds on both sides, and the order of channels last."""
+    import onnx
+    import torch
+    from gpu_timing import launch_seconds
+
+    from fiqx_trt.onnx_export.graphs.fold import fold_batch_norms
+    from fiqx_trt.onnx_export.graphs.half import to_half
+    from fiqx_trt.runtime.torch import TorchGraph, arithmetic, exact_convolutions, replay
+
+    model, _ = network()
+    written: Callable[[onnx.ModelProto], onnx.ModelProto] = fold_batch_norms if DRY else to_half
+    ahead, _ = arithmetic(model, "cuda", HALF)
+    feeds = {"image": torch.as_tensor(inputs(BATCHES[-1]), device=DEVICE)}
+    for label, graph, last in (
+        ("batch norms folded behind convolutions", written(model), False),
+        ("and in front of them", ahead, False),
+        ("and channels last", ahead, True),
+    ):
+        with torch.inference_mode(), exact_convolutions():
+            run = replay.FixedRun(
+                TorchGraph(graph, device=DEVICE, channels_last=last),
+                {"image": torch.zeros_like(feeds["image"])},
+                replay.recorder_of(torch.device(DEVICE)),
+            )
+            took = launch_seconds([lambda r=run: r(feeds)])
+        report.numbers[f"torch {HALF}, {label}: faces per second"] = round(BATCHES[-1] / took)
 
 
 def sizes(report: Report) -> None:
@@ -276,6 +308,7 @@ def _statistics(report: Report, name: str, model: Any, faces: np.ndarray[Any, An
 
 def pipeline(report: Report) -> str:
     backend(report, "torch")
+    report.attempt("variants", lambda: variants(report))
     report.attempt("sizes", lambda: sizes(report))
     report.attempt("methods", lambda: methods(report, "torch"))
     rate = report.numbers.get(f"torch {HALF}, batch {BATCHES[-1]}: faces per second, on the device", "no")
