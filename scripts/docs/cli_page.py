@@ -18,6 +18,7 @@ INTRODUCTION = """# Command line
 This page is made of the program's own parsers: it says what `fiqx-trt COMMAND --help` says.
 
 """
+WIDTH = 80
 #: Names that other packages can add to, which the help of an installed program lists in full.
 NAMES = {
     "{methods}": "serfiq, magface, flip, brisque, gradient",
@@ -47,12 +48,24 @@ def _section(command: Any, words: tuple[str, ...]) -> Iterator[str]:
     if not getattr(command, "commands", {}):
         yield f"```text\n{_usage(command, name)}\n```\n"
     if examples := EXAMPLES.get(name, ()):
-        lines = "\n".join(f"# {example.wish}\n{example.line}" for example in examples)
+        lines = "\n".join(f"# {example.wish}\n{_wrapped(example.line)}" for example in examples)
         yield f"```bash\n{lines}\n```\n"
     for panel, parameters in _panels(command).items():
         yield f"**{panel}**\n"
         yield f"| {'argument' if panel == 'Arguments' else 'option'} | meaning |\n|---|---|"
         yield "".join(f"| {_names(one)} | {_cell(_meaning(one))} |\n" for one in parameters)
+
+
+def _wrapped(line: str) -> str:
+    """Return a command line in as many lines as the page has room for."""
+    lines = [""]
+    for part in re.split(r" (?=--)", line):
+        longer = f"{lines[-1]} {part}".strip()
+        if lines[-1] and len(longer) > WIDTH:
+            lines.append(f"  {part}")
+        else:
+            lines[-1] = f"{lines[-1]} {part}" if lines[-1] else part
+    return " \\\n".join(lines)
 
 
 def _usage(command: Any, name: str) -> str:
