@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from fiqx_trt.distributed.crew import Event
-from fiqx_trt.distributed.driver import FAILURES_IN_A_ROW, FALSE_STARTS, Driver
+from fiqx_trt.distributed.driver import FAILURES_IN_A_ROW, FALSE_STARTS, Driver, Standing
 from fiqx_trt.distributed.folder import open_folder
 from fiqx_trt.distributed.parts import Part
 from fiqx_trt.distributed.worker import Order, Task, in_hand_name
@@ -77,8 +77,11 @@ def driver(crew: Scripted, tmp_path: Path, **options: object) -> Driver:
 @pytest.mark.parametrize("workers", [1, 3])
 def test_every_unit_is_made_once(tmp_path: Path, workers: int) -> None:
     crew = Scripted(done)
-    outcome = driver(crew, tmp_path, workers=workers).drive(tasks(20))
+    seen: list[Standing] = []
+    outcome = driver(crew, tmp_path, workers=workers).drive(tasks(20), units=20, watch=seen.append)
     assert outcome.made == 20
+    assert seen[-1] == Standing(made=20, units=20, images=20, failed=0, workers=workers)
+    assert [one.made for one in seen] == sorted(one.made for one in seen)
     assert sorted(crew.given) == list(range(20))
     assert crew.hired == workers
 

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fiqx_trt.cli.command_line import command_line
-from fiqx_trt.cli.console import open_progress, say
+from fiqx_trt.cli.console import say
 from fiqx_trt.cli.signals import EXIT_TERMINATED, Stop, Terminated, exit_code, stop_on_signals
 from fiqx_trt.cli.table_run import EXIT_SOME_FAILED, GO_ON
+from fiqx_trt.cli.unit_progress import open_unit_progress
 from fiqx_trt.errors import OutputError
 
 if TYPE_CHECKING:
@@ -132,7 +133,7 @@ def _make(
     """Make a run, with progress, and end it on signals."""
     from fiqx_trt.distributed.run import score_parts
 
-    with open_progress(None, quiet=quiet) as report, stop_on_signals() as stop, _ended_by(stop):
+    with open_unit_progress(quiet=quiet) as watch, stop_on_signals() as stop, _ended_by(stop):
         done = score_parts(
             settings,
             pictures,
@@ -146,7 +147,7 @@ def _make(
             batch=batch,
             labels=labels,
             mixed=engine.allow_mixed,
-            report=report,
+            watch=watch,
             stop=stop,
         )
     return done, stop

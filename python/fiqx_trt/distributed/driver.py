@@ -13,7 +13,7 @@ from fiqx_trt.distributed.worker import Order, Task, in_hand_name
 from fiqx_trt.errors import BackendError, ModelError
 from fiqx_trt.runs.progress import Progress
 
-__all__ = ["Driver", "Outcome"]
+__all__ = ["Driver", "Outcome", "Standing"]
 
 #: Deaths of workers at a unit before it is made carefully, and pictures of a unit that may kill one.
 TRIES, MOST_CRASHES = 2, 32
@@ -51,6 +51,27 @@ class Outcome:
     open_units: dict[int, str] = field(default_factory=dict)
     stopped: bool = False
     deaths: int = 0
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How far a run is.
+
+    Parameters
+    ----------
+    made, units
+        Units that were made by this call, and that it has to make; ``None`` where that is not known.
+    images, failed
+        Rows of these units, and those that failed.
+    workers
+        Workers that are ready.
+    """
+
+    made: int
+    units: int | None
+    images: int
+    failed: int
+    workers: int
 
 
 class Driver:
@@ -115,8 +136,23 @@ class Driver:
             self._order = self._order.joining(events[0].record)
         return events[0]
 
-    def drive(self, tasks: Iterator[Task]) -> Outcome:
+    def drive(
+        self,
+        tasks: Iterator[Task],
+        *,
+        units: int | None = None,
+        watch: Callable[[Standing], None] = lambda standing: None,
+    ) -> Outcome:
         """Do all tasks; `first` was called.
+
+        Parameters
+        ----------
+        tasks
+            The tasks.
+        units
+            How many there are, where it is known.
+        watch
+            Told how far the run is, several times a second.
 
         Raises
         ------
@@ -137,7 +173,12 @@ class Driver:
                 self._tasks, self._again = iter(()), deque()
                 self._over = True
             self._fill()
+            watch(self._standing(units))
         return self._out
+
+    def _standing(self, units: int | None) -> Standing:
+        images, ok = self._out.counts.total(), self._out.counts["ok"]
+        return Standing(self._out.made, units, images, images - ok, len(self._held))
 
     def _hire(self) -> None:
         self._starting.add(self._crew.hire(self._order))
@@ -180,7 +221,7 @@ class Driver:
         self._out.counts.update(part.counts)
         self._out.inputs += part.inputs
         if self._report is not None:
-            total = sum(self._out.counts.values())
+            total = self._out.counts.total()
             self._report(done=total, failed=total - self._out.counts["ok"])
 
     def _replace(self, event: Event) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from fiqx_trt.distributed.ahead import in_order
 from fiqx_trt.distributed.crew import Crew, InProcess
-from fiqx_trt.distributed.driver import Driver, Outcome
+from fiqx_trt.distributed.driver import Driver, Outcome, Standing
 from fiqx_trt.distributed.folder import RunFolder, open_folder
 from fiqx_trt.distributed.listing import Listing, unchanged
 from fiqx_trt.distributed.parts import RunKey, part_numbers, read_own
@@ -114,6 +114,7 @@ def score_parts(
     labels: Sequence[str] = (),
     mixed: bool = False,
     report: Progress | None = None,
+    watch: Callable[[Standing], None] = lambda standing: None,
     stop: Callable[[], bool] = lambda: False,
 ) -> PartsResult:
     """Score inputs into a folder of parts, one per unit of the inputs.
@@ -142,6 +143,8 @@ def score_parts(
         Whether workers may differ in backend, device and precision (:class:`fiqx_trt.distributed.worker.Order`).
     report, stop
         See :func:`fiqx_trt.runs.score_table`; both after every unit.
+    watch
+        Told how far the run is, several times a second.
 
     Raises
     ------
@@ -175,7 +178,9 @@ def score_parts(
         finished = begin(folder, plan, hello.record, mode, shared=share is not None)
         key = RunKey(hello.record.configuration_sha256, plan.units_sha256)
         tasks = _tasks(folder, unchanged(listing.units(), plan), finished, key, mode, share)
-        outcome = driver.drive(tasks)
+        own = (number for number in range(plan.units) if share is None or share.has(number))
+        units = None if mode == "retry" else sum(number not in finished for number in own)
+        outcome = driver.drive(tasks, units=units, watch=watch)
     finally:
         crew.dismiss()
     seconds = time.monotonic() - began
