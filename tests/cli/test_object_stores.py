@@ -10,6 +10,7 @@ import pyarrow.fs as fs
 import pytest
 
 from fiqx_trt.faces import storage
+from fiqx_trt.models import stored
 from support.objects import Failing, s3_server
 
 
@@ -38,6 +39,40 @@ def test_rows_are_those_of_the_local_shard(
     assert Path("remote.csv").read_text() == Path("local.csv").read_text().replace(
         "shard-00", "s3://crops/shard-00"
     )
+
+
+def test_a_model_in_a_store(cli, crops: Path, recogniser: Path, tmp_path: Path, bucket, monkeypatch) -> None:
+    """It is that of the file with its sidecar, is fetched once, and again when it changes."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("FIQX_CACHE_DIR", str(tmp_path / "cache"))
+    monkeypatch.setattr("fiqx_trt.faces.storage.WAITS", (0.01,))
+    fetched: list[str] = []
+    fetch = stored._fetch
+    monkeypatch.setattr(stored, "_fetch", lambda url, path: (fetched.append(url), fetch(url, path)))
+    run = ("score", crops, "--aligned", "--precision", "fp32", "--model")
+    missing = cli(*run, "s3://crops/m/small.onnx", "--out", "s.csv")
+    assert (missing.code, "no model 's3://crops/m/small.onnx': there is no such object" in missing.err) == (
+        1,
+        True,
+    )
+
+    def put(name: str, data: bytes) -> None:
+        with bucket.open_output_stream(f"crops/m/{name}") as stream:
+            stream.write(data)
+
+    sidecar = recogniser.with_suffix(".json")
+    put("small.onnx", recogniser.read_bytes())
+    put("small.json", sidecar.read_bytes())
+    assert cli(*run, recogniser, "--out", "local.csv").code == 0
+    for out in ("remote.csv", "again.csv"):
+        assert cli(*run, "s3://crops/m/small.onnx", "--out", out).code == 0
+        assert Path(out).read_bytes() == Path("local.csv").read_bytes()
+    assert fetched == ["s3://crops/m/small.onnx", "s3://crops/m/small.json"]
+    put("small.json", sidecar.read_bytes().replace(b"100.0", b"50.0"))
+    assert cli(*run, "s3://crops/m/small.onnx", "--out", "other.csv").code == 0
+    assert Path("other.csv").read_bytes() != Path("local.csv").read_bytes()
+    refused = cli("calibrate", crops, "--aligned", "--model", "s3://crops/m/small.onnx").err
+    assert "is in an object store, where no sidecar is written; download it" in refused
 
 
 def test_an_outage_ends_the_run_and_resume_goes_on(

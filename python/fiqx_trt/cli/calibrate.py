@@ -46,9 +46,12 @@ def calibrate(
     """
     from fiqx_trt.experiments.model_calibration import calibrate_model
     from fiqx_trt.models.load import update_sidecar
+    from fiqx_trt.models.stored import refuse_stored
     from fiqx_trt.runs.options import open_model
     from fiqx_trt.runs.settings import ScoreSettings
 
+    if not dry_run:
+        refuse_stored(model)
     if engine.wanted:
         settings = ScoreSettings(
             model=model,

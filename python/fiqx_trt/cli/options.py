@@ -30,7 +30,7 @@ ModelName = Annotated[
         "--model",
         "-m",
         metavar="M",
-        help="Known model (fiqx-trt model list), or an ONNX or TensorFlow Lite file.",
+        help="Known model (fiqx-trt model list), or an ONNX or TensorFlow Lite file, also s3:// and the like.",
         rich_help_panel=MODEL_PANEL,
     ),
 ]

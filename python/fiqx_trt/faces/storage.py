@@ -35,6 +35,7 @@ __all__ = [
     "remove_url",
     "upload_url",
     "url_kind",
+    "url_version",
     "write_url",
 ]
 
@@ -164,6 +165,13 @@ def url_kind(url: str) -> str:
     store, path = _store(url)
     kind = _patiently(url, lambda: store.get_file_info([path])[0].type)
     return {FileType.File: "file", FileType.Directory: "folder"}.get(kind, "missing")
+
+
+def url_version(url: str) -> tuple[int, int] | None:
+    """Return size and time of the last change (ns) of an object; ``None`` where there is none. Errors are those of `read_url`."""
+    store, path = _store(url)
+    info = _patiently(url, lambda: store.get_file_info([path])[0])
+    return (info.size, info.mtime_ns or 0) if info.is_file else None
 
 
 def list_url(url: str, *, sweep: bool = False) -> Iterator[str]:

@@ -10,12 +10,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fiqx_trt.errors import ModelError, OutputError
+from fiqx_trt.faces.storage import is_url
 from fiqx_trt.files import write_atomic
 from fiqx_trt.models.infer import infer_spec
 from fiqx_trt.models.known import entry_fields, known_file
 from fiqx_trt.models.model import Model
 from fiqx_trt.models.sessions import RuntimeChoice
 from fiqx_trt.models.spec import ModelSpec, read_sidecar, sidecar_path, sidecar_text
+from fiqx_trt.models.stored import refuse_stored, stored_model
 from fiqx_trt.onnx_export.graphs.input_size import fix_input_size, with_batch_of_one
 from fiqx_trt.onnx_export.graphs.reading import fold_shapes, read_hashed, refuse_quantised
 from fiqx_trt.onnx_export.graphs.tokens import with_token_map
@@ -59,7 +61,8 @@ def load_model(
     ----------
     model
         Name of a known model (:func:`fiqx_trt.zoo.models`), which is fetched at its first use, or an ONNX or
-        TensorFlow Lite file. A sidecar of the same name with the suffix ``.json`` is read.
+        TensorFlow Lite file, also one in an object store (``s3://…``), which is copied to the cache. A sidecar of the same
+        name with the suffix ``.json`` is read.
     backend, precision, device
         ``"auto"`` or a name, see :func:`fiqx_trt.runtime.open_session`. A named one that is not available is an error.
     max_batch, threads
@@ -157,6 +160,7 @@ def state_fields(model: str | Path, overrides: Mapping[str, Any]) -> Path:
 
 
 def _write_sidecar(model: str | Path, path: Path | None, text: str) -> Path:
+    refuse_stored(model)
     if path is None:
         raise OutputError(
             f"{model} has no file to keep a sidecar beside (the cache folder cannot be used): write one with "
@@ -221,6 +225,9 @@ def _find(model: str | Path) -> tuple[bytes | Path, Path | None, dict[str, Any]]
     if entry is not None:
         fields = entry_fields(entry)
         return *known_file(entry), fields
+    if is_url(str(model)):
+        path = stored_model(str(model))
+        return path, path, {}
     path = Path(model)
     if not path.is_file():
         near = difflib.get_close_matches(str(model), models(), n=3, cutoff=0.5)
