@@ -170,7 +170,7 @@ def test_a_result_is_read_as_rows_tables_and_by_a_person(
     assert page.count("data:image/jpeg;base64,") == 6
     for row in done:
         assert (f"<td>{row['path']}</td>" in page) == (row["status"] == "ok")
-    assert f"<td>{done.rows[0]['quality']:.4g}</td>" in page
+    assert f"<td>{done.rows[0]['serfiq_scaled']:.4g}</td>" in page
     bare = run("plq", messy_crops, tmp_path / "bare", small_model, pictures="none")
     assert bare._repr_html_().count("<tr>") == 7
     assert "data:image" not in bare._repr_html_()

@@ -93,9 +93,14 @@ class Browser:
             opened.close()
 
 
-def axe_violations(page: Any) -> list[str]:
-    """Return what axe finds wrong with a page."""
+def axe_violations(page: Any, *rules: str) -> list[str]:
+    """Return what axe finds wrong with a page, by some of its rules or by all."""
     from axe_playwright_python.sync_playwright import Axe
 
-    found = Axe().run(page).response["violations"]
+    options: dict[str, Any] = {"resultTypes": ["violations"]}
+    found = (
+        Axe()
+        .run(page, options={**options, "runOnly": list(rules)} if rules else options)
+        .response["violations"]
+    )
     return [f"{one['id']}: {node['html'][:200]}" for one in found for node in one["nodes"]]

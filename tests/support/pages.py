@@ -5,14 +5,18 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import os
 import re
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote_to_bytes
 
 import cv2
 import numpy as np
+
+from support.browser import REQUIRED, axe_violations, browser, browser_path
 
 VOID = {"meta", "link", "img", "br", "hr", "input"}
 #: Attributes that make a browser fetch or run something.
@@ -44,6 +48,7 @@ class Read:
     """What a page holds."""
 
     text: str = ""
+    kind: str = ""
     headings: list[str] = field(default_factory=list)
     links: list[str] = field(default_factory=list)
     alts: list[str] = field(default_factory=list)
@@ -121,6 +126,8 @@ class _Reader(HTMLParser):
             (self.scripts if self.get_starttag_text() == "<script>" else self.rows).append(data)
             return
         self.read.text += data
+        if self.get_starttag_text() == '<p class="kind">':
+            self.read.kind = self.read.kind or data
         if self.open and self.open[-1] in ("td", "th"):
             self.read.tables[-1][-1][-1] += data
         if self.open and self.open[-1] in ("h1", "h2") and "dialog" not in self.open:
@@ -171,12 +178,33 @@ def _check_policy(text: str, reader: _Reader) -> None:
     }
 
 
+#: Kinds of pages that the browser looked at, each once in a process.
+_SEEN: set[str] = set()
+
+
+def _look_at(path: Path, read: Read) -> None:
+    """Let a browser open the first page of each kind, wide and narrow, light and dark; axe finds nothing there."""
+    if read.kind in _SEEN or (browser_path() is None and os.environ.get(REQUIRED) != "1"):
+        return
+    _SEEN.add(read.kind)
+
+    def body(page: Any) -> None:
+        assert axe_violations(page) == []
+        page.emulate_media(color_scheme="dark")
+        page.set_viewport_size({"width": 400, "height": 800})
+        assert page.evaluate("document.documentElement.scrollWidth") <= 400
+        assert axe_violations(page, "color-contrast") == []
+
+    browser().visit(path, body, wait=bool(read.rows))
+
+
 def read_report(folder: Path) -> Read:
     """Read ``report.html`` of a folder; every link leads to a file there."""
     read = read_page((folder / "report.html").read_text(encoding="utf-8"))
     for link in read.links:
         if not link.startswith("#"):
             assert (Path(folder) / unquote_to_bytes(link).decode("utf-8", "surrogateescape")).exists(), link
+    _look_at(folder / "report.html", read)
     assert read.pictures
     assert {"Read with care", "How it was made", "Files"} <= set(read.headings)
     return read
