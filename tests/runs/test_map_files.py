@@ -63,7 +63,7 @@ def test_the_files_are_the_commands_without_the_page(
     assert done.counts == {"decode_error": 1, "ok": 6}
     assert done.complete
     ours, theirs = contents(tmp_path / "python"), contents(tmp_path / "command")
-    page = {"report.html", "thumbs/0000.jpg", "differences.png", "differences.npz"}
+    page = {"report.html", "thumbs/0000.jpg", "thumbs/tiles.bin", "differences.png", "differences.npz"}
     assert {name: data for name, data in theirs.items() if name not in page} == ours
     assert "report.html" in theirs
     assert sum(name.startswith("pictures") for name in ours) == 6

@@ -63,7 +63,7 @@ class Browser:
         from playwright.sync_api import sync_playwright
 
         self._playwright = sync_playwright().start()
-        self._browser = self._playwright.chromium.launch(executable_path=path)
+        self._browser = self._playwright.chromium.launch(executable_path=path, args=["--disable-gpu"])
 
     def _close(self) -> None:
         self._browser.close()

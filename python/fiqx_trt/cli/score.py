@@ -12,6 +12,7 @@ import typer
 
 from fiqx_trt.cli import groups as g
 from fiqx_trt.cli import options as o
+from fiqx_trt.cli.command_line import command_line
 from fiqx_trt.cli.console import say
 from fiqx_trt.cli.table_run import refuse_report, run_on_terminal
 from fiqx_trt.errors import InvalidInputError
@@ -224,7 +225,11 @@ def _say_page(folder: Path | None) -> None:
     if folder is not None:
         say(f"{folder / 'report.html'}: open it in a browser; to send it, send the folder {folder}")
     else:
-        say("to see all faces, the worst first: the same command with --resume --page page")
+        anew = ("--overwrite", "--retry-failed", "--resume")
+        words = [word for word in command_line()[1:] if word not in anew]
+        say(
+            f"to see all faces, the worst first: {shlex.join(['fiqx-trt', *words, '--resume', '--page', 'faces'])}"
+        )
 
 
 def _say_scores(table: Path, columns: Sequence[Column], settings: ScoreSettings) -> None:

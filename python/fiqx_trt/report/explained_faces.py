@@ -91,7 +91,8 @@ def explained_faces(table: ExplainedTable, thumbs: ThumbFile | None, words: Face
     take_geometry(faces)
     thumbs = ThumbFile(table.folder) if thumbs is None else thumbs
     _fill(faces, thumbs, table)
-    sprites = write_sprites(thumbs, faces)
+    thumbs.settle()
+    sprites = write_sprites(thumbs, faces, keep=True)
     return all_faces(
         faces,
         sprites,

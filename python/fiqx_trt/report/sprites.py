@@ -48,10 +48,17 @@ class Sprites:
     grey: NDArray[np.float64]
 
 
-def write_sprites(thumbs: ThumbFile, faces: Faces) -> Sprites:
-    """Write the small pictures of a run as sheets beside its page, and remove the file that held them.
+def write_sprites(thumbs: ThumbFile, faces: Faces, *, keep: bool = False) -> Sprites:
+    """Write the small pictures of a run as sheets beside its page; one sheet is in memory at a time.
 
-    One sheet is in memory at a time.
+    Parameters
+    ----------
+    thumbs
+        The small pictures.
+    faces
+        The rows of the page.
+    keep
+        Whether the file that holds the pictures stays, for a run that is resumed or retried.
 
     Raises
     ------
@@ -73,7 +80,8 @@ def write_sprites(thumbs: ThumbFile, faces: Faces) -> Sprites:
                 grey[some] = _greys(sheet, len(some), size)
                 _write(thumbs.folder / f"{count - 1:04d}.jpg", sheet)
     _remove_others(thumbs.folder, count)
-    thumbs.discard()
+    if not keep:
+        thumbs.discard()
     return Sprites(size[1], size[0], count, tiles, grey)
 
 

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fiqx_trt.errors import OutputError
+from fiqx_trt.files import replacing
 from fiqx_trt.opencv import cv2
 
 __all__ = ["FOLDER", "MAP_SIDE", "SIDE", "PlacedThumbs", "ThumbFile", "face_tile"]
@@ -30,7 +31,7 @@ FOLDER = "thumbs"
 #: Height of a small picture of a face alone, and of one of face and map, in pixels.
 SIDE, MAP_SIDE = 96, 64
 QUALITY = 90
-_NAME = "tiles.partial"
+_NAME = "tiles.bin"
 #: Before every JPEG: position of the input in the run, which face of it, and the number of bytes.
 _HEAD = struct.Struct("<QII")
 
@@ -77,6 +78,30 @@ class ThumbFile:
         """Forget all pictures, those of an earlier run too."""
         self.close()
         self.path.unlink(missing_ok=True)
+
+    def settle(self) -> None:
+        """Bring the pictures into the order of the faces, each once, so that an interruption leaves no trace.
+
+        Raises
+        ------
+        OutputError
+            The file cannot be written.
+        """
+        self.close()
+        if not self.path.exists():
+            return
+        with self.path.open("rb") as file:
+            records = list(_records(file))
+            last = {(number, face): (at, size) for number, face, at, size in records}
+            if list(last) == sorted(last) and len(last) == len(records):
+                return
+            try:
+                with replacing(self.path) as out:
+                    for (number, face), (at, size) in sorted(last.items()):
+                        file.seek(at)
+                        out.write(_HEAD.pack(number, face, size) + file.read(size))
+            except OSError as error:
+                raise OutputError(f"cannot write {self.path}: {error.strerror or error}") from error
 
     def close(self) -> None:
         """Write what is waiting; pictures can be added again later."""
