@@ -7,26 +7,37 @@
 
 #include "fiqx/hd.hpp"
 #include "fiqx/registers.hpp"
+#include "fiqx/winograd.hpp"
 
 // Each layer is made row by row as soon as the rows below it are there, in strips so narrow that the rows of all layers
-// stay in the second-level cache. A pixel has its channels side by side, 16 at a time, so the three convolutions are
-// one loop. This file alone is compiled with contraction: a product and a sum are one instruction where there is one.
+// stay in the second-level cache. A pixel has its channels side by side, 16 at a time. Most products are those of the
+// second and the third convolution, which are made of the parts of tiles (winograd.hpp). Compiled with contraction, as
+// crop_net.cpp: a product and a sum are one instruction where there is one.
 
 namespace fiqx {
 namespace {
 
 constexpr int kChannels = 16;        // of a pixel; a layer of 32 is two of these
-constexpr int kBlock = 6;            // pixels whose sums stay in registers
-constexpr std::int64_t kStrip = 96;  // windows side by side
+constexpr int kBlock = 6;            // pixels or tiles whose sums stay in registers
+constexpr std::int64_t kStrip = 94;  // windows side by side: with the two more of the layer below, whole tiles
 constexpr int kColors = 3, kFirst = 10, kSecond = 16, kThird = 32, kAnswers = 5, kHeads = 8;
-constexpr int kMost = kStrip + 4 + kBlock;  // pixels of a row of any layer after the first, and what a last block adds
+constexpr int kMost =
+    kStrip + 4 + 4 * kBlock;  // pixels of a row of any layer after the first, and what a last block adds
+constexpr int kTile = winograd::kParts * kChannels;
+constexpr int kTiles = kMost / winograd::kPixels;
+constexpr float kZeros[kChannels] = {};
 
-using Rows = const float* const[3];
+/// The first convolution, 3×3 to 16 channels (the last ones zeros), and its slopes for negative values.
+struct alignas(64) First {
+    float kernel[9 * kColors][kChannels] = {};
+    float bias[kChannels] = {};
+    float slope[kChannels] = {};
+};
 
-/// A convolution 3×3 to 16 channels (the last ones zeros where there are fewer), and its slopes for negative values.
+/// A convolution 3×3 to 16 channels on the parts of tiles.
 template <int In>
 struct alignas(64) Convolution {
-    float kernel[9 * In][kChannels] = {};
+    float kernel[winograd::kParts][3 * In][kChannels] = {};
     float bias[kChannels] = {};
     float slope[kChannels] = {};
 };
@@ -38,25 +49,28 @@ struct alignas(64) Heads {
 };
 
 struct Network {
-    Convolution<kColors> first;
+    First first;
     Convolution<kFirst> second;
     Convolution<kSecond> third[2];
     Heads heads;
 };
 
-/// The last rows of each layer: row y lies at y modulo their number.
+/// The last rows of each layer: row y lies at y modulo their number. Of the rows between layers the parts of tiles are
+/// kept.
 struct alignas(64) Buffers {
     float colors[4][2 * kMost * kColors + 2 * kColors] = {};
-    float pooled[3][kMost * kChannels] = {};
-    float second[3][kMost * kChannels] = {};
+    float row[kMost * kChannels] = {};
+    float pooled[3][kTiles * kTile] = {};
+    float second[3][kTiles * kTile] = {};
+    float products[kTiles * kTile] = {};
     float third[kMost * kThird] = {};
 };
 
-/// Sums of a block of pixels: `bias`, and the products of `Taps` numbers of each of three rows (or of one) with
-/// `weights`, which has `Width` numbers for each. A pixel has `Step` numbers, of which a tap reads the first `In`.
-template <int Lanes, int Vectors, int Rows, int Pixels, int In, int Step, int Width>
+/// Sums of a block of pixels: `bias`, and the products of `Pixels` of each of `Rows` rows with `weights`, which has
+/// `Width` numbers for each. A pixel has `Step` numbers, of which the first `In` are read.
+template <int Lanes, int Vectors, int Rows, int Pixels, int In, int Step, int Width, int Block = kBlock>
 struct Sums {
-    Lane<Lanes> at[kBlock][Vectors];
+    Lane<Lanes> at[Block][Vectors];
 
     FIQX_HD void of(const float* const* rows, std::int64_t first, const float* weights, const float* bias) {
         for (auto& pixel : at) {
@@ -75,35 +89,93 @@ struct Sums {
         FIQX_UNROLL
         for (int v = 0; v < Vectors; ++v) { weight[v] = lanes<Lanes>(weights + v * Lanes); }
         FIQX_UNROLL
-        for (int p = 0; p < kBlock; ++p) {
+        for (int p = 0; p < Block; ++p) {
             FIQX_UNROLL
             for (int v = 0; v < Vectors; ++v) { at[p][v] += weight[v] * in[p * Step]; }
         }
     }
 };
 
-/// A block of pixels of a convolution and its PReLU, `To` numbers from one to the next.
-template <int Lanes, int In, int Step, int To>
-FIQX_HD void block(const Convolution<In>& layer, Rows& rows, std::int64_t x, float* out) {
-    constexpr int kVectors = Lanes == kChannels ? 1 : 2;
-    for (int c = 0; c < kChannels; c += kVectors * Lanes) {
-        Sums<Lanes, kVectors, 3, 3, In, Step, kChannels> sums;
-        sums.of(rows, x * Step, layer.kernel[0] + c, layer.bias + c);
+template <int Lanes>
+constexpr int kVectors = Lanes == kChannels ? 1 : 2;
+
+/// PReLU.
+template <int Lanes>
+FIQX_HD void rectify(const Lane<Lanes>& sum, const float* slope, float* out) {
+    lanes<Lanes>(out) = sum > 0 ? sum : sum * lanes<Lanes>(slope);
+}
+
+/// A block of pixels of the first convolution.
+template <int Lanes>
+FIQX_HD void first_block(const First& layer, const float* const* rows, std::int64_t x, float* out) {
+    for (int c = 0; c < kChannels; c += kVectors<Lanes> * Lanes) {
+        Sums<Lanes, kVectors<Lanes>, 3, 3, kColors, kColors, kChannels> sums;
+        sums.of(rows, x * kColors, layer.kernel[0] + c, layer.bias + c);
         FIQX_UNROLL
         for (int p = 0; p < kBlock; ++p) {
             FIQX_UNROLL
-            for (int v = 0; v < kVectors; ++v) {
-                const auto& sum = sums.at[p][v];
+            for (int v = 0; v < kVectors<Lanes>; ++v) {
                 const int at = c + v * Lanes;
-                lanes<Lanes>(out + p * To + at) = sum > 0 ? sum : sum * lanes<Lanes>(layer.slope + at);
+                rectify<Lanes>(sums.at[p][v], layer.slope + at, out + p * kChannels + at);
             }
         }
     }
 }
 
+/// One part of the products of some tiles.
+template <int Lanes, int In, int Block>
+FIQX_HD void part_block(const float* const* rows, std::int64_t first, const float* weights, float* products) {
+    for (int c = 0; c < kChannels; c += kVectors<Lanes> * Lanes) {
+        Sums<Lanes, kVectors<Lanes>, 3, 1, In, kTile, kChannels, Block> sums;
+        sums.of(rows, first, weights + c, kZeros);
+        FIQX_UNROLL
+        for (int p = 0; p < Block; ++p) {
+            FIQX_UNROLL
+            for (int v = 0; v < kVectors<Lanes>; ++v) {
+                lanes<Lanes>(products + p * kChannels + c + v * Lanes) = sums.at[p][v];
+            }
+        }
+    }
+}
+
+/// A row of a convolution and its PReLU from the parts of three rows, `To` numbers from one pixel to the next.
 template <int Lanes, int In, int To>
-FIQX_HD void convolved(const Convolution<In>& layer, Rows& rows, std::int64_t n, float* out) {
-    for (std::int64_t x = 0; x < n; x += kBlock) { block<Lanes, In, kChannels, To>(layer, rows, x, out + x * To); }
+FIQX_HD void convolved(const Convolution<In>& layer, const float* const* rows, std::int64_t n, float* products,
+                       float* out) {
+    constexpr std::int64_t kStep = std::int64_t{kTiles} * kChannels;
+    const std::int64_t tiles = (n + winograd::kPixels - 1) / winograd::kPixels;
+    for (int part = 0; part < winograd::kParts; ++part) {
+        const float* weights = layer.kernel[part][0];
+        float* to = products + part * kStep;
+        std::int64_t tile = 0;
+        for (; tile + kBlock / 2 < tiles; tile += kBlock) {
+            part_block<Lanes, In, kBlock>(rows, tile * kTile + part * kChannels, weights, to + tile * kChannels);
+        }
+        if (tile < tiles) {
+            part_block<Lanes, In, kBlock / 2>(rows, tile * kTile + part * kChannels, weights, to + tile * kChannels);
+        }
+    }
+    for (std::int64_t tile = 0; tile < tiles; ++tile, out += winograd::kPixels * To) {
+        for (int c = 0; c < kChannels; c += Lanes) {
+            Lane<Lanes> sums[winograd::kPixels];
+            winograd::results<Lanes>(products + tile * kChannels + c, kStep, sums);
+            FIQX_UNROLL
+            for (int p = 0; p < winograd::kPixels; ++p) {
+                const Lane<Lanes> sum = sums[p] + lanes<Lanes>(layer.bias + c);
+                rectify<Lanes>(sum, layer.slope + c, out + p * To + c);
+            }
+        }
+    }
+}
+
+/// The parts of the tiles that `n` results are made of. What the last tile has beyond their input counts as zero: it
+/// cancels in the results, but what is left in the buffer could have any size.
+template <int Lanes>
+FIQX_HD void parts_of(float* row, std::int64_t n, float* out) {
+    std::fill_n(row + (n + 2) * kChannels, winograd::kPixels * kChannels, 0.0F);
+    for (std::int64_t x = 0; x < n; x += winograd::kPixels, out += kTile) {
+        winograd::tile_parts<Lanes, kChannels>(row + x * kChannels, out);
+    }
 }
 
 template <int Lanes>
@@ -114,14 +186,12 @@ FIQX_HD void widen(Lane<Lanes>& most, const float* at) {
 
 /// The first convolution, and the largest of each 2×2 of it: a row of n from four rows of colours.
 template <int Lanes>
-FIQX_HD void pooled_row(const Convolution<kColors>& layer, const float* const* rows, std::int64_t n, float* out) {
-    Rows upper = {rows[0], rows[1], rows[2]};
-    Rows lower = {rows[1], rows[2], rows[3]};
+FIQX_HD void pooled_row(const First& layer, const float* const* rows, std::int64_t n, float* out) {
     alignas(64) float above[kBlock * kChannels];
     alignas(64) float below[kBlock * kChannels];
     for (std::int64_t x = 0; x < n; x += kBlock / 2, out += kBlock / 2 * kChannels) {
-        block<Lanes, kColors, kColors, kChannels>(layer, upper, 2 * x, above);
-        block<Lanes, kColors, kColors, kChannels>(layer, lower, 2 * x, below);
+        first_block<Lanes>(layer, rows, 2 * x, above);
+        first_block<Lanes>(layer, rows + 1, 2 * x, below);
         FIQX_UNROLL
         for (int i = 0; i < kBlock / 2 * kChannels; i += Lanes) {
             const int at = i / kChannels * 2 * kChannels + i % kChannels;
@@ -163,18 +233,22 @@ FIQX_HD void strip(const Network& net, const Pnet& a, std::int64_t first, std::i
         const std::int64_t pooled = y / 2 - 1;  // what can be made now: a row of each layer, this one in the first
         const float* four[4];
         for (int i = 0; i < 4; ++i) { four[i] = buffers.colors[(y - 3 + i) % 4]; }
-        pooled_row<Lanes>(net.first, four, n + 4, buffers.pooled[pooled % 3]);
+        pooled_row<Lanes>(net.first, four, n + 4, buffers.row);
+        parts_of<Lanes>(buffers.row, n + 2, buffers.pooled[pooled % 3]);
         if (pooled < 2) { continue; }
         const auto three = [&](const auto& ring, std::int64_t last, const float** out) {
             for (int i = 0; i < 3; ++i) { out[i] = ring[(last - 2 + i) % 3]; }
         };
         const float* below[3];
         three(buffers.pooled, pooled, below);
-        convolved<Lanes, kFirst, kChannels>(net.second, below, n + 2, buffers.second[(pooled - 2) % 3]);
+        convolved<Lanes, kFirst, kChannels>(net.second, below, n + 2, buffers.products, buffers.row);
+        parts_of<Lanes>(buffers.row, n, buffers.second[(pooled - 2) % 3]);
         if (pooled < 4) { continue; }
         three(buffers.second, pooled - 2, below);
-        convolved<Lanes, kSecond, kThird>(net.third[0], below, n, buffers.third);
-        convolved<Lanes, kSecond, kThird>(net.third[1], below, n, buffers.third + kChannels);
+        for (int half = 0; half < 2; ++half) {
+            float* third = buffers.third + half * kChannels;
+            convolved<Lanes, kSecond, kThird>(net.third[half], below, n, buffers.products, third);
+        }
         answers<Lanes>(net.heads, buffers.third, n, a.out + ((pooled - 4) * columns + first) * kAnswers);
     }
 }
@@ -182,8 +256,10 @@ FIQX_HD void strip(const Network& net, const Pnet& a, std::int64_t first, std::i
 template <int Lanes>
 FIQX_HD void strips(const Network& net, const Pnet& a, Buffers& buffers) {
     const std::int64_t columns = a.width / 2 - 5;
-    for (std::int64_t first = 0; first < columns; first += kStrip) {
-        strip<Lanes>(net, a, first, std::min(kStrip, columns - first), buffers);
+    const std::int64_t count = (columns + kStrip - 1) / kStrip;
+    const std::int64_t wide = (columns + count - 1) / count;
+    for (std::int64_t first = 0; first < columns; first += wide) {
+        strip<Lanes>(net, a, first, std::min(wide, columns - first), buffers);
     }
 }
 
@@ -206,29 +282,53 @@ public:
     }
     void skip(int n) { from_ += n; }
 
+    void read(First& layer) {
+        read(layer.kernel, 9 * kColors, kFirst);
+        skip(9 * kColors * kFirst);
+        read_rest(layer, kFirst, 0);
+        skip(2 * kFirst);
+    }
+
     template <int In>
     void read(Convolution<In>* layers, int out) {
+        const float* kernel = from_;
+        skip(9 * In * out);
         for (int first = 0; first < out; first += kChannels) {
-            Convolution<In>& layer = layers[first / kChannels];
-            Reader part = *this;
-            part.read(layer.kernel, 9 * In, out, first);
-            part.skip(9 * In * out);
-            part.read(&layer.bias, 1, out, first);
-            part.skip(out);
-            part.read(&layer.slope, 1, out, first);
+            read_parts(layers[first / kChannels], kernel + first, out);
+            read_rest(layers[first / kChannels], out, first);
         }
-        skip(9 * In * out + 2 * out);
+        skip(2 * out);
     }
     float operator[](int i) const { return from_[i]; }
 
 private:
+    template <class Layer>
+    void read_rest(Layer& layer, int out, int first) {
+        Reader rest = *this;
+        rest.read(&layer.bias, 1, out, first);
+        rest.skip(out);
+        rest.read(&layer.slope, 1, out, first);
+    }
+
+    template <int In>
+    static void read_parts(Convolution<In>& layer, const float* kernel, int out) {
+        for (int row = 0; row < 3 * In; ++row) {
+            const float* taps = kernel + (row / In * 3 * In + row % In) * out;
+            for (int i = 0; i < kChannels; ++i) {
+                float parts[winograd::kParts];
+                winograd::kernel_parts(taps[i], taps[In * out + i], taps[2 * In * out + i], parts);
+                for (int part = 0; part < winograd::kParts; ++part) { layer.kernel[part][row][i] = parts[part]; }
+            }
+        }
+    }
+
     const float* from_;
 };
 
 Network network_of(const float* parameters) {
     Network net;
     Reader reader(parameters);
-    reader.read(&net.first, kFirst);
+    reader.read(net.first);
     reader.read(&net.second, kSecond);
     reader.read(net.third, kThird);
     Reader logits = reader;

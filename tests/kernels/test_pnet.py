@@ -31,11 +31,23 @@ def test_strips_leave_no_seam(width):
     )
 
 
-def test_a_window_has_the_same_bits_wherever_it_lies():
+@pytest.mark.parametrize("width", [32, 56])
+def test_what_lies_beyond_a_row_stays_there(width):
+    """A network whose values grow, on rows whose last tile is not full: nothing of it comes back in the next row."""
+    picture = RNG.integers(0, 256, (400, width, 3), np.uint8)
+    expected = reference(picture, 2 * PARAMETERS)
+    np.testing.assert_allclose(pnet(picture, 2 * PARAMETERS), expected, atol=1e-5 * np.abs(expected).max())
+
+
+def test_a_window_is_answered_alike_wherever_it_lies():
     whole = pnet(PICTURE, PARAMETERS)
     for y, x in ((0, 0), (4, 6), (10, 120), (48, 224)):
         (alone,) = pnet(PICTURE[y : y + 12, x : x + 12], PARAMETERS)
-        np.testing.assert_array_equal(alone[0], whole[y // 2, x // 2])
+        np.testing.assert_allclose(alone[0], whole[y // 2, x // 2], atol=2e-6)
+
+
+def test_the_same_picture_has_the_same_bits():
+    np.testing.assert_array_equal(pnet(PICTURE, PARAMETERS), pnet(PICTURE.copy(), PARAMETERS))
 
 
 def test_agrees_with_the_graph():
@@ -50,8 +62,8 @@ def test_agrees_with_the_graph():
     probability, regression = session.run(["probability", "regression"], {"image": tensor})
     got = pnet(PICTURE, parameters)
     height, width = got.shape[:2]
-    np.testing.assert_allclose(1 / (1 + np.exp(-got[..., 0])), probability[0, 0, :height, :width], atol=2e-6)
-    np.testing.assert_allclose(got[..., 1:], regression[0].transpose(1, 2, 0)[:height, :width], atol=2e-6)
+    np.testing.assert_allclose(1 / (1 + np.exp(-got[..., 0])), probability[0, 0, :height, :width], atol=5e-6)
+    np.testing.assert_allclose(got[..., 1:], regression[0].transpose(1, 2, 0)[:height, :width], atol=5e-6)
 
 
 @pytest.mark.parametrize(
