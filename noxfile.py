@@ -64,6 +64,15 @@ def wheels(session: nox.Session) -> None:
 
 
 @nox.session(venv_backend="venv")
+@nox.parametrize("program", ["mlflow", "fiftyone"])
+def recipes(session: nox.Session, program: str) -> None:
+    """Run the recipe for a program, where it can be installed; the two want different versions of a third."""
+    session.install(".[demo,pandas]", "pytest", "pytest-benchmark")
+    session.install(program, success_codes=[0, 1])  # where FiftyOne's database cannot be fetched, pip fails
+    session.run("python", "-m", "pytest", "-rs", "tests/docs/test_recipes.py")
+
+
+@nox.session(venv_backend="venv")
 def citation(session: nox.Session) -> None:
     """Check CITATION.cff by its schema; the tool wants an older jsonschema than the tests."""
     session.install("cffconvert", "setuptools")
