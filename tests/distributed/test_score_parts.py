@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -388,6 +389,57 @@ def test_parts_in_an_object_store(settings, inputs, monkeypatch: pytest.MonkeyPa
         assert not store.get_file_info(left).is_file
         assert parts(settings, inputs, "s3://scores/run1/", mode="overwrite").outcome.made == 7
         storage._opened.cache_clear()
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (
+            OSError("AWS Error SERVICE_UNAVAILABLE: the store is full"),
+            "cannot write .* after 2 attempts: .* is full",
+        ),
+        (PermissionError("AWS Error ACCESS_DENIED"), "cannot write .*: AWS Error ACCESS_DENIED"),
+    ],
+)
+def test_a_store_that_takes_no_parts_any_more(
+    settings, inputs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: OSError, told: str
+) -> None:
+    """The units stay open, each with one line; when there is room again, nothing is lost."""
+    import pyarrow.fs as fs
+
+    from fiqx_trt.faces import storage
+    from support.objects import Failing
+
+    expected = whole(settings, inputs, "whole.csv")
+    full = True
+
+    def before(kind: str, path: str) -> None:
+        number = path.partition("part-")[2][:8]
+        if full and kind == "write" and number and int(number) > 1:
+            raise error
+
+    store = fs.PyFileSystem(Failing(fs.LocalFileSystem(), before))
+    monkeypatch.setattr(storage, "_opened", lambda scheme, authority: (store, str(tmp_path)))
+    monkeypatch.setattr(storage, "WAITS", (0.001,))
+    done = parts(settings, inputs, "s3://x/run/")
+    assert (done.complete, done.done) == (False, 2)
+    assert list(done.outcome.open_units) == [2, 3, 4, 5, 6]
+    assert all(re.match(told, one) for one in done.outcome.open_units.values())
+    full = False
+    assert parts(settings, inputs, "s3://x/run/", mode="resume").outcome.made == 5
+    assert merged("s3://x/run/") == expected
+
+
+def test_two_writers_of_one_archive(tmp_path: Path) -> None:
+    """As two runs on one folder are: both write the same bytes, and none fails."""
+    folder = folders.open_folder(str(tmp_path))
+    with folder.create("maps-00000000.tar") as one:
+        one.write(b"the same")
+        with folder.create("maps-00000000.tar") as two:
+            two.write(b"the same")
+        assert folder.read("maps-00000000.tar") == b"the same"
+    assert folder.read("maps-00000000.tar") == b"the same"
+    assert folder.names() == {"maps-00000000.tar"}
 
 
 def test_a_folder_that_is_a_file(settings, inputs) -> None:

@@ -72,10 +72,19 @@ class Failing(fs.FileSystemHandler):  # type: ignore[misc]
     def _refuse(self, *_: Any, **__: Any) -> Any:
         raise NotImplementedError
 
-    copy_file = create_dir = delete_dir = delete_dir_contents = delete_file = delete_root_dir_contents = (
-        _refuse
-    )
-    move = open_append_stream = open_output_stream = _refuse
+    def open_output_stream(self, path: str, metadata: Any) -> Any:
+        self._before("write", path)
+        self._inner.create_dir(path.rpartition("/")[0], recursive=True)
+        return self._inner.open_output_stream(path, metadata=metadata)
+
+    def move(self, source: str, target: str) -> None:
+        self._inner.move(source, target)
+
+    def delete_file(self, path: str) -> None:
+        self._inner.delete_file(path)
+
+    copy_file = create_dir = delete_dir = delete_dir_contents = delete_root_dir_contents = _refuse
+    open_append_stream = _refuse
 
 
 class _Reads:
