@@ -79,7 +79,7 @@ def score_reasons(
         ends = [0.0, *BANDS][:-1]
         masks = [(percentile >= low) & (percentile < end) for low, end in zip(ends, BANDS, strict=False)]
         bands = [(f"lowest-{end:g}%", text, mask, above) for end, mask in zip(BANDS, masks, strict=False)]
-        found = [*bands, *found]
+        found = [*found, *bands]
     ok, words = faces.ok, list(faces.texts["error"].words)
     errors = faces.texts["error"].codes
     why, marks = Texts(), Texts()

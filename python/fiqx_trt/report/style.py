@@ -63,6 +63,8 @@ footer { margin-top: 3.5rem; padding-top: .6rem; border-top: 1px solid var(--lin
   body { padding: 1.4rem 1rem 3rem; }
   h1 { font-size: 1.55rem; }
   figure .wide img { max-width: 38rem; }
+  .wide > table td:not(.number) { min-width: 8.5rem; }
+  .wide > table caption { position: sticky; left: 0; max-width: calc(100vw - 2rem); }
   dl div { grid-template-columns: 1fr; }
 }
 @media print {
