@@ -18,7 +18,7 @@ import pytest
 
 from distributed.conftest import picture
 from fiqx_trt.distributed import folder as folders
-from fiqx_trt.distributed.merge import merge_parts
+from fiqx_trt.distributed.merge import merge_into_store, merge_parts
 from fiqx_trt.distributed.parts import part_name, read_own
 from fiqx_trt.distributed.run import PartsResult, Share, score_parts
 from fiqx_trt.distributed.worker import OpenWorker, Order
@@ -389,6 +389,19 @@ def test_parts_in_an_object_store(settings, inputs, monkeypatch: pytest.MonkeyPa
         assert not store.get_file_info(left).is_file
         assert parts(settings, inputs, "s3://scores/run1/", mode="overwrite").outcome.made == 7
         storage._opened.cache_clear()
+
+
+def test_a_store_that_fsspec_reads_and_a_table_in_it(settings, inputs) -> None:
+    fsspec = pytest.importorskip("fsspec")
+    expected = whole(settings, inputs, "whole.csv")
+    assert parts(settings, inputs, "memory://b/run/").complete
+    merge_into_store("memory://b/run/", "memory://b/s.csv")
+    with pytest.raises(OutputError, match=r"memory://b/s\.csv exists already; .*--overwrite"):
+        merge_into_store("memory://b/run/", "memory://b/s.csv")
+    store = fsspec.filesystem("memory")
+    assert store.cat("/b/s.csv") == expected
+    assert b'"complete"' in store.cat("/b/s.csv.meta.json")
+    assert parts(settings, inputs, "memory://b/run/", mode="resume").outcome.made == 0
 
 
 @pytest.mark.parametrize(

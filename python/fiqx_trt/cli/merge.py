@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from fiqx_trt.cli import options as o
 from fiqx_trt.cli.console import say
-from fiqx_trt.errors import InvalidInputError
+
+if TYPE_CHECKING:
+    from fiqx_trt.rows import Mode
 
 __all__ = ["merge"]
 
@@ -26,7 +28,7 @@ def merge(
             "--out",
             "-o",
             metavar="FILE",
-            help="Table to write: .csv, .jsonl or .parquet.",
+            help="Table to write: .csv, .jsonl or .parquet; also s3:// and the like.",
             show_default=False,
         ),
     ],
@@ -34,14 +36,11 @@ def merge(
     quiet: o.Quiet = False,
 ) -> None:
     """Write the parts of a run as one table: byte for byte the table of a run without parts."""
-    from fiqx_trt.distributed.merge import merge_parts
+    from fiqx_trt.distributed.merge import merge_into_store, merge_parts
     from fiqx_trt.faces.storage import is_url
 
-    if is_url(out):
-        raise InvalidInputError(
-            f"--out is {out!r}; the merged table is written to the local disk: give a file"
-        )
-    record = merge_parts(run, Path(out), mode="overwrite" if overwrite else "new")
+    mode: Mode = "overwrite" if overwrite else "new"
+    record = merge_into_store(run, out, mode=mode) if is_url(out) else merge_parts(run, Path(out), mode=mode)
     if not quiet:
         counts = ", ".join(f"{count} {status}" for status, count in record.counts.items()) or "no rows"
         say(f"{out}: {counts}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from fiqx_trt.distributed.ahead import in_order
@@ -12,9 +13,11 @@ from fiqx_trt.distributed.folder import RunFolder, open_folder
 from fiqx_trt.distributed.parts import RunKey, part_name, part_numbers, read_own_file
 from fiqx_trt.distributed.plan import Plan, read_plan
 from fiqx_trt.errors import OutputError
+from fiqx_trt.faces.storage import upload_url, url_kind
 from fiqx_trt.rows import Mode, RunMeta, open_table
+from fiqx_trt.rows.meta import meta_path
 
-__all__ = ["merge_parts", "unit_rows"]
+__all__ = ["merge_into_store", "merge_parts", "unit_rows"]
 
 #: Rows that are written at once, and parts that are fetched ahead.
 ROWS, AHEAD = 4096, 16
@@ -61,6 +64,32 @@ def merge_parts(location: str, out: Path, *, mode: Mode = "new") -> RunMeta:
                 buffer = []
         table.append(buffer)
     return table.meta
+
+
+def merge_into_store(location: str, out: str, *, mode: Mode = "new") -> RunMeta:
+    """Write the rows of all parts as one table in an object store, with its record beside it; see `merge_parts`.
+
+    Parameters
+    ----------
+    location, mode
+        As for `merge_parts`.
+    out
+        The table's URL. It grows on the local disk first.
+
+    Raises
+    ------
+    OutputError, StorageError
+        As in `merge_parts`; the store cannot be reached.
+    """
+    if mode != "overwrite" and url_kind(out) != "missing":
+        raise OutputError(f"{out} exists already; give another --out, or use --overwrite")
+    with TemporaryDirectory(prefix="fiqx-") as folder:
+        table = Path(folder, out.rpartition("/")[2])
+        record = merge_parts(location, table)
+        for path, url in ((table, out), (meta_path(table), f"{out}.meta.json")):
+            with path.open("rb") as file:
+                upload_url(url, file)
+    return record
 
 
 def unit_rows(folder: RunFolder) -> Iterator[tuple[int, dict[str, Any]]]:
