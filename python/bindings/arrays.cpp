@@ -9,7 +9,13 @@
 namespace fiqx::python {
 namespace {
 
-constexpr DType kDTypes[] = {DType::boolean, DType::u8, DType::u32, DType::i64, DType::f16, DType::f32, DType::f64};
+struct Known {
+    DType dtype;
+    char kind;
+    std::int64_t size;
+};
+constexpr Known kKnown[] = {{DType::boolean, 'b', 1}, {DType::u8, 'u', 1},  {DType::u32, 'u', 4}, {DType::i64, 'i', 8},
+                            {DType::f16, 'f', 2},     {DType::f32, 'f', 4}, {DType::f64, 'f', 8}};
 
 std::string type_name(const py::handle& object) { return py::type::of(object).attr("__name__").cast<std::string>(); }
 
@@ -33,8 +39,10 @@ bool c_contiguous(const py::object& strides, const Shape& shape, std::int64_t it
 
 DType known_dtype(const Checker& check, const char* name, const py::dtype& dtype) {
     const auto known = dtype_of(dtype.kind(), dtype.itemsize());
-    check.require(known.has_value(), std::string(name) + " has dtype " + py::str(dtype).cast<std::string>() +
-                                         ", which no kernel reads; convert it, for example with .astype(\"float32\")");
+    if (!known) {  // NumPy takes its time to name a dtype
+        check.require(false, std::string(name) + " has dtype " + py::str(dtype).cast<std::string>() +
+                                 ", which no kernel reads; convert it, for example with .astype(\"float32\")");
+    }
     return *known;
 }
 
@@ -43,9 +51,8 @@ DType known_dtype(const Checker& check, const char* name, const py::dtype& dtype
 py::dtype numpy_dtype(DType dtype) { return py::dtype(dtype_name(dtype)); }
 
 std::optional<DType> dtype_of(char kind, std::int64_t size) {
-    for (const DType dtype : kDTypes) {
-        const py::dtype candidate = numpy_dtype(dtype);
-        if (candidate.kind() == kind && candidate.itemsize() == size) { return dtype; }
+    for (const Known& known : kKnown) {
+        if (known.kind == kind && known.size == size) { return known.dtype; }
     }
     return std::nullopt;
 }
