@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import os
 
+from fiqx_trt.errors import DependencyError
+
 __all__ = ["MAX_PIXELS", "cv2"]
 
 MAX_PIXELS = 100_000_000
@@ -23,6 +25,11 @@ _added = {name: value for name, value in _LIMITS.items() if name not in os.envir
 os.environ.update(_added)
 try:
     import cv2
+except ImportError as problem:
+    raise DependencyError(
+        f"OpenCV cannot be loaded ({problem}); its package opencv-python needs a desktop's libraries: replace it by "
+        "the one without windows, pip uninstall opencv-python, then pip install opencv-python-headless"
+    ) from problem
 finally:
     for _name in _added:
         os.environ.pop(_name, None)

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 from support.distributions import install
@@ -25,6 +28,19 @@ def test_quick_leaves_the_runs_out(cli) -> None:
     assert result.code == 0
     assert "processor" in result.out
     assert "cosine" not in result.out
+
+
+def test_opencv_that_does_not_load_is_told(tmp_path: Path) -> None:
+    """As on a server without the libraries of a desktop, for which opencv-python's wheel is linked."""
+    (tmp_path / "cv2.py").write_text("raise ImportError('libGL.so.1: cannot open shared object file')\n")
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), *filter(None, sys.path)])}
+    line = [sys.executable, "-m", "fiqx_trt", "doctor", "--quick", "--json"]
+    done = subprocess.run(line, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 1, done.stderr
+    (told,) = [part for part in json.loads(done.stdout) if part["state"] == "fails"]
+    assert told["part"] == "opencv"
+    assert "libGL.so.1" in told["detail"]
+    assert "pip install opencv-python-headless" in told["detail"]
 
 
 def test_it_fetches_nothing(cli, tmp_path: Path, monkeypatch) -> None:

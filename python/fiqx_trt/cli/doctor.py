@@ -57,7 +57,17 @@ def _machine() -> list[Line]:
         ("fiqx_trt", __version__, python),
         ("processor", f"{cpu_count()} threads", f"{cpu_signature()}, {bf16}"),
         _cache(cache_dir("models")),
+        _opencv(),
     ]
+
+
+def _opencv() -> Line:
+    """Return whether OpenCV loads: its usual package does not where the libraries of a desktop are missing."""
+    try:
+        from fiqx_trt.opencv import cv2
+    except ImportError as problem:
+        return "opencv", "fails", str(problem)
+    return "opencv", "ok", cv2.__version__
 
 
 def _cache(folder: Path | None) -> Line:
