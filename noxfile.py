@@ -63,6 +63,14 @@ def wheels(session: nox.Session) -> None:
     session.run("python", "scripts/wheels/build.py", *session.posargs)
 
 
+@nox.session
+def container(session: nox.Session) -> None:
+    """Build the Containerfile and use the image, where buildah is installed."""
+    if not shutil.which("buildah"):
+        session.skip("there is no buildah")
+    session.run("scripts/container.sh", *session.posargs, external=True)
+
+
 @nox.session(venv_backend="venv")
 @nox.parametrize("program", ["mlflow", "fiftyone"])
 def recipes(session: nox.Session, program: str) -> None:

@@ -152,3 +152,46 @@ def test_the_classifiers_name_the_supported_pythons() -> None:
     named = re.findall(r"Python :: 3\.(\d+)", "\n".join(PROJECT["classifiers"]))
     assert PROJECT["requires-python"] == f">=3.{min(map(int, named))}"
     assert [int(minor) for minor in named] == list(range(int(named[0]), int(named[-1]) + 1))
+
+
+INSTRUCTION = re.compile(r"^([A-Z]+) (.*)$")
+
+
+@pytest.fixture(scope="module")
+def container() -> list[tuple[str, str]]:
+    """The instructions of the Containerfile, each in one line."""
+    joined = (ROOT / "Containerfile").read_text(encoding="utf-8").replace("\\\n", "")
+    found = [INSTRUCTION.match(line) for line in joined.splitlines() if line and not line.startswith("#")]
+    assert None not in found
+    return [(match[1], match[2]) for match in found if match]
+
+
+def test_the_container_copies_what_a_build_reads(container: list[tuple[str, str]]) -> None:
+    copied = {
+        name
+        for kind, text in container
+        if kind == "COPY" and "--from" not in text
+        for name in text.split()[:-1]
+    }
+    assert all((ROOT / name).exists() for name in copied)
+    cmake = (ROOT / "CMakeLists.txt").read_text(encoding="utf-8")
+    folders = {*re.findall(r"^\s+(\w+)/[\w/.]+$", cmake, flags=re.MULTILINE), "cmake", "onnx_export"}
+    files = {"CMakeLists.txt", "pyproject.toml", PROJECT["readme"], *PROJECT["license-files"]}
+    assert copied == folders | files
+
+
+def test_the_container_is_small_and_not_root(container: list[tuple[str, str]]) -> None:
+    last = max(index for index, (kind, _) in enumerate(container) if kind == "FROM")
+    build, final = container[:last], dict(container[last:])
+    assert final["USER"] == "fiqx"
+    assert final["VOLUME"] in final["ENV"].split("FIQX_CACHE_DIR=")[1].split()
+    assert json.loads(final["HEALTHCHECK"].split("CMD ")[1])[:2] == ["fiqx-trt", "doctor"]
+    assert json.loads(final["ENTRYPOINT"]) == ["fiqx-trt"]
+    assert "g++" not in final["RUN"]
+    for kind, text in container:
+        if kind == "RUN":
+            subprocess.run(["bash", "-n", "-c", text], check=True)
+            assert text.count("pip install") == text.count("--no-cache-dir")
+            assert text.count("apt-get update") == text.count("rm -rf /var/lib/apt/lists/*")
+    extras = dict(text.split("=") for kind, text in build if kind == "ARG")["EXTRAS"]
+    assert set(extras.split(",")) <= set(EXTRAS)
