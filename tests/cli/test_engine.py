@@ -47,7 +47,7 @@ def test_what_is_in_the_cache_is_listed_and_deleted(cli, cache: EngineCache) -> 
     result = cli("engine", "list")
     for text in ("abababababab", "arcface.onnx", "fp16, batch 32", "H200, TensorRT 11.4.0.106", "3.0 MB"):
         assert text in result.out
-    assert "unreadable side-car" in result.out
+    assert "unreadable sidecar" in result.out
     assert "2 engines in" in result.err
     listed = json.loads(cli("engine", "list", "--json").out)
     assert {entry["key"]: entry["nbytes"] for entry in listed} == {"ab" * 32: 3_000_000, "cd" * 32: 1}
@@ -70,7 +70,7 @@ def test_every_graph_that_the_methods_run_is_built_once(cli, install: Install, r
     rows = [[cell.strip() for cell in line.split("│")] for line in first.out.splitlines() if "│" in line]
     kinds = {row[0]: row[1:3] for row in rows}
     assert kinds == {
-        "trunk": ["fp16", "4"], "head": ["fp32", "10"], "activations": ["fp16", "4"], "embedding": ["fp16", "4"],
+        "trunk": ["fp16", "4"], "head": ["fp16", "10"], "activations": ["fp16", "4"], "embedding": ["fp16", "4"],
         "gradient": ["fp32", "4"],
     }  # fmt: skip
     assert "was built in" in first.out

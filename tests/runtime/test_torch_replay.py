@@ -163,7 +163,7 @@ def test_other_sizes_give_the_bits_of_the_sessions_own(session: TorchSession, ro
 def test_sizes_are_offered_where_their_bits_are_the_same(
     session: TorchSession, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sizes, "FEW", (1, 2, 3, 8))
+    monkeypatch.setattr(sizes, "SIZES", (1, 2, 3, 4, 8))
     declared = session._declared
 
     def of_three(feeds: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
@@ -173,19 +173,26 @@ def test_sizes_are_offered_where_their_bits_are_the_same(
         return {name: value + 1e-6 if rows == 3 else value for name, value in declared(feeds).items()}
 
     monkeypatch.setattr(session, "_declared", of_three)
-    note = sizes.offer_sizes(session, None)
+    note = sizes.offer_sizes(session, 4)
     assert set(session.seconds) == {2, 4}
     assert note.endswith("1 does not run (CUDA out of memory); 3 gives other bits")
     assert note.startswith("runs of 2 rows in ")
 
 
 @pytest.mark.parametrize(
-    ("memory", "limit", "tried"), [(80, None, [8, 32, 256]), (24, None, [8, 32]), (80, 128, [8, 32])]
-)
-def test_many_rows_are_tried_on_a_large_card_without_a_limit(
-    session: TorchSession, monkeypatch: pytest.MonkeyPatch, memory: int, limit: int | None, tried: list[int]
+    ("own", "memory", "limit", "tried"),
+    [(32, 80, None, [8, 128, 256]), (32, 24, None, [8, 128]), (128, 80, None, [8, 32, 256]), (128, 80, 128, [8, 32]),
+     (800, 80, None, [8, 32, 128, 256]), (8, 80, 8, [])],
+)  # fmt: skip
+def test_sizes_are_tried_within_the_limit_and_the_cards_memory(
+    session: TorchSession,
+    monkeypatch: pytest.MonkeyPatch,
+    own: int,
+    memory: int,
+    limit: int | None,
+    tried: list[int],
 ) -> None:
-    session.batch = sizes.CUDA_BATCH
+    session.batch = own
     asked: list[int] = []
     monkeypatch.setattr(sizes, "_memory", lambda session: memory << 30)
     monkeypatch.setattr(sizes, "_seconds", lambda *given: 1.0)

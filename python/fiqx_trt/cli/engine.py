@@ -37,7 +37,7 @@ def build(
         int,
         typer.Option(
             min=2,
-            help="Passes of SER-FIQ sampled, which are the rows of the head's engine.",
+            help="Passes of SER-FIQ sampled; the head's engine takes those of eight faces, with --max-batch of one.",
             show_default=True,
         ),
     ] = 100,

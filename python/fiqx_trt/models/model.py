@@ -200,8 +200,8 @@ class Model:
         outputs
             Names of tensors in the graph. The input is :attr:`ModelSpec.image`, as :meth:`normalise` makes it.
         batch
-            Rows that always come together. A GPU runs at least that many at once where the user set no limit; elsewhere the
-            batch is measured.
+            Rows that mostly come together. A GPU runs that many at once where the user set no limit; elsewhere the batch is
+            measured.
 
         Raises
         ------

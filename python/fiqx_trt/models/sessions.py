@@ -43,6 +43,7 @@ class RuntimeChoice:
     device: str = "auto"
     max_batch: int | None = None
     threads: int | None = None
+    rows: int | None = None
 
 
 class ModelSessions:
@@ -75,8 +76,8 @@ class ModelSessions:
     def _open_head(self, graph: onnx.ModelProto, rows: int) -> Session:
         if not self._on_gpu:
             return _open(graph, replace(self._opened, max_batch=rows))
-        many = rows * (HEAD_FACES if self._opened.max_batch is None else 1)
-        choice = replace(self._opened, max_batch=many, precision="fp32")
+        limit = None if self._opened.max_batch is None else rows  # of memory: one face at a time
+        choice = replace(self._opened, max_batch=limit, rows=rows * HEAD_FACES, precision="fp32")
         if self.trunk.precision != "fp16":
             return _open(graph, choice)
         return self._half_head(graph, choice) or _open(graph, choice)
@@ -89,7 +90,7 @@ class ModelSessions:
         except (BackendError, ModelError) as error:
             logger.warning("the head runs in fp32, which is slower: %s", error)
             return None
-        with _open(graph, RuntimeChoice(device="cpu", precision="fp32", max_batch=choice.max_batch)) as exact:
+        with _open(graph, RuntimeChoice(device="cpu", precision="fp32", max_batch=1)) as exact:
             result = parity.compare(session, exact, self._dropped_out(graph))
         if result.finite and result.cosine_min >= wanted:
             session.notes = (
@@ -112,9 +113,7 @@ class ModelSessions:
 
     def with_outputs(self, outputs: tuple[str, ...], batch: int | None) -> Session:
         """Return the session of the network with other outputs, in the trunk's precision."""
-        choice = replace(self._opened, precision=self.trunk.precision)
-        if batch is not None and batch > self.trunk.batch:
-            choice = replace(choice, max_batch=choice.max_batch or batch)
+        choice = replace(self._opened, precision=self.trunk.precision, rows=batch)
         return self._once(outputs, lambda: _open(with_outputs(self._graph, list(outputs)), choice))
 
     def derived(self, key: str, make: Callable[[onnx.ModelProto], onnx.ModelProto | Session]) -> Session:
@@ -153,4 +152,5 @@ def _open(graph: onnx.ModelProto, choice: RuntimeChoice, probe: Feeds | None = N
         max_batch=choice.max_batch,
         threads=choice.threads,
         probe=probe,
+        rows=choice.rows,
     )

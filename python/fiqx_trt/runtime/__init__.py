@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import functools
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -68,6 +68,7 @@ def open_session(
     max_batch: int | None = None,
     threads: int | None = None,
     probe: Feeds | None = None,
+    rows: int | None = None,
 ) -> Session:
     """Open an ONNX graph for running.
 
@@ -90,6 +91,8 @@ def open_session(
         Processor threads, or None for all.
     probe
         A few real rows, as for :meth:`Session.run`, for the parity gate of ``precision="auto"``.
+    rows
+        Number of rows that mostly come together, or None. A GPU makes its native runs for so many, within `max_batch`.
 
     Raises
     ------
@@ -111,11 +114,11 @@ def open_session(
     ...     session.run({"x": np.array([[-1, 2]], np.float32)})["y"]
     array([[0., 2.]], dtype=float32)
     """
-    _check(backend, precision, device, max_batch, threads)
+    _check(backend, precision, device, {"max_batch": max_batch, "threads": threads, "rows": rows})
     graph = read_graph(model)
 
     def options(on: str) -> Options:
-        return Options(on, precision, max_batch, threads, probe)
+        return Options(on, precision, max_batch, threads, probe, rows)
 
     with before_the_end():
         if backend != "auto":
@@ -143,7 +146,7 @@ def available_backends() -> list[tuple[str, bool, str]]:
     return rows
 
 
-def _check(backend: str, precision: str, device: str, max_batch: int | None, threads: int | None) -> None:
+def _check(backend: str, precision: str, device: str, counts: Mapping[str, int | None]) -> None:
     if backend != "auto" and backend not in BACKENDS.builtin:
         BACKENDS.load(backend)
     if precision not in PRECISIONS:
@@ -153,7 +156,7 @@ def _check(backend: str, precision: str, device: str, max_batch: int | None, thr
         raise InvalidInputError(
             f"device '{device}' is unknown; give auto, cpu, cuda, or cuda:1 for the second GPU"
         )
-    for name, value in (("max_batch", max_batch), ("threads", threads)):
+    for name, value in counts.items():
         if value is not None and value < 1:
             raise InvalidInputError(f"{name} is {value}; give 1 or more, or None to leave it to the backend")
 

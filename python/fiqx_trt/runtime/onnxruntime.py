@@ -42,7 +42,7 @@ def open_graph(graph: Graph, options: Options) -> Session:
     if graph.free_shape:
         session, reason = open_at(tuning.REFERENCE), "batch 1: the input's shape is free"
     elif options.device != "cpu":
-        session, reason = tuning.batch_invariant_session(open_at, graph, options.max_batch or CUDA_BATCH)
+        session, reason = tuning.batch_invariant_session(open_at, graph, options.gpu_batch(CUDA_BATCH))
     else:
         groups = tuning.levels(1, options.max_batch, graph.static_batch)
         measured, reason = tuning.tuned(_key(graph, options), open_at, groups, graph.inputs)

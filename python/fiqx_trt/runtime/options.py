@@ -27,6 +27,8 @@ class Options:
         Processor threads; None: the backend's choice.
     probe
         Feeds for the parity gate, or None.
+    rows
+        Rows that mostly come together in one call; None: not known.
     """
 
     device: str
@@ -34,3 +36,8 @@ class Options:
     max_batch: int | None = None
     threads: int | None = None
     probe: Feeds | None = None
+    rows: int | None = None
+
+    def gpu_batch(self, default: int) -> int:
+        """Return the rows of a native run on a GPU, where they are not measured."""
+        return self.max_batch or self.rows or default

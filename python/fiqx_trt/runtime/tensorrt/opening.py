@@ -95,7 +95,7 @@ class Opener:
         return self._open_tested("fp32", str(kept["reason"]))
 
     def _batch(self) -> int:
-        return self._graph.static_batch or self._options.max_batch or BATCH
+        return self._graph.static_batch or self._options.gpu_batch(BATCH)
 
     def _open_tested(self, precision: str, reason: str) -> TensorRtSession:
         """Open with the full batch, or the next smaller one that can be allocated and gives rows the same bits anywhere."""

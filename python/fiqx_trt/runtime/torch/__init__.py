@@ -74,10 +74,11 @@ def open_graph(graph: Graph, options: Options) -> Session:
         measured, batch_reason = tuning.tuned((*key, precision), open_at, groups, graph.inputs)
         session = open_at(measured.choice)
     else:
-        batch = options.max_batch or CUDA_BATCH
+        batch = options.gpu_batch(CUDA_BATCH)
         session, batch_reason = tuning.batch_invariant_session(open_at, graph, batch)
         if graph.static_batch is None:
-            batch_reason = f"{batch_reason}; {offer_sizes(session, options.max_batch)}"
+            limit = options.max_batch if session.batch == batch else session.batch
+            batch_reason = f"{batch_reason}; {offer_sizes(session, limit)}"
     session.notes = (reason, batch_reason, *session.notes)
     return session
 

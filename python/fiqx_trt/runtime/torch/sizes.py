@@ -18,22 +18,21 @@ from fiqx_trt.runtime.torch.session import TorchSession
 
 __all__ = ["CUDA_BATCH", "offer_sizes"]
 
-#: Rows of a native run on a GPU.
-CUDA_BATCH = 128
-#: For short calls: one face, the faces of one step of a run over files.
-FEW = (8, 32)
-#: For many rows, where no limit is given, on a card with as much memory.
-MANY, LARGE_CARD = 256, 40 << 30
+#: Rows of a native run on a GPU: the faces of one step of a run over files. All other numbers must give its bits.
+CUDA_BATCH = 32
+#: For one face, for a step of a run, for hundreds of masked copies.
+SIZES = (8, 32, 128, 256)
+#: The largest one on a card with less memory.
+SMALL_CARD, LARGE_CARD = 128, 40 << 30
 #: Times that a size is run to time it; the shortest counts.
 REPEATS = 3
 
 
-def offer_sizes(session: TorchSession, max_batch: int | None) -> str:
-    """Offer the other sizes that give the bits of a session's own size, and return a note."""
+def offer_sizes(session: TorchSession, limit: int | None) -> str:
+    """Offer the other sizes, up to a limit, that give the bits of a session's own size, and return a note."""
     own = session.batch
-    wanted = [size for size in FEW if size < own]
-    if max_batch is None and own == CUDA_BATCH and _memory(session) >= LARGE_CARD:
-        wanted.append(MANY)
+    most = limit or (SIZES[-1] if _memory(session) >= LARGE_CARD else SMALL_CARD)
+    wanted = [size for size in SIZES if size != own and size <= most]
     if not wanted:
         return f"every run has {own} rows"
     rows = tuning.sample(session.inputs, max(own, *wanted))
