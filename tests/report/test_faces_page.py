@@ -170,7 +170,6 @@ def test_keys_and_links(run: Run, chromium: Browser) -> None:
             float(run.ranked[4]["serfiq_scaled"]), rel=1e-3
         )
         picture = page.locator("#detail .face")
-        page.wait_for_timeout(50)
         assert "thumbs/0000.jpg" in picture.evaluate("element => getComputedStyle(element).backgroundImage")
 
     chromium.visit(run.page, linked, fragment=f"#face-{label}")
@@ -232,7 +231,7 @@ def test_a_point_is_a_face(large: tuple[Path, Faces], chromium: Browser) -> None
 
     def body(page: Any) -> None:
         page.click("text=One number against another")
-        assert "9,800 rows" in page.inner_text("#scatter-ends")
+        page.wait_for_selector("#scatter-ends >> text=9,800 rows")
         page.select_option("#across", "serfiq_scaled")
         page.select_option("#up", "serfiq")  # rises with the other
         box = page.locator("#scatter").bounding_box()
