@@ -9,6 +9,7 @@ import subprocess
 import sys
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,6 +18,7 @@ from fiqx_trt import errors, kernels, testing
 from fiqx_trt.faces.prepare import STATUSES
 from fiqx_trt.quality import method_names
 from fiqx_trt.rows import BASE_COLUMNS, DETECTION_COLUMNS, RunMeta
+from support.browser import axe_violations, browser
 from support.command_lines import commands
 from support.documents import ROOT
 
@@ -93,6 +95,22 @@ def test_every_address_of_the_site_exists(site: Path, pages: dict[str, Page]) ->
             )  # of 404.html, which any address leads to
             file = folder / address.lstrip("/").partition("?")[0].partition("#")[0]
             assert address.startswith("data:") or file.exists(), (name, address)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_browser_shows_the_site_from_its_folder(site: Path, scheme: str) -> None:
+    """The search finds pages without a server, nothing is wider than a narrow screen, and axe finds nothing serious."""
+
+    def look(page: Any) -> None:
+        page.set_viewport_size({"width": 400, "height": 800})
+        page.wait_for_function("document.documentElement.scrollWidth <= 400")
+        page.set_viewport_size({"width": 1200, "height": 900})
+        page.wait_for_selector("input.md-search__input")
+        assert axe_violations(page, "color-contrast", "link-in-text-block", "aria-dialog-name") == []
+        page.fill("input.md-search__input", "threshold")
+        page.wait_for_selector(".md-search-result__item a[href*='thresholds.html']", state="attached")
+
+    browser().visit(site / "index.html", look, wait=False, color_scheme=scheme)
 
 
 def test_docstrings_are_rendered(pages: dict[str, Page]) -> None:
