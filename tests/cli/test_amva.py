@@ -130,5 +130,6 @@ def test_the_analysis_in_parts_is_that_of_one_process(
     assert not Path("parts/summary.json").exists()
     assert cli(*run, "--out", "parts", "--engine", "local", "--workers", 2).code == 0
     assert files("parts") == files("whole")
+    assert cli(*run, "--out", "parts", "--share", "1/2").code == 0  # a job that comes late
     other = cli(*run, "--out", "other", "--parts", "parts/parts", "--target", "argmax")
     assert "was made with other settings" in other.err

@@ -145,4 +145,7 @@ def test_a_calibration_in_parts_is_that_of_one_process(
     assert calibrated("--parts", "run/", "--engine", "local", "--workers", 2) == whole
     assert calibrated("--parts", "shares/", "--share", "1/2") == json.loads(before)
     assert calibrated("--parts", "shares/", "--share", "2/2") == whole
+    late = cli("calibrate", *given, "--parts", "shares/", "--share", "1/2")  # where the sidecar is written
+    assert late.code == 0, late.err
+    assert json.loads(sidecar.read_text()) == whole
     assert "give --parts RUN/" in cli("calibrate", *given, "--engine", "local").err

@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 
 __all__ = ["amva"]
 
+#: The file that says that the folder holds a result.
+RESULT = "summary.json"
+
 
 def amva(
     *,
@@ -71,7 +74,8 @@ def amva(
     looks = {"uniform": Look(), "jet": Look.papers()}
     if colors not in looks:
         raise InvalidInputError(f"--colors is {colors!r}; choose one of {', '.join(looks)}")
-    output.require_free(out, ["summary.json"])
+    if engine.share is None:
+        output.require_free(out, [RESULT])
     tables = scores.read()
     say_skipped(tables)
     values = tables.matrix(tables.listed)
@@ -86,6 +90,8 @@ def amva(
             pictures, engine.parts or f"{out}/parts/", engine, output.overwrite, output.quiet, batch=8
         )
         mapped, ran = job.in_parts(runs)
+        if engine.share is not None and (out / RESULT).exists():  # by the job that was the last one
+            raise typer.Exit
     else:
         mapped, ran = job.here(quiet=output.quiet)
     settings = {"bootstrap samples": replicates, "seed": seed, **faces.parameters}

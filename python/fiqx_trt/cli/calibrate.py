@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -13,9 +14,13 @@ from fiqx_trt.cli.parts_run import StudyRuns
 
 if TYPE_CHECKING:
     from fiqx_trt.experiments.model_calibration import ModelCalibration
+    from fiqx_trt.quality.serfiq import SerFiq
     from fiqx_trt.runs.settings import ScoreSettings
 
 __all__ = ["calibrate"]
+
+#: The raw quality has no scale: so a job in parts goes on where another one has written the sidecar.
+UNSCALED = {"alpha": 1.0, "r": 0.0}
 
 
 def calibrate(
@@ -47,6 +52,7 @@ def calibrate(
     from fiqx_trt.experiments.model_calibration import calibrate_model
     from fiqx_trt.models.load import update_sidecar
     from fiqx_trt.models.stored import refuse_stored
+    from fiqx_trt.quality.serfiq import SerFiq
     from fiqx_trt.runs.options import open_model
     from fiqx_trt.runs.settings import ScoreSettings
 
@@ -61,7 +67,8 @@ def calibrate(
             options={"serfiq": {"estimator": estimator}},
         )
         runs = StudyRuns(pictures, engine.require_parts(), engine, overwrite, quiet)
-        measured = _in_parts(settings, runs, estimator, weights, pixels=pixels)
+        unscaled = replace(settings, contract={**settings.contract, **UNSCALED})
+        measured = _in_parts(settings, unscaled, runs, SerFiq(estimator=estimator), weights, pixels=pixels)
     else:
         with (
             open_model(model, runtime, contract.contract) as opened,
@@ -87,15 +94,19 @@ def calibrate(
 
 
 def _in_parts(
-    settings: ScoreSettings, runs: StudyRuns, estimator: str, weights: str, *, pixels: bool
+    settings: ScoreSettings,
+    unscaled: ScoreSettings,
+    runs: StudyRuns,
+    method: SerFiq,
+    weights: str,
+    *,
+    pixels: bool,
 ) -> ModelCalibration:
     from fiqx_trt.distributed.studies import calibration_faces
     from fiqx_trt.experiments.model_calibration import conclude_calibration
     from fiqx_trt.models.gradients import check_weights
-    from fiqx_trt.quality.serfiq import SerFiq
 
-    method = SerFiq(estimator=estimator)
     check_weights(weights)
-    faces = calibration_faces(runs, settings, pixels=pixels)
+    found = calibration_faces(runs, unscaled, pixels=pixels)
     with settings.open_model() as opened:
-        return conclude_calibration(opened, method, faces.qualities, faces.sample, weights=weights)
+        return conclude_calibration(opened, method, found.qualities, found.sample, weights=weights)
