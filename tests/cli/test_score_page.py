@@ -60,6 +60,21 @@ def test_a_run_without_a_face_has_a_page(cli, photos: Path, recogniser: Path, tm
     assert "decode_error" in (tmp_path / "t" / "report.html").read_text(encoding="utf-8")
 
 
+def test_a_retry_and_a_merged_table_have_the_page_of_a_whole_run(
+    cli, photos: Path, recogniser: Path, tmp_path: Path
+) -> None:
+    line = f"score {photos} --aligned --model {recogniser} --backend onnxruntime"
+    assert cli(f"{line} --out {tmp_path}/retried/a.csv --page {tmp_path}/a").code == 3
+    (photos / "05-torn.png").write_bytes((photos / "05.png").read_bytes())
+    assert cli(f"{line} --out {tmp_path}/retried/a.csv --page {tmp_path}/a --retry-failed").code == 0
+    assert cli(f"{line} --out {tmp_path}/whole/a.csv --page {tmp_path}/b").code == 0
+    assert pages(tmp_path / "a") == pages(tmp_path / "b")
+    assert cli(f"{line} --out {tmp_path}/parts/").code == 0
+    assert cli(f"merge {tmp_path}/parts/ --out {tmp_path}/merged/a.csv").code == 0
+    assert cli(f"{line} --out {tmp_path}/merged/a.csv --resume --page {tmp_path}/c").code == 0
+    assert pages(tmp_path / "c") == pages(tmp_path / "b")
+
+
 def test_rows_on_the_page_are_those_of_the_table(cli, photos: Path, recogniser: Path, tmp_path: Path) -> None:
     line = f"score {photos} --aligned --model {recogniser} --backend onnxruntime --method serfiq --method magface"
     assert cli(f"{line} --out {tmp_path}/p/s.parquet --page {tmp_path}/p -q").code == 3

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import shutil
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -267,6 +267,18 @@ def test_narrow_screens_print_and_axe(large: tuple[Path, Faces], chromium: Brows
         assert page.is_visible("text=Numbers.")
 
     chromium.visit(large[0], body)
+
+
+def test_of_a_large_table_a_link_names_the_place_in_the_table(tmp_path: Path, chromium: Browser) -> None:
+    faces = replace(faces_of(3), total=1000, rows=np.array([5, 70, 700]))
+    path = write_page(tmp_path, faces, pictures=0)
+
+    def body(page: Any) -> None:
+        assert page.inner_text("#detail-title") == "01/000001.jpg"
+        page.keyboard.press("Escape")
+        assert "The table has the 3 worst of 1,000 rows." in page.inner_text("main")
+
+    chromium.visit(path, body, fragment="#face-71")
 
 
 def test_without_script_the_summary_stands(run: Run, chromium: Browser) -> None:

@@ -139,7 +139,8 @@ def score(
     if engine.in_parts(out):
         if page is not None:
             raise InvalidInputError(
-                "--page is for runs into one table; give a file as --out, or make the page of a merged table later"
+                "--page is for runs into one table; give a file as --out, or merge the parts later (fiqx-trt merge) and give the "
+                "merged table as --out with --resume --page"
             )
         from fiqx_trt.cli.parts_run import run_in_parts
 
