@@ -16,6 +16,8 @@ import tempfile
 import time
 from pathlib import Path
 
+import processors
+
 COMPILERS = ("cc", "c++", "gcc", "g++", "clang", "clang++", "cmake", "ninja", "make", "nvcc", "ld")
 PICTURE = "from skimage.data import astronaut; from PIL import Image; Image.fromarray(astronaut()).save('astronaut.png')"
 IMPORT = "import fiqx_trt, sys; assert 'site-packages' in fiqx_trt.__file__; print(fiqx_trt.__version__)"
@@ -38,7 +40,12 @@ def try_wheel(wheel: Path, interpreter: Path) -> dict[str, object]:
         python = folder / "env" / "bin" / "python"
         run(folder, python, "-m", "pip", "install", "--quiet", "--upgrade", "pip")
         run(folder, python, "-m", "pip", "install", "--quiet", f"{wheel}[demo]")
-        return {"import_s": import_seconds(folder, python), "doctor": doctor(folder), **use(folder, python)}
+        return {
+            "import_s": import_seconds(folder, python),
+            "same_bits_on": processors.compare(python),
+            "doctor": doctor(folder),
+            **use(folder, python),
+        }
 
 
 def doctor(folder: Path) -> str:
