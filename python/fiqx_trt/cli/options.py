@@ -193,7 +193,7 @@ DetectorName = Annotated[
         "--detector",
         metavar="NAME",
         help="Find faces in every picture: {detectors}; or landmarks:FILE with five ready points a face (a score table, or "
-        "lines 'path x1 y1 … x5 y5'). yunet is faster than mtcnn and finds turned faces too; it is fetched. Default: mtcnn.",
+        "lines 'path x1 y1 … x5 y5'). yunet finds turned faces too, in the same time; it is fetched. Default: mtcnn.",
         rich_help_panel=FACES_PANEL,
     ),
 ]
