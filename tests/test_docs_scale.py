@@ -92,7 +92,7 @@ def test_the_recipes(store: fs.FileSystem, tmp_path: Path, mobilefacenet_file: P
 
 PROGRAM = """
 import ray
-ray.init(num_cpus=2, object_store_memory=80 << 20, include_dashboard=False, log_to_driver=False)
+ray.init(address="local", num_cpus=2, object_store_memory=80 << 20, include_dashboard=False, log_to_driver=False)
 """
 
 

@@ -39,6 +39,8 @@ def cluster() -> Iterator[Any]:
             initialize_head=True,
             head_node_args={"num_cpus": 2, "object_store_memory": 80 << 20, "include_dashboard": False},
         )
+        # Ray tells of it to every program on this machine that starts Ray, such as another test's.
+        Path(os.environ.get("RAY_TMPDIR", "/tmp"), "ray", "ray_current_cluster").unlink(missing_ok=True)
         made.store = fs.S3FileSystem(endpoint_override=address, allow_bucket_creation=True)
         patch.setenv("RAY_ADDRESS", made.address)
         yield made

@@ -50,7 +50,8 @@ def _connect(ray: Any) -> None:
         if port.isdigit():  # Ray itself tries for minutes
             socket.create_connection((host, int(port)), timeout=10).close()
         ray.init(
-            address=address,
+            address=address
+            or "local",  # without an address Ray would take any cluster that it finds on this machine
             log_to_driver=False,
             logging_level=logging.ERROR,
             **({} if address else {"include_dashboard": False}),
