@@ -14,7 +14,7 @@ from fiqx_trt.rows import Column
 from fiqx_trt.rows.column_batches import column_batches
 from fiqx_trt.text import unescape_text
 
-__all__ = ["MOST", "Faces", "Texts", "iter_rows", "read_faces"]
+__all__ = ["MOST", "Faces", "Texts", "column_numbers", "iter_rows", "read_faces"]
 
 #: Rows of a page. Of a larger table it shows the worst: ten thousand times the page that a person looks through.
 MOST = 200_000
@@ -147,15 +147,20 @@ def _count(table: Path, columns: Sequence[Column]) -> int:
 
 def _worst(table: Path, columns: Sequence[Column], rank: str, higher: bool, most: int) -> NDArray[np.bool_]:
     """Return which rows of a table are among the worst; a row without a number is none of them."""
-    values = np.concatenate([_floats(batch.column(rank)) for batch in column_batches(table, columns, [rank])])
+    values = np.concatenate(
+        [column_numbers(batch.column(rank)) for batch in column_batches(table, columns, [rank])]
+    )
     keys = np.where(np.isnan(values), np.inf, values if higher else -values)
     chosen = np.zeros(len(keys), bool)
     chosen[np.argsort(keys, kind="stable")[:most]] = True
     return chosen
 
 
-def _floats(column: Any) -> Numbers:
-    return np.asarray(column.to_numpy(zero_copy_only=False), np.float64)
+def column_numbers(column: Any) -> Numbers:
+    """Return a column of numbers of a batch, NaN where there is none, ``(N,)``."""
+    from fiqx_trt.rows.arrow_arrays import numbers
+
+    return numbers(column)
 
 
 class _Reader:
@@ -175,7 +180,7 @@ class _Reader:
     def push(self, batch: Any, chosen: NDArray[np.bool_] | None) -> None:
         paths = batch.column("path").to_pylist()
         rows = np.arange(self._seen, self._seen + len(paths))
-        inputs = self._input_of(paths, _floats(batch.column("face")))
+        inputs = self._input_of(paths, column_numbers(batch.column("face")))
         self._seen += len(paths)
         if chosen is not None:
             kept = np.flatnonzero(chosen[rows])
@@ -185,7 +190,7 @@ class _Reader:
         self._inputs.append(inputs)
         self._paths += [unescape_text(path) for path in paths]
         for name, parts in self._numbers.items():
-            parts.append(_floats(batch.column(name)))
+            parts.append(column_numbers(batch.column(name)))
         for name, texts in self._texts.items():
             texts.extend(batch.column(name).to_pylist())
 

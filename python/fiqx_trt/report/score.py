@@ -15,7 +15,7 @@ from fiqx_trt.quality.base import QualityMethod, method_parameters, scaled_colum
 from fiqx_trt.report.all_faces import all_faces
 from fiqx_trt.report.bands import bands_table
 from fiqx_trt.report.explained import SHARES, settings_facts, short_name, statuses_table
-from fiqx_trt.report.faces_data import Faces, Texts, iter_rows, read_faces
+from fiqx_trt.report.faces_data import Faces, Texts, column_numbers, iter_rows, read_faces
 from fiqx_trt.report.groups import groups_of, groups_table
 from fiqx_trt.report.html import Card, Cards, Page, Section, Table
 from fiqx_trt.report.parts import (
@@ -171,10 +171,7 @@ class ScorePage:
         else:
             batches = list(column_batches(self.done.table, columns, names))
             values = {
-                name: np.concatenate(
-                    [np.asarray(b.column(name).to_numpy(zero_copy_only=False), float) for b in batches]
-                )
-                for name in names
+                name: np.concatenate([column_numbers(b.column(name)) for b in batches]) for name in names
             }
         known = {name: one[~np.isnan(one)] for name, one in values.items()}
         return {name: np.quantile(one, list(SHARES.values())) for name, one in known.items() if len(one)}
