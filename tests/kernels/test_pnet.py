@@ -43,7 +43,7 @@ def test_a_window_is_answered_alike_wherever_it_lies():
     whole = pnet(PICTURE, PARAMETERS)
     for y, x in ((0, 0), (4, 6), (10, 120), (48, 224)):
         (alone,) = pnet(PICTURE[y : y + 12, x : x + 12], PARAMETERS)
-        np.testing.assert_allclose(alone[0], whole[y // 2, x // 2], atol=2e-6)
+        np.testing.assert_allclose(alone[0], whole[y // 2, x // 2], atol=1e-5)
 
 
 def test_the_same_picture_has_the_same_bits():
@@ -62,8 +62,8 @@ def test_agrees_with_the_graph():
     probability, regression = session.run(["probability", "regression"], {"image": tensor})
     got = pnet(PICTURE, parameters)
     height, width = got.shape[:2]
-    np.testing.assert_allclose(1 / (1 + np.exp(-got[..., 0])), probability[0, 0, :height, :width], atol=5e-6)
-    np.testing.assert_allclose(got[..., 1:], regression[0].transpose(1, 2, 0)[:height, :width], atol=5e-6)
+    np.testing.assert_allclose(1 / (1 + np.exp(-got[..., 0])), probability[0, 0, :height, :width], atol=3e-5)
+    np.testing.assert_allclose(got[..., 1:], regression[0].transpose(1, 2, 0)[:height, :width], atol=3e-5)
 
 
 @pytest.mark.parametrize(
