@@ -66,18 +66,25 @@ def build_wheel(sources: Path, interpreter: Path, cuda: str, folder: Path) -> Pa
     return repaired
 
 
-def check_wheel(wheel: Path, folder: Path) -> dict[str, object]:
-    """Refuse a wheel whose module needs a newer processor, or that holds what it should not; returns its sizes."""
+def check_wheel(wheel: Path, version: str, folder: Path) -> dict[str, object]:
+    """Refuse a wheel that is not for one Python, whose module needs a newer processor, or that holds what it should not."""
     with zipfile.ZipFile(wheel) as packed:
         names = packed.namelist()
         (core,) = [name for name in names if name.startswith("fiqx_trt/_core.") and name.endswith(".so")]
         extracted = Path(packed.extract(core, folder / "modules" / wheel.stem))
     faults = module.faults_of(extracted)
+    tag = f"cp{version.replace('.', '')}"  # pybind11 has no stable ABI: one wheel for each Python
+    if not wheel.name.endswith(f"-{tag}-{tag}-{PLATFORM}.whl"):
+        faults.append(f"{wheel.name} is not for {tag} alone")
     faults += [
         f"{wheel.name} holds {name}"
         for name in names
         if not name.startswith(("fiqx_trt/", "fiqx_trt-")) or name.endswith((".cpp", ".cu", ".pyc", ".onnx"))
     ]
+    held = {name.split("/", 1)[-1] for name in names if ".dist-info/" in name}
+    for wanted in ("licenses/LICENSE", "licenses/THIRD_PARTY_LICENSES.md"):
+        if wanted not in held:
+            faults.append(f"{wheel.name} lacks {wanted}")
     for wanted in ("fiqx_trt/py.typed", "fiqx_trt/_core.pyi", "fiqx_trt/onnx_export/__init__.py"):
         if wanted not in names:
             faults.append(f"{wheel.name} lacks {wanted}")
@@ -116,7 +123,7 @@ def main() -> None:
             facts[version] = {"state": "this machine has no such Python"}
             continue
         wheel = build_wheel(sources, interpreter, options.cuda, folder)
-        facts[version] = {"state": "built", "wheel": wheel.name, **check_wheel(wheel, folder)}
+        facts[version] = {"state": "built", "wheel": wheel.name, **check_wheel(wheel, version, folder)}
         if not options.no_trial:
             facts[version] |= {**trial.try_wheel(wheel, interpreter), "state": "built and tried"}
     (folder / "facts.json").write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
