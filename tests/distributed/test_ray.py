@@ -154,7 +154,7 @@ def test_the_command_on_an_object_store_killed_twice_and_resumed(
     assert Path("../merged.csv").read_bytes().replace(b"s3://faces/", b"") == Path("whole.csv").read_bytes()
 
 
-def test_what_cannot_begin(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_cannot_begin(cluster, monkeypatch: pytest.MonkeyPatch) -> None:
     from fiqx_trt.distributed.ray import Actors
     from fiqx_trt.errors import BackendError, InvalidInputError
 
@@ -162,7 +162,8 @@ def test_what_cannot_begin(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(BackendError, match=r"cannot reach the Ray cluster at 127\.0\.0\.1:9 \(RAY_ADDRESS\)"):
         Actors()
     monkeypatch.delenv("RAY_ADDRESS")
-    if not ray.is_initialized():
-        with pytest.raises(InvalidInputError, match="--gpus-per-worker is 99, and Ray finds"):
-            Actors(99.0)
+    # to the cluster of the other tests in the place of another start, which takes long
+    monkeypatch.setattr("fiqx_trt.distributed.ray._connect", lambda ray: ray.init(address=cluster.address))
+    with pytest.raises(InvalidInputError, match="--gpus-per-worker is 99, and Ray finds"):
+        Actors(99.0)
     assert not ray.is_initialized()
