@@ -5,6 +5,7 @@ Playwright keeps an event loop running in its thread, which would be in the way 
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import shutil
 from collections.abc import Callable
@@ -20,8 +21,9 @@ REQUIRED = "FIQX_REQUIRE_BROWSER"
 
 
 def browser_path() -> str | None:
-    """Return the browser of this machine, if it has one."""
-    return next(filter(None, map(shutil.which, NAMES)), None)
+    """Return the browser of this machine, if it has one and Playwright can drive it."""
+    driven = importlib.util.find_spec("playwright") and importlib.util.find_spec("axe_playwright_python")
+    return next(filter(None, map(shutil.which, NAMES)), None) if driven else None
 
 
 @lru_cache(maxsize=1)
@@ -29,8 +31,9 @@ def browser() -> Browser:
     """Return the browser of this process; skip the test where there is none, or fail with FIQX_REQUIRE_BROWSER=1."""
     path = browser_path()
     if path is None:
-        (pytest.fail if os.environ.get(REQUIRED) == "1" else pytest.skip)("no Chromium on this machine")
-    pytest.importorskip("playwright")
+        (pytest.fail if os.environ.get(REQUIRED) == "1" else pytest.skip)(
+            "no Chromium, or no Playwright to drive it"
+        )
     return Browser(path)
 
 
