@@ -75,8 +75,9 @@ def test_masks_per_contrast(cli, crops: Path, recogniser: Path, tmp_path: Path) 
         20,
         "--weights",
         "l1",
-        "--no-colors",
+        "--no-mask-colors",
         "--no-pointing",
+        *("--colors", "papers", "--figure-format", "svg"),
         *OPTIONS,
     )
     gammas = {}
@@ -88,6 +89,8 @@ def test_masks_per_contrast(cli, crops: Path, recogniser: Path, tmp_path: Path) 
         assert parameters["per"] == per
         gammas[per] = parameters["gammas"]["l1"]
         assert ("a square of one colour has none" in read_report(out).text) == (per == "contrast")
+        assert (out / "figure-6-examples.svg").is_file()
+        assert 'href="figure-6-examples.svg"' in (out / "report.html").read_text()
     assert gammas["contrast"] < gammas["intensity"]
 
 
@@ -99,7 +102,7 @@ def test_masks_of_good_faces_only(cli, crops: Path, recogniser: Path, tmp_path: 
         1,
         "--sizes",
         "20",
-        "--no-colors",
+        "--no-mask-colors",
         "--weights",
         "l1",
         *OPTIONS,
@@ -348,7 +351,7 @@ def test_masks_say_whether_the_deviation_points(cli, crops: Path, recogniser: Pa
         1,
         "--sizes",
         "20",
-        "--no-colors",
+        "--no-mask-colors",
         "--weights",
         "l1",
         *OPTIONS,

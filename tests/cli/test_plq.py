@@ -83,16 +83,24 @@ def test_the_papers_colours_by_name(cli, crops: Path, recogniser: Path, tmp_path
 
     given = ("plq", crops / "00.png", "--aligned", "--model", recogniser, "--pictures", "png", *OPTIONS, "-q")
     out = tmp_path / "paper"
-    assert cli(*given, "--out", out, "--colors", "red-green").code == 0
+    assert cli(*given, "--out", out, "--colors", "papers").code == 0
     row = read(out / "plq.csv")[0]
     picture = cv2.imread(str(out / "pictures" / row["picture"]))[:, :, ::-1].astype(float)
     want = colormaps["RdYlGn"](np.round(maps_of(out, row)["map"] * 255).astype(np.uint8))[..., :3] * 255
     side, top, left = 256, 36, 12 + 256 + 12
     np.testing.assert_allclose(picture[top : top + side, left : left + side][4::8, 4::8], want, atol=2)
     assert "Red pixels (0) do not serve the recogniser, green ones (1) do" in read_report(out).text
+    assert "smoothed (--smooth)" not in read_report(out).text
+    assert cli(*given, "--out", tmp_path / "smooth", "--smooth", 2).code == 0
+    assert (
+        "The maps in the pictures are smoothed (--smooth): a Gaussian of 2 pixels"
+        in read_report(tmp_path / "smooth").text
+    )
+    smoothed = read(tmp_path / "smooth" / "plq.csv")[0]
+    np.testing.assert_array_equal(maps_of(tmp_path / "smooth", smoothed)["map"], maps_of(out, row)["map"])
     wrong = cli(*given, "--out", tmp_path / "other", "--colors", "rainbow")
     assert wrong.code == 2
-    assert "--colors is 'rainbow'; choose one of blue-yellow, red-green" in wrong.err
+    assert "--colors is 'rainbow'; choose one of uniform, papers" in wrong.err
 
 
 @pytest.fixture

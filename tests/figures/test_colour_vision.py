@@ -13,12 +13,17 @@ from fiqx_trt.demo.picture import FRAMES
 from fiqx_trt.figures.canvas import HIGH, LOW, Look
 from fiqx_trt.figures.det import SHADES
 from fiqx_trt.figures.edc import METHOD_COLORS
-from fiqx_trt.runs.face_picture import ACTIVATION, DEVIATION, PIXEL_QUALITY, QUALITY_STYLES
+from fiqx_trt.runs.colors import COLORS
+from fiqx_trt.runs.face_picture import ACTIVATION, DEVIATION, PIXEL_QUALITY
 from support.colour_vision import VISIONS, least_distance, seen
 
 LOOK = Look()
-SEQUENTIAL = {PIXEL_QUALITY.colors, ACTIVATION.colors, LOOK.maps, LOOK.variation}
-DIVERGING = {DEVIATION.colors, LOOK.difference}
+UNIFORM = COLORS["uniform"]
+SEQUENTIAL = {
+    *(PIXEL_QUALITY.colors, ACTIVATION.colors, LOOK.quality, LOOK.maps, LOOK.variation),
+    *(UNIFORM.quality, UNIFORM.activation, UNIFORM.variation),
+}
+DIVERGING = {DEVIATION.colors, LOOK.difference, UNIFORM.signed}
 #: Colours that are told apart in one figure.
 GROUPS = {
     "groups H and L": (HIGH, LOW),
@@ -57,7 +62,7 @@ def test_more_is_lighter_all_the_way(name: str, vision: str) -> None:
 
 
 def test_the_papers_red_to_green_is_no_such_scale() -> None:
-    assert steps_of_lightness(QUALITY_STYLES["red-green"].colors, "deuteranopia").min() < -1
+    assert steps_of_lightness(COLORS["papers"].quality, "deuteranopia").min() < -1
 
 
 @VISION
@@ -66,6 +71,30 @@ def test_more_and_less_differ_from_each_other_and_from_as_usual(name: str, visio
     half, ends = (colours(name, np.array(at)) for at in ([0.25, 0.5, 0.75], [0.0, 0.5, 1.0]))
     assert least_distance(list(half), vision) > APART
     assert least_distance(list(ends), vision) > 2 * APART
+
+
+@VISION
+@pytest.mark.parametrize("name", sorted(DIVERGING))
+def test_a_difference_darkens_all_the_way_to_both_ends(name: str, vision: str) -> None:
+    steps = steps_of_lightness(name, vision)
+    assert steps[:16].min() > 0.2
+    assert steps[16:].max() < -0.2
+    assert min(steps[:16].sum(), -steps[16:].sum()) > 60
+
+
+WORDS = {
+    "dark blue": (0.0, 0.13, 0.30), "dark purple": (0.27, 0.0, 0.33), "yellow": (0.99, 0.90, 0.15), "orange": (0.5, 0.23, 0.03),
+    "purple": (0.18, 0.0, 0.30), "red": (0.6, 0.0, 0.1), "green": (0.0, 0.4, 0.2), "blue": (0.0, 0.1, 0.5),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("choice", COLORS)
+@pytest.mark.parametrize("kind", ["quality", "activation", "signed"])
+def test_the_words_for_both_ends_are_their_colours(choice: str, kind: str) -> None:
+    ends = colours(getattr(COLORS[choice], kind), np.array([0.0, 1.0]))
+    for end, word in zip(ends, getattr(COLORS[choice], f"{kind}_ends"), strict=True):
+        nearest = min(WORDS, key=lambda name: float(np.linalg.norm(np.array(WORDS[name]) - end)))
+        assert nearest.split()[-1] == word.split()[-1], (end, word)
 
 
 @VISION

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from xml.etree import ElementTree
 
 import cv2
 import matplotlib
@@ -16,7 +18,7 @@ from scipy.stats import gaussian_kde
 from fiqx_trt.amva import Amva, analyse, quality_groups
 from fiqx_trt.errors import InvalidInputError, OutputError
 from fiqx_trt.figures.amva import amva_figures, example_images, face_rows
-from fiqx_trt.figures.canvas import Look, Scale, density, number, save_pictures
+from fiqx_trt.figures.canvas import Look, Scale, density, in_formats, number, save_pictures
 from fiqx_trt.figures.differences import differences_figure
 from fiqx_trt.figures.faces import FaceRow, faces_figure, overlay
 from fiqx_trt.figures.overlap import overlap_figure
@@ -91,6 +93,30 @@ def test_pictures_are_the_same_at_every_run(result: Amva, tmp_path: Path) -> Non
     assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
 
 
+def test_vector_files_are_asked_for_and_have_the_same_bytes_at_every_run(
+    result: Amva, tmp_path: Path
+) -> None:
+    look = replace(Look.named("uniform", ["svg", "pdf", "svg"]), dpi=50)
+    for name in ("a", "b"):
+        pictures = in_formats({name: variation_figure(result.maps, look=look)}, look.formats)
+        written = save_pictures(pictures, tmp_path)
+        assert [path.name for path in written] == [f"{name}.{kind}" for kind in ("png", "svg", "pdf", "npz")]
+    for kind in ("svg", "pdf"):
+        first, second = ((tmp_path / f"{name}.{kind}").read_bytes() for name in "ab")
+        assert first == second
+        assert not re.search(rb"CreationDate|<dc:date>|20[2-9]\d-", first)
+    drawing = ElementTree.parse(tmp_path / "a.svg").getroot()
+    size = {name: float(drawing.attrib[name].removesuffix("pt")) for name in ("width", "height")}
+    height, width = cv2.imread(str(tmp_path / "a.png")).shape[:2]
+    assert (size["width"] / 72 * 50, size["height"] / 72 * 50) == pytest.approx((width, height), abs=1)
+    assert len(list(drawing.iter("{http://www.w3.org/2000/svg}image"))) >= 6  # the maps
+    assert (tmp_path / "a.pdf").read_bytes().startswith(b"%PDF-")
+    variation_figure(result.maps, look=QUICK).save(tmp_path / "a")
+    assert {path.name for path in tmp_path.glob("a.*")} == {"a.png", "a.npz"}  # none of an earlier result
+    with pytest.raises(InvalidInputError, match="--figure-format is 'eps'; choose of svg, pdf"):
+        Look(formats=("eps",))
+
+
 def test_a_dot_in_the_name_of_a_figure_is_no_suffix(result: Amva, tmp_path: Path) -> None:
     written = variation_figure(result.maps, look=QUICK).save(tmp_path / "edc-fmr-0.2")
     assert [path.name for path in written] == ["edc-fmr-0.2.png", "edc-fmr-0.2.npz"]
@@ -155,7 +181,7 @@ def test_constant_maps_can_be_drawn(result: Amva) -> None:
 
 
 def test_the_papers_colours_are_an_option(result: Amva) -> None:
-    look = Look.papers()
+    look = Look.named("papers")
     assert (look.maps, look.variation) == ("jet", "jet")
     variation_figure(result.maps, kind="median", look=look)
 

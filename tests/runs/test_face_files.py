@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from itertools import count
 from pathlib import Path
 
@@ -10,9 +11,11 @@ import cv2
 import numpy as np
 import pytest
 from matplotlib import colormaps
+from scipy.ndimage import gaussian_filter
 
 from fiqx_trt.errors import InvalidInputError, OutputError
 from fiqx_trt.runs import text_line
+from fiqx_trt.runs.colors import Drawing
 from fiqx_trt.runs.face_files import WAITING, FaceFiles, safe_name
 from fiqx_trt.runs.face_picture import (
     ACTIVATION,
@@ -193,6 +196,21 @@ def test_the_deviation_has_a_panel_and_a_scale_of_its_own() -> None:
         np.testing.assert_allclose(found, 0.6 * end + 0.4 * 100, atol=3)
     assert less[0] > less[2]  # orange: what serves less
     assert more[2] > more[0]
+
+
+def test_smoothed_maps_are_drawn_smoothed_and_say_so() -> None:
+    rng = np.random.default_rng(0)
+    values, face = rng.random((32, 32)), np.full((32, 32, 3), 100, np.uint8)
+    style = replace(PIXEL_QUALITY, smooth=1.5)
+    wanted = gaussian_filter(values, 1.5, mode="nearest", truncate=4.0)
+    np.testing.assert_allclose(map_colors(values, style), map_colors(wanted, PIXEL_QUALITY), atol=2)
+    assert style.heading == "pixel-level quality, smoothed"
+    plain, smooth = (FacePicture(face, values, one).draw() for one in (PIXEL_QUALITY, style))
+    assert (plain[:36] != smooth[:36]).any()  # the title
+    np.testing.assert_array_equal(plain[-46:], smooth[-46:])  # the scale is the same
+    for wrong in (-1.0, 51.0):
+        with pytest.raises(InvalidInputError, match=r"--smooth is .*; give a number of pixels from 0"):
+            Drawing(smooth=wrong)
 
 
 def test_panels_in_two_rows_are_those_of_one_row() -> None:

@@ -21,7 +21,7 @@ from fiqx_trt.rows import RunMeta, meta_path
 from support.files import arrays, contents
 
 OPTIONS: dict[str, dict[str, object]] = {
-    "plq": {"gamma": 8.0, "weights": "signed", "colors": "red-green"},
+    "plq": {"gamma": 8.0, "weights": "signed", "colors": "papers", "smooth": 1.5},
     "cam": {"target": "norm", "weights": "softmax"},
 }
 FUNCTIONS: dict[str, Callable[..., fx.RunResult]] = {"plq": fx.plq_files, "cam": fx.cam_files}

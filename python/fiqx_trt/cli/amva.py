@@ -17,7 +17,6 @@ from fiqx_trt.cli.console import say, table
 from fiqx_trt.cli.member_maps import MapsJob
 from fiqx_trt.cli.parts_run import StudyRuns
 from fiqx_trt.cli.score_group import ScoreGroup, say_skipped, skipped_notes
-from fiqx_trt.errors import InvalidInputError
 
 if TYPE_CHECKING:
     from fiqx_trt.amva import Amva
@@ -47,9 +46,7 @@ def amva(
     ] = 0,
     seed: Annotated[int, typer.Option(help="Seed of the bootstrap.")] = 0,
     examples: Annotated[int, typer.Option(min=0, help="Faces of each group to show.")] = 4,
-    colors: Annotated[
-        str, typer.Option(help="Colours of the maps: uniform, or jet as in the papers.")
-    ] = "uniform",
+    figure: g.FigureGroup,
     maps: g.CamGroup,
     model: g.ModelGroup,
     faces: g.LargestFaceGroup,
@@ -66,14 +63,11 @@ def amva(
     Exit status: 0 done, 2 wrong usage, 1 could not run, 130 interrupted, 143 terminated.
     """
     from fiqx_trt.amva import analyse, members, quality_groups, save_amva
-    from fiqx_trt.figures.amva import Look
     from fiqx_trt.figures.canvas import save_pictures
     from fiqx_trt.report.amva import amva_page
     from fiqx_trt.report.parts import save_page
 
-    looks = {"uniform": Look(), "jet": Look.papers()}
-    if colors not in looks:
-        raise InvalidInputError(f"--colors is {colors!r}; choose one of {', '.join(looks)}")
+    look = figure.look
     if engine.share is None:
         output.require_free(out, [RESULT])
     tables = scores.read()
@@ -106,7 +100,7 @@ def amva(
         examples=examples,
     )
     record = command_record(ran)
-    figures = _figures(result, mapped, values, examples, looks[colors])
+    figures = _figures(result, mapped, values, examples, look)
     written = [
         *save_amva(result, out, run={**record.summary(), **dict(origin.facts)}),
         *save_pictures(figures, out),
@@ -125,13 +119,14 @@ def _figures(
     look: Look,
 ) -> dict[str, Picture]:
     from fiqx_trt.figures.amva import amva_figures, example_images, face_rows
+    from fiqx_trt.figures.canvas import in_formats
 
     positions = example_images(result, count=examples)
     place = {int(position): row for row, position in enumerate(mapped.positions)}
     maps = mapped.maps.take(np.array([place[int(i)] for i in positions], np.int64)).pixels()
     faces = [mapped.faces[int(i)] for i in positions]
     rows = face_rows(result, positions, faces, maps, values) if examples else []
-    return amva_figures(result, rows=rows, look=look)
+    return in_formats(amva_figures(result, rows=rows, look=look), look.formats)
 
 
 def _maps_made(

@@ -67,6 +67,7 @@ def assess(
             show_default=False,
         ),
     ] = None,
+    figure: g.CurveFigureGroup,
     model: g.ModelGroup,
     faces: g.LargestFaceGroup,
     pictures: g.InputGroup,
@@ -88,6 +89,7 @@ def assess(
 
     methods = create_methods(method or DEFAULT_METHODS, parse_options(option or ()))
     options = AssessmentOptions(replicates=replicates, seed=seed, fmr=fmr)
+    look = figure.look
     start_folder(out, overwrite=output.overwrite)
     with model.open(runtime) as opened:
         collected = read_faces(pictures.sources(), opened, faces, runtime, limit=limit, fewest=2)
@@ -118,7 +120,7 @@ def assess(
             model.model, collected, runtime=runtime, contract=model.contract, people=people, options=options
         )
         study = replace(study, taps=correlations)
-    write_assessment(study, out, command_record())
+    write_assessment(study, out, command_record(), look=look)
     result = study.result
     if not output.quiet:
         _show(result)

@@ -37,6 +37,7 @@ def cam(
 
     Exit status: 0 every row ok, 3 finished but some rows failed, 2 wrong usage, 1 could not run, 130 interrupted, 143 terminated.
     """
+    from fiqx_trt.figures.canvas import Look
     from fiqx_trt.report.cam_folder import write_differences
     from fiqx_trt.report.explained import ExplainedTable
     from fiqx_trt.runs.settings import CAM_TABLE, CamSettings
@@ -49,6 +50,8 @@ def cam(
         contract=model.contract,
         maps=files.maps,
         pictures=files.pictures,
+        colors=files.colors,
+        smooth=files.smooth,
         cam=cam,
         grid=grid,
     )
@@ -64,7 +67,10 @@ def cam(
         done, status = run_on_terminal(settings, pictures, table, output, batch=batch, thumbs=thumbs)
         if done.complete:
             page = write_differences(
-                ExplainedTable(done.table, done.meta, done.model), recipe=cam.recipe, thumbs=thumbs
+                ExplainedTable(done.table, done.meta, done.model),
+                recipe=cam.recipe,
+                look=Look.named(files.colors),
+                thumbs=thumbs,
             )
             write_report(page, done, quiet=output.quiet)
     raise typer.Exit(status)

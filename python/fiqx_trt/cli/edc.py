@@ -28,6 +28,7 @@ def edc(
     more: MoreScores = None,
     pairs: PairGroup,
     curves: CurveGroup,
+    figure: g.CurveFigureGroup,
     seed: Annotated[int, typer.Option(help="Seed of impostor pairs, bootstrap and random discard.")] = 0,
     model: g.ModelGroup,
     faces: g.FaceGroup,
@@ -46,6 +47,7 @@ def edc(
     from fiqx_trt.report.edc_folder import EdcOutcome, figure_names, write_edc
 
     curves.check()
+    look = figure.look
     names = [name for position, rate in enumerate(curves.rates) for name in figure_names(position, rate)]
     output.require_free(out, (*OUTPUTS, *names))
     tables = join_tables(scores.read(more))
@@ -65,6 +67,6 @@ def edc(
     outcome = EdcOutcome(
         results, det, compared.tables, compared.origin, compared.notes, skipped_notes(tables)
     )
-    write_edc(outcome, out, command_record(), until=curves.until, scale=curves.scale)
+    write_edc(outcome, out, command_record(), until=curves.until, scale=curves.scale, look=look)
     if not output.quiet:
         print_results(outcome, out, distances=compared.distances)

@@ -58,7 +58,7 @@ EXAMPLES: Mapping[str, tuple[Example, ...]] = {
         Example("Explain every face of a folder, with a page", "fiqx-trt plq photos --out plq-out"),
         Example(
             "Use the paper's definition and colours",
-            "fiqx-trt plq crops --aligned --per intensity --colors red-green --out plq-paper",
+            "fiqx-trt plq crops --aligned --per intensity --colors papers --out plq-paper",
         ),
     ),
     "cam": (

@@ -56,8 +56,9 @@ def masks(
             show_default=False,
         ),
     ] = None,
-    colors: Annotated[
-        bool, typer.Option("--colors/--no-colors", help="Compare twelve colours of masks as well.")
+    mask_colors: Annotated[
+        bool,
+        typer.Option("--mask-colors/--no-mask-colors", help="Compare twelve colours of masks as well."),
     ] = True,
     pointing: Annotated[
         bool,
@@ -71,6 +72,7 @@ def masks(
     ] = 0.0,
     seed: Seed = 0,
     limit: Limit = None,
+    figure: g.FigureGroup,
     model: g.ModelGroup,
     faces: g.FaceGroup,
     pictures: g.InputGroup,
@@ -84,8 +86,16 @@ def masks(
     from fiqx_trt.report.study_folder import start_folder, write_masks
 
     options = MaskOptions(
-        weights or list(WEIGHTS), _sizes(sizes), repeats, colors, pointing, min_quality, seed, cast(Any, per)
+        weights or list(WEIGHTS),
+        _sizes(sizes),
+        repeats,
+        mask_colors,
+        pointing,
+        min_quality,
+        seed,
+        cast(Any, per),
     )
+    look = figure.look
     start_folder(out, overwrite=output.overwrite)
     with model.open(runtime) as opened:
         collected = read_faces(pictures.sources(), opened, faces, runtime, limit=limit)
@@ -93,7 +103,7 @@ def masks(
             study = study_masks(
                 opened, collected, options, progress=lambda done, _: progress(done=done, failed=0)
             )
-    write_masks(study, out, command_record())
+    write_masks(study, out, command_record(), look=look)
     if not output.quiet:
         summary = study.summary()
         _mask_table(summary)
@@ -109,6 +119,7 @@ def inpaint(
     per: Per = "intensity",
     seeds: Annotated[int, typer.Option(min=2, help="Seeds over which quality is averaged.")] = 10,
     limit: Limit = None,
+    figure: g.FigureGroup,
     model: g.ModelGroup,
     gamma: o.Gamma = None,
     faces: g.FaceGroup,
@@ -121,11 +132,12 @@ def inpaint(
     from fiqx_trt.experiments.inpainting_study import study_inpainting
     from fiqx_trt.report.study_folder import start_folder, write_inpainting
 
+    look = figure.look
     start_folder(out, overwrite=output.overwrite)
     with model.open(runtime, **_gamma_of(per, gamma)) as opened:
         collected = read_faces(pictures.sources(), opened, faces, runtime, limit=limit)
         study = study_inpainting(opened, collected, weights=weights, per=per, seeds=seeds)
-    write_inpainting(study, out, command_record())
+    write_inpainting(study, out, command_record(), look=look)
     if not output.quiet:
         rows = [
             (
@@ -151,6 +163,7 @@ def compare(
     weights: OneWeighting = "l1",
     per: Per = "intensity",
     limit: Limit = None,
+    figure: g.FigureGroup,
     model: g.ModelGroup,
     gamma: o.Gamma = None,
     faces: g.LargestFaceGroup,
@@ -164,6 +177,7 @@ def compare(
     from fiqx_trt.faces.sources import iter_sources
     from fiqx_trt.report.study_folder import start_folder, write_comparison
 
+    look = figure.look
     start_folder(out, overwrite=output.overwrite)
     with model.open(runtime, **_gamma_of(per, gamma)) as opened:
         first = read_faces(
@@ -171,7 +185,7 @@ def compare(
         )
         others = read_faces(pictures.sources(), opened, faces, runtime, limit=limit)
         study = study_comparison(opened, first + others, weights=weights, per=per)
-    write_comparison(study, out, command_record())
+    write_comparison(study, out, command_record(), look=look)
     if not output.quiet:
         shown = [
             (r["name"], f"{r['quality']:.2f}", f"{r['similarity']:.2f}", r["summary"]) for r in study.rows()
@@ -212,6 +226,7 @@ def deletion(
     replicates: Annotated[int, typer.Option(min=2, help="Bootstrap replicates of the bands.")] = 1000,
     seed: Seed = 0,
     limit: Limit = None,
+    figure: g.CurveFigureGroup,
     model: g.ModelGroup,
     gamma: o.Gamma = None,
     faces: g.FaceGroup,
@@ -229,6 +244,7 @@ def deletion(
     options = DeletionOptions(
         cells, steps, randoms, tuple(dict.fromkeys(fills)) if fills else None, seed, replicates
     )
+    look = figure.look
     start_folder(out, overwrite=output.overwrite)
     with model.open(runtime, **_gamma_of("intensity", gamma)) as opened:
         collected = read_faces(pictures.sources(), opened, faces, runtime, limit=limit)
@@ -243,7 +259,7 @@ def deletion(
                 options=options,
                 progress=lambda done, total: progress(done=done, failed=0),
             )
-    write_deletion(study, out, command_record())
+    write_deletion(study, out, command_record(), look=look)
     if not output.quiet:
         _area_table(study)
         for line in study.verdicts:

@@ -11,10 +11,12 @@ from fiqx_trt.cli import options as o
 from fiqx_trt.cli.contract import parse_input_size, parse_numbers, parse_taps
 from fiqx_trt.errors import InvalidInputError, OutputError
 from fiqx_trt.files import require_absent
+from fiqx_trt.runs.colors import DEFAULT_COLORS
 from fiqx_trt.runs.options import CamOptions, FaceOptions, Inputs, RuntimeOptions, choose_mode, open_model
 
 if TYPE_CHECKING:
     from fiqx_trt.distributed.run import Share
+    from fiqx_trt.figures.canvas import Look
     from fiqx_trt.models import Model
     from fiqx_trt.quality import MethodOptions
     from fiqx_trt.rows import Mode
@@ -22,8 +24,10 @@ if TYPE_CHECKING:
 __all__ = [
     "CamGroup",
     "ContractGroup",
+    "CurveFigureGroup",
     "EngineGroup",
     "FaceGroup",
+    "FigureGroup",
     "FileGroup",
     "GradientRuntimeGroup",
     "InputGroup",
@@ -299,3 +303,50 @@ class FileGroup:
 
     maps: o.Maps = True
     pictures: o.Pictures = "jpg"
+    colors: o.Colors = DEFAULT_COLORS
+    smooth: o.Smooth = 0.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class CurveFigureGroup:
+    """What figures without maps are written to: their colours are told apart by everyone."""
+
+    figure_format: o.FigureFormat = None
+
+    @property
+    def look(self) -> Look:
+        """The same as a value.
+
+        Raises
+        ------
+        InvalidInputError
+            A format is unknown.
+        DependencyError
+            Figures cannot be drawn on this machine.
+        """
+        from fiqx_trt.figures.canvas import Look
+
+        return Look.named(DEFAULT_COLORS, self.figure_format or ())
+
+
+@dataclass(frozen=True, kw_only=True)
+class FigureGroup:
+    """How figures are drawn, and the files they are written to."""
+
+    colors: o.Colors = DEFAULT_COLORS
+    figure_format: o.FigureFormat = None
+
+    @property
+    def look(self) -> Look:
+        """The same as a value.
+
+        Raises
+        ------
+        InvalidInputError
+            The colours or a format are unknown.
+        DependencyError
+            Figures cannot be drawn on this machine.
+        """
+        from fiqx_trt.figures.canvas import Look
+
+        return Look.named(self.colors, self.figure_format or ())

@@ -152,6 +152,29 @@ Maps = Annotated[bool, typer.Option("--maps/--no-maps", help="Write the float ma
 Pictures = Annotated[
     str, typer.Option(metavar="KIND", help="Pictures of face, map and overlay: jpg, png, none.")
 ]
+Colors = Annotated[
+    str,
+    typer.Option(
+        metavar="NAME",
+        help="Colours of maps: uniform, told apart without colour vision and in grey prints, or papers (red to green, jet).",
+    ),
+]
+Smooth = Annotated[
+    float,
+    typer.Option(
+        metavar="PIXELS",
+        help="Smooth the maps in the pictures, which say so, by a Gaussian of this standard deviation. The stored maps stay as "
+        "they are.",
+    ),
+]
+FigureFormat = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="FORMAT",
+        help="Write every figure as svg or pdf too, beside its png; may be repeated.",
+        show_default=False,
+    ),
+]
 MethodOption = Annotated[
     list[str] | None,
     typer.Option(

@@ -59,6 +59,7 @@ def overlap(
     ] = 200,
     seed: Annotated[int, typer.Option(help="Seed of the bootstrap.")] = 0,
     level: Annotated[float, typer.Option(help="Confidence level of the intervals.")] = 0.95,
+    figure: g.FigureGroup,
     output: g.ResultGroup,
 ) -> None:
     """Compare methods on the images all of them scored: shared best and worst images, and rank correlations.
@@ -97,6 +98,7 @@ def overlap(
             out,
             command_record(),
             notes=skipped_notes(tables),
+            look=figure.look,
         )
     if not output.quiet:
         _print(agreed, fraction)

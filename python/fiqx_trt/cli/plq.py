@@ -56,13 +56,6 @@ def plq(
     method: Annotated[str, typer.Option(help="Quality method behind the maps.")] = "serfiq",
     serfiq: g.SerFiqGroup,
     files: g.FileGroup,
-    colors: Annotated[
-        str,
-        typer.Option(
-            metavar="NAME",
-            help="Colours of P: blue-yellow, told apart in grey too, or red-green (the paper's).",
-        ),
-    ] = "blue-yellow",
     model: g.ModelGroup,
     gamma: o.Gamma = None,
     preset: PresetName = None,
@@ -90,6 +83,8 @@ def plq(
         contract=model.contract,
         maps=files.maps,
         pictures=files.pictures,
+        colors=files.colors,
+        smooth=files.smooth,
         weights=weights,
         per=per,
         gamma=gamma,
@@ -97,7 +92,6 @@ def plq(
         clip=clip,
         method=method,
         options=serfiq.options,
-        colors=colors,
     )
     if engine.spreads(out):
         from fiqx_trt.cli.parts_run import run_in_parts

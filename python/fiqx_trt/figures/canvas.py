@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from functools import cached_property
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from fiqx_trt.errors import DependencyError, InvalidInputError, OutputError
 from fiqx_trt.files import npz_bytes, write_settled
+from fiqx_trt.runs.colors import COLORS, DEFAULT_COLORS, colors_of
 
 try:
     import matplotlib
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "FAINT",
+    "FORMATS",
     "HIGH",
     "INK",
     "LOW",
@@ -42,6 +44,7 @@ __all__ = [
     "draw_distributions",
     "draw_map",
     "group_legend",
+    "in_formats",
     "inch_axes",
     "new_figure",
     "number",
@@ -53,16 +56,24 @@ __all__ = [
 HIGH, LOW = "#0072B2", "#D55E00"
 INK, FAINT = "#222222", "#777777"
 TEXT, SMALL = 9.0, 7.0
+#: What a figure can be written as beside its PNG, with what the file would say of the time and the program, left out: the same
+#: figure has the same bytes.
+FORMATS: Mapping[str, Mapping[str, Any]] = {
+    "svg": {"Date": None, "Creator": None},
+    "pdf": {"CreationDate": None, "Creator": None, "Producer": None},
+}
 #: Inches below which a colour bar has no room for a number in the middle.
 NARROW = 1.3
 
 
 @dataclass(frozen=True)
 class Look:
-    """Choices of colour and size for all figures.
+    """Choices of colour, size and files for all figures.
 
     Parameters
     ----------
+    quality
+        Colour map of pixel-level quality in [0, 1].
     maps
         Colour map of activation maps: a perceptually uniform one, or ``"jet"`` as in the papers.
     variation
@@ -71,25 +82,47 @@ class Look:
         Diverging colour map of signed differences.
     dpi
         Dots per inch of the picture.
+    formats
+        Names of :data:`FORMATS`: what every figure is written as beside the PNG.
     """
 
-    maps: str = "viridis"
-    variation: str = "inferno"
-    difference: str = "RdBu_r"
+    quality: str = COLORS[DEFAULT_COLORS].quality
+    maps: str = COLORS[DEFAULT_COLORS].activation
+    variation: str = COLORS[DEFAULT_COLORS].variation
+    difference: str = COLORS[DEFAULT_COLORS].signed
     dpi: int = 200
+    formats: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Check the names once."""
-        for name in (self.maps, self.variation, self.difference):
+        for name in self.formats:
+            if name not in FORMATS:
+                raise InvalidInputError(
+                    f"--figure-format is {name!r}; choose of {', '.join(FORMATS)} (in Python: formats=…); a png is always written"
+                )
+        for name in (self.quality, self.maps, self.variation, self.difference):
             if name not in matplotlib.colormaps:
                 raise InvalidInputError(
                     f"there is no colour map {name!r}; give one of matplotlib's, such as viridis or jet"
                 )
 
     @classmethod
-    def papers(cls) -> Look:
-        """Return the papers' colours: jet for everything that has no sign."""
-        return cls(maps="jet", variation="jet")
+    def named(cls, colors: str, formats: Sequence[str] = ()) -> Look:
+        """Return the look with colours of a name of :data:`fiqx_trt.runs.colors.COLORS`.
+
+        Raises
+        ------
+        InvalidInputError
+            The colours or a format are unknown.
+        """
+        chosen = colors_of(colors)
+        return cls(
+            chosen.quality,
+            chosen.activation,
+            chosen.variation,
+            chosen.signed,
+            formats=tuple(dict.fromkeys(formats)),
+        )
 
 
 @dataclass(frozen=True)
@@ -134,11 +167,14 @@ class Picture:
         Name → array.
     dpi
         Dots per inch when written.
+    formats
+        Names of :data:`FORMATS`: what it is written as beside the PNG.
     """
 
     figure: Figure
     data: Mapping[str, NDArray[Any]]
     dpi: int = 200
+    formats: tuple[str, ...] = ()
 
     @cached_property
     def pixels(self) -> NDArray[np.uint8]:
@@ -156,24 +192,55 @@ class Picture:
         imsave(content, self.pixels, format="png", dpi=self.dpi, metadata={"Software": None})  # type: ignore[dict-item]  # None leaves the entry out
         return content.getvalue()
 
+    def vector(self, kind: str) -> bytes:
+        """Return the picture as a file of a format of :data:`FORMATS`: lines and letters as curves, maps as they are.
+
+        The background is transparent. The same figure gives the same bytes.
+        """
+        settings = {"svg.hashsalt": "fiqx_trt", "svg.fonttype": "path", "pdf.fonttype": 42}
+        content = BytesIO()
+        with matplotlib.rc_context(settings):
+            self.figure.savefig(
+                content, format=kind, dpi=self.dpi, transparent=True, metadata=dict(FORMATS[kind])
+            )
+        return content.getvalue()
+
+    @property
+    def suffixes(self) -> tuple[str, ...]:
+        """The suffixes of the files of the drawing, without those of its data."""
+        return "png", *self.formats
+
     def save(self, path: Path) -> list[Path]:
-        """Write ``<path>.png`` and ``<path>.npz``, each in one step; what looks like a suffix of the path stays.
+        """Write ``<path>.png``, other formats and ``<path>.npz``, each in one step; what looks like a suffix of the path stays.
 
         Raises
         ------
         OutputError
             The folder cannot be written.
         """
-        picture, arrays = path.with_name(f"{path.name}.png"), path.with_name(f"{path.name}.npz")
+        vectors = {kind: partial(self.vector, kind) for kind in self.formats}
+        contents: dict[str, Callable[[], bytes]] = {
+            "png": self.png,
+            **vectors,
+            "npz": partial(npz_bytes, self.data, compressed=True),
+        }
+        files = {kind: path.with_name(f"{path.name}.{kind}") for kind in (*contents, *FORMATS)}
         try:
-            picture.parent.mkdir(parents=True, exist_ok=True)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            for kind in FORMATS.keys() - contents.keys():
+                files[kind].unlink(missing_ok=True)  # of an earlier result in more formats
         except OSError as error:
             raise OutputError(
-                f"cannot write the figure {picture}: {error.strerror or error}; choose another folder"
+                f"cannot write the figure {files['png']}: {error.strerror or error}; choose another folder"
             ) from error
-        write_settled(picture, self.png())
-        write_settled(arrays, npz_bytes(self.data, compressed=True))
-        return [picture, arrays]
+        for kind, content in contents.items():
+            write_settled(files[kind], content())
+        return [files[kind] for kind in contents]
+
+
+def in_formats(pictures: Mapping[str, Picture], formats: tuple[str, ...]) -> dict[str, Picture]:
+    """Return pictures that are written in some formats (:data:`FORMATS`) as well."""
+    return {stem: replace(picture, formats=formats) for stem, picture in pictures.items()}
 
 
 def save_pictures(pictures: Mapping[str, Picture], folder: Path) -> list[Path]:

@@ -16,6 +16,7 @@ from fiqx_trt.figures.canvas import (
     LOW,
     SMALL,
     TEXT,
+    Look,
     Picture,
     Scale,
     bare,
@@ -24,7 +25,6 @@ from fiqx_trt.figures.canvas import (
     inch_axes,
     new_figure,
 )
-from fiqx_trt.runs.face_picture import PIXEL_QUALITY
 from fiqx_trt.text import literal, percent, visible
 
 if TYPE_CHECKING:
@@ -34,7 +34,6 @@ if TYPE_CHECKING:
     from fiqx_trt.experiments.study import ExampleFaces
 
 __all__ = [
-    "QUALITY_SCALE",
     "compare_figure",
     "examples_figure",
     "inpainting_figure",
@@ -42,20 +41,20 @@ __all__ = [
     "short_name",
 ]
 
-#: For every map, never rescaled.
-QUALITY_SCALE = Scale(0.0, 1.0, PIXEL_QUALITY.colors)
 SIDE, GAP, MARGIN = 1.15, 0.08, 0.15
 
 
-def masks_figure(losses: Mapping[str, Mapping[int, NDArray[np.float64]]], *, dpi: int = 200) -> Picture:
+def masks_figure(
+    losses: Mapping[str, Mapping[int, NDArray[np.float64]]], *, look: Look | None = None
+) -> Picture:
     """Draw the distributions of what random masks cost, by size of the mask (Fig. 5).
 
     Parameters
     ----------
     losses
         Title of a panel → size → the changes of all faces; positive ones are losses.
-    dpi
-        Dots per inch.
+    look
+        Colours and resolution.
 
     Raises
     ------
@@ -82,7 +81,7 @@ def masks_figure(losses: Mapping[str, Mapping[int, NDArray[np.float64]]], *, dpi
         color=FAINT,
     )
     data = {f"{title}__{size}": values for title, sizes_ in losses.items() for size, values in sizes_.items()}
-    return Picture(figure, data, dpi)
+    return Picture(figure, data, (look or Look()).dpi)
 
 
 def _ridges(axes: Axes, by_size: Mapping[int, NDArray[np.float64]], sizes: Sequence[int]) -> None:
@@ -111,7 +110,7 @@ def _ridges(axes: Axes, by_size: Mapping[int, NDArray[np.float64]], sizes: Seque
 
 
 def inpainting_figure(
-    before: NDArray[np.float64], after: Mapping[str, NDArray[np.float64]], *, dpi: int = 200
+    before: NDArray[np.float64], after: Mapping[str, NDArray[np.float64]], *, look: Look | None = None
 ) -> Picture:
     """Draw quality before and after inpainting, faces sorted by quality, with the deviation over the seeds (Fig. 3).
 
@@ -121,8 +120,8 @@ def inpainting_figure(
         ``(N, S)`` Q̂ of N faces by seed.
     after
         Inpainter → ``(N, S)``.
-    dpi
-        Dots per inch.
+    look
+        Colours and resolution.
 
     Raises
     ------
@@ -154,7 +153,7 @@ def inpainting_figure(
         if column == 0:
             axes.legend(fontsize=SMALL, frameon=False, loc="upper left", handlelength=1.2, labelspacing=0.25)
     data = {"before": before, "order": order, **{f"after__{name}": values for name, values in after.items()}}
-    return Picture(figure, data, dpi)
+    return Picture(figure, data, (look or Look()).dpi)
 
 
 def examples_figure(
@@ -162,7 +161,7 @@ def examples_figure(
     titles: Sequence[str],
     *,
     across: int = 1,
-    dpi: int = 200,
+    look: Look | None = None,
 ) -> Picture:
     """Draw faces over their maps, a column per variant (Fig. 4 and 6).
 
@@ -174,8 +173,8 @@ def examples_figure(
         Above the columns of every example in the first line.
     across
         Examples side by side.
-    dpi
-        Dots per inch.
+    look
+        Colours and resolution.
 
     Raises
     ------
@@ -186,6 +185,7 @@ def examples_figure(
         raise InvalidInputError(
             f"{len(examples)} examples under {len(titles)} titles; give a face per title in each"
         )
+    scale = _quality_scale(look)
     across = min(across, len(examples))
     lines = -(-len(examples) // across)
     labels = [short_name(one.name) for one in examples]
@@ -197,7 +197,7 @@ def examples_figure(
         bottom = height - (number // across + 1) * high
         for column, title in enumerate(titles):
             x = left + column * (SIDE + GAP)
-            _face_and_map(figure, x, bottom, one.images[column], one.maps[column], one.quality[column])
+            _face_and_map(figure, x, bottom, scale, one.images[column], one.maps[column], one.quality[column])
             if number < across:
                 figure.text(
                     (x + SIDE / 2) / width, 1 - 0.22 / height, title, fontsize=SMALL, color=INK, ha="center"
@@ -206,13 +206,15 @@ def examples_figure(
         figure.text(
             *middle, labels[number], fontsize=SMALL, color=FAINT, rotation=90, ha="center", va="center"
         )
-    color_bar(figure, MARGIN + 0.2, 0.3, min(3 * SIDE, width - 0.6), QUALITY_SCALE, "pixel-level quality")
+    color_bar(figure, MARGIN + 0.2, 0.3, min(3 * SIDE, width - 0.6), scale, "pixel-level quality")
     data = {
         f"{i:02d}__{kind}": np.stack([np.asarray(v) for v in values])
         for i, one in enumerate(examples)
         for kind, values in (("faces", one.images), ("maps", one.maps), ("quality", one.quality))
     }
-    return Picture(figure, {"titles": np.array(titles), "labels": np.array(labels), **data}, dpi)
+    return Picture(
+        figure, {"titles": np.array(titles), "labels": np.array(labels), **data}, (look or Look()).dpi
+    )
 
 
 def short_name(name: str) -> str:
@@ -229,7 +231,7 @@ def compare_figure(
     notes: Sequence[str],
     *,
     columns: int = 6,
-    dpi: int = 200,
+    look: Look | None = None,
 ) -> Picture:
     """Draw a reference and its violations, the face over its map (Fig. 7).
 
@@ -241,8 +243,8 @@ def compare_figure(
         Above and below each.
     columns
         Pictures side by side.
-    dpi
-        Dots per inch.
+    look
+        Colours and resolution.
 
     Raises
     ------
@@ -251,6 +253,7 @@ def compare_figure(
     """
     if not len(faces):
         raise InvalidInputError("no face was given; give a reference and what to compare with it")
+    scale = _quality_scale(look)
     columns = min(columns, len(faces))
     lines = -(-len(faces) // columns)
     side, gap = 1.35, 0.12
@@ -260,7 +263,7 @@ def compare_figure(
     for i, (face, quality_map, quality) in enumerate(zip(faces, maps, qualities, strict=True)):
         left = MARGIN + (i % columns) * (side + gap)
         bottom = height - (i // columns + 1) * block + 0.5
-        _face_and_map(figure, left, bottom, face, quality_map, quality, side=side)
+        _face_and_map(figure, left, bottom, scale, face, quality_map, quality, side=side)
         middle = (left + side / 2) / width
         top = (bottom + 2 * side + GAP + 0.06) / height
         weight = "bold" if i == 0 else "normal"
@@ -274,20 +277,26 @@ def compare_figure(
             ha="center",
             va="top",
         )
-    color_bar(figure, MARGIN, 0.32, min(3.0, width - 2 * MARGIN), QUALITY_SCALE, "pixel-level quality")
+    color_bar(figure, MARGIN, 0.32, min(3.0, width - 2 * MARGIN), scale, "pixel-level quality")
     data = {
         "faces": np.stack(faces),
         "maps": np.stack(maps),
         "quality": np.asarray(qualities),
         "labels": np.array(labels),
     }
-    return Picture(figure, data, dpi)
+    return Picture(figure, data, (look or Look()).dpi)
+
+
+def _quality_scale(look: Look | None) -> Scale:
+    """Return the scale of every map of pixel-level quality, which is never rescaled."""
+    return Scale(0.0, 1.0, (look or Look()).quality)
 
 
 def _face_and_map(
     figure: Figure,
     left: float,
     bottom: float,
+    scale: Scale,
     face: NDArray[np.uint8],
     quality_map: NDArray[np.floating],
     quality: float,
@@ -297,7 +306,7 @@ def _face_and_map(
     above = inch_axes(figure, left, bottom + side + GAP, side, side)
     above.imshow(face, interpolation="antialiased")
     below = inch_axes(figure, left, bottom, side, side)
-    below.imshow(quality_map, cmap=QUALITY_SCALE.name, norm=QUALITY_SCALE.norm, interpolation="antialiased")
+    below.imshow(quality_map, cmap=scale.name, norm=scale.norm, interpolation="antialiased")
     for axes in (above, below):
         bare(axes)
     below.set_xlabel(f"Q̂ = {quality:.2f}", fontsize=SMALL, color=INK, labelpad=2)

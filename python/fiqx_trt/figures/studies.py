@@ -8,7 +8,7 @@ import numpy as np
 
 from fiqx_trt.experiments.inpainting import INPAINTERS
 from fiqx_trt.figures.assess import degradation_figure, validity_figure
-from fiqx_trt.figures.canvas import Picture
+from fiqx_trt.figures.canvas import Look, Picture
 from fiqx_trt.figures.deletion import areas_figure
 from fiqx_trt.figures.pixel_quality import (
     compare_figure,
@@ -34,7 +34,7 @@ __all__ = [
 ]
 
 
-def mask_pictures(study: MaskStudy) -> dict[str, Picture]:
+def mask_pictures(study: MaskStudy, look: Look | None = None) -> dict[str, Picture]:
     """Draw the losses through random masks and example faces."""
     sizes = study.sizes
     by_size = {size: [mask for mask in study.masks if mask.size == size] for size in sizes}
@@ -43,23 +43,23 @@ def mask_pictures(study: MaskStudy) -> dict[str, Picture]:
         losses[f"pixel quality, {name}"] = {s: np.array([m.inside[name] for m in by_size[s]]) for s in sizes}
     titles = ["no mask", *(f"{size} px" for size in sizes)]
     return {
-        "figure-5-masks": masks_figure(losses),
-        "figure-6-examples": examples_figure(study.examples, titles),
+        "figure-5-masks": masks_figure(losses, look=look),
+        "figure-6-examples": examples_figure(study.examples, titles, look=look),
     }
 
 
-def inpainting_pictures(study: InpaintingStudy) -> dict[str, Picture]:
+def inpainting_pictures(study: InpaintingStudy, look: Look | None = None) -> dict[str, Picture]:
     """Draw quality before and after inpainting and example faces."""
     first = next(iter(INPAINTERS))
     before = np.stack([face.before for face in study.of(first)])
     after = {name: np.stack([face.after for face in study.of(name)]) for name in INPAINTERS}
     return {
-        "figure-3-inpainting": inpainting_figure(before, after),
-        "figure-4-examples": examples_figure(study.examples, ["before", "after"], across=3),
+        "figure-3-inpainting": inpainting_figure(before, after, look=look),
+        "figure-4-examples": examples_figure(study.examples, ["before", "after"], across=3, look=look),
     }
 
 
-def comparison_pictures(study: ComparisonStudy) -> dict[str, Picture]:
+def comparison_pictures(study: ComparisonStudy, look: Look | None = None) -> dict[str, Picture]:
     """Draw a reference and other pictures of the same person with their maps."""
     faces, pictures = study.setup.faces, study.pictures
     return {
@@ -69,6 +69,7 @@ def comparison_pictures(study: ComparisonStudy) -> dict[str, Picture]:
             [one.quality for one in pictures],
             [short_name(faces.name(i)) for i in range(len(faces))],
             ["reference", *map(_change, pictures[1:])],
+            look=look,
         )
     }
 
@@ -78,16 +79,17 @@ def _change(picture: ComparedFace) -> str:
     return f"cosine {picture.similarity:.2f}\n{lost}"
 
 
-def deletion_pictures(study: DeletionStudy) -> dict[str, Picture]:
+def deletion_pictures(study: DeletionStudy, look: Look | None = None) -> dict[str, Picture]:
     """Draw the areas under the curves, a picture for each measure."""
     return {
-        f"areas-{measure}": areas_figure(study.curves, study.areas, measure) for measure in study.measures
+        f"areas-{measure}": areas_figure(study.curves, study.areas, measure, look=look)
+        for measure in study.measures
     }
 
 
-def assessment_pictures(study: AssessmentStudy) -> dict[str, Picture]:
+def assessment_pictures(study: AssessmentStudy, look: Look | None = None) -> dict[str, Picture]:
     """Draw the correlations of an assessment and the effect of each degradation."""
     return {
-        "validity": validity_figure(study.result),
-        "degradations": degradation_figure(study.scores),
+        "validity": validity_figure(study.result, look=look),
+        "degradations": degradation_figure(study.scores, look=look),
     }

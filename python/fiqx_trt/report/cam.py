@@ -20,6 +20,7 @@ from fiqx_trt.report.explained_faces import CAM_FACES, explained_faces
 from fiqx_trt.report.html import Page, Section, Table
 from fiqx_trt.report.parts import decimal, drawn, uniform_caution
 from fiqx_trt.rows import Row
+from fiqx_trt.runs.colors import DEFAULT_COLORS, MapColors, colors_of
 from fiqx_trt.runs.table_summary import TableSummary
 from fiqx_trt.runs.thumbs import ThumbFile
 
@@ -29,8 +30,8 @@ if TYPE_CHECKING:
 __all__ = ["cam_page", "cam_summary"]
 
 READING = (
-    "In the order of reading: the face as the network sees it, its activation map, and the map over the grey face; dark blue is "
-    "0, yellow 1. Every map is scaled to [0, 1] by itself: it shows where in this face, never how much more than in another. The "
+    "In the order of reading: the face as the network sees it, its activation map, and the map over the grey face; {low} is "
+    "0, {high} 1. Every map is scaled to [0, 1] by itself: it shows where in this face, never how much more than in another. The "
     "correlation below is with the plain mean activation, which needs no masked face: near 1 the map says where the network is "
     "active at all."
 )
@@ -80,6 +81,8 @@ def cam_page(
     thumbs
         The small pictures that the run kept. The sheets of them are written beside the page.
     """
+    colors = colors_of(str(table.meta.parameters.get("files.colors", DEFAULT_COLORS)))
+    low, high = colors.activation_ends
     words = Words(
         kind="cam",
         title="Where the recogniser looks",
@@ -92,16 +95,17 @@ def cam_page(
         table,
         summary,
         ends=("The maps most their own", "The maps most like the plain mean activation"),
-        reading=[READING],
+        reading=[READING.format(low=low, high=high)],
         lines=_lines,
     )
     if differences is not None:
-        faces = [_differences(differences, averaged), *faces]
+        faces = [_differences(differences, averaged, colors), *faces]
     faces = [explained_faces(table, thumbs, CAM_FACES), *faces]
     return explained_page(table, summary, words, _spread(summary), faces)
 
 
-def _differences(picture: Picture, averaged: int) -> Section:
+def _differences(picture: Picture, averaged: int, colors: MapColors) -> Section:
+    low, high = colors.signed_ends
     spread = float(np.abs(picture.data["differences"]).max())
     figure = drawn(
         picture,
@@ -109,9 +113,9 @@ def _differences(picture: Picture, averaged: int) -> Section:
         alt="The mean map, then columns of faces: the face, its activation map, and the difference to the mean map.",
         caption=f"Activation maps beside their mean over {averaged} faces of this run, and the difference of each to it. The "
         "faces are the first of those at both ends below.",
-        reading="Red: the recogniser is more active here than in the usual face; blue: less; white: as usual. One scale holds "
-        f"for all differences; its ends are ±{decimal(spread, 2)}, where maps run from 0 to 1. Where a difference is pale, "
-        "the map says what the mean map says already.",
+        reading=f"{high.capitalize()}: the recogniser is more active here than in the usual face; {low}: less; white: as usual. "
+        f"One scale holds for all differences; its ends are ±{decimal(spread, 2)}, where maps run from 0 to 1. Where a "
+        "difference is pale, the map says what the mean map says already.",
     )
     return Section("What is not in every map", [figure])
 

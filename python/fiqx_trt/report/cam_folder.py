@@ -11,6 +11,7 @@ from fiqx_trt.report.html import Page
 
 if TYPE_CHECKING:
     from fiqx_trt.explain.recipe import Recipe
+    from fiqx_trt.figures.canvas import Look
     from fiqx_trt.report.explained import ExplainedTable
     from fiqx_trt.runs.thumbs import ThumbFile
 
@@ -19,7 +20,9 @@ __all__ = ["write_differences"]
 STEM = "differences"
 
 
-def write_differences(table: ExplainedTable, *, recipe: Recipe, thumbs: ThumbFile | None = None) -> Page:
+def write_differences(
+    table: ExplainedTable, *, recipe: Recipe, look: Look | None = None, thumbs: ThumbFile | None = None
+) -> Page:
     """Write ``differences.png`` and ``differences.npz`` where maps were kept, and return the page of the table.
 
     Parameters
@@ -28,6 +31,8 @@ def write_differences(table: ExplainedTable, *, recipe: Recipe, thumbs: ThumbFil
         The complete table.
     recipe
         The definition the maps follow.
+    look
+        Colours of the figure.
     thumbs
         The small pictures that the run kept.
 
@@ -42,7 +47,7 @@ def write_differences(table: ExplainedTable, *, recipe: Recipe, thumbs: ThumbFil
         for suffix in ("png", "npz"):
             (table.folder / f"{STEM}.{suffix}").unlink(missing_ok=True)
         return cam_page(table, summary, recipe=recipe, thumbs=thumbs)
-    picture = map_differences_figure(compared)
+    picture = map_differences_figure(compared, look=look)
     picture.save(table.folder / STEM)
     count = compared.mean.count
     return cam_page(table, summary, recipe=recipe, differences=picture, averaged=count, thumbs=thumbs)

@@ -48,8 +48,8 @@ def comparison_page(study: ComparisonStudy, pictures: Mapping[str, Picture], rec
         pictures["figure-7-compare"],
         "figure-7-compare",
         alt=f"The reference and the other pictures, each above its map of pixel quality. {spoken}.",
-        caption=f"Reference (first) and the others, each above its map, dark blue (0) to yellow (1); {PAPER}, Fig. 7.",
-        reading="Compare each map with the first one: areas that turned from yellow to dark blue no longer help the recogniser. "
+        caption=f"Reference (first) and the others, each above its map in the colours of the bar; {PAPER}, Fig. 7.",
+        reading="Compare each map with the first one: areas whose colour fell towards that of 0 no longer help the recogniser. "
         "Below: the cosine to the reference, and the region that lost most.",
     )
     return study_page(

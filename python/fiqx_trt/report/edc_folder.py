@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fiqx_trt.evaluate.edc_files import edc_summary, write_curves, write_det
-from fiqx_trt.figures.canvas import save_pictures
+from fiqx_trt.figures.canvas import FORMATS, Look, in_formats, save_pictures
 from fiqx_trt.figures.det import det_figure
 from fiqx_trt.figures.edc import edc_figure
 from fiqx_trt.files import write_json
@@ -71,6 +71,7 @@ def write_edc(
     *,
     until: float = 0.95,
     scale: str = "linear",
+    look: Look | None = None,
 ) -> None:
     """Write tables, figures, page and, last, ``summary.json`` into a folder.
 
@@ -84,29 +85,31 @@ def write_edc(
         The command.
     until, scale
         Right end of the figure, and its vertical axis (:func:`fiqx_trt.figures.edc.edc_figure`).
+    look
+        Resolution and formats of the figures.
 
     Raises
     ------
     OutputError
         The folder cannot be written.
     """
-    record = record or RunRecord()
+    record, look = record or RunRecord(), look or Look()
     out.mkdir(parents=True, exist_ok=True)
     for old in [
         out / "bands.csv",
         *out.glob("det.*"),
-        *out.glob("edc-fmr-*.png"),
-        *out.glob("edc-fmr-*.npz"),
+        *(file for kind in ("png", "npz", *FORMATS) for file in out.glob(f"edc-fmr-*.{kind}")),
     ]:
         old.unlink(missing_ok=True)  # of an earlier result with identities, or with other rates
     write_curves(outcome.results, out)
     pictures = {
         figure_names(position, result.options.fmr)[0].removesuffix(".png"): edc_figure(
-            result, until=until, scale=scale
+            result, until=until, scale=scale, look=look
         )
         for position, result in enumerate(outcome.results)
     }
-    det_picture = det_figure(outcome.det) if outcome.det else None
+    pictures = in_formats(pictures, look.formats)
+    det_picture = replace(det_figure(outcome.det, look=look), formats=look.formats) if outcome.det else None
     save_pictures(pictures, out)
     if det_picture is not None:
         write_det(outcome.det, out / "det.csv")

@@ -107,6 +107,17 @@ class Words:
     facts: Sequence[tuple[str, str]] = ()
 
 
+def smoothing_notes(settings: Mapping[str, object]) -> list[str]:
+    """Return a note that the maps are drawn smoothed, where they are."""
+    smooth = float(str(settings.get("files.smooth", 0.0)))
+    if not smooth:
+        return []
+    return [
+        f"The maps in the pictures are smoothed (--smooth): a Gaussian of {smooth:g} pixels standard deviation. The stored "
+        "maps are not, and no number here is of smoothed values."
+    ]
+
+
 def explained_page(
     table: ExplainedTable, summary: TableSummary, words: Words, spread: Table, faces: Sequence[Section]
 ) -> Page:
@@ -119,6 +130,7 @@ def explained_page(
     notes = [
         *([few] if 0 < summary.faces < FEW_IMAGES else []),
         *words.notes,
+        *smoothing_notes(table.meta.parameters),
         *model_cautions(table.model.spec),
     ]
     facts = [

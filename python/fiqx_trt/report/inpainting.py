@@ -120,6 +120,7 @@ def _examples(pictures: Mapping[str, Picture]) -> Figure:
         pictures["figure-4-examples"],
         "figure-4-examples",
         alt="Pairs of faces, before and after filling in, each above its map of pixel quality and its Q̂.",
-        caption=f"The faces that changed most, from gain to loss, with their maps, dark blue (0) to yellow (1); {PAPER}, Fig. 4.",
-        reading="Where the filled area looks like skin, its red should vanish; where the inpainter failed, a new fault appears.",
+        caption=f"The faces that changed most, from gain to loss, with their maps in the colours of the bar; {PAPER}, Fig. 4.",
+        reading="Where the filled area looks like skin, it should lose the colour of 0; where the inpainter failed, a "
+        "new fault appears.",
     )

@@ -134,8 +134,8 @@ def _examples(pictures: Mapping[str, Picture]) -> Figure:
         pictures["figure-6-examples"],
         "figure-6-examples",
         alt="The best faces without a mask and with masks of growing size, each above its map of pixel quality and its Q̂.",
-        caption=f"Examples: faces of the highest quality and their maps, dark blue (0) to yellow (1); {PAPER}, Fig. 6.",
-        reading="The square should turn dark blue, and the rest should stay as it is.",
+        caption=f"Examples: faces of the highest quality and their maps in the colours of the bar; {PAPER}, Fig. 6.",
+        reading="The square should take the colour of 0, and the rest should stay as it is.",
     )
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fiqx_trt.evaluate.overlap import COEFFICIENTS
-from fiqx_trt.figures.canvas import save_pictures
+from fiqx_trt.figures.canvas import Look, in_formats, save_pictures
 from fiqx_trt.figures.correlations import correlation_figure
 from fiqx_trt.figures.overlap import overlap_figure
 from fiqx_trt.files import write_csv, write_json
@@ -32,6 +32,7 @@ def write_overlap(
     record: RunRecord | None = None,
     *,
     notes: Sequence[str] = (),
+    look: Look | None = None,
 ) -> None:
     """Write the table, figures, page and, last, ``summary.json`` into a folder.
 
@@ -49,24 +50,27 @@ def write_overlap(
         The command.
     notes
         Notes on the score tables: columns and rows that are not used.
+    look
+        Colours and formats of the figures.
 
     Raises
     ------
     OutputError
         The folder cannot be written.
     """
-    record = record or RunRecord()
+    record, look = record or RunRecord(), look or Look()
     out.mkdir(parents=True, exist_ok=True)
     columns = [*COLUMNS, *(f"{kind}{end}" for kind in COEFFICIENTS for end in ("", "_low", "_high"))]
     write_csv(out / "overlap.csv", columns, agreement.rows())
     pictures = {
         "overlap": overlap_figure(
-            agreement.methods, agreement.top, agreement.bottom, fraction=settings["fraction"]
+            agreement.methods, agreement.top, agreement.bottom, fraction=settings["fraction"], look=look
         ),
         "correlations": correlation_figure(
-            agreement.methods, agreement.spearman, agreement.kendall, level=settings["level"]
+            agreement.methods, agreement.spearman, agreement.kendall, level=settings["level"], look=look
         ),
     }
+    pictures = in_formats(pictures, look.formats)
     save_pictures(pictures, out)
     save_page(overlap_page(agreement, tables, settings, pictures, record, notes), out)
     methods = {

@@ -112,14 +112,14 @@ def drawn(
     picture
         The picture.
     stem
-        Path of its files ``<stem>.png`` and ``<stem>.npz`` without suffix, relative to the page.
+        Path of its files, such as ``<stem>.png`` and ``<stem>.npz``, without suffix, relative to the page.
     alt, caption, reading
         See :class:`fiqx_trt.report.html.Figure`.
     data
         Path of the file with its numbers, where that is not ``<stem>.npz``.
     """
     width = round(picture.pixels.shape[1] * SCREEN_INCH / picture.dpi)
-    files = [f"{stem}.png", data or f"{stem}.npz"]
+    files = [*(f"{stem}.{kind}" for kind in picture.suffixes), data or f"{stem}.npz"]
     return Figure(_page_png(picture.pixels[..., 2::-1]), alt, caption, reading, width, files)
 
 

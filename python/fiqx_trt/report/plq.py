@@ -20,6 +20,7 @@ from fiqx_trt.report.formulas import PAPER, PER_CONTRAST, PIXEL_QUALITY, QUALITY
 from fiqx_trt.report.html import Page, Table
 from fiqx_trt.report.parts import decimal, percent, plain
 from fiqx_trt.rows import Row
+from fiqx_trt.runs.colors import DEFAULT_COLORS, colors_of
 from fiqx_trt.runs.table_summary import TableSummary
 from fiqx_trt.runs.thumbs import ThumbFile
 
@@ -31,7 +32,6 @@ READING = (
     "of low quality is {low} everywhere."
 )
 #: Colours of P: names of the lowest and of the highest.
-NAMES = {"blue-yellow": ("dark blue", "yellow"), "red-green": ("red", "green")}
 DEVIATING = (
     "The last panel shows where a face deviates from the usual: orange pixels serve less than the same pixels of the calibration "
     "faces, white ones as much, purple ones more, from −4 to 4 standard deviations. Look for orange: what covers a face or "
@@ -62,7 +62,7 @@ def plq_page(table: ExplainedTable, *, method: str = "serfiq", thumbs: ThumbFile
         quality, {**dict.fromkeys((quality, *_COLUMNS), 2), "clipped": 0, "dark": 0, "flat": 0}
     )
     settings = table.meta.parameters
-    low, high = NAMES[str(settings["plq.colors"])]
+    low, high = colors_of(str(settings.get("files.colors", DEFAULT_COLORS))).quality_ends
     reading = READING.format(Low=low.capitalize(), low=low, high=high)
     calibrated = int(str(settings.get("plq.usual.faces") or 0))
     compared = calibrated > 0

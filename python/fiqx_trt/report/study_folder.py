@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from fiqx_trt.errors import OutputError
 from fiqx_trt.figures import studies
-from fiqx_trt.figures.canvas import save_pictures
+from fiqx_trt.figures.canvas import in_formats, save_pictures
 from fiqx_trt.files import require_absent, write_json, write_rows
 from fiqx_trt.report.assess import assess_page
 from fiqx_trt.report.compare import comparison_page
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from fiqx_trt.experiments.inpainting_study import InpaintingStudy
     from fiqx_trt.experiments.mask_study import MaskStudy
     from fiqx_trt.experiments.study import Rows, StudySetup
-    from fiqx_trt.figures.canvas import Picture
+    from fiqx_trt.figures.canvas import Look, Picture
     from fiqx_trt.report.html import Page
 
 __all__ = [
@@ -57,44 +57,58 @@ def start_folder(out: Path, *, overwrite: bool) -> None:
         ) from error
 
 
-def write_masks(study: MaskStudy, out: Path, record: RunRecord | None = None) -> None:
+def write_masks(
+    study: MaskStudy, out: Path, record: RunRecord | None = None, *, look: Look | None = None
+) -> None:
     """Write a study of random masks into a folder."""
     record = _of_study(record, study.setup)
-    pictures = studies.mask_pictures(study)
+    pictures = _drawn(studies.mask_pictures(study, look), look)
     page = masks_page(study, pictures, record)
     _write(out, study.tables(), pictures, page, {**record.summary(), **study.summary()})
 
 
-def write_inpainting(study: InpaintingStudy, out: Path, record: RunRecord | None = None) -> None:
+def write_inpainting(
+    study: InpaintingStudy, out: Path, record: RunRecord | None = None, *, look: Look | None = None
+) -> None:
     """Write a study of inpainting into a folder."""
     record = _of_study(record, study.setup)
-    pictures = studies.inpainting_pictures(study)
+    pictures = _drawn(studies.inpainting_pictures(study, look), look)
     page = inpainting_page(study, pictures, record)
     _write(out, study.tables(), pictures, page, {**record.summary(), **study.summary()})
 
 
-def write_comparison(study: ComparisonStudy, out: Path, record: RunRecord | None = None) -> None:
+def write_comparison(
+    study: ComparisonStudy, out: Path, record: RunRecord | None = None, *, look: Look | None = None
+) -> None:
     """Write a comparison with a reference into a folder."""
     record = _of_study(record, study.setup)
-    pictures = studies.comparison_pictures(study)
+    pictures = _drawn(studies.comparison_pictures(study, look), look)
     page = comparison_page(study, pictures, record)
     _write(out, study.tables(), pictures, page, {**record.summary(), **study.summary()})
 
 
-def write_deletion(study: DeletionStudy, out: Path, record: RunRecord | None = None) -> None:
+def write_deletion(
+    study: DeletionStudy, out: Path, record: RunRecord | None = None, *, look: Look | None = None
+) -> None:
     """Write a study of deletion and insertion into a folder."""
     record = _of_study(record, study.setup)
-    pictures = studies.deletion_pictures(study)
+    pictures = _drawn(studies.deletion_pictures(study, look), look)
     page = deletion_page(study, pictures, record)
     _write(out, study.tables(), pictures, page, {**record.summary(), **study.summary()})
 
 
-def write_assessment(study: AssessmentStudy, out: Path, record: RunRecord | None = None) -> None:
+def write_assessment(
+    study: AssessmentStudy, out: Path, record: RunRecord | None = None, *, look: Look | None = None
+) -> None:
     """Write an assessment into a folder."""
     record = _of_study(record, study.setup)
-    pictures = studies.assessment_pictures(study)
+    pictures = _drawn(studies.assessment_pictures(study, look), look)
     page = assess_page(study, pictures, record, copies_section(study, out))
     _write(out, study.tables(), pictures, page, {**record.summary(), **study.summary()})
+
+
+def _drawn(pictures: Mapping[str, Picture], look: Look | None) -> Mapping[str, Picture]:
+    return pictures if look is None else in_formats(pictures, look.formats)
 
 
 def _of_study(record: RunRecord | None, setup: StudySetup) -> RunRecord:

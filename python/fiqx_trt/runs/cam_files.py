@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from fiqx_trt.runs.colors import DEFAULT_COLORS
 from fiqx_trt.runs.file_run import open_run
 from fiqx_trt.runs.options import CamOptions, FaceOptions, Inputs, RuntimeOptions, choose_mode
 from fiqx_trt.runs.record import python_call
@@ -31,6 +32,8 @@ def cam_files(
     layer: str | None = None,
     maps: bool = True,
     pictures: str = "jpg",
+    colors: str = DEFAULT_COLORS,
+    smooth: float = 0.0,
     grid: bool = False,
     aligned: bool = False,
     detector: str | None = None,
@@ -64,6 +67,10 @@ def cam_files(
         Whether to write the float maps, an ``.npz`` file per face.
     pictures
         Pictures of face, map and overlay: ``"jpg"``, ``"png"`` or ``"none"``.
+    colors
+        Colours of the maps in them: ``"uniform"``, or ``"papers"``.
+    smooth
+        Standard deviation, in pixels, of the Gaussian that smooths the maps in them; the stored maps stay as they are.
     grid
         Whether the small grid of each map is a column (:class:`fiqx_trt.runs.settings.CamSettings`).
     model, aligned, detector, select, min_face, confidence, contract, backend, precision, device, batch, threads
@@ -100,6 +107,8 @@ def cam_files(
         contract=dict(contract or {}),
         maps=maps,
         pictures=pictures,
+        colors=colors,
+        smooth=smooth,
         cam=CamOptions(target, weights, preset, align_corners, layer),
         grid=grid,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,6 +16,7 @@ from fiqx_trt.runs.grid_column import GRID, grid_text
 if TYPE_CHECKING:
     from fiqx_trt.explain.result import ScoreCam
     from fiqx_trt.models import Model
+    from fiqx_trt.runs.colors import MapColors
     from fiqx_trt.runs.face_files import FaceFiles
     from fiqx_trt.runs.face_picture import MapStyle
     from fiqx_trt.runs.options import CamOptions
@@ -58,11 +60,10 @@ class CamRows(ExplainedRows):
         layer = self._options.layer or self._model.spec.features
         return {**self._options.parameters, "cam.layer": layer, **({"cam.grid": True} if self._grid else {})}
 
-    @property
-    def _style(self) -> MapStyle:
+    def _plain_style(self, colors: MapColors) -> MapStyle:
         from fiqx_trt.runs.face_picture import ACTIVATION
 
-        return ACTIVATION
+        return replace(ACTIVATION, colors=colors.activation)
 
     def _explain(self, faces: NDArray[np.uint8]) -> Iterable[ExplainedFace]:
         result = self._options.maps(self._model, faces)

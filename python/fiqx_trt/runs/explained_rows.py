@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fiqx_trt.rows import Column
+from fiqx_trt.runs.colors import MapColors, colors_of
 from fiqx_trt.runs.score_rows import base_row
 from fiqx_trt.runs.thumbs import MAP_SIDE, face_tile
 
@@ -115,10 +116,15 @@ class ExplainedRows(ABC):
     def _parameters(self) -> Mapping[str, object]:
         """Settings of the method."""
 
-    @property
     @abstractmethod
+    def _plain_style(self, colors: MapColors) -> MapStyle:
+        """Return how the maps are drawn with some colours."""
+
+    @property
     def _style(self) -> MapStyle:
         """How the maps are drawn."""
+        drawing = self._files.drawing
+        return replace(self._plain_style(colors_of(drawing.colors)), smooth=drawing.smooth)
 
     @abstractmethod
     def _explain(self, faces: NDArray[np.uint8]) -> Iterable[ExplainedFace]:

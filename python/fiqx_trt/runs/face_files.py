@@ -19,6 +19,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -31,12 +32,14 @@ from fiqx_trt.errors import InvalidInputError, OutputError
 from fiqx_trt.files import npz_bytes, write_unsynced
 from fiqx_trt.rows import Column
 from fiqx_trt.rows.schema import starts_input
+from fiqx_trt.runs.colors import Drawing
 from fiqx_trt.runs.thumbs import ThumbFile
 
 __all__ = ["PICTURES", "FaceFiles", "safe_name"]
 
 #: What the pictures can be.
 PICTURES = ("jpg", "png", "none")
+UNCHANGED = Drawing()
 #: Faces whose files may wait for a thread; while there are more, `FaceFiles.add` waits itself.
 WAITING = 64
 _OWN_FILES = re.compile(r"\d{6,}(-[A-Za-z0-9-]+)?\.(jpg|png|npz)")
@@ -81,6 +84,8 @@ class FaceFiles:
         ``"jpg"``, ``"png"`` or ``"none"``.
     thumbs
         Takes the small pictures for the page of the run; ``None`` where none is made.
+    drawing
+        How the maps are drawn.
 
     Raises
     ------
@@ -91,7 +96,13 @@ class FaceFiles:
     """
 
     def __init__(
-        self, out: Path, *, maps: bool = True, pictures: str = "jpg", thumbs: ThumbFile | None = None
+        self,
+        out: Path,
+        *,
+        maps: bool = True,
+        pictures: str = "jpg",
+        thumbs: ThumbFile | None = None,
+        drawing: Drawing = UNCHANGED,
     ) -> None:
         if pictures not in PICTURES:
             raise InvalidInputError(
@@ -103,6 +114,7 @@ class FaceFiles:
         self._pictures = out / "pictures" if pictures != "none" else None
         self._kind = pictures
         self.thumbs = thumbs
+        self.drawing = drawing
         self._threads = ThreadPoolExecutor(max(2, (os.cpu_count() or 1) // 4), "fiqx-files")
         self._room = threading.Semaphore(WAITING)
         self._rows: deque[tuple[Row, Future[None] | None]] = deque()
@@ -116,9 +128,10 @@ class FaceFiles:
         return Column("picture", "str"), Column("maps", "str")
 
     @property
-    def parameters(self) -> Mapping[str, str | bool]:
+    def parameters(self) -> Mapping[str, str | bool | float]:
         """Settings that must be equal when a run is resumed."""
-        return {"files.maps": self._maps is not None, "files.pictures": self._kind}
+        drawn = {} if self._kind == "none" else {f"files.{k}": v for k, v in asdict(self.drawing).items()}
+        return {"files.maps": self._maps is not None, "files.pictures": self._kind, **drawn}
 
     @property
     def folders(self) -> tuple[Path, ...]:

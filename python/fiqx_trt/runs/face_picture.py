@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -15,13 +14,13 @@ from numpy.typing import NDArray
 from fiqx_trt.errors import OutputError
 from fiqx_trt.files import write_unsynced
 from fiqx_trt.opencv import cv2
+from fiqx_trt.runs.colors import COLORS
 from fiqx_trt.runs.text_line import write_line
 
 __all__ = [
     "ACTIVATION",
     "DEVIATION",
     "PIXEL_QUALITY",
-    "QUALITY_STYLES",
     "FacePicture",
     "MapStyle",
     "face_of",
@@ -66,24 +65,27 @@ class MapStyle:
         Share of the map's colour in the overlay.
     ends
         Values that the first and the last colour stand for.
+    smooth
+        Standard deviation of the Gaussian that smooths the values, in pixels; the title says so.
     """
 
     title: str
     colors: str
     opacity: float
     ends: tuple[float, float] = (0.0, 1.0)
+    smooth: float = 0.0
+
+    @property
+    def heading(self) -> str:
+        """The title, and that the values are smoothed."""
+        return f"{self.title}, smoothed" if self.smooth else self.title
 
 
-#: Dark blue (0) to yellow (1): lightness rises all the way, so colour-blind readers and grey prints tell the values apart.
-PIXEL_QUALITY = MapStyle("pixel-level quality", "cividis", 0.5)
-#: What ``--colors`` names: the default, and red (0) over yellow to green (1) as in Terhörst et al.
-QUALITY_STYLES: Mapping[str, MapStyle] = {
-    "blue-yellow": PIXEL_QUALITY,
-    "red-green": replace(PIXEL_QUALITY, colors="RdYlGn"),
-}
-ACTIVATION = MapStyle("activation", "viridis", 0.55)
-#: Orange (less than usual) over white to purple (more), ColorBrewer's: people without red or green vision tell these two apart.
-DEVIATION = MapStyle("deviation (orange: less)", "PuOr", 0.6, (-4.0, 4.0))
+_UNIFORM = COLORS["uniform"]
+PIXEL_QUALITY = MapStyle("pixel-level quality", _UNIFORM.quality, 0.5)
+ACTIVATION = MapStyle("activation", _UNIFORM.activation, 0.55)
+#: Orange is less than usual, in every choice of colours.
+DEVIATION = MapStyle("deviation (orange: less)", _UNIFORM.signed, 0.6, (-4.0, 4.0))
 
 
 @lru_cache(maxsize=8)
@@ -95,6 +97,8 @@ def _table(name: str) -> Pixels:
 def map_colors(values: NDArray[np.floating], style: MapStyle) -> Pixels:
     """Return the colours of values, ``(H, W)`` → ``(H, W, 3)`` uint8 RGB; values beyond an end of the scale get its colour."""
     low, high = style.ends
+    if style.smooth:
+        values = cv2.GaussianBlur(values, (0, 0), style.smooth, borderType=cv2.BORDER_REPLICATE)
     shares = values if style.ends == (0.0, 1.0) else (values - low) / (high - low)
     levels = cv2.convertScaleAbs(np.maximum(shares, 0.0), alpha=255.0)  # too large ones saturate
     return cv2.applyColorMap(levels, _table(style.colors))  # type: ignore[no-any-return]
@@ -173,8 +177,12 @@ class FacePicture:
         return scale * self.face.shape[0], scale * self.face.shape[1]
 
     @property
+    def _deviating(self) -> MapStyle:
+        return replace(DEVIATION, smooth=self.style.smooth)
+
+    @property
     def _sheet(self) -> Pixels:
-        styles = (self.style,) if self.deviation is None else (self.style, DEVIATION)
+        styles = (self.style,) if self.deviation is None else (self.style, self._deviating)
         return _sheet(*self._size, styles)
 
     def _draw(self, canvas: Pixels) -> None:
@@ -188,7 +196,7 @@ class FacePicture:
             (overlay_map(self.face, colors, self.style), cv2.INTER_LINEAR),
         ]
         if self.deviation is not None:
-            over = overlay_map(self.face, map_colors(self.deviation, DEVIATION), DEVIATION)
+            over = overlay_map(self.face, map_colors(self.deviation, self._deviating), DEVIATION)
             panels.append((over, cv2.INTER_LINEAR))
         top = GAP + LINE
         for left, (panel, way) in zip(_lefts(width, len(panels)), panels, strict=True):
@@ -257,7 +265,7 @@ def _sheet(height: int, width: int, styles: tuple[MapStyle, ...]) -> Pixels:
     _, left, right, *more = _lefts(width, panels)
     write_line(sheet, right, GAP + 14, "overlay", width, tone=INK)
     for at, style in zip([left, *more], styles, strict=True):
-        write_line(sheet, at, GAP + 14, style.title, width, tone=INK)
+        write_line(sheet, at, GAP + 14, style.heading, width, tone=INK)
         _scale(sheet, at, GAP + LINE + height + LINE - 14, width, style)
     return sheet
 
@@ -265,7 +273,7 @@ def _sheet(height: int, width: int, styles: tuple[MapStyle, ...]) -> Pixels:
 def _scale(sheet: Pixels, left: int, top: int, width: int, style: MapStyle) -> None:
     """Draw the colours of a style below its panel, with the numbers of both ends."""
     room = min(22 if style.ends[0] >= 0 else 30, width // 4)
-    ramp = map_colors(np.linspace(*style.ends, width - 2 * room)[np.newaxis], style)
+    ramp = map_colors(np.linspace(*style.ends, width - 2 * room)[np.newaxis], replace(style, smooth=0.0))
     sheet[top : top + 10, left + room : left + width - room] = _swapped(ramp)
     low, high = style.ends
     write_line(sheet, left, top + 10, f"{low:g}".replace("-", "−"), room, tone=FAINT)

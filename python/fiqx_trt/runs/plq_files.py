@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from fiqx_trt.runs.colors import DEFAULT_COLORS
 from fiqx_trt.runs.file_run import open_run
 from fiqx_trt.runs.options import FaceOptions, Inputs, RuntimeOptions, choose_mode
 from fiqx_trt.runs.record import python_call
@@ -34,7 +35,8 @@ def plq_files(
     options: OptionsByMethod | None = None,
     maps: bool = True,
     pictures: str = "jpg",
-    colors: str = "blue-yellow",
+    colors: str = DEFAULT_COLORS,
+    smooth: float = 0.0,
     aligned: bool = False,
     detector: str | None = None,
     select: str = "largest",
@@ -71,7 +73,9 @@ def plq_files(
     pictures
         Pictures of face, map and overlay: ``"jpg"``, ``"png"`` or ``"none"``.
     colors
-        Colours of the pictures: ``"blue-yellow"`` or ``"red-green"``.
+        Colours of the maps in them: ``"uniform"``, or ``"papers"``.
+    smooth
+        Standard deviation, in pixels, of the Gaussian that smooths the maps in them; the stored maps stay as they are.
     model, aligned, detector, select, min_face, confidence, contract, backend, device, batch, threads
         As for :class:`fiqx_trt.FaceScorer`.
     column, resume, overwrite, retry_failed, report, stop
@@ -108,6 +112,8 @@ def plq_files(
         contract=dict(contract or {}),
         maps=maps,
         pictures=pictures,
+        colors=colors,
+        smooth=smooth,
         weights=weights,
         per=per,
         gamma=gamma,
@@ -115,7 +121,6 @@ def plq_files(
         clip=clip,
         method=method,
         options=options,
-        colors=colors,
     )
     selected = Inputs.of(inputs, column=column)
     call = python_call("fiqx_trt.plq_files", selected.names, out, settings)

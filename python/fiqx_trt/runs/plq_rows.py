@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fiqx_trt.errors import InvalidInputError
 from fiqx_trt.explain.appearance import Appearance, appearance
 from fiqx_trt.explain.deviation import missing_usual, usual_of
 from fiqx_trt.explain.plq import PixelQuality, PlqExplainer
@@ -19,21 +19,11 @@ from fiqx_trt.rows import Column
 from fiqx_trt.runs.explained_rows import ExplainedFace, ExplainedRows
 
 if TYPE_CHECKING:
+    from fiqx_trt.runs.colors import MapColors
     from fiqx_trt.runs.face_files import FaceFiles
     from fiqx_trt.runs.face_picture import MapStyle
 
-__all__ = ["COLORS", "PlqRows", "check_colors"]
-
-#: Names of the colours of P, the default first.
-COLORS = ("blue-yellow", "red-green")
-
-
-def check_colors(colors: str) -> None:
-    """Raise InvalidInputError unless a name is one of :data:`COLORS`."""
-    if colors not in COLORS:
-        raise InvalidInputError(
-            f"--colors is {colors!r}; choose one of {', '.join(COLORS)} (in Python: colors=…)"
-        )
+__all__ = ["PlqRows"]
 
 
 class PlqRows(ExplainedRows):
@@ -45,19 +35,10 @@ class PlqRows(ExplainedRows):
         A model and the settings of its maps.
     files
         Writes the maps and pictures.
-    colors
-        Colours of P in the pictures: a name of :data:`fiqx_trt.runs.face_picture.QUALITY_STYLES`.
-
-    Raises
-    ------
-    InvalidInputError
-        No colours have that name.
     """
 
-    def __init__(self, explainer: PlqExplainer, files: FaceFiles, *, colors: str = "blue-yellow") -> None:
+    def __init__(self, explainer: PlqExplainer, files: FaceFiles) -> None:
         super().__init__(files)
-        check_colors(colors)
-        self._colors = colors
         self._explainer = explainer
         spec = explainer.model.spec
         self._masks = region_masks(spec.template, spec.input_size)
@@ -100,7 +81,6 @@ class PlqRows(ExplainedRows):
             "plq.weights": explainer.weights,
             "plq.gamma": explainer.gamma,
             "plq.clip": explainer.clip,
-            "plq.colors": self._colors,
             **self._compared,
             **explainer.method.parameters,
         }
@@ -110,11 +90,10 @@ class PlqRows(ExplainedRows):
         usual = self._usual
         return {} if usual is None else {"plq.usual.faces": usual.faces, "plq.usual.alarm": usual.alarm}
 
-    @property
-    def _style(self) -> MapStyle:
-        from fiqx_trt.runs.face_picture import QUALITY_STYLES
+    def _plain_style(self, colors: MapColors) -> MapStyle:
+        from fiqx_trt.runs.face_picture import PIXEL_QUALITY
 
-        return QUALITY_STYLES[self._colors]
+        return replace(PIXEL_QUALITY, colors=colors.quality)
 
     def _explain(self, faces: NDArray[np.uint8]) -> Iterable[ExplainedFace]:
         return self._each(self._explainer(faces), appearance(faces))

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast
 
 from fiqx_trt.errors import InvalidInputError
+from fiqx_trt.runs.colors import DEFAULT_COLORS, Drawing
 from fiqx_trt.runs.options import CamOptions, FaceOptions, RuntimeOptions, open_model
 from fiqx_trt.zoo import DEFAULT_MODEL
 
@@ -139,16 +140,21 @@ class ExplainedSettings(RunSettings):
         Whether to write the float maps (``.npz``).
     pictures
         Pictures of face, map and overlay: ``"jpg"``, ``"png"`` or ``"none"``.
+    colors, smooth
+        How the maps are drawn (:class:`fiqx_trt.runs.colors.Drawing`).
     """
 
     maps: bool = True
     pictures: str = "jpg"
+    colors: str = DEFAULT_COLORS
+    smooth: float = 0.0
 
     def open_files(self, folder: Path) -> FaceFiles:
         """Return the writer of maps and pictures."""
         from fiqx_trt.runs.face_files import FaceFiles
 
-        return FaceFiles(folder, maps=self.maps, pictures=self.pictures)
+        drawing = Drawing(self.colors, self.smooth)
+        return FaceFiles(folder, maps=self.maps, pictures=self.pictures, drawing=drawing)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -157,7 +163,7 @@ class PlqSettings(ExplainedSettings):
 
     Parameters
     ----------
-    model, faces, runtime, contract, maps, pictures
+    model, faces, runtime, contract, maps, pictures, colors, smooth
         See :class:`RunSettings` and :class:`ExplainedSettings`.
     weights
         Weighting of the quality node (:func:`fiqx_trt.plq`); ``None``: the preset's, or ``"l1"``.
@@ -173,8 +179,6 @@ class PlqSettings(ExplainedSettings):
         Name of the quality method behind the maps.
     options
         Options of the method; ``None``: the defaults.
-    colors
-        Colours of the pictures: ``"blue-yellow"`` or ``"red-green"``.
     """
 
     weights: str | None = None
@@ -184,7 +188,6 @@ class PlqSettings(ExplainedSettings):
     clip: float | None = None
     method: str = "serfiq"
     options: OptionsByMethod | None = None
-    colors: str = "blue-yellow"
 
     def open_model(self) -> Model:
         """Open the model with the α, r and γ that are given or are the preset's."""
@@ -195,16 +198,15 @@ class PlqSettings(ExplainedSettings):
         """Check the settings and return the builder of the maker; see :meth:`RunSettings.prepare`."""
         from fiqx_trt.explain.plq import PlqExplainer
         from fiqx_trt.quality import create_methods
-        from fiqx_trt.runs.plq_rows import PlqRows, check_colors
+        from fiqx_trt.runs.plq_rows import PlqRows
 
         (method,) = create_methods([self.method], self.options)
         self._preset_numbers()
-        check_colors(self.colors)
 
         def rows(model: Model, files: FaceFiles) -> Maker:
             weighting, per = cast(Any, self._weighting), cast(Any, self._per)
             explainer = PlqExplainer(model, weighting, clip=self.clip, method=method, per=per)
-            return PlqRows(explainer, files, colors=self.colors)
+            return PlqRows(explainer, files)
 
         return rows
 
@@ -261,7 +263,7 @@ class CamSettings(ExplainedSettings):
 
     Parameters
     ----------
-    model, faces, runtime, contract, maps, pictures
+    model, faces, runtime, contract, maps, pictures, colors, smooth
         See :class:`RunSettings` and :class:`ExplainedSettings`.
     cam
         Which map.
