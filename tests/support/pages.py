@@ -18,12 +18,30 @@ import numpy as np
 
 from support.browser import REQUIRED, axe_violations, browser, browser_path
 
-VOID = {"meta", "link", "img", "br", "hr", "input"}
+VOID = {"meta", "link", "img", "br", "hr", "input", "source"}
 #: Attributes that make a browser fetch or run something.
 FETCHING = {"src", "srcset", "data", "poster", "action", "formaction", "background", "manifest", "ping"}
 ALLOWED = {
     *("html", "head", "meta", "title", "link", "style", "body", "header", "nav", "main", "section", "footer"),
-    *("h1", "h2", "p", "ul", "li", "a", "span", "b", "dl", "div", "dt", "dd", "figure", "img", "figcaption"),
+    *(
+        "h1",
+        "h2",
+        "p",
+        "ul",
+        "li",
+        "a",
+        "span",
+        "b",
+        "dl",
+        "div",
+        "dt",
+        "dd",
+        "figure",
+        "picture",
+        "source",
+        "img",
+        "figcaption",
+    ),
     *("table", "caption", "thead", "tbody", "tr", "th", "td"),
 }
 #: What the table of all rows has beside these.
@@ -63,6 +81,7 @@ class _Reader(HTMLParser):
         self.open: list[str] = []
         self.ids: list[str] = []
         self.read = Read()
+        self.dark: np.ndarray | None = None
         self.styles: list[str] = []
         self.scripts: list[str] = []
         self.rows: list[str] = []
@@ -76,12 +95,12 @@ class _Reader(HTMLParser):
         assert not any(name.startswith("on") for name in values), values
         self.ids += [values["id"]] if "id" in values else []
         for name in FETCHING & set(values):
-            assert (tag, name) == ("img", "src"), (tag, name)
+            assert (tag, name) in {("img", "src"), ("source", "srcset")}, (tag, name)
             assert str(values[name]).startswith(("data:image/png;base64,", "data:image/jpeg;base64,"))
         if "href" in values:
             self._address(tag, str(values["href"]))
-        if tag == "img":
-            self._picture(values)
+        if tag in ("source", "img"):
+            self._picture(tag, values)
         if tag == "th":
             assert values["scope"] in ("col", "row")
         if tag == "table" and values.get("role") != "grid":  # that of all rows is filled by its script
@@ -102,12 +121,19 @@ class _Reader(HTMLParser):
         assert not re.match(r"[a-zA-Z][\w+.-]*:|/", address), address
         self.read.links.append(address)
 
-    def _picture(self, values: dict[str, str | None]) -> None:
+    def _picture(self, tag: str, values: dict[str, str | None]) -> None:
+        if tag == "source":
+            assert values["media"] == "screen and (prefers-color-scheme: dark)"
+            self.dark = _decoded(values["srcset"])
+            return
         assert values["alt"]
         self.read.alts.append(str(values["alt"]))
-        data = base64.b64decode(str(values["src"]).split(",")[1], validate=True)
-        picture = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
-        assert picture is not None
+        picture = _decoded(values["src"])
+        if "picture" in self.open:  # the same, for dark pages
+            assert self.dark is not None
+            assert self.dark.shape == picture.shape
+            assert np.median(self.dark) < 64 < np.median(picture)
+        self.dark = None
         shape = int(str(values["height"])) / int(str(values["width"]))
         assert abs(shape - picture.shape[0] / picture.shape[1]) < 0.02
         self.read.pictures.append(picture)
@@ -132,6 +158,13 @@ class _Reader(HTMLParser):
             self.read.tables[-1][-1][-1] += data
         if self.open and self.open[-1] in ("h1", "h2") and "dialog" not in self.open:
             self.read.headings[-1] += data
+
+
+def _decoded(address: str | None) -> np.ndarray:
+    data = base64.b64decode(str(address).split(",")[1], validate=True)
+    picture = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+    assert picture is not None
+    return picture
 
 
 def read_page(text: str) -> Read:

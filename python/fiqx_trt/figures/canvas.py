@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
@@ -183,6 +184,24 @@ class Picture:
         canvas = FigureCanvasAgg(self.figure)
         canvas.draw()
         return np.array(canvas.buffer_rgba())
+
+    @cached_property
+    def dark_pixels(self) -> NDArray[np.uint8]:
+        """``(H, W, 3)`` RGB of the same figure on dark paper (:mod:`fiqx_trt.figures.dark`), with its maps as they are."""
+        from fiqx_trt.figures.dark import darkened
+
+        height = self.pixels.shape[0]
+        extents = [image.get_window_extent() for axes in self.figure.axes for image in axes.get_images()]
+        kept = [
+            (
+                max(0, math.floor(box.x0)),
+                max(0, height - math.ceil(box.y1)),
+                math.ceil(box.x1),
+                height - math.floor(box.y0),
+            )
+            for box in extents
+        ]
+        return darkened(self.pixels[..., :3], kept)
 
     def png(self) -> bytes:
         """Return the picture as a PNG file."""

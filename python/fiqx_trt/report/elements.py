@@ -76,7 +76,9 @@ class Figure:
     width
         Pixels of a screen it takes where there is room; its own width when 0.
     files
-        Files beside the page, relative to it: the picture first, then its data.
+        Files beside the page, relative to it: the picture first, other formats of it, then its data.
+    dark
+        The picture for a dark page, a PNG file of the same size; where it is empty, ``png`` is shown there too.
     """
 
     png: bytes
@@ -85,6 +87,7 @@ class Figure:
     reading: str = ""
     width: int = 0
     files: Sequence[str] = ()
+    dark: bytes = b""
 
 
 @dataclass(frozen=True)

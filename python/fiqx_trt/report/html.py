@@ -239,23 +239,35 @@ class _Body:
         self.figures += 1
         wide, high = (int.from_bytes(figure.png[at : at + 4], "big") for at in (16, 20))
         width = figure.width or wide
+        kind = ' class="themed"' if figure.dark else ""
         picture = (
-            f'<img src="data:image/png;base64,{base64.b64encode(figure.png).decode()}" alt="{_text(figure.alt)}" '
+            f'<img{kind} src="{_png_address(figure.png)}" alt="{_text(figure.alt)}" '
             f'width="{width}" height="{round(high * width / wide)}">'
         )
+        if figure.dark:
+            dark = f'<source media="screen and (prefers-color-scheme: dark)" srcset="{_png_address(figure.dark)}">'
+            picture = f"<picture>{dark}{picture}</picture>"
         reading = (
             f'\n<p class="reading"><b>How to read it.</b> {_text(figure.reading)}</p>'
             if figure.reading
             else ""
         )
-        names = ("full size", "data")
-        links = " · ".join(f"{name}: {_link(path)}" for name, path in zip(names, figure.files, strict=False))
+        links = " · ".join(f"{_kind_of(path)}: {_link(path)}" for path in figure.files)
         files = f'\n<p class="beside">{links}</p>' if links else ""
         return (
             f'<figure>\n<div class="wide" role="group" tabindex="0" aria-label="Figure {self.figures}">{picture}</div>\n'
             f"<figcaption>\n<p><b>Figure {self.figures}.</b> {_text(figure.caption)}</p>{reading}{files}\n"
             "</figcaption>\n</figure>"
         )
+
+
+def _png_address(png: bytes) -> str:
+    return f"data:image/png;base64,{base64.b64encode(png).decode()}"
+
+
+def _kind_of(path: str) -> str:
+    suffix = path.rsplit(".", 1)[-1]
+    return {"png": "full size", "svg": "SVG", "pdf": "PDF"}.get(suffix, "data")
 
 
 def _row(row: Sequence[str], kinds: Sequence[str]) -> str:

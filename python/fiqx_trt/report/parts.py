@@ -120,7 +120,8 @@ def drawn(
     """
     width = round(picture.pixels.shape[1] * SCREEN_INCH / picture.dpi)
     files = [*(f"{stem}.{kind}" for kind in picture.suffixes), data or f"{stem}.npz"]
-    return Figure(_page_png(picture.pixels[..., 2::-1]), alt, caption, reading, width, files)
+    light, dark = (_page_png(one[..., 2::-1]) for one in (picture.pixels, picture.dark_pixels))
+    return Figure(light, alt, caption, reading, width, files, dark)
 
 
 def _page_png(pixels: NDArray[np.uint8]) -> bytes:

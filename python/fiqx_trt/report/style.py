@@ -11,6 +11,7 @@ STYLE = """\
   :root { --ink: #e4e7ea; --soft: #a3acb6; --line: #363c43; --paper: #15181b; --panel: #1e2226;
     --link: #7db8f2; --mark: #f0a844; --tint: #2a2317; }
   img { filter: brightness(.88); }
+  figure img.themed { filter: none; background: var(--paper); }
 }
 * { box-sizing: border-box; }
 html { -webkit-text-size-adjust: 100%; }
