@@ -91,7 +91,7 @@ def test_wrong_usage(cli, crops: Path, recogniser: Path, scores: Path, tmp_path:
     for options, message in {
         ("--fraction", 0.9): "0.9",
         ("--method", "beauty"): "beauty",
-        ("--colors", "grey"): "--colors is 'grey'; choose one of uniform, jet",
+        ("--colors", "grey"): "--colors is 'grey'; choose one of uniform, papers",
     }.items():
         result = cli("amva", crops, "--aligned", *common, *options)
         assert result.code == 2, result.err

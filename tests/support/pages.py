@@ -132,7 +132,7 @@ class _Reader(HTMLParser):
         if "picture" in self.open:  # the same, for dark pages
             assert self.dark is not None
             assert self.dark.shape == picture.shape
-            assert np.median(self.dark) < 64 < np.median(picture)
+            assert self.dark[0, 0].max() < 64 < picture[0, 0].min()
         self.dark = None
         shape = int(str(values["height"])) / int(str(values["width"]))
         assert abs(shape - picture.shape[0] / picture.shape[1]) < 0.02
