@@ -35,7 +35,7 @@ def darkened(pixels: NDArray[np.uint8], kept: Sequence[Box] = ()) -> NDArray[np.
     wanted = (1 - colored) * (1 - lightness) + colored * np.maximum(lightness, 1 - lightness)
     turned = pixels + 255.0 * (wanted - lightness)
     paper, ink = np.array(DARK_PAPER), np.array(DARK_INK)
-    dark = np.rint(paper + turned * ((ink - paper) / 255.0)).astype(np.uint8)
+    dark: NDArray[np.uint8] = np.rint(paper + turned * ((ink - paper) / 255.0)).astype(np.uint8)
     for left, top, right, bottom in kept:
         dark[top:bottom, left:right] = pixels[top:bottom, left:right]
     return dark
