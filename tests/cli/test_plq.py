@@ -89,6 +89,7 @@ def test_the_papers_colours_by_name(cli, crops: Path, recogniser: Path, tmp_path
     want = colormaps["RdYlGn"](np.round(maps_of(out, row)["map"] * 255).astype(np.uint8))[..., :3] * 255
     side, top, left = 256, 36, 12 + 256 + 12
     np.testing.assert_allclose(picture[top : top + side, left : left + side][4::8, 4::8], want, atol=2)
+    assert "Pixel-level quality P says how much each pixel serves the recogniser" in read_report(out).text
     assert "Red pixels (0) do not serve the recogniser, green ones (1) do" in read_report(out).text
     assert "smoothed (--smooth)" not in read_report(out).text
     assert cli(*given, "--out", tmp_path / "smooth", "--smooth", 2).code == 0
@@ -135,6 +136,13 @@ def test_bad_inputs_are_rows_and_names_do_not_collide(
     same = [maps_of(out, row)["map"] for row in good if row["path"].endswith("same.png")]
     np.testing.assert_array_equal(same[0], same[1])
     assert all(not row["serfiq_scaled"] and not row["picture"] for row in rows if row["status"] != "ok")
+
+
+def test_where_no_picture_can_be_read_the_page_says_so(cli, mobilefacenet_file: Path, tmp_path: Path) -> None:
+    """With a model that knows what is usual: no share of no faces is computed."""
+    (tmp_path / "text.jpg").write_text("not a picture")
+    assert cli("plq", tmp_path / "text.jpg", "--aligned", "--out", tmp_path / "out", "-q").code == 3
+    assert "0 faces were explained; 1 row has none." in (tmp_path / "out" / "report.html").read_text()
 
 
 @pytest.mark.law

@@ -12,6 +12,7 @@ from fiqx_trt.amva import Amva
 from fiqx_trt.amva.bootstrap import MapBands
 from fiqx_trt.amva.result import MethodResult, file_name
 from fiqx_trt.figures.canvas import Picture
+from fiqx_trt.report.formulas import ACTIVATION_SAYS
 from fiqx_trt.report.html import Figure, Files, Page, Part, Section, Table
 from fiqx_trt.report.parts import (
     FEW_IMAGES,
@@ -91,6 +92,7 @@ def amva_page(result: Amva, pictures: Mapping[str, Picture], record: RunRecord, 
     first = next(iter(result.methods.values()))
     names = ", ".join(result.methods)
     lead = (
+        f"{ACTIVATION_SAYS} "
         "Where does the recogniser look in the best and in the worst images, and does it look there more steadily in good ones? "
         f"Compared are the {len(first.groups.high)} best (H) and the {len(first.groups.low)} worst (L) of "
         f"{first.groups.considered} images by {names}."

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from fiqx_trt.experiments.probe_discard import relative_area
 from fiqx_trt.models.validity import WEAK
 from fiqx_trt.report.deletion import area_table, deletion_notes
+from fiqx_trt.report.formulas import QUALITY_SAYS
 from fiqx_trt.report.html import Figure, Files, Notes, Page, Section, Table
 from fiqx_trt.report.parts import (
     FEW_IMAGES,
@@ -119,6 +120,7 @@ def _lead(study: AssessmentStudy) -> str:
     best = max(methods, key=lambda name: methods[name].headline.value)
     value = methods[best].headline
     return (
+        f"{QUALITY_SAYS} "
         f"Faces were degraded in known ways. Each copy has a similarity by {study.setup.spec.name} and a quality by each method; "
         f"this page says how well they agree. Best here: {best}, Spearman {interval(value.value, value.low, value.high, 2)}."
     )

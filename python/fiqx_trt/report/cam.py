@@ -17,6 +17,7 @@ from fiqx_trt.report.explained import (
     spread_cells,
 )
 from fiqx_trt.report.explained_faces import CAM_FACES, explained_faces
+from fiqx_trt.report.formulas import ACTIVATION_SAYS
 from fiqx_trt.report.html import Page, Section, Table
 from fiqx_trt.report.parts import decimal, drawn, uniform_caution
 from fiqx_trt.rows import Row
@@ -86,7 +87,8 @@ def cam_page(
     words = Words(
         kind="cam",
         title="Where the recogniser looks",
-        lead=f"Which places of every face carry the recogniser's answer? {_middle(summary, recipe)}",
+        lead=f"{ACTIVATION_SAYS} "
+        f"Which places of every face carry the recogniser's answer? {_middle(summary, recipe)}",
         formulas=_formulas(recipe),
         note="The maps of other definitions (--preset) do not compare with these.",
         notes=[*_notes(summary, recipe), _worth(table, recipe)],

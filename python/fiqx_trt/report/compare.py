@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from fiqx_trt.explain.regions import REGIONS
-from fiqx_trt.report.formulas import PAPER
+from fiqx_trt.report.formulas import PAPER, PIXELS_SAY
 from fiqx_trt.report.html import Page, Section, Table
 from fiqx_trt.report.parts import decimal, drawn
 from fiqx_trt.report.study import study_page
@@ -37,6 +37,7 @@ def comparison_page(study: ComparisonStudy, pictures: Mapping[str, Picture], rec
     rows = _with_unique_names(study.rows())
     below = study.summary()["quality_below_reference"]
     lead = (
+        f"{PIXELS_SAY} "
         "What makes these pictures worse than the reference of the same person, and in which part of the face? "
         f"{below['count']} of {below['total']} have a lower quality than the reference, {rows[0]['name']}."
     )

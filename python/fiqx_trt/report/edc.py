@@ -12,6 +12,7 @@ import numpy as np
 
 from fiqx_trt.evaluate.edc_files import BEST, RANDOM
 from fiqx_trt.report.edc_det import det_part, det_table
+from fiqx_trt.report.formulas import QUALITY_SAYS
 from fiqx_trt.report.html import Figure, Files, Notes, Page, Section, Table
 from fiqx_trt.report.parts import (
     BUILTIN_MODEL,
@@ -113,6 +114,7 @@ def edc_page(
     results, first = findings.results, findings.results[0]
     names = ", ".join(one.name for one in first.methods)
     lead = (
+        f"{QUALITY_SAYS} "
         "If the comparisons with the worst images are left out, how fast do the recogniser's errors fall? The faster, the better "
         f"the quality method tells which images fail. Methods: {names}. {_rankings(results)}"
     )

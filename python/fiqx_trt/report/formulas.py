@@ -2,7 +2,22 @@
 
 from __future__ import annotations
 
-__all__ = ["PAPER", "PER_CONTRAST", "PIXEL_QUALITY", "QUALITY"]
+__all__ = [
+    "ACTIVATION_SAYS",
+    "PAPER",
+    "PER_CONTRAST",
+    "PIXELS_SAY",
+    "PIXEL_QUALITY",
+    "QUALITY",
+    "QUALITY_SAYS",
+]
+
+#: What a page shows, in the sentence that it begins with.
+QUALITY_SAYS = "Quality is how much use a picture of a face is to a recogniser, not how good it looks."
+PIXELS_SAY = "Pixel-level quality P says how much each pixel serves the recogniser: 0 not at all, 1 fully."
+ACTIVATION_SAYS = (
+    "An activation map says where the network responds to a face: 0 least, 1 most, in each face by itself."
+)
 
 PAPER = "Terhörst et al."
 QUALITY = (

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from fiqx_trt.report.formulas import PAPER
+from fiqx_trt.report.formulas import PAPER, PIXELS_SAY
 from fiqx_trt.report.html import Figure, Page, Section, Table
 from fiqx_trt.report.parts import decimal, drawn, share
 from fiqx_trt.report.study import study_page
@@ -38,6 +38,7 @@ def inpainting_page(study: InpaintingStudy, pictures: Mapping[str, Picture], rec
     paired = summary["inpainters"][first]["paired"]
     used = len(faces) - summary["without_region"]
     lead = (
+        f"{PIXELS_SAY} "
         "If the area that a map calls least useful is filled in from its surroundings, does the face gain quality? "
         f"Of {used} faces with such an area, {paired['improved']['count']} gained and {paired['fallen']['count']} lost "
         f"({first}, compared seed by seed)."

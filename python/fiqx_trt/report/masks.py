@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from fiqx_trt.report.formulas import PAPER
+from fiqx_trt.report.formulas import PAPER, PIXELS_SAY
 from fiqx_trt.report.html import Figure, Page, Part, Section, Table
 from fiqx_trt.report.parts import decimal, drawn, percent, share
 from fiqx_trt.report.pointing import POINTING_FILES, pointing_parts
@@ -41,6 +41,7 @@ def masks_page(study: MaskStudy, pictures: Mapping[str, Picture], record: RunRec
     sizes, best = summary["sizes"], summary["ranking"][0]["weights"]
     count = sum(entry["masks"] for entry in sizes.values())
     lead = (
+        f"{PIXELS_SAY} "
         "A black square hides a part of a face. Does the map of pixel quality notice it: does the covered area lose, and more "
         f"than the rest? {count} squares on {len(study.setup.faces)} faces. Best at finding them: the weighting {best}, "
         f"where the covered area lost in {percent(summary['ranking'][0]['mean_share'])} of the cases."

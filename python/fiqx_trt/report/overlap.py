@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from fiqx_trt.report.formulas import QUALITY_SAYS
 from fiqx_trt.report.html import Figure, Files, Page, Section, Table
 from fiqx_trt.report.parts import (
     FEW_IMAGES,
@@ -79,6 +80,7 @@ def overlap_page(
         What the reader should know of the inputs.
     """
     lead = (
+        f"{QUALITY_SAYS} "
         "Do the methods call the same images good, and the same images bad? "
         f"Compared are {', '.join(agreement.methods)} on {agreement.images} images. {_closest(agreement)}"
     )

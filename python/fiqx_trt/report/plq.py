@@ -16,7 +16,7 @@ from fiqx_trt.report.explained import (
     spread_cells,
 )
 from fiqx_trt.report.explained_faces import explained_faces, plq_faces
-from fiqx_trt.report.formulas import PAPER, PER_CONTRAST, PIXEL_QUALITY, QUALITY
+from fiqx_trt.report.formulas import PAPER, PER_CONTRAST, PIXEL_QUALITY, PIXELS_SAY, QUALITY
 from fiqx_trt.report.html import Page, Table
 from fiqx_trt.report.parts import decimal, percent, plain
 from fiqx_trt.rows import Row
@@ -69,7 +69,8 @@ def plq_page(table: ExplainedTable, *, method: str = "serfiq", thumbs: ThumbFile
     words = Words(
         kind="plq",
         title="Which pixels make a face useful",
-        lead=f"Which pixels of every face serve the recogniser, and which regions serve less than usual? {_middle(summary)}",
+        lead=f"{PIXELS_SAY} "
+        f"Which pixels of every face serve the recogniser, and which regions serve less than usual? {_middle(summary)}",
         formulas=_formulas(method, str(settings["plq.per"])),
         note=f"Here P is per {settings['plq.per']}, the weighting w is {settings['plq.weights']} and γ = "
         f"{plain(settings['plq.gamma'])}.",
@@ -98,7 +99,7 @@ def _lines(row: Row, quality: str) -> tuple[str, ...]:
 
 
 def _spread(summary: TableSummary, *, calibrated: int) -> Table:
-    compared = calibrated > 0
+    compared = calibrated > 0 and summary.faces > 0
 
     def low(column: str) -> str:
         name = column.removeprefix("plq_")

@@ -16,6 +16,7 @@ from fiqx_trt.report.all_faces import all_faces
 from fiqx_trt.report.bands import bands_table
 from fiqx_trt.report.explained import SHARES, settings_facts, short_name, statuses_table
 from fiqx_trt.report.faces_data import Faces, Texts, column_numbers, iter_rows, read_faces
+from fiqx_trt.report.formulas import QUALITY_SAYS
 from fiqx_trt.report.groups import groups_of, groups_table
 from fiqx_trt.report.html import Card, Cards, Page, Section, Table
 from fiqx_trt.report.parts import (
@@ -179,7 +180,7 @@ class ScorePage:
     def _lead(self, spreads: Mapping[str, NDArray[np.float64]]) -> str:
         counts = self.done.counts
         scored, failed = counts.get("ok", 0), sum(counts.values()) - counts.get("ok", 0)
-        text = f"{scored:,} {'face was' if scored == 1 else 'faces were'} scored"
+        text = f"{QUALITY_SAYS} {scored:,} {'face was' if scored == 1 else 'faces were'} scored"
         text += f"; {failed:,} {'row has' if failed == 1 else 'rows have'} none." if failed else "."
         rank = self.faces.rank
         if rank in spreads:
