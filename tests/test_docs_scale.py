@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 import tarfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,6 +19,7 @@ import pytest
 import yaml
 
 import fiqx_trt as fx
+from fiqx_trt.cli.main import main
 from fiqx_trt.faces import storage
 from fiqx_trt.models.probe import probe_faces
 from support.objects import s3_server
@@ -57,29 +59,73 @@ def store(monkeypatch: pytest.MonkeyPatch) -> Iterator[fs.FileSystem]:
     storage._opened.cache_clear()
 
 
-def test_the_recipes(store: fs.FileSystem, tmp_path: Path, mobilefacenet_file: Path) -> None:
+#: What the shell finds as fiqx-trt: it hands its arguments over, and ends as it is told.
+HANDED_OVER = """#!/usr/bin/env bash
+printf '%s\\0' "$@" > words.new && mv words.new words
+read -r status < status
+exit "$status"
+"""
+
+
+def shell(command: str, values: dict[str, str], here: Path) -> tuple[int, str]:
+    """Run a recipe in a shell; return its status and what it wrote to standard error.
+
+    The shell expands the words, and this process, which has imported everything, does what they say. With an engine a process
+    of its own does.
+    """
+    programs = here / "programs"
+    if not programs.exists():
+        programs.mkdir()
+        os.mkfifo(here / "status")
+        (programs / "fiqx-trt").write_text(HANDED_OVER)
+        (programs / "fiqx-trt").chmod(0o755)
+    own = str(Path(sys.executable).parent) if "--engine" in command else str(programs)
+    process = subprocess.Popen(
+        ["bash", "-euo", "pipefail", "-c", command],
+        cwd=here,
+        env={**os.environ, **values, "PATH": os.pathsep.join([own, os.environ["PATH"]])},
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stderr is not None
+    with process, process.stderr as told:
+        try:
+            while process.poll() is None:
+                _do_what_it_says(here)
+                time.sleep(0.01)
+        finally:
+            process.kill()
+        return process.returncode, told.read()
+
+
+def _do_what_it_says(here: Path) -> None:
+    words = here / "words"
+    if words.exists():
+        given = words.read_bytes().decode().split("\0")[:-1]
+        words.unlink()
+        with pytest.raises(SystemExit) as left:
+            main(given)
+        (here / "status").write_text(f"{left.value.code or 0}\n")
+
+
+def test_the_recipes(
+    store: fs.FileSystem, tmp_path: Path, mobilefacenet_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     pytest.importorskip("ray")
+    monkeypatch.chdir(tmp_path)
     photos = tmp_path / "photos"
     photos.mkdir()
     for number, face in enumerate(probe_faces((112, 112), count=3)):
         cv2.imwrite(str(photos / f"{number}.png"), face)
     recipes = [*RECIPES, *kubernetes()]
     assert len(recipes) == 5
-    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     for values, command in recipes:
         name, _, numbers = values.strip().partition("=")
         first, _, last = numbers.partition("..")
         for number in range(int(first), int(last) + 1) if name else (0,):
             own = {name: str(number)} if name else {}
-            done = subprocess.run(
-                ["bash", "-euo", "pipefail", "-c", command],
-                cwd=tmp_path,
-                env={**os.environ, **own, "PATH": path, "RAY_AUTH_MODE": "disabled"},
-                capture_output=True,
-                text=True,
-                check=False,
-            )
-            assert done.returncode == 0, f"{command}\n{done.stderr}"
+            status, told = shell(command, {**own, "RAY_AUTH_MODE": "disabled"}, tmp_path)
+            assert status == 0, f"{command}\n{told}"
     merged = pq.read_table(tmp_path / "scores.parquet")
     assert merged.column("status").to_pylist() == ["ok"] * 8
     assert store.get_file_info("faces/packed/photos-000000.tar").is_file
