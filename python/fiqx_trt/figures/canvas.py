@@ -212,9 +212,9 @@ class Picture:
         return content.getvalue()
 
     def vector(self, kind: str) -> bytes:
-        """Return the picture as a file of a format of :data:`FORMATS`: lines and letters as curves, maps as they are.
+        """Return the picture as a file of a format of :data:`FORMATS`: lines as curves, maps as pixels.
 
-        The background is transparent. The same figure gives the same bytes.
+        Letters are curves in SVG, and embedded fonts in PDF. The background is transparent. The same figure gives the same bytes.
         """
         settings = {"svg.hashsalt": "fiqx_trt", "svg.fonttype": "path", "pdf.fonttype": 42}
         content = BytesIO()
