@@ -16,7 +16,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from importlib import resources
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -122,7 +122,7 @@ def _numbers(values: NDArray[np.float64]) -> str:
 
 @lru_cache(maxsize=1)
 def _files() -> dict[str, str]:
-    folder = resources.files("fiqx_trt.report") / "page"
+    folder = Path(__file__).with_name("page")
     return {file.name: file.read_text(encoding="utf-8") for file in folder.iterdir() if file.is_file()}
 
 

@@ -19,7 +19,7 @@ from fiqx_trt.runs.thumbs import ThumbFile
 
 __all__ = ["Sprites", "write_sprites"]
 
-#: Small pictures of a sheet, across and in all. A sheet of 96 pixels a picture takes 9 MB in a browser and about 0.6 MB on disk.
+#: Small pictures of a sheet, across and in all. A sheet of 80 pixels a picture takes 7 MB in a browser and about 0.4 MB on disk.
 ACROSS, EACH = 16, 256
 QUALITY = 80
 _OWN = re.compile(r"\d{4,}\.jpg")
@@ -115,9 +115,13 @@ def _greys(sheet: NDArray[np.uint8], count: int, size: tuple[int, int]) -> NDArr
     if not sheet.size:
         return np.full(count, np.nan)
     height, width = size
-    grey = cv2.cvtColor(sheet, cv2.COLOR_BGR2GRAY)
-    blocks = grey.reshape(-1, height, ACROSS, width)[..., : min(height, width)]
-    return np.asarray(blocks.mean(axis=(1, 3)).reshape(-1)[:count])
+    parts = max(1, width // height)
+    means = cv2.resize(
+        cv2.cvtColor(sheet, cv2.COLOR_BGR2GRAY),
+        (ACROSS * parts, sheet.shape[0] // height),
+        interpolation=cv2.INTER_AREA,
+    )
+    return np.asarray(means[:, ::parts].reshape(-1)[:count], np.float64)
 
 
 def _write(path: Path, sheet: NDArray[np.uint8]) -> None:
