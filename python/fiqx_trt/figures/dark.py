@@ -30,12 +30,13 @@ def darkened(pixels: NDArray[np.uint8], kept: Sequence[Box] = ()) -> NDArray[np.
     kept
         Left, top, right and bottom of the parts that stay as they are: maps, faces and colour bars.
     """
-    low, high = (edge(axis=-1, keepdims=True) / 255.0 for edge in (pixels.min, pixels.max))
-    lightness, colored = (low + high) / 2, np.minimum(2 * (high - low), 1.0)
+    red, green, blue = np.moveaxis(pixels.astype(np.float32) / 255, -1, 0)
+    low, high = np.minimum(np.minimum(red, green), blue), np.maximum(np.maximum(red, green), blue)
+    lightness, colored = (low + high) / 2, np.minimum(2 * (high - low), 1)
     wanted = (1 - colored) * (1 - lightness) + colored * np.maximum(lightness, 1 - lightness)
-    turned = pixels + 255.0 * (wanted - lightness)
-    paper, ink = np.array(DARK_PAPER), np.array(DARK_INK)
-    dark: NDArray[np.uint8] = np.rint(paper + turned * ((ink - paper) / 255.0)).astype(np.uint8)
+    turned = pixels + (255 * (wanted - lightness))[..., np.newaxis]
+    paper, ink = np.array(DARK_PAPER, np.float32), np.array(DARK_INK, np.float32)
+    dark: NDArray[np.uint8] = np.rint(paper + turned * ((ink - paper) / 255)).astype(np.uint8)
     for left, top, right, bottom in kept:
         dark[top:bottom, left:right] = pixels[top:bottom, left:right]
     return dark
