@@ -126,7 +126,7 @@ def main() -> None:
         facts[version] = {"state": "built", "wheel": wheel.name, **check_wheel(wheel, version, folder)}
         if not options.no_trial:
             facts[version] |= {**trial.try_wheel(wheel, interpreter), "state": "built and tried"}
-    (folder / "facts.json").write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
+        (folder / "facts.json").write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
     for version, told in facts.items():
         print(version, *[f"{name}={value}" for name, value in told.items()])
     if not any(told["state"] != "this machine has no such Python" for told in facts.values()):
