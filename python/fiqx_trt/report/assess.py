@@ -225,8 +225,8 @@ def _degradations(picture: Picture) -> Figure:
         picture,
         "degradations",
         alt="One panel for each degradation: similarity and the rank of each quality over the strength.",
-        caption="Mean similarity to the untouched face (black) and mean rank of each quality, over the strength.",
-        reading="A quality that means something falls where the black line falls.",
+        caption="Mean similarity to the untouched face and mean rank of each quality, over the strength.",
+        reading="A quality that means something falls where the line of the similarity falls.",
     )
 
 
