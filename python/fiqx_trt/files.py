@@ -234,6 +234,11 @@ def open_new(path: Path) -> BinaryIO:
     return path.open("wb")
 
 
+def open_standard_output() -> BinaryIO:
+    """Open standard output for bytes that leave at once; closing the file leaves standard output open."""
+    return open(1, "wb", buffering=0, closefd=False)
+
+
 def write_csv(path: Path, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     """Write a CSV in one step: RFC 4180, UTF-8, the shortest floats that read back the same.
 

@@ -202,6 +202,7 @@ def _run_on_standard_output(
     batch: int,
 ) -> int:
     """Write rows to standard output as they come, and the summary to standard error; return the exit status."""
+    from fiqx_trt.files import open_standard_output
     from fiqx_trt.rows.stream import StreamTable
     from fiqx_trt.runs.method_summary import MethodSummary, push_rows
 
@@ -210,7 +211,7 @@ def _run_on_standard_output(
         raise InvalidInputError(f"{given} and --out - exclude each other; give a file as --out")
     methods = settings.create_methods()
     summaries = [MethodSummary(method.name, method.higher_is_better, worst=5) for method in methods]
-    with open(1, "wb", buffering=0, closefd=False) as stream:
+    with open_standard_output() as stream:
 
         def to(meta: RunMeta) -> StreamTable:
             return StreamTable(stream, format_name, meta, lambda rows: push_rows(summaries, rows))

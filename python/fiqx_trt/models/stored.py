@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import os
 import shutil
 import tempfile
 from pathlib import Path
@@ -12,6 +11,7 @@ from pathlib import Path
 from fiqx_trt.cache import cache_dir
 from fiqx_trt.errors import ModelError, OutputError
 from fiqx_trt.faces.storage import is_url, open_url, url_version
+from fiqx_trt.files import replacing
 from fiqx_trt.models.spec import sidecar_path
 
 __all__ = ["refuse_stored", "stored_model"]
@@ -63,9 +63,7 @@ def refuse_stored(model: str | Path) -> None:
 def _fetch(url: str, path: Path) -> None:
     path.parent.mkdir(exist_ok=True)
     try:
-        with open_url(url, ahead=True) as stream, path.open("wb") as file:
+        with open_url(url, ahead=True) as stream, replacing(path) as file:
             shutil.copyfileobj(stream, file, 1 << 20)
-            file.flush()
-            os.fsync(file.fileno())
     except FileNotFoundError as error:
         raise ModelError(f"{url} was removed while it was fetched") from error
