@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 from pathlib import Path
 
 import cv2
@@ -10,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fiqx_trt.errors import OutputError
 from fiqx_trt.report.explorer import Explorer
 from fiqx_trt.report.faces_data import Faces, Texts, iter_rows, read_faces
 from fiqx_trt.report.reasons import score_reasons, take_geometry
@@ -50,6 +52,19 @@ def test_pictures_that_were_added_are_found(
         if key in wanted:
             picture = cv2.imdecode(np.frombuffer(data[offset : offset + size], np.uint8), cv2.IMREAD_COLOR)
             assert abs(int(picture.mean()) - wanted[key]) <= 1
+
+
+def test_a_disk_that_is_full_at_the_end_is_named(tmp_path: Path) -> None:
+    """What waits in a buffer is refused when the file is closed."""
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    thumbs = ThumbFile(tmp_path)
+    thumbs.add(0, 0, grey(7))
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (10, limits[1]))
+        with pytest.raises(OutputError, match=r"tiles\.bin: File too large; choose another folder"):
+            thumbs.close()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
 
 
 def write(path: Path, paths: list[tuple[str, int, int]], qualities: list[float | None]) -> None:

@@ -7,6 +7,7 @@ holds pictures of faces whose rows are made again, can be appended to: of two pi
 
 from __future__ import annotations
 
+import contextlib
 import struct
 import threading
 from collections.abc import Iterator
@@ -67,13 +68,10 @@ class ThumbFile:
         """
         turned = cv2.cvtColor(tile, cv2.COLOR_RGB2BGR)  # a view with negative strides takes twice as long
         data = cv2.imencode(".jpg", turned, [cv2.IMWRITE_JPEG_QUALITY, QUALITY])[1].tobytes()
-        with self._lock:
-            try:
-                if self._file is None:
-                    self._file = self._opened()
-                self._file.write(_HEAD.pack(number, face, len(data)) + data)
-            except OSError as error:
-                raise OutputError(f"cannot write {self.path}: {error.strerror or error}") from error
+        with self._lock, self._told():
+            if self._file is None:
+                self._file = self._opened()
+            self._file.write(_HEAD.pack(number, face, len(data)) + data)
 
     def discard(self) -> None:
         """Forget all pictures, those of an earlier run too."""
@@ -96,19 +94,23 @@ class ThumbFile:
             last = {(number, face): (at, size) for number, face, at, size in records}
             if list(last) == sorted(last) and len(last) == len(records):
                 return
-            try:
-                with replacing(self.path) as out:
-                    for (number, face), (at, size) in sorted(last.items()):
-                        file.seek(at)
-                        out.write(_HEAD.pack(number, face, size) + file.read(size))
-            except OSError as error:
-                raise OutputError(f"cannot write {self.path}: {error.strerror or error}") from error
+            with self._told(), replacing(self.path) as out:
+                for (number, face), (at, size) in sorted(last.items()):
+                    file.seek(at)
+                    out.write(_HEAD.pack(number, face, size) + file.read(size))
 
     def close(self) -> None:
-        """Write what is waiting; pictures can be added again later."""
-        if self._file is not None:
-            self._file.close()
-            self._file = None
+        """Write what is waiting; pictures can be added again later.
+
+        Raises
+        ------
+        OutputError
+            The file cannot be written.
+        """
+        file, self._file = self._file, None
+        if file is not None:
+            with self._told():
+                file.close()
 
     def placed(self) -> PlacedThumbs:
         """Return where the picture of each face is."""
@@ -122,6 +124,16 @@ class ThumbFile:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    @contextlib.contextmanager
+    def _told(self) -> Iterator[None]:
+        """Say which file the operating system refuses to write."""
+        try:
+            yield
+        except OSError as error:
+            raise OutputError(
+                f"cannot write {self.path}: {error.strerror or error}; choose another folder"
+            ) from error
 
     def _opened(self) -> BinaryIO:
         """Open the file behind its last whole picture."""
