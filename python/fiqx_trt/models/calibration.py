@@ -72,10 +72,7 @@ def calibrate_quality(raw: NDArray[np.float64]) -> tuple[float, float]:
     """
     raw = np.asarray(raw, dtype=np.float64)
     raw = raw[np.isfinite(raw)]
-    if raw.size < MINIMUM_FACES:
-        raise InvalidInputError(
-            f"{raw.size} usable qualities; a calibration needs at least {MINIMUM_FACES} faces"
-        )
+    _require_enough(raw.size)
     low, high = np.quantile(raw, [0.05, 0.95])
     if high - low < 1e-9:
         raise InvalidInputError(f"all qualities are near {low:.6g}; calibrate on faces of different quality")
@@ -108,12 +105,16 @@ def best_faces(quality: NDArray[np.float64]) -> NDArray[np.intp]:
     array([19, 18])
     """
     usable = np.flatnonzero(np.isfinite(quality))
-    if usable.size < MINIMUM_FACES:
-        raise InvalidInputError(
-            f"{usable.size} usable qualities; a calibration needs at least {MINIMUM_FACES} faces"
-        )
+    _require_enough(usable.size)
     order = usable[np.argsort(-np.asarray(quality)[usable], kind="stable")]
     return np.asarray(order[: max(1, round(BEST_SHARE * order.size))])
+
+
+def _require_enough(qualities: int) -> None:
+    if qualities < MINIMUM_FACES:
+        raise InvalidInputError(
+            f"{qualities} usable qualities; a calibration needs at least {MINIMUM_FACES} faces; give more, or a larger --limit"
+        )
 
 
 def calibrate_gamma(saliency: NDArray[np.float32]) -> float:
