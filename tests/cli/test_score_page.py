@@ -150,7 +150,9 @@ def test_a_threshold_accepts_and_groups_are_summed_up(cli, photos: Path, tmp_pat
         ),
         ("--threshold 40", "--threshold 40 is no serfiq_scaled, which is from 0 to 1"),
         ("--threshold 5% --method magface", "--threshold 5% needs a calibrated method"),
-        ("--threshold 101%", "--threshold 101% is a share from 0% to 100%"),
+        ("--threshold 101%", "--threshold 101% is no share from 0% to 100%"),
+        ("--threshold nan --method magface", "--threshold is 'nan'; give a quality such as 0.4"),
+        ("--threshold inf%", "--threshold is 'inf%'; give a quality such as 0.4"),
         ("--group-by folder", "--group-by is for the page; give --page DIR as well"),
         (
             "--page {}/p --group-by colour",

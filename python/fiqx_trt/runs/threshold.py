@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -58,13 +59,15 @@ class Threshold:
         try:
             value = float(share)
         except ValueError:
+            value = math.nan
+        if not math.isfinite(value):
             raise InvalidInputError(
                 f"--threshold is {text!r}; give a quality such as 0.4, or a share of the calibration faces such as 5%"
-            ) from None
+            )
         if share != text:
             if percentile not in method.columns or not 0 <= value <= 100:
                 why = (
-                    "is a share from 0% to 100%"
+                    "is no share from 0% to 100%"
                     if percentile in method.columns
                     else "needs a calibrated method"
                 )
