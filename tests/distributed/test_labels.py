@@ -11,10 +11,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from distributed.conftest import picture
-from distributed.test_score_parts import merged, parts
 from fiqx_trt.errors import FiqxError
 from fiqx_trt.rows import read_table
 from fiqx_trt.runs.options import Inputs
+from support.parts import merged, parts
 from support.recordio import packed, record
 
 

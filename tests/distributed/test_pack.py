@@ -12,12 +12,12 @@ import pyarrow.parquet as pq
 import pytest
 
 from distributed.conftest import picture
-from distributed.test_score_parts import parts
 from fiqx_trt.distributed.pack import pack_pictures
 from fiqx_trt.distributed.run import Share
 from fiqx_trt.errors import OutputError
 from fiqx_trt.faces.sources import iter_sources
 from fiqx_trt.runs.options import Inputs
+from support.parts import parts
 
 
 def members(path: Path) -> list[tuple[str, bytes]]:

@@ -17,11 +17,11 @@ import pyarrow.fs as fs
 import pytest
 
 from distributed.conftest import shard
-from distributed.test_score_parts import merged, parts, whole
 from fiqx_trt.cli.main import main
 from fiqx_trt.faces import storage
 from fiqx_trt.runs.options import Inputs
 from support.objects import s3_server
+from support.parts import merged, parts, whole
 
 ray = pytest.importorskip("ray")
 
