@@ -58,7 +58,7 @@ def pytest_sessionfinish() -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Keep converted models and tuned settings out of the user's cache, for child processes and those of pytest-xdist too."""
+    """Keep converted models and tuned settings in one cache of this run: of child processes and of pytest-xdist's too."""
     base = tmp_path_factory.getbasetemp()
     folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "cache"
     folder.mkdir(mode=0o700, exist_ok=True)
@@ -67,7 +67,7 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
 
 @pytest.fixture(scope="module", autouse=True)
 def _fresh_heap() -> None:
-    """Let the garbage collector look at the objects of this file alone: to go through all imported modules takes a tenth of the time."""
+    """Let the garbage collector go through the objects of one test file, and not through all imported modules each time."""
     gc.collect()
     gc.freeze()
 
