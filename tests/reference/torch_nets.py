@@ -24,6 +24,8 @@ def randomise(net: nn.Module, seed: int = 0) -> nn.Module:
             nn.init.uniform_(module.weight, -0.2, 0.6, generator=generator)
         elif isinstance(module, nn.Conv2d | nn.Linear):
             nn.init.kaiming_normal_(module.weight, generator=generator)
+            if module.bias is not None:  # torch has drawn it with another seed in each process
+                nn.init.uniform_(module.bias, -0.1, 0.1, generator=generator)
     return net.eval()
 
 
