@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from fiqx_trt.rows import read_table
+from fiqx_trt.runs.thumbs import ThumbFile
 from support.nets import noise_faces, save, small_recogniser
 from support.pages import read_report
 
@@ -49,6 +50,21 @@ def test_a_page_that_was_made_later_is_the_same(cli, photos: Path, recogniser: P
         refused = cli(line + options)
         assert refused.code in (1, 2)
         assert message in refused.err
+
+
+def test_pictures_that_another_run_left_are_not_shown(
+    cli, photos: Path, recogniser: Path, tmp_path: Path
+) -> None:
+    """A run that was killed leaves the small pictures of its own inputs in the folder of its page."""
+    for table in (None, tmp_path / "other.csv"):
+        with ThumbFile(tmp_path / "a", table) as left:
+            for number in range(13):
+                left.add(number, 0, np.zeros((80, 80, 3), np.uint8))
+    line = f"score {photos} --aligned --model {recogniser} --backend onnxruntime --out {tmp_path}/t.csv"
+    assert cli(line).code == 3
+    for name in "ab":
+        assert cli(f"{line} --resume --page {tmp_path / name}").code == 3
+    assert pages(tmp_path / "a") == pages(tmp_path / "b")
 
 
 def test_a_run_without_a_face_has_a_page(cli, photos: Path, recogniser: Path, tmp_path: Path) -> None:

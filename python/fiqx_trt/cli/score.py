@@ -183,7 +183,7 @@ def _run_with_page(
     if group_by is not None:
         numbers = [name for method in methods for name in method.columns]
         check_groups(group_by, ["status", "error", "face", "faces", *numbers, "accept", "confidence"])
-    with ThumbFile(folder) as thumbs:
+    with ThumbFile(folder, out) as thumbs:
         done, status = run_on_terminal(settings, pictures, out, output, batch=batch, thumbs=thumbs)
         if done.complete:
             page = ScorePage.of(done, methods, group_by)

@@ -38,6 +38,7 @@ def copies_section(study: AssessmentStudy, folder: Path) -> Section:
     rows = study.tables()["copies.csv"]
     faces = _faces(study, rows)
     with ThumbFile(folder) as thumbs:
+        thumbs.discard()
         for number, picture in zip(range(PICTURES), _pictures(study), strict=False):
             thumbs.add(number, int(faces.numbers["face"][number]), face_tile(picture))
         sprites = write_sprites(thumbs, faces)

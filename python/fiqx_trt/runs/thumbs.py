@@ -8,6 +8,7 @@ holds pictures of faces whose rows are made again, can be appended to: of two pi
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import struct
 import threading
 from collections.abc import Iterator
@@ -32,7 +33,6 @@ FOLDER = "thumbs"
 #: Height of a small picture of a face alone, and of one of face and map, in pixels.
 SIDE, MAP_SIDE = 80, 64
 QUALITY = 90
-_NAME = "tiles.bin"
 #: Before every JPEG: position of the input in the run, which face of it, and the number of bytes.
 _HEAD = struct.Struct("<QII")
 
@@ -50,11 +50,14 @@ class ThumbFile:
     ----------
     page
         Folder of the page. Its folder ``thumbs`` is made when the first picture is added.
+    table
+        The table of the run, where the folder may hold pictures that another run left there: those are not used.
     """
 
-    def __init__(self, page: Path) -> None:
+    def __init__(self, page: Path, table: Path | None = None) -> None:
         self.folder = page / FOLDER
-        self.path = self.folder / _NAME
+        own = "" if table is None else f"-{hashlib.sha256(bytes(table.resolve())).hexdigest()[:12]}"
+        self.path = self.folder / f"tiles{own}.bin"
         self._file: BinaryIO | None = None
         self._lock = threading.Lock()
 
@@ -74,9 +77,10 @@ class ThumbFile:
             self._file.write(_HEAD.pack(number, face, len(data)) + data)
 
     def discard(self) -> None:
-        """Forget all pictures, those of an earlier run too."""
+        """Forget all pictures, those of other runs too."""
         self.close()
-        self.path.unlink(missing_ok=True)
+        for path in self.folder.glob("tiles*.bin"):
+            path.unlink(missing_ok=True)
 
     def settle(self) -> None:
         """Bring the pictures into the order of the faces, each once, so that an interruption leaves no trace.
