@@ -6,6 +6,7 @@ import gc
 import importlib.abc
 import importlib.util
 import os
+import signal
 import sys
 from collections.abc import Callable
 from importlib.machinery import ModuleSpec
@@ -17,6 +18,10 @@ import pytest
 # and bits at a third of the CPU time. Both read this when they are loaded, in child processes too.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 os.environ.setdefault("OPENBLAS_THREAD_TIMEOUT", "4")
+
+# A shell starts what runs in the background with SIGINT ignored, and child processes inherit that; tests send it.
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 class ChosenCore(importlib.abc.MetaPathFinder):

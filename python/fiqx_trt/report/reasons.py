@@ -12,12 +12,13 @@ from fiqx_trt.report.bands import BANDS
 from fiqx_trt.report.faces_data import Faces, Texts
 from fiqx_trt.rows import DETECTION_COLUMNS
 
-__all__ = ["FACE_PIXELS", "map_reasons", "score_reasons", "take_geometry"]
+__all__ = ["FACE_PIXELS", "map_reasons", "pose", "score_reasons", "take_geometry"]
 
 #: Name of the shorter side of a face's box, in pixels, on the page.
 FACE_PIXELS = "face_px"
-#: A face is called small below this share of the network's input, tilted or turned from these on, unsure below this confidence.
-SMALL, TILTED, TURNED, UNSURE = 0.5, 20.0, 0.4, 0.9
+#: A face is called small below this share of the network's input, tilted from these degrees on, turned where the nose is so far
+#: from the middle of the eyes, unsure below this confidence. ``scripts/mark_worth.py`` measures how often such faces fail.
+SMALL, TILTED, TURNED, UNSURE = 0.3, 20.0, 0.4, 0.9
 
 Numbers = NDArray[np.float64]
 
@@ -64,7 +65,7 @@ def score_reasons(
         ("dark", "dark (mean grey {:.0f} of 255)", grey < DARK, grey)
     ]
     if geometry:
-        side, (tilt, turn) = faces.numbers[FACE_PIXELS], _pose(geometry)
+        side, (tilt, turn) = faces.numbers[FACE_PIXELS], pose(geometry)
         found = [
             ("small", "small, {:.0f} px", side < SMALL * input_side, side),
             ("tilted", "tilted by {:.0f}°", tilt > TILTED, tilt),
@@ -95,7 +96,7 @@ def score_reasons(
     return why, marks
 
 
-def _pose(geometry: Mapping[str, Numbers]) -> tuple[Numbers, Numbers]:
+def pose(geometry: Mapping[str, Numbers]) -> tuple[Numbers, Numbers]:
     """Return how far each face is tilted, in degrees, and the nose is from the middle of the eyes, in eye distances."""
     x, y = geometry["right_eye_x"] - geometry["left_eye_x"], geometry["right_eye_y"] - geometry["left_eye_y"]
     middle_x = (geometry["right_eye_x"] + geometry["left_eye_x"]) / 2

@@ -45,8 +45,9 @@ __all__ = ["ScorePage", "rank_of"]
 #: Faces that the page shows without its script, in print too.
 WORST = 10
 READING = (
-    "Below a name stands what is seen in the picture: a face that is small, tilted, turned, dark or barely found is often of "
-    "little use, but none of these is proven to be the cause; fiqx-trt plq PICTURE shows which pixels are."
+    "Below a name stands what is seen in the picture. With the default recogniser, faces that are small, tilted, dark or barely "
+    "found failed 5 to 19 times as often as other faces of the same 40 people; turned faces were not measured. None of these is "
+    "proven to be the cause for one face; fiqx-trt plq PICTURE shows which pixels are."
 )
 
 
