@@ -19,12 +19,6 @@ from fiqx_trt.faces.sources import Container, Source, iter_sources
 from support.recordio import MAGIC, insightface, packed, record
 
 
-@pytest.fixture
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
 def sources(spec: str, **options: Any) -> list[Source]:
     return list(iter_sources([spec], **options))
 

@@ -17,12 +17,6 @@ from fiqx_trt.faces.lists import read_names, read_table
 from fiqx_trt.faces.sources import iter_sources
 
 
-@pytest.fixture
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
 def touch(name: str) -> None:
     Path(name).parent.mkdir(parents=True, exist_ok=True)
     Path(name).write_bytes(b"")

@@ -19,12 +19,6 @@ from fiqx_trt.faces import sources, walk
 from fiqx_trt.faces.sources import PICTURE_SUFFIXES, Source, iter_sources
 
 
-@pytest.fixture
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
 def touch(*names: str) -> None:
     for name in names:
         path = Path(name)
