@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import pickle
-from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 import pytest
@@ -12,21 +10,12 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fiqx_trt import _core, kernels
 from fiqx_trt.errors import InvalidInputError
 from fiqx_trt.statistics import CompactMaps, GridStatistics, MapStatistics
 from fiqx_trt.statistics.upsampling import axis_weights, pixel_tiles, upsample
+from support.map_statistics import SIZE, check, pushed, some_maps
 
-SIZE = (3, 5)
 GRID, LARGE = (7, 7), (112, 112)
-
-
-def some_maps(count: int, size: tuple[int, int] = SIZE, seed: int = 0) -> np.ndarray:
-    rng = np.random.default_rng(seed)
-    maps = rng.random((count, *size)).astype(np.float32)
-    maps[rng.random(maps.shape) < 0.1] = 0.0
-    maps[rng.random(maps.shape) < 0.1] = 1.0
-    return maps
 
 
 def some_grids(
@@ -37,26 +26,6 @@ def some_grids(
     pixels = upsample(grids, size)
     low, high = pixels.min(axis=(1, 2), keepdims=True), pixels.max(axis=(1, 2), keepdims=True)
     return CompactMaps(((grids - low) / (high - low)).astype(np.float32), size)
-
-
-def pushed(parts: list[np.ndarray], **options: object) -> MapStatistics:
-    stats = MapStatistics(parts[0].shape[1:], **options)  # type: ignore[arg-type]
-    for part in parts:
-        stats.push(part)
-    return stats
-
-
-def check(stats: MapStatistics | GridStatistics, maps: np.ndarray, tolerance: float = 1e-12) -> None:
-    """Against the definitions, in float64."""
-    maps = maps.astype(np.float64)
-    median = np.median(maps, axis=0)
-    assert stats.count == len(maps)
-    np.testing.assert_allclose(stats.mean, maps.mean(axis=0), rtol=0, atol=tolerance)
-    np.testing.assert_allclose(stats.std, maps.std(axis=0), rtol=0, atol=tolerance)
-    error = stats.median_error + max(tolerance, 1e-7)  # the middle values are float32
-    np.testing.assert_allclose(stats.median, median, rtol=0, atol=error)
-    around = np.sqrt(np.square(maps - stats.median).mean(axis=0))
-    np.testing.assert_allclose(stats.median_std, around, rtol=0, atol=max(tolerance, 1e-9))
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 10, 101])
@@ -364,92 +333,3 @@ def test_a_refused_push_adds_nothing() -> None:
 def test_adding_something_else_is_a_type_error() -> None:
     with pytest.raises(TypeError):
         MapStatistics(SIZE) + 1  # type: ignore[operator]
-
-
-# --- maps on a device ---------------------------------------------------------------------------------------------------
-
-NUMBERS = ("count", "mean", "std", "median", "median_std", "median_error", "nbytes")
-BUDGETS = [0, 60 * 5, 1 << 20]
-
-
-def equal(a: MapStatistics, b: MapStatistics) -> None:
-    for name in NUMBERS:
-        np.testing.assert_array_equal(getattr(a, name), getattr(b, name), err_msg=name)
-
-
-@pytest.mark.cuda
-@pytest.mark.parametrize("budget", BUDGETS)
-def test_maps_on_a_device_give_the_same_bits(cuda: Callable[..., Any], budget: int) -> None:
-    maps = some_maps(9)
-    here, there = (MapStatistics(SIZE, memory_budget=budget, bins=64) for _ in range(2))
-    for start in (0, 2, 2, 3, 8):
-        here.push(cuda(maps[start : start + 3]))
-        there.push(maps[start : start + 3])
-    here.push(cuda(maps[0]))  # one by itself
-    there.push(maps[0])
-    here.push(cuda(maps[:0]))
-    assert isinstance(here._mean, kernels.DeviceArray)
-    equal(here, there)
-
-
-@pytest.mark.cuda
-@pytest.mark.parametrize("budget", BUDGETS)
-def test_the_state_moves_when_the_maps_do(cuda: Callable[..., Any], budget: int) -> None:
-    maps = some_maps(12)
-    moving, still = (MapStatistics(SIZE, memory_budget=budget, bins=64) for _ in range(2))
-    for i, part in enumerate(np.split(maps, 6)):
-        moving.push(cuda(part) if i % 4 < 2 else part)
-        still.push(part)
-        equal(moving, still)
-
-
-@pytest.mark.cuda
-@pytest.mark.parametrize("budget", BUDGETS)
-def test_a_state_on_a_device_pickles_copies_and_merges(cuda: Callable[..., Any], budget: int) -> None:
-    maps, more = some_maps(5), some_maps(4, seed=1)
-    a, b = (MapStatistics(SIZE, memory_budget=budget, bins=64) for _ in range(2))
-    a.push(cuda(maps))
-    b.push(cuda(more))
-    plain = pushed([maps], memory_budget=budget, bins=64)
-    for again in (pickle.loads(pickle.dumps(a)), a.copy()):
-        assert isinstance(again._mean, np.ndarray)
-        equal(again, plain)
-        again.push(maps)
-    equal(a, plain)
-    total = pushed([maps], memory_budget=budget, bins=64) + pushed([more], memory_budget=budget, bins=64)
-    equal(a + b, total)
-    equal(a, plain)
-    assert isinstance(b._mean, kernels.DeviceArray)
-    a.merge(b)
-    equal(a, total)
-    a.push(cuda(maps))
-    total.push(maps)
-    equal(a, total)
-
-
-@pytest.mark.cuda
-def test_maps_on_a_device_are_refused_by_the_same_words(cuda: Callable[..., Any]) -> None:
-    stats = MapStatistics(SIZE)
-    stats.push(cuda(some_maps(2)))
-    for maps, text in (
-        (np.full((1, *SIZE), 1.5, np.float32), "the maps reach from 1.5 to 1.5; statistics are"),
-        (np.full((1, *SIZE), np.nan, np.float32), "the maps reach from nan to nan"),
-        (np.zeros((1, *SIZE)), r"the maps are float64 of shape \(1, 3, 5\); this state expects"),
-        (np.zeros((1, 4, 5), np.float32), r"the maps are float32 of shape \(1, 4, 5\); this state expects"),
-    ):
-        with pytest.raises(InvalidInputError, match=text):
-            stats.push(cuda(maps))
-    check(stats, some_maps(2))
-
-
-@pytest.mark.cuda
-def test_pushed_device_arrays_may_be_dropped_and_written_at_once(cuda: Callable[..., Any]) -> None:
-    maps = some_maps(6)
-    stats = MapStatistics(SIZE)
-    for part in np.split(maps, 3):
-        own = _core.Stream()
-        given = kernels.DeviceArray.from_host(part, stream=own.handle)
-        stats.push(given)
-        kernels.copy(np.ones_like(part), given, stream=own.handle)
-        del given
-    check(stats, maps)
