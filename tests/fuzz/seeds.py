@@ -17,6 +17,7 @@ from support.recordio import MAGIC, insightface
 
 __all__ = [
     "archive",
+    "avif",
     "embeddings",
     "joblib_list",
     "network",
@@ -71,6 +72,15 @@ def table(suffix: str) -> bytes:
 def record() -> bytes:
     """The record beside a table."""
     return _run(".csv")["t.csv.meta.json"]
+
+
+def avif() -> bytes:
+    """A picture whose size stands in boxes and in its stream."""
+    from PIL import Image
+
+    stream = io.BytesIO()
+    Image.new("RGB", (24, 16)).save(stream, "AVIF")
+    return stream.getvalue()
 
 
 def picture(suffix: str) -> bytes:

@@ -269,7 +269,9 @@ PAIRS = (
 
 TARGETS: dict[str, Target] = {
     "header": Target(
-        ".img", _header, lambda: [seeds.picture(s) for s in (".jpg", ".png", ".tiff", ".webp", ".bmp")]
+        ".img",
+        _header,
+        lambda: [*(seeds.picture(s) for s in (".jpg", ".png", ".tiff", ".webp", ".bmp")), seeds.avif()],
     ),
     "picture": Target(
         ".img", _picture, lambda: [seeds.picture(s) for s in (".jpg", ".png", ".tiff", ".webp", ".bmp")]

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fiqx_trt.errors import ImageError
+from fiqx_trt.faces.av1 import coded_sizes
 
 __all__ = ["decode_heif", "kind_of", "picture_size"]
 
@@ -41,19 +42,22 @@ def kind_of(data: bytes) -> str:
 def picture_size(data: bytes) -> tuple[int, int]:
     """Return width and height of the largest picture in the file.
 
-    libheif refuses a coded picture that is larger than announced. libavif decodes it, up to its own limit of 16384 x 16384
-    px, and scales it down.
+    libheif refuses a coded picture that is larger than announced. libavif decodes it and scales it down, so the size in the
+    AV1 stream counts too.
 
     Raises
     ------
     ImageError
-        ``decode_error``: there is none.
+        ``decode_error``: there is none. ``unsupported``: an AVIF file has more parts than any picture.
     """
+    kind = kind_of(data)
     sizes = [struct.unpack(">II", match[1]) for match in _EXTENT.finditer(data)]
     if not sizes:
         raise ImageError(
-            f"a file of {kind_of(data)} that announces no picture ({len(data)} bytes)", status="decode_error"
+            f"a file of {kind} that announces no picture ({len(data)} bytes)", status="decode_error"
         )
+    if kind == "AVIF":
+        sizes += coded_sizes(data)
     return max(sizes, key=lambda size: size[0] * size[1])
 
 
