@@ -98,7 +98,7 @@ def test_a_file_that_announces_less_than_it_holds_is_refused() -> None:
     for match in re.finditer(b"ispe", bytes(data)):
         data[match.end() + 4 : match.end() + 12] = struct.pack(">II", 20, 20)
     with pytest.raises(
-        ImageError, match="a AVIF of 2000 x 1000 px: more than the limit of 1,000,000"
+        ImageError, match="an AVIF of 2000 x 1000 px: more than the limit of 1,000,000"
     ) as caught:
         decode(bytes(data), max_pixels=1_000_000)
     assert caught.value.status == "unsupported"

@@ -84,14 +84,14 @@ def decode(data: bytes, *, max_pixels: int = MAX_PIXELS, header: Header | None =
         header = read_header(data)
     if header.pixels > max_pixels:
         raise ImageError(
-            f"a {header.format} of {header.width} x {header.height} px: more than the limit of "
+            f"{header.kind} of {header.width} x {header.height} px: more than the limit of "
             f"{max_pixels:,} pixels; scale it down",
             status="unsupported",
         )
     image = _WAYS.get(header.format, _other)(data, header)
     if not _as_announced(image, header):
         raise ImageError(
-            f"a {header.format} whose header announces {header.width} x {header.height} px and that decodes to "
+            f"{header.kind} whose header announces {header.width} x {header.height} px and that decodes to "
             f"{image.shape[1]} x {image.shape[0]} px",
             status="decode_error",
         )
@@ -161,7 +161,7 @@ def _failure(header: Header, reason: str = "") -> ImageError:
             status="unsupported",
         )
     return ImageError(
-        f"a {header.format} of {header.width} x {header.height} px that cannot be decoded: truncated, "
+        f"{header.kind} of {header.width} x {header.height} px that cannot be decoded: truncated, "
         f"corrupt or of a kind OpenCV does not read{reason}",
         status="decode_error",
     )

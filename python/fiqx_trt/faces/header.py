@@ -67,6 +67,11 @@ class Header:
         """What a decoder holds: ``width * height``, or a tile that is larger."""
         return max(self.width * self.height, self.tile)
 
+    @property
+    def kind(self) -> str:
+        """The format with its article: ``"a JPEG"``, ``"an AVIF"``."""
+        return f"{'an' if self.format[0] in 'Aa' else 'a'} {self.format}"
+
 
 def read_header(data: bytes) -> Header:
     """Tell format and size of a picture, and refuse one whose end is missing where the format marks its end.
