@@ -48,8 +48,8 @@ def model(request, measuring: bool, tmp_path_factory) -> Iterator[Model]:
         pytest.skip("one network is enough for a smoke test")
     path = tmp_path_factory.mktemp("model") / f"{request.param}.onnx"
     export_model(request.param, path, seed=0)
-    batch = None if measuring else 2  # larger ones take long to tune
-    with load_model(path, precision="fp32", alpha=100.0, r=0.5, gamma=8.0, max_batch=batch) as opened:
+    quick = {} if measuring else {"max_batch": 2, "threads": 1}  # there is little to tune
+    with load_model(path, precision="fp32", alpha=100.0, r=0.5, gamma=8.0, **quick) as opened:
         opened.head_column_norms  # noqa: B018 -- prepared once, not per face
         open_gradient(opened, "l1")
         yield opened

@@ -37,7 +37,7 @@ class Numbers(NamedTuple):
 def opened(path: Path, backend: str, row: Foreign) -> Iterator[fx.Model]:
     color = "gray" if row.oracle is gray_oracle else "rgb"
     pixels: dict[str, Any] = {"mean": 127.5, "std": 127.5, "color": color}
-    settings = {"template": "arcface", "gamma": GAMMA, "max_batch": 2, "precision": "fp32"}
+    settings = {"template": "arcface", "gamma": GAMMA, "max_batch": 2, "threads": 1, "precision": "fp32"}
     with fx.load_model(path, backend=backend, **{**pixels, **settings, **row.keywords}) as model:
         yield model
 
