@@ -78,14 +78,15 @@ class FakeGpu:
 
     def free(self, pointer: int) -> None:
         self.need_context()
-        for stream in list(self.streams):
-            self.drain(stream)
+        with self.lock:  # another thread may close a stream
+            for stream in list(self.streams):
+                self.drain(stream)
         if pointer not in self.blocks:
             raise FakeCudaError(1, "invalid argument")
         self.blocks.pop(pointer)[0].fill(0xCD)
 
     def at(self, pointer: int, nbytes: int) -> np.ndarray:
-        for start, (backing, size) in self.blocks.items():
+        for start, (backing, size) in list(self.blocks.items()):
             if start <= pointer and pointer + nbytes <= start + size:
                 offset = pointer - backing.ctypes.data
                 return backing[offset : offset + nbytes]
@@ -102,7 +103,7 @@ class FakeGpu:
         self.pinned.pop(pointer)
 
     def host(self, pointer: int, nbytes: int) -> np.ndarray:
-        for start, array in self.pinned.items():
+        for start, array in list(self.pinned.items()):
             if start <= pointer and pointer + nbytes <= start + array.nbytes:
                 return array[pointer - start : pointer - start + nbytes]
         raise FakeCudaError(1, "the host memory of an asynchronous copy is not page-locked")
@@ -117,8 +118,9 @@ class FakeGpu:
 
     def close_stream(self, stream: int) -> None:
         self.need_context()
-        self.drain(stream)
-        del self.streams[stream]
+        with self.lock:
+            self.drain(stream)
+            del self.streams[stream]
 
     def queue(self, stream: int, work: Callable[[], None]) -> None:
         self.need_context()
