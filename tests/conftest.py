@@ -77,6 +77,13 @@ def _fresh_heap() -> None:
     gc.freeze()
 
 
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Make a new folder the working directory."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
 @pytest.fixture(scope="session")
 def development_faces() -> Path:
     """Where the folder of messy real photos beside the checkout would be."""

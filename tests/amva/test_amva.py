@@ -21,23 +21,7 @@ from fiqx_trt.amva import (
 )
 from fiqx_trt.errors import InvalidInputError
 from fiqx_trt.statistics import CompactMaps, MapStatistics
-from support.amva import COUNT, DIRECTIONS, PATHS, make_maps, make_result, make_scores
-
-
-@pytest.fixture(scope="module")
-def maps() -> CompactMaps:
-    return make_maps()
-
-
-@pytest.fixture(scope="module")
-def scores() -> dict[str, np.ndarray]:
-    return make_scores()
-
-
-@pytest.fixture(scope="module")
-def result(maps: CompactMaps, scores: dict[str, np.ndarray]) -> Amva:
-    return make_result(maps, scores)
-
+from support.amva import COUNT, DIRECTIONS, PATHS
 
 # --- groups -----------------------------------------------------------------------------------------------------------
 

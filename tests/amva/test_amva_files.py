@@ -12,23 +12,8 @@ import pytest
 from fiqx_trt.amva import Amva, analyse, quality_groups, save_amva
 from fiqx_trt.errors import OutputError
 from fiqx_trt.statistics import CompactMaps
-from support.amva import PATHS, SIZE, make_maps, make_result, make_scores
+from support.amva import PATHS, SIZE
 from support.files import arrays
-
-
-@pytest.fixture(scope="module")
-def maps() -> CompactMaps:
-    return make_maps()
-
-
-@pytest.fixture(scope="module")
-def scores() -> dict[str, np.ndarray]:
-    return make_scores()
-
-
-@pytest.fixture(scope="module")
-def result(maps: CompactMaps, scores: dict[str, np.ndarray]) -> Amva:
-    return make_result(maps, scores)
 
 
 def test_the_files_hold_the_result(result: Amva, tmp_path: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import pickle
 from pathlib import Path
@@ -12,6 +11,7 @@ import numpy as np
 import pytest
 
 import fiqx_trt as fx
+from support.files import csv_rows
 from support.nets import noise_faces
 from support.pages import read_report
 
@@ -40,11 +40,6 @@ def write_pairs(path: Path, header: str, rows: list[tuple[object, ...]]) -> Path
     return path
 
 
-def read(path: Path) -> list[dict[str, str]]:
-    with path.open(newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
-
-
 DIRECTIONS = ("--direction", "good=higher", "--direction", "flat=higher")
 
 
@@ -64,13 +59,13 @@ def test_a_distance_gives_what_its_negative_gives(cli, made, tmp_path: Path) -> 
     assert f"(distance {-summary['threshold']:.6g})" in done.out
     assert f"a distance of {-summary['threshold']:.6g}" in read_report(tmp_path / "dist").text
     assert "the column of numbers fold" in done.err
-    curves = [read(tmp_path / name / "curves.csv") for name in ("sim", "dist")]
+    curves = [csv_rows(tmp_path / name / "curves.csv") for name in ("sim", "dist")]
     assert [row["fnmr"] for row in curves[0]] == [row["fnmr"] for row in curves[1]]
     threshold = -float(curves[1][0]["threshold"])
     given = ("--threshold", threshold, "--out", tmp_path / "given")
     options = ("--scores", tmp_path / "s.csv", "--pairs", tmp_path / "dist.csv", *DIRECTIONS, *given)
     assert cli("edc", *options).code == 0
-    assert [row["fnmr"] for row in read(tmp_path / "given" / "curves.csv")] == [
+    assert [row["fnmr"] for row in csv_rows(tmp_path / "given" / "curves.csv")] == [
         row["fnmr"] for row in curves[1]
     ]
 
@@ -113,7 +108,7 @@ def test_several_rates_stand_side_by_side(cli, made, tmp_path: Path) -> None:
     )
     assert several.code == 0, several.err
     points = json.loads((tmp_path / "all" / "summary.json").read_text())["operating_points"]
-    curves = read(tmp_path / "all" / "curves.csv")
+    curves = csv_rows(tmp_path / "all" / "curves.csv")
     page = read_report(tmp_path / "all")
     for position, rate in enumerate(rates):
         out = tmp_path / f"{rate}"
@@ -121,7 +116,7 @@ def test_several_rates_stand_side_by_side(cli, made, tmp_path: Path) -> None:
         summary = json.loads((out / "summary.json").read_text())
         assert points[position]["methods"] == summary["methods"]
         assert points[position]["threshold"] == summary["threshold"]
-        assert [row for row in curves if float(row["target_fmr"]) == rate] == read(out / "curves.csv")
+        assert [row for row in curves if float(row["target_fmr"]) == rate] == csv_rows(out / "curves.csv")
         relative = summary["methods"]["good"]["areas"][0]["relative"]
         row = next(row for row in page.tables[0] if row[0] == "good")
         assert row[2 + 2 * position] == f"{relative:.3f}"
@@ -182,7 +177,7 @@ def test_score_and_edc_agree_on_a_verification_set(cli, recogniser: Path, tmp_pa
     options = ("--model", recogniser, "--precision", "fp32", "--aligned", "--quiet")
     scored = cli("score", path, "--method", "magface", "--out", tmp_path / "s.csv", *options)
     assert scored.code == 0, scored.err
-    assert [row["path"] for row in read(tmp_path / "s.csv")] == [f"{path}#{i:05d}" for i in range(18)]
+    assert [row["path"] for row in csv_rows(tmp_path / "s.csv")] == [f"{path}#{i:05d}" for i in range(18)]
     again = ("--scores", tmp_path / "s.csv", "--pairs", path, "--fmr", 0.4, *options)
     done = cli("edc", *again, "--out", tmp_path / "o")
     assert done.code == 0, done.err
@@ -238,10 +233,10 @@ def test_templates_are_compared_by_their_images(cli, crops: Path, recogniser: Pa
     assert "6 templates of 12 images; a template's quality is the mean of its images'" in done.err
     summary = json.loads((tmp_path / "o" / "summary.json").read_text())
     assert (summary["genuine"], summary["impostor"]) == (3, 4)
-    rows = {Path(row["path"]).name: float(row["magface"]) for row in read(tmp_path / "s.csv")}
+    rows = {Path(row["path"]).name: float(row["magface"]) for row in csv_rows(tmp_path / "s.csv")}
     means = [np.mean([rows[f"{i:02d}.png"], rows[f"{i + 1:02d}.png"]]) for i in range(0, 12, 2)]
     steps = [
-        float(row["quality"]) for row in read(tmp_path / "o" / "curves.csv") if row["method"] == "magface"
+        float(row["quality"]) for row in csv_rows(tmp_path / "o" / "curves.csv") if row["method"] == "magface"
     ]
     assert steps[0] == pytest.approx(min(means))
     with fx.load_model(recogniser, precision="fp32") as model:

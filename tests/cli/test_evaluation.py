@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import numpy as np
 import pytest
 
 import fiqx_trt as fx
+from support.files import csv_rows
 from support.nets import noise_faces
 from support.pages import read_report
 
@@ -36,11 +36,6 @@ def scores(cli, people: Path, recogniser: Path, tmp_path: Path) -> Path:
     return out
 
 
-def read(path: Path) -> list[dict[str, str]]:
-    with path.open(newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
-
-
 def test_edc_is_the_definition(cli, people: Path, recogniser: Path, scores: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     options = ("--model", recogniser, "--precision", "fp32", "--fmr", 0.1, "--replicates", 10, "--aligned")
@@ -50,8 +45,8 @@ def test_edc_is_the_definition(cli, people: Path, recogniser: Path, scores: Path
     assert result.code == 0, result.err
     for name in ("edc.png", "edc.npz", "curves.csv", "bands.csv", "summary.json"):
         assert (out / name).stat().st_size > 0
-    curve = [row for row in read(out / "curves.csv") if row["method"] == "serfiq"]
-    rows = read(scores)
+    curve = [row for row in csv_rows(out / "curves.csv") if row["method"] == "serfiq"]
+    rows = csv_rows(scores)
     paths = [row["path"] for row in rows]
     quality = np.array([float(row["serfiq"]) for row in rows])
     faces = np.stack([cv2.imread(path)[:, :, ::-1] for path in paths])
@@ -99,7 +94,7 @@ def test_edc_refuses_in_one_line(cli, scores: Path, tmp_path: Path) -> None:
 
 
 def test_overlap_of_a_method_with_itself_is_whole(cli, scores: Path, tmp_path: Path) -> None:
-    rows = read(scores)
+    rows = csv_rows(scores)
     other = tmp_path / "other.csv"
     lines = [f"{row['path']},{row['serfiq']},{-float(row['serfiq'])}" for row in rows]
     other.write_text("\n".join(["path,same,reverse", *lines]) + "\n")
@@ -119,7 +114,7 @@ def test_overlap_of_a_method_with_itself_is_whole(cli, scores: Path, tmp_path: P
         20,
     )
     assert result.code == 0, result.err
-    pairs = {(row["method_a"], row["method_b"]): row for row in read(out / "overlap.csv")}
+    pairs = {(row["method_a"], row["method_b"]): row for row in csv_rows(out / "overlap.csv")}
     for name in ("same", "reverse"):
         row = pairs[("serfiq", name)]
         assert float(row["overlap_top"]) == float(row["overlap_bottom"]) == 1.0
@@ -141,7 +136,7 @@ def test_import_matches_names_and_lists_what_is_left(cli, people: Path, tmp_path
     out = tmp_path / "i.csv"
     result = cli("import", foreign, "--format", "cr-fiqa", "--images", people, "--out", out)
     assert result.code == 3, result.err
-    rows = {row["path"]: row for row in read(out)}
+    rows = {row["path"]: row for row in csv_rows(out)}
     assert len(rows) == 24
     assert float(rows[f"{people}/p1/1.png"]["cr_fiqa"]) == 0.25
     assert sum(row["status"] == "ok" for row in rows.values()) == 2
@@ -222,4 +217,4 @@ def test_a_sample_is_seeded_and_feeds_score(cli, people: Path, recogniser: Path,
         cli("score", f"@{tmp_path / 'a.txt'}", "--aligned", "--model", recogniser, "--out", out, "-q").code
         == 0
     )
-    assert [row["path"] for row in read(out)] == lists["a"]
+    assert [row["path"] for row in csv_rows(out)] == lists["a"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import json
 from pathlib import Path
@@ -11,14 +10,10 @@ import cv2
 import numpy as np
 import pytest
 
+from support.files import csv_rows
 from support.pages import read_report
 
 OPTIONS = ("--backend", "onnxruntime", "--threads", 1, "--quiet")
-
-
-def read(path: Path) -> list[dict[str, str]]:
-    with path.open(newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
 
 
 def names(folder: Path) -> list[str]:
@@ -34,9 +29,9 @@ def test_masks(cli, crops: Path, recogniser: Path, tmp_path: Path) -> None:
         f"{stem}.{suffix}" for stem in ("figure-5-masks", "figure-6-examples") for suffix in ("npz", "png")
     ]
     assert names(out) == sorted(["colors.csv", *figures, "masks.csv", "report.html", "summary.json"])
-    rows, summary = read(out / "masks.csv"), json.loads((out / "summary.json").read_text())
+    rows, summary = csv_rows(out / "masks.csv"), json.loads((out / "summary.json").read_text())
     assert len(rows) == 12 * 2 * 2
-    assert len(read(out / "colors.csv")) == 12 * 12
+    assert len(csv_rows(out / "colors.csv")) == 12 * 12
     for size in ("20", "40"):
         of_size = [row for row in rows if row["size"] == size]
         entry = summary["sizes"][size]
@@ -108,7 +103,7 @@ def test_masks_of_good_faces_only(cli, crops: Path, recogniser: Path, tmp_path: 
         *OPTIONS,
     )
     cli("experiment", "masks", crops, "--aligned", "--out", tmp_path / "all", *options)
-    quality = sorted(float(row["quality"]) for row in read(tmp_path / "all" / "masks.csv"))
+    quality = sorted(float(row["quality"]) for row in csv_rows(tmp_path / "all" / "masks.csv"))
     limit = (quality[8] + quality[9]) / 2
     cli(
         "experiment",
@@ -121,7 +116,7 @@ def test_masks_of_good_faces_only(cli, crops: Path, recogniser: Path, tmp_path: 
         "--min-quality",
         limit,
     )
-    assert len(read(tmp_path / "good" / "masks.csv")) == 3
+    assert len(csv_rows(tmp_path / "good" / "masks.csv")) == 3
     none = cli(
         "experiment", "masks", crops, "--aligned", "--out", tmp_path / "none", *options, "--min-quality", 1.1
     )
@@ -147,7 +142,7 @@ def test_inpaint(cli, crops: Path, recogniser: Path, tmp_path: Path) -> None:
         *OPTIONS,
     )
     assert result.code == 0, result.err
-    rows, summary = read(out / "inpainting.csv"), json.loads((out / "summary.json").read_text())
+    rows, summary = csv_rows(out / "inpainting.csv"), json.loads((out / "summary.json").read_text())
     faces = len(rows) // 2
     assert faces + summary["without_region"] == 12
     for name, entry in summary["inpainters"].items():
@@ -169,7 +164,7 @@ def test_compare(cli, crops: Path, recogniser: Path, tmp_path: Path) -> None:
         "--out", out, "--model", recogniser, "--gamma", 8, *OPTIONS,
     )  # fmt: skip
     assert result.code == 0, result.err
-    rows = read(out / "compare.csv")
+    rows = csv_rows(out / "compare.csv")
     assert [row["name"] for row in rows] == ["03.png", "04.png", "05.png"]
     assert float(rows[0]["similarity"]) == pytest.approx(1, abs=1e-6)
     assert {float(rows[0][f"loss_{name}"]) for name in ("eyes", "nose")} == {0.0}
@@ -231,7 +226,7 @@ def test_deletion(cli, crops: Path, recogniser: Path, tmp_path: Path) -> None:
         "--steps", 4, "--randoms", 2, "--limit", 5, "--map", "plq", "--map", "uniform", *OPTIONS,
     )  # fmt: skip
     assert result.code == 0, result.err
-    rows, summary = read(out / "deletion.csv"), json.loads((out / "summary.json").read_text())
+    rows, summary = csv_rows(out / "deletion.csv"), json.loads((out / "summary.json").read_text())
     orders = ["plq", "uniform", "mean plq", "mean uniform", "centre prior", "chance"]
     assert list(dict.fromkeys(row["order"] for row in rows)) == orders
     assert len(rows) == 5 * len(orders) * 3
@@ -269,7 +264,7 @@ def test_deletion_with_known_people_and_one_fill(cli, crops: Path, recogniser: P
         *("--identities", people, *options, *OPTIONS[:-1]),
     )
     assert result.code == 0, result.err
-    found = read(out / "deletion.csv")
+    found = csv_rows(out / "deletion.csv")
     assert len(found) == 4 * 4
     assert all(np.isfinite(float(row["deletion_genuine"])) for row in found)
     summary = json.loads((out / "summary.json").read_text())
@@ -359,12 +354,12 @@ def test_masks_say_whether_the_deviation_points(cli, crops: Path, recogniser: Pa
     result = cli("experiment", "masks", crops, "--aligned", "--out", out, *options)
     assert result.code == 0, result.err
     found = json.loads((out / "summary.json").read_text())["pointing"]
-    rows = read(out / "pointing.csv")
+    rows = csv_rows(out / "pointing.csv")
     assert len(rows) == 10 * 3 * 4
     for name, column in (("deviation", "deviation"), ("low P", "low_p"), ("change of P", "change_of_p")):
         areas = [float(r[column]) for r in rows if (r["side_percent"], r["kind"]) == ("30", "noise")]
         assert found["squares"]["30"]["noise"][name] == pytest.approx(np.mean(areas), abs=1e-4)
-    words = [r for r in read(out / "regions.csv") if (r["region"], r["kind"]) == ("eyes", "black")]
+    words = [r for r in csv_rows(out / "regions.csv") if (r["region"], r["kind"]) == ("eyes", "black")]
     hits = sum("eyes" in r["named"].split() for r in words)
     assert found["regions"]["eyes"]["black"]["hit"]["count"] == hits
     page = read_report(out)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import shutil
 import tarfile
@@ -13,11 +12,7 @@ import cv2
 import pytest
 
 from fiqx_trt.importers.landmarks import LANDMARK_COLUMNS
-
-
-def read(path: Path) -> list[dict[str, str]]:
-    with path.open(newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
+from support.files import csv_rows
 
 
 @pytest.fixture
@@ -54,9 +49,9 @@ def test_the_scores_are_those_of_the_detector(
     out = tmp_path / "again.csv"
     result = cli("score", photos, "--detector", f"landmarks:{found}", "--out", out, *options)
     assert result.code == 3, result.err
-    wanted = read(tmp_path / "mtcnn.csv")
+    wanted = csv_rows(tmp_path / "mtcnn.csv")
     assert [row["status"] for row in wanted].count("ok") == {"all": 3, "largest": 2, "single": 1}[faces]
-    got = read(out)
+    got = csv_rows(out)
     assert [row | {"faces": ""} for row in got] == [row | {"faces": ""} for row in wanted]
     assert [row["faces"] for row in got if row["status"] == "ok"] == [
         row["faces"] for row in wanted if row["status"] == "ok"
@@ -67,14 +62,14 @@ def test_on_photos_as_they_are(cli, shared_faces: Path, recogniser: Path, tmp_pa
     options = (shared_faces, "--model", recogniser, "--faces", "all", "-q")
     cli("score", *options, "--detector", "mtcnn", "--out", tmp_path / "s.csv")
     cli("score", *options, "--detector", f"landmarks:{tmp_path / 's.csv'}", "--out", tmp_path / "t.csv")
-    wanted, got = read(tmp_path / "s.csv"), read(tmp_path / "t.csv")
+    wanted, got = csv_rows(tmp_path / "s.csv"), csv_rows(tmp_path / "t.csv")
     assert [row for row in got if row["status"] == "ok"] == [row for row in wanted if row["status"] == "ok"]
     assert {row["path"] for row in got} == {row["path"] for row in wanted}
 
 
 def test_from_a_shard_by_names_inside_it(cli, photos: Path, recogniser: Path, tmp_path: Path) -> None:
     cli("score", photos, "--detector", "mtcnn", "--out", tmp_path / "s.csv", "--model", recogniser, "-q")
-    rows = [row for row in read(tmp_path / "s.csv") if row["status"] == "ok"]
+    rows = [row for row in csv_rows(tmp_path / "s.csv") if row["status"] == "ok"]
     lines = [
         " ".join([str(Path(row["path"]).relative_to(photos)), *(row[name] for name in LANDMARK_COLUMNS)])
         for row in rows
@@ -93,12 +88,12 @@ def test_from_a_shard_by_names_inside_it(cli, photos: Path, recogniser: Path, tm
         recogniser,
     )
     assert result.code == 3, result.err
-    scores = {Path(row["path"]).name: row["serfiq"] for row in read(tmp_path / "t.csv")}
+    scores = {Path(row["path"]).name: row["serfiq"] for row in csv_rows(tmp_path / "t.csv")}
     assert {Path(row["path"]).name: row["serfiq"] for row in rows} == {k: v for k, v in scores.items() if v}
-    (missed,) = [row for row in read(tmp_path / "t.csv") if row["path"].endswith("/none.png")]
+    (missed,) = [row for row in csv_rows(tmp_path / "t.csv") if row["path"].endswith("/none.png")]
     assert missed["status"] == "no_face"
     assert missed["error"] == f"no landmarks for this picture in {tmp_path / 'list.txt'}"
-    (found,) = [row for row in read(tmp_path / "t.csv") if row["path"].endswith("/one.png")]
+    (found,) = [row for row in csv_rows(tmp_path / "t.csv") if row["path"].endswith("/one.png")]
     assert found["left_eye_x"]
     assert not found["x0"]
     assert not found["confidence"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 from pathlib import Path
 
@@ -11,16 +10,11 @@ import numpy as np
 import pytest
 
 import fiqx_trt as fx
-from support.files import arrays, contents
+from support.files import arrays, contents, csv_rows
 from support.nets import noise_faces
 from support.pages import read_report
 
 OPTIONS = ("--gamma", 8.0, "--backend", "onnxruntime", "--threads", 1)
-
-
-def read(path: Path) -> list[dict[str, str]]:
-    with path.open(newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
 
 
 def maps_of(out: Path, row: dict[str, str]) -> dict[str, np.ndarray]:
@@ -33,7 +27,7 @@ def test_rows_maps_and_pictures_hold_what_the_library_computes(
     out = tmp_path / "plq"
     result = cli("plq", crops, "--aligned", "--out", out, "--model", recogniser, *OPTIONS)
     assert result.code == 0, result.err
-    rows = read(out / "plq.csv")
+    rows = csv_rows(out / "plq.csv")
     assert [Path(row["path"]).name for row in rows] == [f"{index:02d}.png" for index in range(12)]
     with fx.load_model(recogniser, backend="onnxruntime", threads=1) as model:
         found = fx.plq(model, noise_faces(12), gamma=8.0)
@@ -64,7 +58,7 @@ def test_pictures_show_face_map_and_overlay_without_rescaling(
 ) -> None:
     out = tmp_path / "plq"
     cli(f"plq {crops}/00.png --aligned --out {out} --model {recogniser} --pictures png -q", *OPTIONS)
-    row = read(out / "plq.csv")[0]
+    row = csv_rows(out / "plq.csv")[0]
     stored = maps_of(out, row)["map"]
     picture = cv2.imread(str(out / "pictures" / row["picture"]))[:, :, ::-1].astype(float)
     from matplotlib import colormaps
@@ -84,7 +78,7 @@ def test_the_papers_colours_by_name(cli, crops: Path, recogniser: Path, tmp_path
     given = ("plq", crops / "00.png", "--aligned", "--model", recogniser, "--pictures", "png", *OPTIONS, "-q")
     out = tmp_path / "paper"
     assert cli(*given, "--out", out, "--colors", "papers").code == 0
-    row = read(out / "plq.csv")[0]
+    row = csv_rows(out / "plq.csv")[0]
     picture = cv2.imread(str(out / "pictures" / row["picture"]))[:, :, ::-1].astype(float)
     want = colormaps["RdYlGn"](np.round(maps_of(out, row)["map"] * 255).astype(np.uint8))[..., :3] * 255
     side, top, left = 256, 36, 12 + 256 + 12
@@ -97,7 +91,7 @@ def test_the_papers_colours_by_name(cli, crops: Path, recogniser: Path, tmp_path
         "The maps in the pictures are smoothed (--smooth): a Gaussian of 2 pixels"
         in read_report(tmp_path / "smooth").text
     )
-    smoothed = read(tmp_path / "smooth" / "plq.csv")[0]
+    smoothed = csv_rows(tmp_path / "smooth" / "plq.csv")[0]
     np.testing.assert_array_equal(maps_of(tmp_path / "smooth", smoothed)["map"], maps_of(out, row)["map"])
     wrong = cli(*given, "--out", tmp_path / "other", "--colors", "rainbow")
     assert wrong.code == 2
@@ -123,7 +117,7 @@ def test_bad_inputs_are_rows_and_names_do_not_collide(
     out = tmp_path / "plq"
     result = cli("plq", messy, "--aligned", "--out", out, "--model", recogniser, *OPTIONS, "--batch", 4)
     assert result.code == 3
-    rows = read(out / "plq.csv")
+    rows = csv_rows(out / "plq.csv")
     status = {Path(row["path"]).name: row["status"] for row in rows}
     assert status.pop("00-empty.png") == "decode_error"
     assert status.pop("05-text.jpg") in ("decode_error", "unsupported")
@@ -180,7 +174,7 @@ def test_an_earlier_run_is_not_touched_and_overwriting_leaves_no_stale_file(
         == 0
     )
     assert sorted(f.name for f in (out / "pictures").iterdir()) == ["000000-00.jpg", "mine.jpg"]
-    assert len(read(out / "plq.csv")) == 1
+    assert len(csv_rows(out / "plq.csv")) == 1
 
 
 def test_without_maps_and_pictures(cli, crops: Path, recogniser: Path, tmp_path: Path) -> None:
@@ -215,7 +209,7 @@ def test_per_contrast_is_recorded_and_dark_and_flat_faces_are_marked(
     assert result.code == 0, result.err
     assert "per contrast, weighting l1, γ = 8" in result.err
     assert json.loads((out / "plq.csv.meta.json").read_text())["parameters"]["plq.per"] == "contrast"
-    rows = read(out / "plq.csv")
+    rows = csv_rows(out / "plq.csv")
     assert [(row["dark"], row["flat"]) for row in rows] == [
         ("1", "0"),
         ("0", "1"),
@@ -281,7 +275,7 @@ def test_calibrate_writes_gamma_and_plq_uses_it(cli, crops: Path, recogniser: Pa
     )
     assert run.code == 0, run.err
     assert f"per contrast, weighting signed, γ = {fields['gamma_contrast']:g}" in run.err
-    rows = read(out / "plq.csv")
+    rows = csv_rows(out / "plq.csv")
     assert all(row["summary"] for row in rows)
     assert {row["deviates"] for row in rows} <= {"intensity", "contrast"}
     assert maps_of(out, rows[0])["deviation"].shape == (32, 32)

@@ -16,8 +16,9 @@ import pytest
 from fiqx_trt.models import load_model
 from fiqx_trt.quality.serfiq import serfiq
 from fiqx_trt.runtime import machine
+from support.files import csv_rows
 from support.nets import noise_faces, save, small_recogniser
-from support.score import command, read
+from support.score import command
 
 
 def test_rows_hold_what_the_library_computes(cli, crops: Path, recogniser: Path, tmp_path: Path) -> None:
@@ -26,7 +27,7 @@ def test_rows_hold_what_the_library_computes(cli, crops: Path, recogniser: Path,
         f"score {crops} --aligned --out {out} --model {recogniser} --precision fp32 --method serfiq --method magface"
     )
     assert result.code == 0, result.err
-    rows = read(out)
+    rows = csv_rows(out)
     assert [Path(row["path"]).name for row in rows] == [f"{index:02d}.png" for index in range(12)]
     with load_model(recogniser, precision="fp32") as model:
         quality = serfiq(model, noise_faces(12))
@@ -66,7 +67,7 @@ def test_formats_hold_the_same_rows(cli, crops: Path, recogniser: Path, tmp_path
             ).code
             == 0
         )
-    from_csv = [float(row["serfiq"]) for row in read(tmp_path / "s.csv")]
+    from_csv = [float(row["serfiq"]) for row in csv_rows(tmp_path / "s.csv")]
     from_json = [json.loads(line)["serfiq"] for line in (tmp_path / "s.jsonl").read_text().splitlines()]
     from_parquet = pyarrow.parquet.read_table(tmp_path / "s.parquet").column("serfiq").to_pylist()
     assert from_csv == from_json == from_parquet
@@ -93,8 +94,8 @@ def test_neither_batch_nor_threads_nor_order_change_a_digit(
     assert tables[0] == tables[1] == tables[2]
     files = sorted(crops.iterdir(), reverse=True)
     cli("score", *files, "--aligned", "--out", tmp_path / "r.csv", "--model", recogniser, "-q")
-    by_path = {row["path"]: row["serfiq"] for row in read(tmp_path / "r.csv")}
-    assert by_path == {row["path"]: row["serfiq"] for row in read(tmp_path / "a.csv")}
+    by_path = {row["path"]: row["serfiq"] for row in csv_rows(tmp_path / "r.csv")}
+    assert by_path == {row["path"]: row["serfiq"] for row in csv_rows(tmp_path / "a.csv")}
 
 
 @pytest.fixture
@@ -119,7 +120,7 @@ def test_bad_files_are_rows_and_the_others_keep_their_scores(
     cli("score", *good, "--aligned", "--out", tmp_path / "good.csv", "--model", recogniser, "-q")
     result = cli("score", messy, "--out", tmp_path / "s.csv", "--model", recogniser, "--aligned")
     assert result.code == 3
-    rows = read(tmp_path / "s.csv")
+    rows = csv_rows(tmp_path / "s.csv")
     status = {Path(row["path"]).name: row["status"] for row in rows}
     assert status.pop("00-empty.png") == "decode_error"
     assert status.pop("03-torn.png") == "decode_error"
@@ -133,7 +134,7 @@ def test_bad_files_are_rows_and_the_others_keep_their_scores(
     failed = [row for row in rows if row["status"] != "ok"]
     assert all(row["error"] and not row["serfiq"] and not row["serfiq_scaled"] for row in failed)
     scores = {row["path"]: row["serfiq"] for row in rows}
-    assert all(scores[row["path"]] == row["serfiq"] for row in read(tmp_path / "good.csv"))
+    assert all(scores[row["path"]] == row["serfiq"] for row in csv_rows(tmp_path / "good.csv"))
     assert "says why rows failed" in result.err
 
 
@@ -207,7 +208,7 @@ def test_names_on_standard_input(tmp_path: Path, crops: Path, recogniser: Path) 
     names = b"\0".join(os.fsencode(path) for path in sorted(crops.iterdir())) + b"\0"
     line = command("-", "-0", "--model", recogniser, "--out", tmp_path / "s.csv")
     subprocess.run(line, input=names, check=True)
-    assert len(read(tmp_path / "s.csv")) == 12
+    assert len(csv_rows(tmp_path / "s.csv")) == 12
 
 
 def test_every_development_photo_has_a_row(
@@ -215,7 +216,7 @@ def test_every_development_photo_has_a_row(
 ) -> None:
     result = cli("score", shared_faces, "--out", tmp_path / "s.csv", "--faces", "all")
     assert result.code == 3
-    rows = read(tmp_path / "s.csv")
+    rows = csv_rows(tmp_path / "s.csv")
     pictures = [path for path in shared_faces.rglob("*") if path.suffix.lower() in (".jpg", ".jpeg", ".png")]
     assert {row["path"] for row in rows} == {str(path) for path in pictures}
     assert sum(row["status"] == "ok" for row in rows) > 45
@@ -254,9 +255,9 @@ def test_shards_have_the_scores_of_the_folder(
         )
         assert result.code == 0, result.err
         names = [f"{shards[index // 6]}/{index:02d}.png" for index in range(12)]
-        assert [row["path"] for row in read(out)] == names
-        numbers = [{**row, "path": ""} for row in read(out)]
-        assert numbers == [{**row, "path": ""} for row in read(tmp_path / "want.csv")]
+        assert [row["path"] for row in csv_rows(out)] == names
+        numbers = [{**row, "path": ""} for row in csv_rows(out)]
+        assert numbers == [{**row, "path": ""} for row in csv_rows(tmp_path / "want.csv")]
 
 
 def test_a_run_over_shards_is_resumed(shards, recogniser: Path, tmp_path: Path) -> None:
@@ -284,11 +285,11 @@ def test_a_damaged_shard_is_one_row_and_the_others_keep_their_scores(
     torn.write_bytes(shards[0].read_bytes()[:600])
     result = cli("score", torn, *shards, "--aligned", "--out", tmp_path / "s.csv", "--model", recogniser)
     assert result.code == 3
-    first, *others = read(tmp_path / "s.csv")
+    first, *others = csv_rows(tmp_path / "s.csv")
     assert first["path"] == f"{torn}/00.png"
     assert first["status"] == "decode_error"
     assert first["error"] == "the archive is cut off in the middle of this picture"
-    assert others == read(tmp_path / "want.csv")
+    assert others == csv_rows(tmp_path / "want.csv")
 
 
 @pytest.mark.parametrize(("out", "suffix"), [("-", "csv"), ("-.jsonl", "jsonl")])

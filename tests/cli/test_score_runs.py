@@ -10,8 +10,9 @@ from pathlib import Path
 import cv2
 import pytest
 
+from support.files import csv_rows
 from support.nets import noise_faces
-from support.score import command, read
+from support.score import command
 
 
 def test_retry_failed_does_only_the_failed_rows(cli, crops: Path, recogniser: Path, tmp_path: Path) -> None:
@@ -112,7 +113,7 @@ def test_a_signal_finishes_the_rows_in_flight_and_says_how_to_resume(
     assert "the same command with --resume goes on from here" in err
     assert "Traceback" not in err
     assert subprocess.run([*line, "--resume"], capture_output=True, check=False).returncode == 0
-    assert len(read(out)) == 400
+    assert len(csv_rows(out)) == 400
 
 
 def test_an_output_folder_that_vanishes_ends_the_run(tmp_path: Path, recogniser: Path, crops: Path) -> None:

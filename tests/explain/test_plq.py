@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -21,27 +20,11 @@ from fiqx_trt.quality.base import Quality
 from fiqx_trt.quality.magface import MagFace
 from reference import plq as reference
 from reference.local_contrast import local_contrast
-from support.nets import noise_faces, save, small_recogniser
-from support.plq import MEAN, QUICK, STD, open_calibrated
+from support.nets import save, small_recogniser
+from support.plq import MEAN, QUICK, STD
 
 GAMMA = {"l1": 8.0, "sum": 8.0, "signed": 8.0, "exact": 8.0}
 ALL = sorted(WEIGHTS)
-
-
-@pytest.fixture(scope="module")
-def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return save(small_recogniser(), tmp_path_factory.mktemp("plq") / "small.onnx")
-
-
-@pytest.fixture(scope="module")
-def model(path: Path) -> Iterator[Model]:
-    with open_calibrated(path) as opened:
-        yield opened
-
-
-@pytest.fixture(scope="module")
-def faces() -> np.ndarray:
-    return noise_faces(5, seed=4)
 
 
 # --- the definition ---------------------------------------------------------------------------------------------------

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -19,24 +18,8 @@ from fiqx_trt.models import Model, load_model
 from fiqx_trt.models.gradients import gradients, open_gradient
 from fiqx_trt.models.torch_gradients import TorchGradientSession
 from reference import plq as reference
-from support.nets import noise_faces, save, small_recogniser
-from support.plq import MEAN, QUICK, STD, open_calibrated
-
-
-@pytest.fixture(scope="module")
-def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return save(small_recogniser(), tmp_path_factory.mktemp("plq") / "small.onnx")
-
-
-@pytest.fixture(scope="module")
-def model(path: Path) -> Iterator[Model]:
-    with open_calibrated(path) as opened:
-        yield opened
-
-
-@pytest.fixture(scope="module")
-def faces() -> np.ndarray:
-    return noise_faces(5, seed=4)
+from support.nets import save, small_recogniser
+from support.plq import MEAN, QUICK, STD
 
 
 def with_maximum(operator: str = "Max") -> onnx.ModelProto:

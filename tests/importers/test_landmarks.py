@@ -25,12 +25,6 @@ NUMBERS = " ".join(str(value) for value in POINTS.ravel())
 COLUMNS = ",".join(LANDMARK_COLUMNS)
 
 
-@pytest.fixture
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
 def csv_of(*rows: str, header: str = f"path,{COLUMNS}") -> str:
     return "\n".join((header, *rows)) + "\n"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import os
 from pathlib import Path
 
@@ -19,6 +20,12 @@ def yunet_path() -> Path:
     """Where the file of the detector YuNet would be: in the folder of models beside those photos, or in FIQX_MODELS."""
     folder = Path(os.environ.get("FIQX_MODELS", faces_folder().parent / "models"))
     return folder / "face_detection_yunet_2023mar.onnx"
+
+
+def csv_rows(path: Path) -> list[dict[str, str]]:
+    """The rows of a CSV with a header."""
+    with path.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
 
 
 def arrays(path: Path) -> dict[str, np.ndarray]:

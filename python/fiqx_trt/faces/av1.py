@@ -48,7 +48,7 @@ class _Bits:
     """Bits of a piece of a file, the highest of each byte first."""
 
     def __init__(self, data: memoryview) -> None:
-        # The header up to the size has fewer than 32 operating points of at most 90 bits each.
+        # The header up to the size has up to 32 operating points of at most 90 bits each.
         self._value, self._left = int.from_bytes(data[:512], "big"), 8 * min(len(data), 512)
 
     def take(self, count: int) -> int:
@@ -92,7 +92,6 @@ def _units(file: memoryview) -> Iterator[tuple[int, memoryview]]:
     """Yield type and content of the units of all AV1 streams in a file."""
     boxes = list(_at_most(_boxes(file)))
     coded, inside = _coded_items(boxes), next((body for name, body in boxes if name == b"idat"), file[:0])
-    left = 2 * len(file)  # many items may claim the same piece
     for name, body in boxes:
         pieces: Iterable[memoryview] = ()
         if name == b"iloc":
@@ -101,8 +100,6 @@ def _units(file: memoryview) -> Iterator[tuple[int, memoryview]]:
             pieces = _first_sample(dict(_at_most(_boxes(body))), file)
         with contextlib.suppress(IndexError):
             for piece in pieces:
-                if (left := left - len(piece)) < 0:
-                    return
                 yield from _stream_units(piece)
 
 
@@ -143,7 +140,7 @@ def _items(body: memoryview, coded: set[int], file: memoryview, inside: memoryvi
         if number in coded and method < 2:
             source = inside if method else file
             parts.setdefault(number, []).append(source[start : start + length] if length else source[start:])
-    left = 2 * len(file)
+    left = 2 * len(file)  # many items may claim the same piece
     for pieces in parts.values():
         left -= sum(map(len, pieces))
         if left < 0:
@@ -216,6 +213,7 @@ def _sequence_size(bits: _Bits) -> tuple[int, int]:
 
 
 def _skip_operating_points(bits: _Bits) -> None:
+    """Skip the timing, and what the stream asks of a decoder."""
     delay_bits = 0
     if bits.take(1):  # timing_info_present_flag
         bits.take(64)

@@ -12,7 +12,8 @@ import pytest
 from fiqx_trt import runtime
 from fiqx_trt.runtime import machine
 from fiqx_trt.runtime.tensorrt import driver, memory, opening, probe
-from runtime.tensorrt.fake_gpu import FakeDriverLibrary, FakeGpu
+from runtime.tensorrt.fake_driver import FakeDriverLibrary
+from runtime.tensorrt.fake_gpu import FakeGpu
 from runtime.tensorrt.fake_pycuda import fake_pycuda
 from runtime.tensorrt.fake_tensorrt import fake_tensorrt
 from runtime.tensorrt.fake_world import World

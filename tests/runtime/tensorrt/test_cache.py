@@ -17,7 +17,7 @@ from fiqx_trt.runtime import Session, open_session
 from fiqx_trt.runtime.tensorrt import driver
 from fiqx_trt.runtime.tensorrt.cache import EngineCache, key_of
 from runtime.small_nets import images, residual_net
-from runtime.tensorrt import fake_gpu
+from runtime.tensorrt import fake_driver
 from runtime.tensorrt.fake_world import World
 from runtime.tensorrt.signatures import VERSIONS
 
@@ -51,10 +51,10 @@ def test_a_second_start_loads_what_the_first_built(world: World) -> None:
         lambda patch: opened(residual_net(seed=4)).close(),
         lambda patch: opened(max_batch=3).close(),
         lambda patch: opened(precision="fp16").close(),
-        lambda patch: (patch.setattr(fake_gpu, "NAME", b"Fake H2"), opened().close()),
-        lambda patch: (patch.setattr(fake_gpu, "CAPABILITY", (9, 1)), opened().close()),
-        lambda patch: (patch.setattr(fake_gpu, "MULTIPROCESSORS", 144), opened().close()),
-        lambda patch: (patch.setattr(fake_gpu, "CUDA", 13010), opened().close()),
+        lambda patch: (patch.setattr(fake_driver, "NAME", b"Fake H2"), opened().close()),
+        lambda patch: (patch.setattr(fake_driver, "CAPABILITY", (9, 1)), opened().close()),
+        lambda patch: (patch.setattr(fake_driver, "MULTIPROCESSORS", 144), opened().close()),
+        lambda patch: (patch.setattr(fake_driver, "CUDA", 13010), opened().close()),
     ],
     ids=["weights", "batch", "precision", "card", "capability", "multiprocessors", "driver"],
 )

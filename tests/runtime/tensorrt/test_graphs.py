@@ -10,7 +10,8 @@ from fiqx_trt.runtime import open_session
 from fiqx_trt.runtime.device import DeviceSession
 from fiqx_trt.runtime.tensorrt.driver import CudaDriver
 from runtime.small_nets import images, residual_net
-from runtime.tensorrt.fake_gpu import LEGACY, DeviceInput, FakeDriverLibrary, FakeGpu, read_device
+from runtime.tensorrt.fake_driver import FakeDriverLibrary
+from runtime.tensorrt.fake_gpu import LEGACY, DeviceInput, FakeGpu, read_device
 from runtime.tensorrt.fake_world import World
 
 NET = residual_net()

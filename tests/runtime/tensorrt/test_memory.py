@@ -16,7 +16,8 @@ from fiqx_trt.runtime.tensorrt.driver import CudaDriver, Gpu
 from fiqx_trt.runtime.tensorrt.memory import MEMORIES, Memory, PycudaMemory, open_memory
 from runtime.small_nets import images, residual_net
 from runtime.tensorrt.conftest import Install
-from runtime.tensorrt.fake_gpu import FakeDriverLibrary, FakeGpu
+from runtime.tensorrt.fake_driver import FakeDriverLibrary
+from runtime.tensorrt.fake_gpu import FakeGpu
 from runtime.tensorrt.fake_pycuda import fake_pycuda
 
 
