@@ -49,6 +49,7 @@ __all__ = [
     "PluginError",
     "SourceError",
     "StorageError",
+    "reraise_interruption",
 ]
 
 
@@ -142,3 +143,15 @@ class CudaError(FiqxError, RuntimeError):
 
 class CudaUnavailableError(CudaError):
     """A device array was given, but this build or this machine has no CUDA."""
+
+
+def reraise_interruption(error: BaseException) -> None:
+    """Raise the KeyboardInterrupt that an error hides, if any.
+
+    An extension module that is interrupted while it is imported raises ImportError: as if its package were missing.
+    """
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, KeyboardInterrupt):
+            raise cause from None
+        cause = cause.__cause__ or cause.__context__

@@ -12,6 +12,8 @@ import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 
 from fiqx_trt.cli import console
@@ -121,6 +123,29 @@ def test_a_signal_while_a_command_runs_is_one_line(
     assert left.value.exit_code == 128 + number
     assert capfd.readouterr().err in ("error: interrupted\n", "error: terminated\n")
     assert signal.getsignal(signal.SIGTERM) is before
+
+
+def _import_interrupted(*_: object) -> None:
+    """As pybind11 leaves a module whose initialisation Ctrl-C ended."""
+    raise ImportError("initialization failed") from KeyboardInterrupt()
+
+
+@pytest.mark.parametrize(
+    "place", ["fiqx_trt.runtime.openvino.unavailable", "fiqx_trt.models.load.read_hashed"]
+)
+def test_ctrl_c_while_a_package_is_imported_is_no_missing_package(
+    cli, recogniser: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    monkeypatch.setattr(place, _import_interrupted)
+    cv2.imwrite(str(tmp_path / "a.png"), np.full((32, 32, 3), 90, np.uint8))
+    ended = cli("score", tmp_path / "a.png", "--aligned", "--model", recogniser, "--out", tmp_path / "s.csv")
+    assert (ended.code, ended.err) == (130, "error: interrupted\n")
+
+
+def test_doctor_does_not_take_ctrl_c_for_a_fault(cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("fiqx_trt.models.probe.probe_faces", _import_interrupted)
+    ended = cli("doctor")
+    assert (ended.code, ended.err) == (130, "error: interrupted\n")
 
 
 def test_ctrl_c_while_the_commands_are_loaded_is_one_line() -> None:

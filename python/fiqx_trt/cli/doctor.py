@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from fiqx_trt.cli.console import table
+from fiqx_trt.errors import FiqxError, PluginError, reraise_interruption
 
 if TYPE_CHECKING:
     from fiqx_trt.zoo import KnownModel
@@ -66,6 +67,7 @@ def _opencv() -> Line:
     try:
         from fiqx_trt.opencv import cv2
     except ImportError as problem:
+        reraise_interruption(problem)
         return "opencv", "fails", str(problem)
     return "opencv", "ok", cv2.__version__
 
@@ -104,7 +106,6 @@ def _backends() -> list[Line]:
 
 def _extensions() -> list[Line]:
     """Return what other packages registered, and whether it can be used."""
-    from fiqx_trt.errors import PluginError
     from fiqx_trt.faces.detect import DETECTORS
     from fiqx_trt.importers import FORMATS
     from fiqx_trt.quality.base import METHODS
@@ -134,7 +135,6 @@ def _options(loaded: object) -> str:
 
 
 def _weights() -> list[Line]:
-    from fiqx_trt.errors import FiqxError
     from fiqx_trt.models.known import present
     from fiqx_trt.onnx_export.architectures import mtcnn
     from fiqx_trt.zoo import models
@@ -164,7 +164,6 @@ def _agreement() -> list[Line]:
     """Compare every available backend with ONNX Runtime, or the first one, on the default model, or on the embedded one."""
     import numpy as np
 
-    from fiqx_trt.errors import FiqxError
     from fiqx_trt.models import load_model
     from fiqx_trt.models.known import present
     from fiqx_trt.models.probe import probe_faces
@@ -181,6 +180,7 @@ def _agreement() -> list[Line]:
                 embeddings = model.embed(probe_faces(model.spec.input_size)).astype(np.float64)
                 how = f"{model.device}, {model.precision}"
         except Exception as error:  # a backend of another package may raise any
+            reraise_interruption(error)
             kind = "" if isinstance(error, FiqxError) else f"{type(error).__name__}: "
             lines.append((f"run {name}", "fails", f"{kind}{error}"))
             continue

@@ -9,6 +9,7 @@ from contextlib import ExitStack, contextmanager
 from types import FrameType
 
 from fiqx_trt.cli.console import say
+from fiqx_trt.errors import reraise_interruption
 
 __all__ = ["Stop", "Terminated", "exit_code", "stop_on_signals", "terminable"]
 
@@ -53,9 +54,16 @@ def stop_on_signals() -> Iterator[Stop]:
 
 @contextmanager
 def terminable() -> Iterator[None]:
-    """Raise :class:`Terminated` on SIGTERM, so that temporary files are removed and a message is printed."""
+    """Raise :class:`Terminated` on SIGTERM, so that temporary files are removed and a message is printed.
+
+    A signal that an error hides is raised in its place.
+    """
     with _handling(signal.SIGTERM, _terminate):
-        yield
+        try:
+            yield
+        except Exception as error:
+            reraise_interruption(error)
+            raise
 
 
 def _terminate(number: int, frame: FrameType | None) -> None:

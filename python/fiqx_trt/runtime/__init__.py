@@ -18,6 +18,7 @@ from fiqx_trt.errors import (
     InvalidInputError,
     ModelError,
     PluginError,
+    reraise_interruption,
 )
 from fiqx_trt.registry import Registry
 from fiqx_trt.runtime.base import Feeds, Session, TensorInfo, first_line
@@ -214,6 +215,7 @@ def _unavailable(name: str, device: str) -> str | None:
     try:
         reason: str | None = BACKENDS.load(name).unavailable(device)
     except ImportError as error:
+        reraise_interruption(error)
         extra = "" if name == "openvino" else f"[{name}]"
         return f"{first_line(error)} (cure: python -m pip install 'fiqx-trt{extra}')"
     return reason

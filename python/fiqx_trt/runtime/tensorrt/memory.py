@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fiqx_trt.errors import CudaError
+from fiqx_trt.errors import CudaError, reraise_interruption
 from fiqx_trt.runtime.tensorrt.driver import NON_BLOCKING, CudaDriver
 
 __all__ = ["ALIGNMENT", "MEMORIES", "Memory", "open_memory"]
@@ -133,6 +133,7 @@ class PycudaMemory(Memory):
         try:
             import pycuda.driver  # noqa: F401
         except ImportError as error:
+            reraise_interruption(error)
             return f"pycuda is not installed ({error})"
         return None
 
